@@ -1,0 +1,2 @@
+//! physmem
+fn main() {}
