@@ -1,1 +1,5 @@
-//! machine
+//! One machine's physical memory.
+
+pub mod snapshot;
+
+pub use snapshot::Snapshot;
