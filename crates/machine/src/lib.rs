@@ -1,5 +1,28 @@
-//! One machine's physical memory.
+//! One machine's physical memory over its life.
+//!
+//! Input is a [`Snapshot`], the plain record of what was read from a machine; [`Machine::of`] draws the
+//! conclusions: the resource tree, and for each range of memory its class, provider, node, zones and state.
+//! What each range may be used for is asked of [`memblock::rules`], and of nothing else.
 
+mod blocks;
+mod classify;
+pub mod command_line;
+pub mod firmware_map;
+pub mod hotpluggable;
+pub mod kernel;
+mod machine;
+pub mod memblock_text;
+pub mod memory_range;
+mod node_map;
+pub mod range_set;
+pub mod resources;
 pub mod snapshot;
+mod unknown;
+pub mod zones;
 
+pub use blocks::State;
+pub use kernel::Kernel;
+pub use machine::{Machine, MachineError};
+pub use memory_range::{MemoryRange, Provider};
 pub use snapshot::Snapshot;
+pub use unknown::Unknown;

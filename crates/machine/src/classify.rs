@@ -1,0 +1,337 @@
+//! From what was read of a machine to ranges of known class, provider, node, zone and state.
+
+use memblock::rules::Class;
+use memblock::{PhysRange, RegionFlags};
+
+use crate::blocks::State;
+use crate::command_line;
+use crate::firmware_map::FirmwareMap;
+use crate::hotpluggable::Hotpluggable;
+use crate::kernel::Kernel;
+use crate::memblock_text;
+use crate::memory_range::{MemoryRange, Provider, ResourceOfRange};
+use crate::node_map::NodeMap;
+use crate::range_set::RangeSet;
+use crate::resources::{Resource, ResourceFlags, ResourceTree};
+use crate::snapshot::{MemoryBlocks, Snapshot};
+use crate::unknown::Unknown;
+use crate::zones::Zone;
+
+/// Everything the classification looks at.
+pub(crate) struct Evidence<'a> {
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) tree: Option<&'a ResourceTree>,
+    pub(crate) zones: &'a [Zone],
+    pub(crate) kernel: &'a Kernel,
+    pub(crate) firmware: &'a FirmwareMap,
+    pub(crate) hotpluggable: &'a Hotpluggable,
+    /// The boot memory the kernel printed by node; `None` when the log does not reach back to it.
+    pub(crate) early: Option<RangeSet>,
+    pub(crate) nodes: NodeMap,
+}
+
+/// What was concluded about one resource as a whole.
+struct Origin {
+    class: Option<Class>,
+    evidence: String,
+    inferred: bool,
+}
+
+impl Evidence<'_> {
+    /// The machine's ranges, ascending. Every byte of every System RAM resource is in exactly one.
+    pub(crate) fn ranges(&self, unknown: &mut Vec<Unknown>) -> Vec<MemoryRange> {
+        let mut ranges: Vec<MemoryRange> = match self.tree {
+            Some(tree) => tree.system_ram().flat_map(|resource| self.of_resource(tree, resource, unknown)).collect(),
+            None => self.of_blocks_alone(),
+        };
+        ranges.sort_by_key(|range| range.range);
+        ranges
+    }
+
+    fn of_resource(
+        &self,
+        tree: &ResourceTree,
+        resource: &Resource,
+        unknown: &mut Vec<Unknown>,
+    ) -> Vec<MemoryRange> {
+        let Ok(range) = resource.range() else {
+            unknown.push(Unknown::new(
+                &format!("the resource {:#x}-{:#x} : {}", resource.start, resource.last, resource.name),
+                "it is no range of addresses",
+                "it is not shown",
+            ));
+            return Vec::new();
+        };
+        let origin = self.origin(tree, resource, range);
+        if origin.inferred {
+            unknown.push(Unknown::new(
+                &format!("who provided {range}"),
+                "neither the firmware's map nor the kernel's list of boot memory could be read",
+                &format!("taken as {}: {}", origin.class.map_or("unknown", Class::as_str), origin.evidence),
+            ));
+        }
+        let named = ResourceOfRange { range, name: resource.name.clone() };
+        let mut out = Vec::new();
+        for (piece, node) in self.nodes.split(range) {
+            for (piece, hotpluggable) in self.cut(piece, origin.class, &self.hotpluggable.ranges) {
+                for (piece, listed) in self.cut_listed(piece, origin.class) {
+                    let class = match origin.class {
+                        Some(Class::Boot) if hotpluggable => Some(Class::BootHotpluggable),
+                        class => class,
+                    };
+                    let evidence = if class == Some(Class::BootHotpluggable) {
+                        format!("{}; marked hot-pluggable by the {}", origin.evidence, self.hotpluggable.source)
+                    } else {
+                        origin.evidence.clone()
+                    };
+                    let provider = self.provider(tree, resource, piece, class, listed);
+                    let of_piece = Piece { range: piece, node, class, evidence, provider, listed };
+                    out.push(self.complete(of_piece, Some(named.clone())));
+                }
+            }
+        }
+        out
+    }
+
+    /// Was this resource there at boot, added since, or added by a driver?
+    fn origin(&self, tree: &ResourceTree, resource: &Resource, range: PhysRange) -> Origin {
+        let known = |class, evidence: &str| Origin {
+            class: Some(class),
+            evidence: evidence.to_owned(),
+            inferred: false,
+        };
+        if resource.flags.contains(ResourceFlags::SYSRAM_DRIVER_MANAGED) {
+            return known(Class::DriverManaged, "the resource's name: only a driver adds System RAM of such a name");
+        }
+        if let Some(early) = &self.early {
+            return if early.overlaps(range) {
+                known(Class::Boot, "among the early memory node ranges of the kernel log")
+            } else {
+                known(Class::HotAdded, "not among the early memory node ranges of the kernel log")
+            };
+        }
+        let holds_the_kernel =
+            tree.inside(range, resource).any(|r| matches!(r.name.as_str(), "Kernel code" | "Crash kernel"));
+        if holds_the_kernel {
+            return known(Class::Boot, "it holds what the kernel reserved while booting");
+        }
+        if let Some(ram) = &self.firmware.ram {
+            if self.firmware.appended.overlaps(range) {
+                return known(Class::HotAdded, "appended to /sys/firmware/memmap after boot");
+            }
+            if ram.overlaps(range) && !(self.firmware.may_hold_appended && self.looks_hot_added(tree, resource, range)) {
+                return known(Class::Boot, "the firmware's map of boot lists it as RAM");
+            }
+            if !ram.overlaps(range) && !command_line::has(&self.kernel.command_line, "memmap") {
+                return known(Class::HotAdded, "the firmware's map of boot does not list it");
+            }
+        }
+        let (class, evidence) = if self.looks_hot_added(tree, resource, range) {
+            (Class::HotAdded, "whole memory blocks, and nothing of the boot lies inside")
+        } else {
+            (Class::Boot, "it is not made of whole memory blocks, or the boot left reservations inside")
+        };
+        Origin { class: Some(class), evidence: evidence.to_owned(), inferred: true }
+    }
+
+    /// Hot-added memory comes in whole blocks (mm/memory_hotplug.c:check_hotplug_memory_range, 6.12), and
+    /// nothing that the boot reserved can lie in it. Boot memory of that shape is rare: each node keeps its
+    /// own page structures, which shows as a reservation where the kernel shows reservations at all.
+    fn looks_hot_added(&self, tree: &ResourceTree, resource: &Resource, range: PhysRange) -> bool {
+        let Some(blocks) = self.snapshot.memory_blocks.read() else { return false };
+        let announced = blocks.overlapping(range).all(|block| block.firmware_node.is_some());
+        let shows_reservations = self.snapshot.memblock.reserved.read().is_some();
+        blocks.is_whole(range)
+            && tree.inside(range, resource).next().is_none()
+            && blocks.overlapping(range).next().is_some()
+            && (announced || shows_reservations)
+    }
+
+    /// Cuts boot memory where `set` begins and ends; other memory is not asked.
+    fn cut(&self, piece: PhysRange, class: Option<Class>, set: &RangeSet) -> Vec<(PhysRange, bool)> {
+        if class != Some(Class::Boot) {
+            return vec![(piece, false)];
+        }
+        let page = self.kernel.page_size;
+        let mut out = Vec::new();
+        let mut rest = Some(piece);
+        for part in set.within(piece) {
+            let Some(left) = rest else { break };
+            let (below, above) = left.subtract(part);
+            out.extend(below.map(|below| (below, false)));
+            out.push((part, true));
+            rest = above;
+        }
+        out.extend(rest.map(|rest| (rest, false)));
+        // The kernel works in pages: what is less than one at an edge is not a piece of its own.
+        out.into_iter().fold(Vec::new(), |mut merged: Vec<(PhysRange, bool)>, (part, inside)| {
+            match merged.last_mut() {
+                Some((last, _)) if part.size() < page => *last = last.hull(part),
+                Some((last, last_inside)) if last.size() < page => {
+                    *last = last.hull(part);
+                    *last_inside = inside;
+                }
+                _ => merged.push((part, inside)),
+            }
+            merged
+        })
+    }
+
+    /// The pieces that the firmware's map lists as RAM, and those it does not.
+    fn cut_listed(&self, piece: PhysRange, class: Option<Class>) -> Vec<(PhysRange, bool)> {
+        match (&self.firmware.ram, class) {
+            (Some(ram), Some(Class::Boot)) => self.cut(piece, class, ram),
+            (Some(ram), _) => vec![(piece, ram.bytes_within(piece) > piece.size() / 2)],
+            (None, class) => vec![(piece, class == Some(Class::Boot))],
+        }
+    }
+
+    fn provider(
+        &self,
+        tree: &ResourceTree,
+        resource: &Resource,
+        piece: PhysRange,
+        class: Option<Class>,
+        listed: bool,
+    ) -> Provider {
+        match class {
+            Some(Class::DriverManaged) => {
+                let over = tree.ancestors(resource).map(|r| r.name.clone()).collect();
+                Provider::Driver { driver: resource.driver().unwrap_or_default().to_owned(), over }
+            }
+            Some(Class::HotAdded) => Provider::AcpiHotAdd(self.firmware_device(piece)),
+            Some(Class::Boot | Class::BootHotpluggable) if listed => Provider::Firmware(self.firmware.kind),
+            Some(Class::Boot | Class::BootHotpluggable) => {
+                let holds_the_kernel = tree.inside(piece, resource).any(|r| r.name == "Kernel code");
+                if command_line::has(&self.kernel.command_line, "memmap") {
+                    Provider::CommandLine
+                } else if holds_the_kernel {
+                    Provider::KernelImage
+                } else {
+                    Provider::Unknown
+                }
+            }
+            None => Provider::Unknown,
+        }
+    }
+
+    fn firmware_device(&self, piece: PhysRange) -> Option<String> {
+        self.snapshot.memory_blocks.read()?.overlapping(piece).find_map(|block| block.firmware_node.clone())
+    }
+
+    /// Adds what blocks, zones and memblock say of a piece.
+    fn complete(&self, piece: Piece, resource: Option<ResourceOfRange>) -> MemoryRange {
+        let range = piece.range;
+        let blocks = self.snapshot.memory_blocks.read();
+        let state = blocks
+            .and_then(|blocks| State::of_blocks(blocks.overlapping(range)))
+            .or_else(|| self.state_by_zones(range));
+        MemoryRange {
+            range,
+            resource,
+            class: piece.class,
+            evidence: piece.evidence,
+            provider: piece.provider,
+            node: piece.node,
+            zones: self.zones_of(range, piece.node, blocks),
+            blocks: blocks
+                .map_or_else(Vec::new, |blocks| blocks.overlapping(range).map(|block| block.number).collect()),
+            state,
+            flags: self.flags_of(range),
+            listed_by_firmware: piece.listed,
+        }
+    }
+
+    /// Online memory is in some zone's span; memory in no span is not online.
+    fn state_by_zones(&self, range: PhysRange) -> Option<State> {
+        if self.zones.is_empty() {
+            return None;
+        }
+        let spans: RangeSet = self.zones.iter().filter_map(|zone| zone.span(self.kernel.page_size)).collect();
+        let inside = spans.bytes_within(range);
+        // Zones are whole pages, so less than a page may stick out at each end.
+        let whole = inside.saturating_add(self.kernel.page_size.saturating_mul(2)) > range.size();
+        Some(match inside {
+            0 => State::Offline,
+            _ if whole => State::Online,
+            _ => State::Mixed,
+        })
+    }
+
+    /// The zones of the online part: each block names its own; where a block spans several, and where there
+    /// are no blocks, the spans of the node's zones tell.
+    fn zones_of(&self, range: PhysRange, node: Option<u32>, blocks: Option<&MemoryBlocks>) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        let mut add = |name: &str| {
+            if !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
+            }
+        };
+        let spans_in = |part: PhysRange| {
+            self.zones.iter().filter(move |zone| {
+                node.is_none_or(|node| node == zone.node)
+                    && zone.present > 0
+                    && zone.span(self.kernel.page_size).is_some_and(|span| span.overlaps(part))
+            })
+        };
+        let mut any_block = false;
+        for block in blocks.into_iter().flat_map(|blocks| blocks.overlapping(range)) {
+            any_block = true;
+            if block.state == crate::snapshot::BlockState::Offline {
+                continue;
+            }
+            let of_block = blocks.and_then(|blocks| blocks.range_of(block)).and_then(|b| b.intersect(range));
+            match (block.valid_zones.as_slice(), of_block) {
+                ([zone], _) if zone != "none" => add(zone),
+                (_, Some(part)) => spans_in(part).for_each(|zone| add(&zone.name)),
+                (_, None) => {}
+            }
+        }
+        if !any_block {
+            spans_in(range).for_each(|zone| add(&zone.name));
+        }
+        names
+    }
+
+    fn flags_of(&self, range: PhysRange) -> Option<RegionFlags> {
+        let text = self.snapshot.memblock.memory.read()?;
+        let here = memblock_text::regions(text).filter_map(Result::ok).filter(|r| r.range.overlaps(range));
+        here.map(|region| region.flags).reduce(|a, b| a | b)
+    }
+
+    /// Without /proc/iomem: runs of memory blocks. What driver added them stays unknown, and with it the
+    /// class, except where the firmware's map lists them.
+    fn of_blocks_alone(&self) -> Vec<MemoryRange> {
+        let Some(blocks) = self.snapshot.memory_blocks.read() else { return Vec::new() };
+        let mut runs: Vec<PhysRange> = Vec::new();
+        for range in blocks.blocks.iter().filter_map(|block| blocks.range_of(block)) {
+            match runs.last_mut() {
+                Some(last) if last.end() == range.start() => *last = last.hull(range),
+                _ => runs.push(range),
+            }
+        }
+        let piece = |(range, node): (PhysRange, Option<u32>)| {
+            let in_map = |set: &RangeSet| set.bytes_within(range) > range.size() / 2;
+            let listed = self.firmware.ram.as_ref().is_some_and(in_map);
+            let (class, provider, evidence) = if listed {
+                (Some(Class::Boot), Provider::Firmware(self.firmware.kind), "the firmware's map of boot lists it as RAM")
+            } else if in_map(&self.firmware.appended) {
+                (Some(Class::HotAdded), Provider::AcpiHotAdd(self.firmware_device(range)), "appended to /sys/firmware/memmap after boot")
+            } else {
+                (None, Provider::Unknown, "/proc/iomem, which names the driver, could not be read")
+            };
+            let piece = Piece { range, node, class, evidence: evidence.to_owned(), provider, listed };
+            self.complete(piece, None)
+        };
+        runs.into_iter().flat_map(|run| self.nodes.split(run)).map(piece).collect()
+    }
+}
+
+struct Piece {
+    range: PhysRange,
+    node: Option<u32>,
+    class: Option<Class>,
+    evidence: String,
+    provider: Provider,
+    listed: bool,
+}

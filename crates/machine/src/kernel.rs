@@ -1,0 +1,225 @@
+//! What is known of the running kernel that the rules ask about.
+
+use memblock::rules;
+
+use crate::snapshot::Snapshot;
+use crate::unknown::Unknown;
+use crate::{command_line, resources::ResourceTree, zones::Zone};
+
+/// The facts about a kernel, each read from the snapshot or marked unknown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kernel {
+    /// The release, e.g. `6.12.117+deb12-amd64`.
+    pub release: Option<String>,
+    /// The command line.
+    pub command_line: String,
+    /// What the rules take as input.
+    pub for_rules: rules::Kernel,
+    /// Bytes in a page.
+    pub page_size: u64,
+}
+
+impl Kernel {
+    /// Reads the facts, and adds to `unknown` what could not be established.
+    pub(crate) fn of(
+        snapshot: &Snapshot,
+        tree: Option<&ResourceTree>,
+        zones: &[Zone],
+        unknown: &mut Vec<Unknown>,
+    ) -> Self {
+        unknown.extend(Unknown::from_source(
+            "/proc/cmdline",
+            &snapshot.command_line,
+            "taken as empty: no movable_node, no memmap=, no mem=",
+        ));
+        let command_line = snapshot.command_line.read().cloned().unwrap_or_default();
+        let architecture = snapshot.architecture.read().map(String::as_str);
+        let hand_over = hand_over(snapshot, architecture, unknown);
+        let for_rules = rules::Kernel {
+            movable_node: command_line::has(&command_line, "movable_node"),
+            placement: placement(snapshot, hand_over, unknown),
+            hotplug_flag_survives_boot: false,
+            hand_over,
+            kexec_tools_wants_exact_name: kexec_tools_wants_exact_name(architecture, hand_over),
+        };
+        Self {
+            release: snapshot.version.read().and_then(|v| release(v)),
+            page_size: page_size(snapshot, tree, zones, unknown),
+            command_line,
+            for_rules,
+        }
+    }
+}
+
+/// The release in `/proc/version`: `Linux version RELEASE (builder) ...`.
+fn release(version: &str) -> Option<String> {
+    version.strip_prefix("Linux version ")?.split_whitespace().next().map(str::to_owned)
+}
+
+/// Whether the kernel keeps memblock: it then shows it in debugfs, and was built with
+/// CONFIG_ARCH_KEEP_MEMBLOCK.
+fn placement(
+    snapshot: &Snapshot,
+    hand_over: rules::HandOver,
+    unknown: &mut Vec<Unknown>,
+) -> rules::Placement {
+    let shown = snapshot.memblock.memory.read().is_some() || snapshot.memblock.reserved.read().is_some();
+    if shown {
+        return rules::Placement::MemblockWalk;
+    }
+    if let Some(config) = snapshot.kernel_config.read() {
+        return if config.lines().any(|line| line.trim() == "CONFIG_ARCH_KEEP_MEMBLOCK=y") {
+            rules::Placement::MemblockWalk
+        } else {
+            rules::Placement::ResourceWalk
+        };
+    }
+    let (assumed, words) = match hand_over {
+        rules::HandOver::E820 => (rules::Placement::ResourceWalk, "the resource tree"),
+        rules::HandOver::BootFirmware => (rules::Placement::MemblockWalk, "memblock"),
+    };
+    unknown.push(Unknown {
+        what: "whether this kernel keeps memblock (CONFIG_ARCH_KEEP_MEMBLOCK)".into(),
+        why: "neither /sys/kernel/debug/memblock nor the kernel's configuration could be read".into(),
+        effect: format!(
+            "kexec_file_load is taken to search {words}, as distributions' kernels do that get such a memory map; \
+             the verdicts of today's releases are the same either way, their reasons are not"
+        ),
+        remedy: Some("run as root with debugfs mounted, or with /boot/config-RELEASE or /proc/config.gz readable".into()),
+    });
+    assumed
+}
+
+/// Whether the next kernel gets an e820 map or the boot firmware's own tables: told by which of them this
+/// kernel was given.
+fn hand_over(
+    snapshot: &Snapshot,
+    architecture: Option<&str>,
+    unknown: &mut Vec<Unknown>,
+) -> rules::HandOver {
+    let e820 = snapshot.boot_params.read().is_some()
+        || snapshot.firmware_memmap.read().is_some()
+        || snapshot.kernel_log.read().is_some_and(|log| log.contains(" BIOS-e820: [mem "));
+    if e820 || matches!(architecture, Some("x86_64" | "i686" | "i386")) {
+        return rules::HandOver::E820;
+    }
+    if snapshot.device_tree.read().is_none() && architecture.is_none() {
+        unknown.push(Unknown::new(
+            "how this kernel got its memory map",
+            "there is neither an e820 map (/sys/kernel/boot_params, /sys/firmware/memmap, the log) nor a \
+             device tree (/sys/firmware/fdt), and nothing names the architecture",
+            "kexec is taken to hand on the device tree or EFI map of boot",
+        ));
+    }
+    rules::HandOver::BootFirmware
+}
+
+/// The ports of kexec-tools differ by architecture in which resource names they dump: x86 takes every
+/// name that contains `System RAM`, arm64, riscv and loongarch only the exact one
+/// (kexec-tools 2.0.32: kexec/arch/*/crashdump-*.c).
+fn kexec_tools_wants_exact_name(architecture: Option<&str>, hand_over: rules::HandOver) -> bool {
+    match architecture {
+        Some("aarch64" | "riscv64" | "loongarch64") => true,
+        Some(_) => false,
+        None => hand_over == rules::HandOver::BootFirmware,
+    }
+}
+
+/// The size of a page: said by the configuration, or else the one size under which the first zone begins
+/// inside System RAM.
+fn page_size(
+    snapshot: &Snapshot,
+    tree: Option<&ResourceTree>,
+    zones: &[Zone],
+    unknown: &mut Vec<Unknown>,
+) -> u64 {
+    const SIZES: [(u64, [&str; 2]); 3] = [
+        (4 << 10, ["CONFIG_PAGE_SIZE_4KB=y", "CONFIG_ARM64_4K_PAGES=y"]),
+        (16 << 10, ["CONFIG_PAGE_SIZE_16KB=y", "CONFIG_ARM64_16K_PAGES=y"]),
+        (64 << 10, ["CONFIG_PAGE_SIZE_64KB=y", "CONFIG_ARM64_64K_PAGES=y"]),
+    ];
+    if let Some(config) = snapshot.kernel_config.read() {
+        let given = |options: &[&str; 2]| config.lines().any(|line| options.contains(&line.trim()));
+        if let Some((size, _)) = SIZES.iter().find(|(_, options)| given(options)) {
+            return *size;
+        }
+    }
+    let first = zones.iter().filter(|zone| zone.present > 0).map(|zone| zone.start_pfn).min();
+    let ram = tree.map(|tree| tree.system_ram().filter_map(|r| r.range().ok()).collect::<Vec<_>>());
+    match (first, ram) {
+        (Some(pfn), Some(ram)) => {
+            let fits = |&size: &u64| {
+                pfn.checked_mul(size).is_some_and(|address| ram.iter().any(|range| range.contains(address)))
+            };
+            if let Some(size) = SIZES.iter().map(|&(size, _)| size).find(fits) {
+                return size;
+            }
+            unknown.push(Unknown::new(
+                "the size of a page",
+                "no page size makes /proc/zoneinfo begin inside the System RAM of /proc/iomem",
+                "taken as 4096 bytes: zones may be wrong",
+            ));
+        }
+        // x86 has no other size; elsewhere zones cannot be placed without both files anyway.
+        _ => {}
+    }
+    4 << 10
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::{MemblockFiles, Source};
+
+    fn of(snapshot: &Snapshot) -> (Kernel, Vec<Unknown>) {
+        let mut unknown = Vec::new();
+        let tree = snapshot.iomem.read().map(|text| ResourceTree::parse(text).unwrap());
+        let zones = snapshot.zoneinfo.read().map_or_else(Vec::new, |text| crate::zones::parse(text).unwrap());
+        (Kernel::of(snapshot, tree.as_ref(), &zones, &mut unknown), unknown)
+    }
+
+    #[test]
+    fn a_kernel_that_shows_memblock_keeps_it_whatever_its_architecture() {
+        let memblock = MemblockFiles { memory: Source::Read(String::new()), ..MemblockFiles::default() };
+        let x86 = Snapshot { architecture: Source::Read("x86_64".into()), memblock, ..Snapshot::default() };
+        assert_eq!(of(&x86).0.for_rules.placement, rules::Placement::MemblockWalk);
+    }
+
+    #[test]
+    fn the_configuration_decides_where_debugfs_is_hidden() {
+        let with = |config: &str| {
+            let kernel_config = Source::Read(config.to_owned());
+            of(&Snapshot { kernel_config, ..Snapshot::default() }).0.for_rules.placement
+        };
+        assert_eq!(with("CONFIG_ARCH_KEEP_MEMBLOCK=y\n"), rules::Placement::MemblockWalk);
+        assert_eq!(with("# CONFIG_ARCH_KEEP_MEMBLOCK is not set\n"), rules::Placement::ResourceWalk);
+    }
+
+    #[test]
+    fn what_was_assumed_is_said() {
+        let (_, unknown) = of(&Snapshot::default());
+        assert!(unknown.iter().any(|u| u.what.contains("keeps memblock")), "{unknown:?}");
+        assert!(unknown.iter().any(|u| u.what.contains("got its memory map")), "{unknown:?}");
+    }
+
+    #[test]
+    fn the_page_size_is_the_one_that_puts_the_first_zone_into_ram() {
+        let with = |start_pfn: u64| {
+            let zoneinfo = format!("Node 0, zone Normal\n spanned 9\n present 9\n start_pfn: {start_pfn}\n");
+            let snapshot = Snapshot {
+                iomem: Source::Read("40000000-4fffffff : System RAM\n".into()),
+                zoneinfo: Source::Read(zoneinfo),
+                ..Snapshot::default()
+            };
+            of(&snapshot).0.page_size
+        };
+        assert_eq!(with(0x4_0000), 4 << 10);
+        assert_eq!(with(0x4000), 64 << 10);
+    }
+
+    #[test]
+    fn the_release_is_the_third_word_of_proc_version() {
+        assert_eq!(release("Linux version 6.12.117-mblab #1 SMP"), Some("6.12.117-mblab".into()));
+        assert_eq!(release("FreeBSD"), None);
+    }
+}

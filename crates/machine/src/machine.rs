@@ -1,0 +1,138 @@
+//! A machine's memory, understood.
+
+use memblock::PhysRange;
+
+use crate::classify::Evidence;
+use crate::firmware_map::FirmwareMap;
+use crate::hotpluggable::Hotpluggable;
+use crate::kernel::Kernel;
+use crate::memory_range::MemoryRange;
+use crate::node_map::NodeMap;
+use crate::resources::{IomemError, ResourceTree};
+use crate::snapshot::Snapshot;
+use crate::unknown::Unknown;
+use crate::zones::{self, Zone};
+
+/// One machine's physical memory at one moment.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// The kernel that runs it.
+    pub kernel: Kernel,
+    /// Its memory, ascending. Where /proc/iomem was read, the ranges are exactly the kernel's System RAM:
+    /// each resource is one range, or several where class or node change inside it.
+    pub ranges: Vec<MemoryRange>,
+    /// The resource tree, where /proc/iomem could be read.
+    pub resources: Option<ResourceTree>,
+    /// The zones of every node.
+    pub zones: Vec<Zone>,
+    /// What the firmware's map says.
+    pub firmware: FirmwareMap,
+    /// What the firmware calls hot-pluggable.
+    pub hotpluggable: Hotpluggable,
+    /// What could not be known.
+    pub unknown: Vec<Unknown>,
+}
+
+/// Why a snapshot could not be understood.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MachineError {
+    /// /proc/iomem is not as a kernel prints it.
+    #[error("/proc/iomem: {0}")]
+    Iomem(#[from] IomemError),
+    /// There is nothing to see: neither /proc/iomem nor memory blocks could be read.
+    #[error("no memory can be shown: {iomem}; {blocks}")]
+    Nothing {
+        /// Why /proc/iomem gave nothing.
+        iomem: String,
+        /// Why the memory blocks gave nothing.
+        blocks: String,
+    },
+}
+
+impl Machine {
+    /// Draws the conclusions from a snapshot. O(n log n) in resources and memory blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`MachineError`] when /proc/iomem is malformed, or when there is nothing to show at all. Every other
+    /// lack becomes an entry of [`Machine::unknown`].
+    ///
+    /// ```
+    /// use machine::snapshot::{Snapshot, Source};
+    /// use memblock::rules::Class;
+    ///
+    /// let snapshot = Snapshot {
+    ///     iomem: Source::Read("140000000-17fffffff : virtio2\n  140000000-147ffffff : System RAM (virtio_mem)\n".into()),
+    ///     ..Snapshot::default()
+    /// };
+    /// let machine = machine::Machine::of(&snapshot)?;
+    /// assert_eq!(machine.ranges[0].class, Some(Class::DriverManaged));
+    /// assert_eq!(machine.ranges[0].provider.to_string(), "virtio_mem over virtio2");
+    /// # Ok::<(), machine::MachineError>(())
+    /// ```
+    pub fn of(snapshot: &Snapshot) -> Result<Self, MachineError> {
+        let mut unknown = Vec::new();
+        let resources = snapshot.iomem.read().map(|text| ResourceTree::parse(text)).transpose()?;
+        let blocks = Unknown::from_source(
+            "/sys/devices/system/memory",
+            &snapshot.memory_blocks,
+            "blocks are not shown; states and zones are told from /proc/zoneinfo",
+        );
+        let iomem = Unknown::from_source(
+            "/proc/iomem",
+            &snapshot.iomem,
+            "ranges are put together from memory blocks, and nothing tells which driver added memory",
+        );
+        if let (Some(iomem), Some(blocks)) = (&iomem, &blocks) {
+            return Err(MachineError::Nothing { iomem: iomem.why.clone(), blocks: blocks.why.clone() });
+        }
+        unknown.extend(iomem.into_iter().chain(blocks));
+
+        let zones = zones_of(snapshot, &mut unknown);
+        let kernel = Kernel::of(snapshot, resources.as_ref(), &zones, &mut unknown);
+        let firmware = FirmwareMap::of(snapshot, &kernel.command_line, &mut unknown);
+        let hotpluggable = Hotpluggable::of(snapshot, &mut unknown);
+        let evidence = Evidence {
+            snapshot,
+            tree: resources.as_ref(),
+            zones: &zones,
+            kernel: &kernel,
+            firmware: &firmware,
+            hotpluggable: &hotpluggable,
+            early: early_ranges(snapshot),
+            nodes: NodeMap::of(snapshot, &zones, kernel.page_size),
+        };
+        let ranges = evidence.ranges(&mut unknown);
+        Ok(Self { kernel, ranges, resources, zones, firmware, hotpluggable, unknown })
+    }
+
+    /// The range an address lies in. O(log n).
+    pub fn range_at(&self, address: u64) -> Option<&MemoryRange> {
+        let index = self.ranges.partition_point(|range| range.range.end() <= address);
+        self.ranges.get(index).filter(|range| range.range.contains(address))
+    }
+
+    /// The ranges that overlap `range`, ascending.
+    pub fn ranges_in(&self, range: PhysRange) -> impl Iterator<Item = &MemoryRange> {
+        self.ranges.iter().filter(move |memory| memory.range.overlaps(range))
+    }
+}
+
+fn zones_of(snapshot: &Snapshot, unknown: &mut Vec<Unknown>) -> Vec<Zone> {
+    const EFFECT: &str = "zones are told from the memory blocks alone";
+    unknown.extend(Unknown::from_source("/proc/zoneinfo", &snapshot.zoneinfo, EFFECT));
+    let text = snapshot.zoneinfo.read().map_or("", String::as_str);
+    zones::parse(text).unwrap_or_else(|error| {
+        unknown.push(Unknown::new("/proc/zoneinfo", &format!("/proc/zoneinfo: {error}"), EFFECT));
+        Vec::new()
+    })
+}
+
+/// What the kernel printed below `Early memory node ranges`. A log whose beginning was overwritten may hold
+/// only the tail of that list: without its heading it is not taken.
+fn early_ranges(snapshot: &Snapshot) -> Option<crate::range_set::RangeSet> {
+    let log = snapshot.kernel_log.read().filter(|log| log.contains("Early memory node ranges"))?;
+    let ranges = firmware::log::early_node_ranges(log.as_bytes()).filter_map(Result::ok);
+    let set: crate::range_set::RangeSet = ranges.map(|early| early.range).collect();
+    (!set.is_empty()).then_some(set)
+}
