@@ -35,6 +35,22 @@ impl NodeId {
         }
     }
 
+    /// An optional node as one number, 0 for none: how a region table stores it.
+    pub(crate) const fn pack(node: Option<Self>) -> u32 {
+        match node {
+            Some(node) => node.0.get(),
+            None => 0,
+        }
+    }
+
+    /// What [`NodeId::pack`] was given.
+    pub(crate) const fn unpack(packed: u32) -> Option<Self> {
+        match NonZeroU32::new(packed) {
+            Some(stored) => Some(Self(stored)),
+            None => None,
+        }
+    }
+
     /// The number.
     pub const fn get(self) -> u32 {
         self.0.get() - 1

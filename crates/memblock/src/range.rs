@@ -109,6 +109,12 @@ impl PhysRange {
         }
     }
 
+    /// The range `start..end` of two ends that the caller took from ranges and knows to be in order.
+    pub(crate) const fn trusted(start: u64, end: u64) -> Self {
+        debug_assert!(start < end);
+        Self { start, end }
+    }
+
     /// First byte of the range.
     pub const fn start(self) -> u64 {
         self.start

@@ -1,0 +1,251 @@
+//! The unit of storage: a run of up to 64 sorted slots.
+
+use crate::gap::GapSize;
+use crate::{NodeId, PhysRange, Region, RegionFlags};
+
+/// Slots in a chunk. Tests use small chunks, so that few regions already make a deep tree.
+pub(crate) const SLOTS: usize = if cfg!(test) { 8 } else { 64 };
+
+/// "No chunk", where the number of a chunk stands.
+pub(crate) const NONE: u32 = u32::MAX;
+
+/// One entry of a chunk: a region in a leaf; above the leaves, a child with the addresses it spans.
+///
+/// Both kinds have one layout, so chunks of both kinds come from one store and share the code that shifts,
+/// splits and joins them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Slot {
+    /// First byte.
+    pub(crate) start: u64,
+    /// First byte behind.
+    pub(crate) end: u64,
+    /// Leaf: the node, packed. Above: the number of the child.
+    node_or_child: u32,
+    /// Leaf: the attributes. Above: the largest gap between two regions of the child.
+    flags_or_gap: u32,
+}
+
+impl Slot {
+    const VACANT: Self = Self { start: 0, end: 1, node_or_child: 0, flags_or_gap: 0 };
+
+    #[inline]
+    pub(crate) const fn leaf(region: Region) -> Self {
+        Self {
+            start: region.range.start(),
+            end: region.range.end(),
+            node_or_child: NodeId::pack(region.node),
+            flags_or_gap: region.flags.bits(),
+        }
+    }
+
+    pub(crate) const fn branch(start: u64, end: u64, child: u32, gap: GapSize) -> Self {
+        Self { start, end, node_or_child: child, flags_or_gap: gap.bits() }
+    }
+
+    #[inline]
+    pub(crate) const fn region(&self) -> Region {
+        Region {
+            range: PhysRange::trusted(self.start, self.end),
+            node: NodeId::unpack(self.node_or_child),
+            flags: RegionFlags::from_bits_retain(self.flags_or_gap),
+        }
+    }
+
+    /// Whether `next` begins where this region ends, and is alike.
+    #[inline]
+    pub(crate) const fn merges_with(&self, next: &Self) -> bool {
+        self.end == next.start && self.is_alike(next)
+    }
+
+    /// Whether `next` lies above and does not merge with this region.
+    pub(crate) const fn is_cleanly_before(&self, next: &Self) -> bool {
+        self.end <= next.start && !self.merges_with(next)
+    }
+
+    /// The same at other addresses.
+    pub(crate) const fn moved(self, start: u64, end: u64) -> Self {
+        Self { start, end, ..self }
+    }
+
+    pub(crate) const fn child(&self) -> u32 {
+        self.node_or_child
+    }
+
+    pub(crate) const fn gap(&self) -> GapSize {
+        GapSize::from_bits(self.flags_or_gap)
+    }
+
+    /// Whether two regions have the same node and attributes.
+    #[inline]
+    pub(crate) const fn is_alike(&self, other: &Self) -> bool {
+        self.node_or_child == other.node_or_child && self.flags_or_gap == other.flags_or_gap
+    }
+}
+
+/// Room for 64 regions of a [`RegionTable`](crate::RegionTable), or for 64 entries of its directory.
+///
+/// Opaque: a caller only makes them and hands them over ([`RegionTable::grow`](crate::RegionTable::grow)).
+///
+/// ```
+/// use memblock::{Chunk, RegionTable};
+///
+/// let mut chunks = [const { Chunk::EMPTY }; 8];
+/// let mut table = RegionTable::new();
+/// table.grow(&mut chunks)?;
+/// assert!(table.room() > 63);
+/// # Ok::<(), memblock::TooManySlabs>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct Chunk {
+    len: u32,
+    /// Leaf: the leaf before. Vacant: the next vacant chunk.
+    pub(crate) prev: u32,
+    /// Leaf: the leaf behind.
+    pub(crate) next: u32,
+    slots: [Slot; SLOTS],
+}
+
+const _: () = assert!(cfg!(test) || size_of::<Chunk>() == 1552, "24.25 bytes per region when full");
+
+impl Chunk {
+    /// A chunk that holds nothing.
+    pub const EMPTY: Self = Self { len: 0, prev: NONE, next: NONE, slots: [Slot::VACANT; SLOTS] };
+
+    /// Makes it hold nothing.
+    pub(crate) const fn clear(&mut self) {
+        self.len = 0;
+        self.prev = NONE;
+        self.next = NONE;
+    }
+
+    #[inline]
+    pub(crate) const fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    #[inline]
+    pub(crate) const fn is_full(&self) -> bool {
+        self.len() == SLOTS
+    }
+
+    /// The slots in use, ascending.
+    #[inline]
+    pub(crate) fn slots(&self) -> &[Slot] {
+        self.slots.get(..self.len()).unwrap_or_default()
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, at: usize) -> Option<&Slot> {
+        self.slots().get(at)
+    }
+
+    #[inline]
+    pub(crate) fn first(&self) -> Option<&Slot> {
+        self.slots().first()
+    }
+
+    #[inline]
+    pub(crate) fn last(&self) -> Option<&Slot> {
+        self.slots().last()
+    }
+
+    /// Index of the first slot that ends behind `address`; `len` when none does.
+    #[inline]
+    pub(crate) fn first_ending_after(&self, address: u64) -> usize {
+        self.slots().partition_point(|slot| slot.end <= address)
+    }
+
+    #[inline]
+    pub(crate) fn set(&mut self, at: usize, slot: Slot) {
+        if let Some(place) = self.slots.get_mut(at) {
+            *place = slot;
+        }
+    }
+
+    /// Puts `slot` before the slot `at`. The chunk must not be full.
+    #[inline]
+    pub(crate) fn insert(&mut self, at: usize, slot: Slot) {
+        let len = self.len();
+        debug_assert!(len < SLOTS && at <= len);
+        if len < SLOTS && at <= len {
+            self.slots.copy_within(at..len, at + 1);
+            self.set(at, slot);
+            self.len += 1;
+        }
+    }
+
+    pub(crate) fn remove(&mut self, at: usize) {
+        let len = self.len().min(SLOTS);
+        debug_assert!(at < len);
+        if at < len {
+            self.slots.copy_within(at + 1..len, at);
+            self.len -= 1;
+        }
+    }
+
+    /// Puts `parts`, one or more, in place of slot `at`. They must fit.
+    pub(crate) fn splice(&mut self, at: usize, parts: &[Slot]) {
+        let (len, added) = (self.len().min(SLOTS), parts.len().saturating_sub(1));
+        let fits = at < len && added <= SLOTS - len;
+        debug_assert!(fits);
+        if fits {
+            self.slots.copy_within(at + 1..len, at + 1 + added);
+            #[allow(clippy::cast_possible_truncation)]
+            let added = added as u32;
+            self.len += added;
+            self.slots.iter_mut().skip(at).zip(parts).for_each(|(place, part)| *place = *part);
+        }
+    }
+
+    /// Moves the upper half to a new chunk, which is returned without links.
+    pub(crate) fn split_half(&mut self) -> Self {
+        let mut upper = Self::EMPTY;
+        let keep = self.len() / 2;
+        upper.append(self.slots().get(keep..).unwrap_or_default());
+        #[allow(clippy::cast_possible_truncation)]
+        let keep = keep as u32;
+        self.len = keep;
+        upper
+    }
+
+    /// Puts `more` behind the slots in use. They must fit.
+    pub(crate) fn append(&mut self, more: &[Slot]) {
+        let len = self.len();
+        if let Some(room) = self.slots.get_mut(len..len + more.len()) {
+            room.copy_from_slice(more);
+            #[allow(clippy::cast_possible_truncation)]
+            let added = more.len() as u32;
+            self.len += added;
+        }
+    }
+
+    /// The gap below slot `at` in this chunk, nothing for the first.
+    pub(crate) fn gap_below(&self, at: usize) -> GapSize {
+        match (at.checked_sub(1).and_then(|below| self.get(below)), self.get(at)) {
+            (Some(below), Some(slot)) => GapSize::of(slot.start - below.end),
+            _ => GapSize::ZERO,
+        }
+    }
+
+    /// The larger of the gaps on both sides of slot `at` in this chunk.
+    pub(crate) fn gap_around(&self, at: usize) -> GapSize {
+        self.gap_below(at).max(self.gap_below(at + 1))
+    }
+
+    /// The largest gap between two regions below this chunk, itself at `level` (0: a leaf).
+    pub(crate) fn largest_gap(&self, level: usize) -> GapSize {
+        let slots = self.slots();
+        let between = slots.iter().zip(slots.iter().skip(1)).map(|(a, b)| b.start - a.end).max();
+        let between = GapSize::of(between.unwrap_or(0));
+        if level == 0 {
+            return between;
+        }
+        slots.iter().map(Slot::gap).max().unwrap_or(GapSize::ZERO).max(between)
+    }
+}
+
+impl core::fmt::Debug for Chunk {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Chunk").field("len", &self.len).finish_non_exhaustive()
+    }
+}

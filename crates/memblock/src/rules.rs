@@ -1,0 +1,344 @@
+//! The rules: which memory may be used for what, and why.
+//!
+//! Memory has a [`Class`], given once by who provided it. Each [`Use`] asks the same table, one row a use,
+//! one column a class, and gets a [`Verdict`] with its reason. Nothing else in the project decides.
+//!
+//! ```
+//! use memblock::rules::{Class, Kernel, Loader, Memory, Rules, Use};
+//!
+//! let kernel = Kernel::default();
+//! let virtio_mem = Memory::of(Class::DriverManaged);
+//! assert!(!Rules::LINUX.verdict(Use::KexecImage(Loader::KexecFileLoad), &virtio_mem, &kernel).allowed);
+//! assert!(!Rules::LINUX.verdict(Use::NextKernel(Loader::KexecLoad), &virtio_mem, &kernel).allowed);
+//! assert!(Rules::LINUX.verdict(Use::Vmcore(Loader::KexecFileLoad), &virtio_mem, &kernel).allowed);
+//! ```
+//!
+//! | use | boot | boot, hot-pluggable | hot-added | driver-managed |
+//! |---|---|---|---|---|
+//! | early allocation | yes | yes; no with `movable_node` | after boot: none | after boot: none |
+//! | zone | by limits | Movable with `movable_node`, else as boot | online policy | online policy |
+//! | kexec image may lie there | yes | yes (see [`Rules::AS_MEANT`]) | yes, even offline | **no** |
+//! | next kernel is told | yes | **yes, it has to be** | depends on the loader | **no** |
+//! | in the crash dump | yes | yes | yes | **yes** |
+//! | after unplug | cannot be | arm kexec again | arm kexec again | the dump's ranges change |
+//!
+//! NOMAP memory is never allocated, placed on or dumped, whatever its class.
+//!
+//! The rules are a value. [`Rules::LINUX`] is what released kernels do, [`Rules::AS_MEANT`] what the
+//! discussion that made the flag meant, and two more are the alternatives it weighed; they differ in a few
+//! cells only. (linux-mm, "memblock: add MEMBLOCK_DRIVER_MANAGED to mimic
+//! IORESOURCE_SYSRAM_DRIVER_MANAGED", D. Hildenbrand and M. Rapoport, September and October 2021.)
+
+mod cells;
+
+use crate::RegionFlags;
+
+/// Who provided the memory, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// In the firmware's map (e820, EFI, device tree) at boot. Resource `System RAM`, no flag.
+    Boot,
+    /// In the firmware's map at boot, and marked hot-pluggable (ACPI SRAT; device tree `hotpluggable`).
+    /// Resource `System RAM`, flag HOTPLUG for as long as memblock keeps it.
+    BootHotpluggable,
+    /// Announced by the firmware outside its map (an ACPI DIMM). Resource `System RAM`, no flag.
+    HotAdded,
+    /// Found and added by a driver (dax/kmem, virtio-mem), never in the firmware's map. Resource
+    /// `System RAM (DRIVER)`, flag DRIVER_MANAGED.
+    DriverManaged,
+}
+
+/// What the memory would be used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Use {
+    /// May memblock hand it out before the page allocator runs?
+    EarlyAllocation,
+    /// Does its class alone put it into ZONE_MOVABLE?
+    ZoneMovable,
+    /// May this loader place a segment of a kexec image there?
+    KexecImage(Loader),
+    /// Is the next kernel told that it is RAM, when this loader loads it?
+    NextKernel(Loader),
+    /// Does the crash dump contain it, when this loader loaded the crash kernel?
+    Vmcore(Loader),
+    /// Can it be unplugged, and what is to be done then?
+    AfterUnplug,
+}
+
+/// The two ways to load a kexec image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Loader {
+    /// The system call kexec_load: user space (kexec-tools) places the segments and writes the map.
+    KexecLoad,
+    /// The system call kexec_file_load: the kernel does both.
+    KexecFileLoad,
+}
+
+/// What the rules ask about a range of memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Memory {
+    /// Who provided it.
+    pub class: Class,
+    /// Its memblock attributes, of which NOMAP matters here.
+    pub flags: RegionFlags,
+    /// Whether the map the firmware gave at boot lists it as RAM. Usually follows from the class, but
+    /// `memmap=` can make RAM that the firmware does not list, or hide listed RAM from this kernel.
+    pub listed_by_firmware: bool,
+    /// Whether all of it lies below 1 MiB.
+    pub below_1_mib: bool,
+    /// Whether all of it lies inside the crash kernel's reservation.
+    pub in_crash_kernel: bool,
+}
+
+/// What the rules ask about the running kernel and the loader's port. Nothing here follows from the
+/// architecture's name: each is a fact somebody read.
+// Independent facts, not states of one thing: an enum for each would only rename true and false.
+#[allow(clippy::struct_excessive_bools)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Kernel {
+    /// `movable_node` on the command line.
+    pub movable_node: bool,
+    /// How kexec_file_load searches a place.
+    pub placement: Placement,
+    /// Whether HOTPLUG is still set in memblock when an image is loaded. Linux 6.12 clears it on all
+    /// memory at the end of boot (mm/memblock.c:free_low_memory_core_early).
+    pub hotplug_flag_survives_boot: bool,
+    /// How the next kernel learns of its memory.
+    pub hand_over: HandOver,
+    /// Whether the installed kexec-tools port takes only resources named exactly `System RAM` into the
+    /// dump (arm64, riscv, loongarch), or every name that contains it (x86).
+    pub kexec_tools_wants_exact_name: bool,
+    /// Whether kexec_file_load leaves the first MiB out of the dump, as x86 does: it is always reserved
+    /// there (arch/x86/kernel/crash.c:elf_header_exclude_ranges). kexec-tools keeps it by a backup.
+    pub dump_skips_first_mib: bool,
+}
+
+/// How kexec_file_load searches a place for a segment (kernel/kexec_file.c:kexec_locate_mem_hole).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Placement {
+    /// The kernel keeps memblock after boot (CONFIG_ARCH_KEEP_MEMBLOCK): memory minus reserved.
+    MemblockWalk,
+    /// It does not: the resource tree's System RAM.
+    ResourceWalk,
+}
+
+/// How the next kernel learns which memory it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HandOver {
+    /// By an e820 map: kexec_file_load writes the one of boot, kexec-tools the one of
+    /// /sys/firmware/memmap, to which hot-added DIMMs are appended.
+    E820,
+    /// By the device tree or EFI map of boot, passed on as it was.
+    BootFirmware,
+}
+
+/// The answer of the rules for one use of one range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Yes or no to the question of the [`Use`].
+    pub allowed: bool,
+    /// Why, as a sentence.
+    pub reason: &'static str,
+    /// The rule's name, stable across releases of this library.
+    pub rule: &'static str,
+    /// Where the rule comes from: `file:function (kernel release)`, or a document.
+    pub source: &'static str,
+    /// What an unplug makes necessary; [`Consequence::Nothing`] for every other use.
+    pub consequence: Consequence,
+}
+
+/// What is to be done when memory has been unplugged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Consequence {
+    /// Nothing.
+    Nothing,
+    /// A loaded image may lie on it, and was told about it: kexec has to be armed again.
+    RearmKexec,
+    /// No image lies on it, but a loaded crash kernel's header lists it.
+    DumpRangesChange,
+}
+
+/// One set of rules: a row for each use, a cell for each class.
+#[derive(Debug)]
+pub struct Rules {
+    /// A name for the command line, e.g. `linux`.
+    pub name: &'static str,
+    early_allocation: Row,
+    zone_movable: Row,
+    kexec_image: Row,
+    next_kernel: Row,
+    vmcore: Row,
+    after_unplug: Row,
+}
+
+/// The cells of a row, in the order of [`Class`].
+type Row = [&'static Rule; 4];
+
+/// One cell: the first case whose condition holds decides.
+#[derive(Debug)]
+struct Rule {
+    name: &'static str,
+    source: &'static str,
+    cases: &'static [Case],
+    /// Holds when no case does.
+    otherwise: Answer,
+}
+
+#[derive(Debug)]
+struct Case {
+    when: fn(&Question) -> bool,
+    answer: Answer,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Answer {
+    allowed: bool,
+    reason: &'static str,
+    consequence: Consequence,
+}
+
+/// What a condition may look at.
+struct Question<'a> {
+    memory: &'a Memory,
+    kernel: &'a Kernel,
+    loader: Option<Loader>,
+}
+
+// The two tables of the design. Read a row against the table above; the cells stand in rules/cells.rs.
+#[rustfmt::skip]
+impl Rules {
+    /// What released Linux does.
+    pub const LINUX: Self = Self {
+        name: "linux",
+        //                  boot                      boot, hot-pluggable             hot-added                   driver-managed
+        early_allocation: [&cells::EARLY_BOOT,       &cells::EARLY_HOTPLUGGABLE,     &cells::EARLY_OVER,         &cells::EARLY_OVER],
+        zone_movable:     [&cells::ZONE_BY_LIMITS,   &cells::ZONE_MOVABLE_NODE,      &cells::ZONE_ONLINE_POLICY, &cells::ZONE_ONLINE_POLICY],
+        kexec_image:      [&cells::IMAGE_BOOT,       &cells::IMAGE_HOTPLUGGABLE,     &cells::IMAGE_HOT_ADDED,    &cells::IMAGE_DRIVER_MANAGED],
+        next_kernel:      [&cells::TOLD_BOOT,        &cells::TOLD_HOTPLUGGABLE,      &cells::TOLD_HOT_ADDED,     &cells::TOLD_DRIVER_MANAGED],
+        vmcore:           [&cells::DUMPED,           &cells::DUMPED,                 &cells::DUMPED,             &cells::DUMPED_DRIVER_MANAGED],
+        after_unplug:     [&cells::UNPLUG_NEVER,     &cells::UNPLUG_REARM,           &cells::UNPLUG_REARM,       &cells::UNPLUG_DUMP_CHANGES],
+    };
+
+    /// What the discussion of 2021 meant, where Linux 6.12 does otherwise: with `movable_node`, no kexec
+    /// image on hot-pluggable memory, whether or not the flag is still set.
+    pub const AS_MEANT: Self = Self {
+        name: "as-meant",
+        kexec_image:      [&cells::IMAGE_BOOT,       &cells::IMAGE_HOTPLUGGABLE_MEANT, &cells::IMAGE_HOT_ADDED,  &cells::IMAGE_DRIVER_MANAGED],
+        ..Self::LINUX
+    };
+
+    /// An alternative that was weighed: HOTPLUG for all hot-added memory, no DRIVER_MANAGED; such memory is
+    /// avoided by early allocations and by kexec images, with or without `movable_node`.
+    pub const HOTPLUG_FOR_ALL: Self = Self {
+        name: "hotplug-for-all",
+        early_allocation: [&cells::EARLY_BOOT,       &cells::EARLY_NEVER_HOTPLUG,    &cells::EARLY_OVER,         &cells::EARLY_OVER],
+        kexec_image:      [&cells::IMAGE_BOOT,       &cells::IMAGE_NEVER_HOTPLUG,    &cells::IMAGE_NEVER_HOTPLUG, &cells::IMAGE_NEVER_HOTPLUG],
+        after_unplug:     [&cells::UNPLUG_NEVER,     &cells::UNPLUG_REARM,           &cells::UNPLUG_DUMP_CHANGES, &cells::UNPLUG_DUMP_CHANGES],
+        ..Self::LINUX
+    };
+
+    /// An alternative that was weighed: the check of `movable_node` in should_skip_region dropped, so that
+    /// hot-pluggable memory is avoided even without it.
+    pub const NO_MOVABLE_NODE_CHECK: Self = Self {
+        name: "no-movable-node-check",
+        early_allocation: [&cells::EARLY_BOOT,       &cells::EARLY_NEVER_HOTPLUG,    &cells::EARLY_OVER,         &cells::EARLY_OVER],
+        kexec_image:      [&cells::IMAGE_BOOT,       &cells::IMAGE_NO_CHECK,         &cells::IMAGE_HOT_ADDED,    &cells::IMAGE_DRIVER_MANAGED],
+        ..Self::LINUX
+    };
+
+    /// All sets, the one of released Linux first.
+    pub const ALL: [&'static Self; 4] =
+        [&Self::LINUX, &Self::AS_MEANT, &Self::HOTPLUG_FOR_ALL, &Self::NO_MOVABLE_NODE_CHECK];
+}
+
+impl Rules {
+    /// The verdict for one use of one range of memory under one kernel. O(1).
+    pub fn verdict(&self, of: Use, memory: &Memory, kernel: &Kernel) -> Verdict {
+        let (row, loader) = match of {
+            Use::EarlyAllocation => (&self.early_allocation, None),
+            Use::ZoneMovable => (&self.zone_movable, None),
+            Use::KexecImage(loader) => (&self.kexec_image, Some(loader)),
+            Use::NextKernel(loader) => (&self.next_kernel, Some(loader)),
+            Use::Vmcore(loader) => (&self.vmcore, Some(loader)),
+            Use::AfterUnplug => (&self.after_unplug, None),
+        };
+        let of_class = match memory.class {
+            Class::Boot => row[0],
+            Class::BootHotpluggable => row[1],
+            Class::HotAdded => row[2],
+            Class::DriverManaged => row[3],
+        };
+        let excluded =
+            matches!(of, Use::EarlyAllocation | Use::ZoneMovable | Use::KexecImage(_) | Use::Vmcore(_));
+        let rule = if excluded && memory.flags.contains(RegionFlags::NOMAP) {
+            &cells::NEVER_NOMAP
+        } else {
+            of_class
+        };
+
+        let question = Question { memory, kernel, loader };
+        let answer =
+            rule.cases.iter().find(|case| (case.when)(&question)).map_or(&rule.otherwise, |c| &c.answer);
+        Verdict {
+            allowed: answer.allowed,
+            reason: answer.reason,
+            rule: rule.name,
+            source: rule.source,
+            consequence: answer.consequence,
+        }
+    }
+}
+
+impl Class {
+    /// All classes, in the order of the table's columns.
+    pub const ALL: [Self; 4] = [Self::Boot, Self::BootHotpluggable, Self::HotAdded, Self::DriverManaged];
+
+    /// The word for tables and JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Boot => "boot",
+            Self::BootHotpluggable => "boot-hotpluggable",
+            Self::HotAdded => "hot-added",
+            Self::DriverManaged => "driver-managed",
+        }
+    }
+}
+
+impl Loader {
+    /// Both loaders.
+    pub const ALL: [Self; 2] = [Self::KexecLoad, Self::KexecFileLoad];
+
+    /// The name of the system call.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::KexecLoad => "kexec_load",
+            Self::KexecFileLoad => "kexec_file_load",
+        }
+    }
+}
+
+impl Memory {
+    /// Memory of this class with no attributes, listed by the firmware if its class says so.
+    pub const fn of(class: Class) -> Self {
+        let listed_by_firmware = matches!(class, Class::Boot | Class::BootHotpluggable);
+        let flags = RegionFlags::empty();
+        Self { class, flags, listed_by_firmware, below_1_mib: false, in_crash_kernel: false }
+    }
+}
+
+/// An x86 kernel as distributions ship it: no `movable_node`, memblock gone after boot, an e820 map.
+impl Default for Kernel {
+    fn default() -> Self {
+        Self {
+            movable_node: false,
+            placement: Placement::ResourceWalk,
+            hotplug_flag_survives_boot: false,
+            hand_over: HandOver::E820,
+            kexec_tools_wants_exact_name: false,
+            dump_skips_first_mib: true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

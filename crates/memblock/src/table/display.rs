@@ -1,0 +1,79 @@
+//! A table as text.
+
+use core::fmt;
+
+use super::RegionTable;
+use crate::{Region, RegionFlags};
+
+/// The form of `/sys/kernel/debug/memblock/*` (6.12): number, first and last byte, node or `x`, attributes.
+///
+/// Of several attributes Linux prints only the one of the lowest bit; here all are printed, joined by `|`,
+/// and bits without a name as a number.
+///
+/// ```
+/// use memblock::{NodeId, PhysRange, Region, RegionFlags, RegionTable};
+/// let mut table = RegionTable::new();
+/// table.add(Region { node: NodeId::new(0), ..Region::plain(PhysRange::new(0x4000_0000, 0x5000_0000)?) })?;
+/// table.add(Region { flags: RegionFlags::NOMAP, ..Region::plain(PhysRange::new(0x6000_0000, 0x7000_0000)?) })?;
+/// assert_eq!(
+///     table.to_string(),
+///     "   0: 0x0000000040000000..0x000000004fffffff    0 NONE\n   \
+///         1: 0x0000000060000000..0x000000006fffffff    x NOMAP\n"
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+impl fmt::Display for RegionTable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.iter().enumerate().try_for_each(|(number, region)| writeln!(f, "{number:4}: {}", Row(region)))
+    }
+}
+
+impl fmt::Debug for RegionTable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} regions, {:#x} bytes", self.len(), self.total_size())?;
+        fmt::Display::fmt(self, f)
+    }
+}
+
+struct Row(Region);
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Region { range, node, flags } = self.0;
+        write!(f, "{:#018x}..{:#018x} ", range.start(), range.last())?;
+        match node {
+            Some(node) => write!(f, "{:4} ", node.get())?,
+            None => write!(f, "   x ")?,
+        }
+        Names(flags).fmt(f)
+    }
+}
+
+struct Names(RegionFlags);
+
+/// Linux's short names; attributes it has no name for as one hexadecimal number.
+const NAMES: [(RegionFlags, &str); 7] = [
+    (RegionFlags::HOTPLUG, "HOTPLUG"),
+    (RegionFlags::MIRROR, "MIRROR"),
+    (RegionFlags::NOMAP, "NOMAP"),
+    (RegionFlags::DRIVER_MANAGED, "DRV_MNG"),
+    (RegionFlags::RSRV_NOINIT, "RSV_NIT"),
+    (RegionFlags::RSRV_KERN, "RSV_KERN"),
+    (RegionFlags::KHO_SCRATCH, "KHO_SCRATCH"),
+];
+
+impl fmt::Display for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("NONE");
+        }
+        let named = NAMES.into_iter().filter(|(flag, _)| self.0.contains(*flag));
+        let mut separator = "";
+        for (_, name) in named {
+            write!(f, "{separator}{name}")?;
+            separator = "|";
+        }
+        let unnamed = NAMES.into_iter().fold(self.0, |left, (flag, _)| left.difference(flag));
+        if unnamed.is_empty() { Ok(()) } else { write!(f, "{separator}{:#x}", unnamed.bits()) }
+    }
+}

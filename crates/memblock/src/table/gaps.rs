@@ -1,0 +1,120 @@
+//! The gaps between regions, found by size.
+
+use super::RegionTable;
+use crate::PhysRange;
+
+impl RegionTable<'_> {
+    /// The highest gap that has at least `min_size` bytes inside `within`, cut to it.
+    ///
+    /// What lies in `within` below the first region and above the last counts as gaps. O(log n), however
+    /// many smaller gaps lie in between: the directory knows the largest gap below each of its entries.
+    ///
+    /// ```
+    /// use memblock::{PhysRange, Region, RegionTable};
+    /// let mut reserved = RegionTable::new();
+    /// reserved.add(Region::plain(PhysRange::new(0x4000, 0x5000)?))?;
+    /// reserved.add(Region::plain(PhysRange::new(0x6000, 0x7000)?))?;
+    /// let ram = PhysRange::new(0x1000, 0x8000)?;
+    /// assert_eq!(reserved.last_gap(ram, 0x1000), Some(PhysRange::new(0x7000, 0x8000)?));
+    /// assert_eq!(reserved.last_gap(ram, 0x2000), Some(PhysRange::new(0x1000, 0x4000)?));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn last_gap(&self, within: PhysRange, min_size: u64) -> Option<PhysRange> {
+        let fits = |gap: &PhysRange| gap.size() >= min_size;
+        let path = self.tree.first_starting_at_or_after(within.end());
+        let topmost = within.start().max(self.tree.before(&path).map_or(0, |below| below.end));
+        // The topmost gap reaches up to the end of `within`, the others end at a region.
+        if let Some(gap) = PhysRange::new(topmost, within.end()).ok().filter(fits) {
+            return Some(gap);
+        }
+        let mut path = path;
+        self.tree.before(&path)?;
+        self.tree.step_back(&mut path);
+        let (start, end) = match self.tree.gap_before(&path, min_size.max(1)) {
+            Some(gap) => gap,
+            None => (0, self.tree.ends()?.0),
+        };
+        PhysRange::new(start, end).ok()?.intersect(within).filter(fits)
+    }
+
+    /// The lowest gap that has at least `min_size` bytes inside `within`, cut to it; otherwise as
+    /// [`RegionTable::last_gap`].
+    ///
+    /// ```
+    /// use memblock::{PhysRange, Region, RegionTable};
+    /// let mut reserved = RegionTable::new();
+    /// reserved.add(Region::plain(PhysRange::new(0x4000, 0x5000)?))?;
+    /// let ram = PhysRange::new(0x3000, 0x8000)?;
+    /// assert_eq!(reserved.first_gap(ram, 0x2000), Some(PhysRange::new(0x5000, 0x8000)?));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn first_gap(&self, within: PhysRange, min_size: u64) -> Option<PhysRange> {
+        let fits = |gap: &PhysRange| gap.size() >= min_size;
+        if let Some(gap) = self.lowest(within, fits) {
+            return Some(gap);
+        }
+        let path = self.tree.locate(within.start());
+        let (start, end) = match self.tree.gap_behind(&path, min_size.max(1)) {
+            Some(gap) => gap,
+            None => (self.tree.ends()?.1, u64::MAX),
+        };
+        PhysRange::new(start, end).ok()?.intersect(within).filter(fits)
+    }
+
+    /// The gap at the start of `within`, if there is one that `fits`.
+    fn lowest(&self, within: PhysRange, fits: impl Fn(&PhysRange) -> bool) -> Option<PhysRange> {
+        let end = self.tree.find(within.start()).map_or(u64::MAX, |above| above.start);
+        PhysRange::new(within.start(), end.min(within.end())).ok().filter(fits)
+    }
+
+    /// The gaps of at least `min_size` bytes inside `within`, cut to it, from either end. O(log n) each.
+    ///
+    /// ```
+    /// use memblock::{PhysRange, Region, RegionTable};
+    /// let mut reserved = RegionTable::new();
+    /// reserved.add(Region::plain(PhysRange::new(0x4000, 0x5000)?))?;
+    /// let gaps: Vec<_> = reserved.gaps(PhysRange::new(0x1000, 0x8000)?, 1).collect();
+    /// assert_eq!(gaps, [PhysRange::new(0x1000, 0x4000)?, PhysRange::new(0x5000, 0x8000)?]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn gaps(&self, within: PhysRange, min_size: u64) -> Gaps<'_> {
+        Gaps { table: self, left: Some(within), min_size }
+    }
+}
+
+/// Gaps of a table from either end, made by [`RegionTable::gaps`].
+#[derive(Clone)]
+pub struct Gaps<'a> {
+    table: &'a RegionTable<'a>,
+    /// What no gap was taken of yet.
+    left: Option<PhysRange>,
+    min_size: u64,
+}
+
+impl Iterator for Gaps<'_> {
+    type Item = PhysRange;
+
+    fn next(&mut self) -> Option<PhysRange> {
+        let left = self.left.take()?;
+        let gap = self.table.first_gap(left, self.min_size)?;
+        self.left = PhysRange::new(gap.end(), left.end()).ok();
+        Some(gap)
+    }
+}
+
+impl DoubleEndedIterator for Gaps<'_> {
+    fn next_back(&mut self) -> Option<PhysRange> {
+        let left = self.left.take()?;
+        let gap = self.table.last_gap(left, self.min_size)?;
+        self.left = PhysRange::new(left.start(), gap.start()).ok();
+        Some(gap)
+    }
+}
+
+impl core::iter::FusedIterator for Gaps<'_> {}
+
+impl core::fmt::Debug for Gaps<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_list().entries(self.clone()).finish()
+    }
+}

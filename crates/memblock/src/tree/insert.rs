@@ -1,0 +1,233 @@
+//! Adding a region to the tree, and how much storage that can take.
+
+use super::summary::Change;
+use super::{MAX_HEIGHT, Path, ROOT, Tree};
+use crate::chunk::{Chunk, NONE, SLOTS, Slot};
+
+/// Where a full chunk is split.
+#[derive(Clone, Copy)]
+enum Split {
+    /// Behind its last slot: regions arrive in ascending order, so chunks stay full.
+    Last,
+    /// Before its first slot: regions arrive in descending order.
+    First,
+    Half,
+}
+
+/// How many chunks are missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Missing(pub(crate) usize);
+
+impl Tree<'_> {
+    /// Chunks that an insertion before `path` takes.
+    fn cost(&self, path: &Path) -> usize {
+        match (0..self.height).find(|level| !self.chunk(path.id(*level)).is_full()) {
+            Some(level) => level,
+            None if self.height == MAX_HEIGHT => usize::MAX,
+            // Every level splits, and the root first moves out of the table.
+            None => self.height + 1,
+        }
+    }
+
+    /// Chunks that `count` insertions take at most, spread over `leaves` leaves.
+    fn worst_cost(&self, count: usize, leaves: usize) -> usize {
+        // A split leaves halves behind, so a leaf that was split takes many more before the next.
+        let splits = count.min(leaves.saturating_add(count / (SLOTS / 2)).saturating_add(1));
+        // The root takes slots from regions when it is a leaf, else from splits below it.
+        let into_root = if self.height == 1 { count } else { splits };
+        // A full root moves out of the table first, which takes one chunk more than its splits.
+        let root = if self.root.len() + into_root <= SLOTS { 0 } else { splits.saturating_add(1) };
+        splits.saturating_mul(self.height - 1).saturating_add(root)
+    }
+
+    /// Whether `count` insertions over `leaves` leaves succeed and leave room for one more anywhere.
+    pub(crate) fn admits(&self, count: usize, leaves: usize) -> Result<(), Missing> {
+        let cost = self.worst_cost(count.saturating_add(1), leaves.saturating_add(1));
+        match cost.checked_sub(self.arena().vacant()) {
+            Some(missing) if missing > 0 => Err(Missing(missing)),
+            _ => Ok(()),
+        }
+    }
+
+    /// As [`Tree::admits`], exactly, for one insertion before `path`.
+    pub(crate) fn admits_at(&self, path: &Path) -> Result<(), Missing> {
+        // More than an insertion and a cut can take together: no need to look.
+        if self.arena().vacant() > 2 * self.height + 2 {
+            return Ok(());
+        }
+        let cost = self.cost(path);
+        let root_grows = cost > self.height;
+        let root_takes = cost + 1 == self.height;
+        let height = self.height + usize::from(root_grows);
+        let root_full = !root_grows && self.root.len() + usize::from(root_takes) >= SLOTS;
+        let spare = height - 1 + if root_full { 2 } else { 0 };
+        match cost.saturating_add(spare).checked_sub(self.arena().vacant()) {
+            Some(missing) if missing > 0 => Err(Missing(missing)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Regions that can certainly be added, whatever their addresses, with room left for one more.
+    pub(crate) fn room(&self) -> usize {
+        let vacant = self.arena().vacant();
+        // Each addition splits one chunk per level at most; one more level may come.
+        let by_chunks = vacant.saturating_sub(self.height + 4) / (self.height + 1);
+        let in_root = if self.height == 1 { SLOTS - 1 - self.root.len().min(SLOTS - 1) } else { 0 };
+        in_root + by_chunks
+    }
+
+    /// Puts `slot` before the region at `path`. O(log n).
+    ///
+    /// # Errors
+    ///
+    /// [`Missing`] chunks; the tree is as it was.
+    pub(crate) fn insert(&mut self, path: &mut Path, slot: Slot) -> Result<(), Missing> {
+        let at = path.at(0);
+        let leaf = self.chunk_mut(path.id(0));
+        if !leaf.is_full() {
+            let lost = leaf.gap_below(at);
+            leaf.insert(at, slot);
+            let gained = leaf.gap_around(at);
+            self.lift(path, 1, Change::new(lost, gained));
+            return Ok(());
+        }
+        let cost = self.cost(path);
+        if cost > self.arena().vacant() {
+            return Err(Missing(cost - self.arena().vacant()));
+        }
+        let leaf = self.chunk(path.id(0));
+        let split = if at == leaf.len() && leaf.next == NONE {
+            Split::Last
+        } else if at == 0 && leaf.prev == NONE {
+            Split::First
+        } else {
+            Split::Half
+        };
+        self.split_insert(path, 0, at, slot, split);
+        Ok(())
+    }
+
+    /// Puts slots behind the last region as long as `next` has one to follow it and they fit into the last
+    /// leaf. O(1) each, O(log n) in all. Takes no chunk, and nothing of the spare room.
+    pub(crate) fn append_while(&mut self, mut next: impl FnMut(&Slot) -> Option<Slot>) {
+        let path = self.end();
+        // The last place of a root that is a leaf is the spare room.
+        let capacity = if self.height == 1 { SLOTS - 1 } else { SLOTS };
+        let leaf = self.chunk_mut(path.id(0));
+        while leaf.len() < capacity
+            && let Some(slot) = leaf.last().and_then(&mut next)
+        {
+            leaf.append(&[slot]);
+        }
+        self.lift(&path, 1, Change::UNKNOWN);
+    }
+
+    /// Puts `slot` in its place if the tree is its root alone, the slot neither overlaps nor merges with
+    /// another, and that takes nothing of the spare room: the short way for a small table. O(log n) and a
+    /// move within the root; O(1) behind the last.
+    #[inline]
+    pub(crate) fn insert_flat(&mut self, slot: Slot) -> bool {
+        if self.height > 1 || self.root.len() >= SLOTS - 1 {
+            return false;
+        }
+        let slots = self.root.slots();
+        let at = match slots.last() {
+            Some(last) if last.end > slot.start => self.root.first_ending_after(slot.start),
+            _ => slots.len(),
+        };
+        let follows = at.checked_sub(1).and_then(|below| slots.get(below));
+        let is_clean = follows.is_none_or(|below| below.is_cleanly_before(&slot))
+            && slots.get(at).is_none_or(|above| slot.is_cleanly_before(above));
+        if is_clean {
+            self.root.insert(at, slot);
+        }
+        is_clean
+    }
+
+    /// Puts `parts`, which cover the region at `path` exactly, in its place, if its leaf has room and the
+    /// spare room stays. What the directory says of the leaf stays true.
+    pub(crate) fn splice(&mut self, path: &Path, parts: &[Slot]) -> bool {
+        let leaf = self.chunk(path.id(0));
+        let added = parts.len().saturating_sub(1);
+        let keeps_spare = if self.height == 1 {
+            leaf.len() + added < SLOTS
+        } else {
+            leaf.len() + added <= SLOTS && self.arena().vacant() > self.height
+        };
+        if keeps_spare {
+            self.chunk_mut(path.id(0)).splice(path.at(0), parts);
+        }
+        keeps_spare
+    }
+
+    /// Puts `slot` at index `at` of the path's chunk of `level`, splitting upwards as far as needed.
+    fn split_insert(&mut self, path: &mut Path, level: usize, at: usize, slot: Slot, split: Split) {
+        if !self.chunk(path.id(level)).is_full() {
+            self.chunk_mut(path.id(level)).insert(at, slot);
+            self.lift(path, level + 1, Change::UNKNOWN);
+            return;
+        }
+        if path.id(level) == ROOT {
+            self.push_root_down(path, level);
+        }
+        let (id, parent_at) = (path.id(level), path.at(level + 1));
+        let mut new = Chunk::EMPTY;
+        match split {
+            Split::Last | Split::First => new.insert(0, slot),
+            Split::Half => {
+                let lower = self.chunk_mut(id);
+                new = lower.split_half();
+                match at.checked_sub(lower.len()) {
+                    Some(above) if above > 0 => new.insert(above, slot),
+                    _ => lower.insert(at, slot),
+                }
+            }
+        }
+        let Some(new_id) = self.arena_mut().take(&new) else {
+            debug_assert!(false, "insert() counted the chunks it needs");
+            return;
+        };
+        let new_at = if matches!(split, Split::First) {
+            if level == 0 {
+                self.link(NONE, new_id);
+                self.link(new_id, id);
+            }
+            parent_at
+        } else {
+            if level == 0 {
+                let next = self.chunk(id).next;
+                self.link(id, new_id);
+                self.link(new_id, next);
+            }
+            parent_at + 1
+        };
+        let (kept, added) = (self.summary(id, level), self.summary(new_id, level));
+        self.chunk_mut(path.id(level + 1)).set(parent_at, kept);
+        self.split_insert(path, level + 1, new_at, added, split);
+    }
+
+    /// Moves the root's slots to a chunk below it.
+    fn push_root_down(&mut self, path: &mut Path, level: usize) {
+        let root = self.root;
+        let Some(id) = self.arena_mut().take(&root) else {
+            debug_assert!(false, "insert() counted the chunks it needs");
+            return;
+        };
+        self.root = Chunk::EMPTY;
+        let summary = self.summary(id, level);
+        self.root.insert(0, summary);
+        self.height += 1;
+        path.set(level, id, path.at(level));
+        path.set(level + 1, ROOT, 0);
+    }
+
+    /// Makes `next` follow `prev` in the list of leaves; either may be [`NONE`].
+    pub(super) fn link(&mut self, prev: u32, next: u32) {
+        if prev != NONE {
+            self.chunk_mut(prev).next = next;
+        }
+        if next != NONE {
+            self.chunk_mut(next).prev = prev;
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! What a kernel links, linked: memblock in a `static`, no standard library, no allocator.
+#![no_std]
+
+use core::cell::UnsafeCell;
+use core::panic::PanicInfo;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+use firmware as _;
+use memblock::{ChunkStore, Memblock, PhysRange, Selection, TableKind};
+
+#[panic_handler]
+fn panic(_: &PanicInfo<'_>) -> ! {
+    loop {}
+}
+
+/// The simplest lock a kernel could have.
+struct Spin<T> {
+    locked: AtomicBool,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: `with` alone reaches the value, and one caller at a time.
+unsafe impl<T: Send> Sync for Spin<T> {}
+
+impl<T> Spin<T> {
+    const fn new(value: T) -> Self {
+        Self { locked: AtomicBool::new(false), value: UnsafeCell::new(value) }
+    }
+
+    fn with<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
+        while self.locked.swap(true, Ordering::Acquire) {
+            core::hint::spin_loop();
+        }
+        // SAFETY: the lock is held.
+        let result = work(unsafe { &mut *self.value.get() });
+        self.locked.store(false, Ordering::Release);
+        result
+    }
+}
+
+static CHUNKS: ChunkStore<16> = ChunkStore::new();
+static MEMBLOCK: Spin<Memblock<'static>> = Spin::new(Memblock::new());
+
+/// Adds memory `start..end`; 0 when that worked.
+#[unsafe(no_mangle)]
+pub extern "C" fn proof_add(start: u64, end: u64) -> i32 {
+    change(start, end, |memblock, range| memblock.add(range).is_ok())
+}
+
+/// Reserves `start..end`; 0 when that worked.
+#[unsafe(no_mangle)]
+pub extern "C" fn proof_reserve(start: u64, end: u64) -> i32 {
+    change(start, end, |memblock, range| memblock.reserve(range).is_ok())
+}
+
+/// Frees `start..end`; 0 when that worked.
+#[unsafe(no_mangle)]
+pub extern "C" fn proof_free(start: u64, end: u64) -> i32 {
+    change(start, end, |memblock, range| memblock.free(range).is_ok())
+}
+
+/// Marks `start..end` hot-pluggable; 0 when that worked.
+#[unsafe(no_mangle)]
+pub extern "C" fn proof_mark_hotplug(start: u64, end: u64) -> i32 {
+    change(start, end, |memblock, range| memblock.mark_hotplug(range).is_ok())
+}
+
+/// Bytes of free memory, by walking it from the top.
+#[unsafe(no_mangle)]
+pub extern "C" fn proof_free_size() -> u64 {
+    MEMBLOCK.with(|memblock| memblock.free_ranges(Selection::ANY).rev().map(|piece| piece.range.size()).sum())
+}
+
+/// Start of the highest gap between reservations below `end` of `size` bytes; 0 for none.
+#[unsafe(no_mangle)]
+pub extern "C" fn proof_find(end: u64, size: u64) -> u64 {
+    let Ok(within) = PhysRange::new(0x1000, end) else { return 0 };
+    MEMBLOCK.with(|memblock| memblock.reserved().last_gap(within, size).map_or(0, PhysRange::start))
+}
+
+fn change(start: u64, end: u64, work: impl FnOnce(&mut Memblock<'static>, PhysRange) -> bool) -> i32 {
+    let Ok(range) = PhysRange::new(start, end) else { return -1 };
+    MEMBLOCK.with(|memblock| {
+        if let Some(chunks) = CHUNKS.take() {
+            // The first slab always fits.
+            let _ = memblock.grow(TableKind::Reserved, chunks);
+        }
+        if work(memblock, range) { 0 } else { -1 }
+    })
+}
