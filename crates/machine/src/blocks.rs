@@ -71,7 +71,11 @@ mod tests {
             valid_zones: Vec::new(),
             firmware_node: None,
         };
-        MemoryBlocks { block_size: 0x100, blocks: states.iter().map(block).collect(), ..MemoryBlocks::default() }
+        MemoryBlocks {
+            block_size: 0x100,
+            blocks: states.iter().map(block).collect(),
+            ..MemoryBlocks::default()
+        }
     }
 
     #[test]

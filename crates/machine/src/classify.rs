@@ -1,27 +1,25 @@
 //! From what was read of a machine to ranges of known class, provider, node, zone and state.
 
+use memblock::PhysRange;
 use memblock::rules::Class;
-use memblock::{PhysRange, RegionFlags};
 
-use crate::blocks::State;
 use crate::command_line;
+use crate::facts::Facts;
 use crate::firmware_map::FirmwareMap;
 use crate::hotpluggable::Hotpluggable;
 use crate::kernel::Kernel;
-use crate::memblock_text;
 use crate::memory_range::{MemoryRange, Provider, ResourceOfRange};
 use crate::node_map::NodeMap;
 use crate::range_set::RangeSet;
 use crate::resources::{Resource, ResourceFlags, ResourceTree};
-use crate::snapshot::{MemoryBlocks, Snapshot};
+use crate::snapshot::Snapshot;
 use crate::unknown::Unknown;
-use crate::zones::Zone;
 
 /// Everything the classification looks at.
 pub(crate) struct Evidence<'a> {
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) tree: Option<&'a ResourceTree>,
-    pub(crate) zones: &'a [Zone],
+    pub(crate) facts: Facts<'a>,
     pub(crate) kernel: &'a Kernel,
     pub(crate) firmware: &'a FirmwareMap,
     pub(crate) hotpluggable: &'a Hotpluggable,
@@ -41,7 +39,9 @@ impl Evidence<'_> {
     /// The machine's ranges, ascending. Every byte of every System RAM resource is in exactly one.
     pub(crate) fn ranges(&self, unknown: &mut Vec<Unknown>) -> Vec<MemoryRange> {
         let mut ranges: Vec<MemoryRange> = match self.tree {
-            Some(tree) => tree.system_ram().flat_map(|resource| self.of_resource(tree, resource, unknown)).collect(),
+            Some(tree) => {
+                tree.system_ram().flat_map(|resource| self.of_resource(tree, resource, unknown)).collect()
+            }
             None => self.of_blocks_alone(),
         };
         ranges.sort_by_key(|range| range.range);
@@ -72,7 +72,7 @@ impl Evidence<'_> {
         }
         let named = ResourceOfRange { range, name: resource.name.clone() };
         let mut out = Vec::new();
-        for (piece, node) in self.nodes.split(range) {
+        for (piece, node) in self.split_by_node(range, origin.class) {
             for (piece, hotpluggable) in self.cut(piece, origin.class, &self.hotpluggable.ranges) {
                 for (piece, listed) in self.cut_listed(piece, origin.class) {
                     let class = match origin.class {
@@ -80,7 +80,10 @@ impl Evidence<'_> {
                         class => class,
                     };
                     let evidence = if class == Some(Class::BootHotpluggable) {
-                        format!("{}; marked hot-pluggable by the {}", origin.evidence, self.hotpluggable.source)
+                        format!(
+                            "{}; marked hot-pluggable by the {}",
+                            origin.evidence, self.hotpluggable.source
+                        )
                     } else {
                         origin.evidence.clone()
                     };
@@ -93,6 +96,21 @@ impl Evidence<'_> {
         out
     }
 
+    /// Memory that was added after boot was added to one node: where only a part of it is online, and so in
+    /// a zone, that part speaks for all. Boot memory is cut at node boundaries.
+    fn split_by_node(&self, range: PhysRange, class: Option<Class>) -> Vec<(PhysRange, Option<u32>)> {
+        let pieces = self.nodes.split(range);
+        let mut known = pieces.iter().filter_map(|&(_, node)| node);
+        match (class, known.next()) {
+            (Some(Class::HotAdded | Class::DriverManaged), Some(node))
+                if known.all(|other| other == node) =>
+            {
+                vec![(range, Some(node))]
+            }
+            _ => pieces,
+        }
+    }
+
     /// Was this resource there at boot, added since, or added by a driver?
     fn origin(&self, tree: &ResourceTree, resource: &Resource, range: PhysRange) -> Origin {
         let known = |class, evidence: &str| Origin {
@@ -101,7 +119,10 @@ impl Evidence<'_> {
             inferred: false,
         };
         if resource.flags.contains(ResourceFlags::SYSRAM_DRIVER_MANAGED) {
-            return known(Class::DriverManaged, "the resource's name: only a driver adds System RAM of such a name");
+            return known(
+                Class::DriverManaged,
+                "the resource's name: only a driver adds System RAM of such a name",
+            );
         }
         if let Some(early) = &self.early {
             return if early.overlaps(range) {
@@ -119,7 +140,9 @@ impl Evidence<'_> {
             if self.firmware.appended.overlaps(range) {
                 return known(Class::HotAdded, "appended to /sys/firmware/memmap after boot");
             }
-            if ram.overlaps(range) && !(self.firmware.may_hold_appended && self.looks_hot_added(tree, resource, range)) {
+            if ram.overlaps(range)
+                && !(self.firmware.may_hold_appended && self.looks_hot_added(tree, resource, range))
+            {
                 return known(Class::Boot, "the firmware's map of boot lists it as RAM");
             }
             if !ram.overlaps(range) && !command_line::has(&self.kernel.command_line, "memmap") {
@@ -221,82 +244,21 @@ impl Evidence<'_> {
 
     /// Adds what blocks, zones and memblock say of a piece.
     fn complete(&self, piece: Piece, resource: Option<ResourceOfRange>) -> MemoryRange {
-        let range = piece.range;
-        let blocks = self.snapshot.memory_blocks.read();
-        let state = blocks
-            .and_then(|blocks| State::of_blocks(blocks.overlapping(range)))
-            .or_else(|| self.state_by_zones(range));
+        let Piece { range, node, class, evidence, provider, listed } = piece;
         MemoryRange {
             range,
             resource,
-            class: piece.class,
-            evidence: piece.evidence,
-            provider: piece.provider,
-            node: piece.node,
-            zones: self.zones_of(range, piece.node, blocks),
-            blocks: blocks
-                .map_or_else(Vec::new, |blocks| blocks.overlapping(range).map(|block| block.number).collect()),
-            state,
-            flags: self.flags_of(range),
-            listed_by_firmware: piece.listed,
+            class,
+            evidence,
+            provider,
+            node,
+            zones: self.facts.zones(range, node),
+            blocks: self.facts.blocks(range),
+            state: self.facts.state(range),
+            flags: self.facts.flags(range),
+            listed_by_firmware: listed,
+            in_crash_kernel: false,
         }
-    }
-
-    /// Online memory is in some zone's span; memory in no span is not online.
-    fn state_by_zones(&self, range: PhysRange) -> Option<State> {
-        if self.zones.is_empty() {
-            return None;
-        }
-        let spans: RangeSet = self.zones.iter().filter_map(|zone| zone.span(self.kernel.page_size)).collect();
-        let inside = spans.bytes_within(range);
-        // Zones are whole pages, so less than a page may stick out at each end.
-        let whole = inside.saturating_add(self.kernel.page_size.saturating_mul(2)) > range.size();
-        Some(match inside {
-            0 => State::Offline,
-            _ if whole => State::Online,
-            _ => State::Mixed,
-        })
-    }
-
-    /// The zones of the online part: each block names its own; where a block spans several, and where there
-    /// are no blocks, the spans of the node's zones tell.
-    fn zones_of(&self, range: PhysRange, node: Option<u32>, blocks: Option<&MemoryBlocks>) -> Vec<String> {
-        let mut names: Vec<String> = Vec::new();
-        let mut add = |name: &str| {
-            if !names.iter().any(|known| known == name) {
-                names.push(name.to_owned());
-            }
-        };
-        let spans_in = |part: PhysRange| {
-            self.zones.iter().filter(move |zone| {
-                node.is_none_or(|node| node == zone.node)
-                    && zone.present > 0
-                    && zone.span(self.kernel.page_size).is_some_and(|span| span.overlaps(part))
-            })
-        };
-        let mut any_block = false;
-        for block in blocks.into_iter().flat_map(|blocks| blocks.overlapping(range)) {
-            any_block = true;
-            if block.state == crate::snapshot::BlockState::Offline {
-                continue;
-            }
-            let of_block = blocks.and_then(|blocks| blocks.range_of(block)).and_then(|b| b.intersect(range));
-            match (block.valid_zones.as_slice(), of_block) {
-                ([zone], _) if zone != "none" => add(zone),
-                (_, Some(part)) => spans_in(part).for_each(|zone| add(&zone.name)),
-                (_, None) => {}
-            }
-        }
-        if !any_block {
-            spans_in(range).for_each(|zone| add(&zone.name));
-        }
-        names
-    }
-
-    fn flags_of(&self, range: PhysRange) -> Option<RegionFlags> {
-        let text = self.snapshot.memblock.memory.read()?;
-        let here = memblock_text::regions(text).filter_map(Result::ok).filter(|r| r.range.overlaps(range));
-        here.map(|region| region.flags).reduce(|a, b| a | b)
     }
 
     /// Without /proc/iomem: runs of memory blocks. What driver added them stays unknown, and with it the
@@ -314,9 +276,17 @@ impl Evidence<'_> {
             let in_map = |set: &RangeSet| set.bytes_within(range) > range.size() / 2;
             let listed = self.firmware.ram.as_ref().is_some_and(in_map);
             let (class, provider, evidence) = if listed {
-                (Some(Class::Boot), Provider::Firmware(self.firmware.kind), "the firmware's map of boot lists it as RAM")
+                (
+                    Some(Class::Boot),
+                    Provider::Firmware(self.firmware.kind),
+                    "the firmware's map of boot lists it as RAM",
+                )
             } else if in_map(&self.firmware.appended) {
-                (Some(Class::HotAdded), Provider::AcpiHotAdd(self.firmware_device(range)), "appended to /sys/firmware/memmap after boot")
+                (
+                    Some(Class::HotAdded),
+                    Provider::AcpiHotAdd(self.firmware_device(range)),
+                    "appended to /sys/firmware/memmap after boot",
+                )
             } else {
                 (None, Provider::Unknown, "/proc/iomem, which names the driver, could not be read")
             };

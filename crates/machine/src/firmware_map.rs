@@ -117,7 +117,11 @@ fn from_firmware_memmap(snapshot: &Snapshot) -> Option<FirmwareMap> {
         ram.filter_map(|entry| PhysRange::from_inclusive(entry.start, entry.last).ok()).collect()
     };
     let appended = ram(before).iter().chain(ram(after).iter()).collect();
-    Some(FirmwareMap { appended, may_hold_appended: true, ..FirmwareMap::known(MapKind::E820, ram(boot).iter())? })
+    Some(FirmwareMap {
+        appended,
+        may_hold_appended: true,
+        ..FirmwareMap::known(MapKind::E820, ram(boot).iter())?
+    })
 }
 
 fn from_efi_or_device_tree(
@@ -207,14 +211,19 @@ mod tests {
 
     #[test]
     fn a_dimm_plugged_before_the_entries_were_numbered_stands_before_the_lowest_address() {
-        let map = memmap(&[(1 << 32, (1 << 32) + 0xffff, RAM), (0, 0x9fbff, RAM), (0x10_0000, 0x7fff_ffff, RAM)]);
+        let map =
+            memmap(&[(1 << 32, (1 << 32) + 0xffff, RAM), (0, 0x9fbff, RAM), (0x10_0000, 0x7fff_ffff, RAM)]);
         assert_eq!(map.appended.iter().collect::<Vec<_>>(), [r(1 << 32, (1 << 32) + 0xffff)]);
         assert_eq!(map.ram.unwrap().iter().count(), 2);
     }
 
     #[test]
     fn a_dimm_added_later_follows_an_entry_of_a_higher_address() {
-        let map = memmap(&[(0, 0x9fbff, RAM), (0xfd_0000_0000, 0xff_ffff_ffff, "Reserved"), (1 << 32, 0x1_0000_ffff, RAM)]);
+        let map = memmap(&[
+            (0, 0x9fbff, RAM),
+            (0xfd_0000_0000, 0xff_ffff_ffff, "Reserved"),
+            (1 << 32, 0x1_0000_ffff, RAM),
+        ]);
         assert_eq!(map.appended.iter().collect::<Vec<_>>(), [r(1 << 32, 0x1_0000_ffff)]);
     }
 

@@ -2,7 +2,7 @@
 
 use memblock::rules;
 
-use crate::snapshot::Snapshot;
+use crate::snapshot::{BlockState, Snapshot};
 use crate::unknown::Unknown;
 use crate::{command_line, resources::ResourceTree, zones::Zone};
 
@@ -41,19 +41,34 @@ impl Kernel {
             hotplug_flag_survives_boot: false,
             hand_over,
             kexec_tools_wants_exact_name: kexec_tools_wants_exact_name(architecture, hand_over),
+            // Only x86 has an e820 map, and only x86 reserves its first MiB for good.
+            dump_skips_first_mib: hand_over == rules::HandOver::E820,
         };
-        Self {
-            release: snapshot.version.read().and_then(|v| release(v)),
-            page_size: page_size(snapshot, tree, zones, unknown),
-            command_line,
-            for_rules,
+        unknown.extend(Unknown::from_source(
+            "/proc/version",
+            &snapshot.version,
+            "the verdicts are those of Linux 6.12, the release they were checked against",
+        ));
+        let release = snapshot.version.read().and_then(|v| release(v));
+        if let Some(other) = release.as_ref().filter(|release| !is_checked(release)) {
+            unknown.push(Unknown::new(
+                &format!("what Linux {other} does differently"),
+                "the rules were checked against Linux 6.12",
+                "the verdicts are those of 6.12; from 6.16 on, kexec handover (kho=) confines kexec_file_load to its scratch areas",
+            ));
         }
+        Self { release, page_size: page_size(snapshot, tree, zones, unknown), command_line, for_rules }
     }
 }
 
 /// The release in `/proc/version`: `Linux version RELEASE (builder) ...`.
 fn release(version: &str) -> Option<String> {
     version.strip_prefix("Linux version ")?.split_whitespace().next().map(str::to_owned)
+}
+
+/// Whether the rules were checked against this release: 6.12 and its stable updates.
+fn is_checked(release: &str) -> bool {
+    release.strip_prefix("6.12").is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// Whether the kernel keeps memblock: it then shows it in debugfs, and was built with
@@ -82,21 +97,20 @@ fn placement(
         what: "whether this kernel keeps memblock (CONFIG_ARCH_KEEP_MEMBLOCK)".into(),
         why: "neither /sys/kernel/debug/memblock nor the kernel's configuration could be read".into(),
         effect: format!(
-            "kexec_file_load is taken to search {words}, as distributions' kernels do that get such a memory map; \
-             the verdicts of today's releases are the same either way, their reasons are not"
+            "kexec_file_load is taken to search {words}, as distributions' kernels do that get such a memory \
+             map; released kernels give the same verdicts either way, for other reasons"
         ),
-        remedy: Some("run as root with debugfs mounted, or with /boot/config-RELEASE or /proc/config.gz readable".into()),
+        remedy: Some(
+            "run as root with debugfs mounted, or with /boot/config-RELEASE or /proc/config.gz readable"
+                .into(),
+        ),
     });
     assumed
 }
 
 /// Whether the next kernel gets an e820 map or the boot firmware's own tables: told by which of them this
 /// kernel was given.
-fn hand_over(
-    snapshot: &Snapshot,
-    architecture: Option<&str>,
-    unknown: &mut Vec<Unknown>,
-) -> rules::HandOver {
+fn hand_over(snapshot: &Snapshot, architecture: Option<&str>, unknown: &mut Vec<Unknown>) -> rules::HandOver {
     let e820 = snapshot.boot_params.read().is_some()
         || snapshot.firmware_memmap.read().is_some()
         || snapshot.kernel_log.read().is_some_and(|log| log.contains(" BIOS-e820: [mem "));
@@ -125,8 +139,8 @@ fn kexec_tools_wants_exact_name(architecture: Option<&str>, hand_over: rules::Ha
     }
 }
 
-/// The size of a page: said by the configuration, or else the one size under which the first zone begins
-/// inside System RAM.
+/// The size of a page: said by the configuration, or else the one size under which the pages of all zones
+/// make about as much memory as System RAM has online. The sizes there are differ by a factor of four.
 fn page_size(
     snapshot: &Snapshot,
     tree: Option<&ResourceTree>,
@@ -144,26 +158,35 @@ fn page_size(
             return *size;
         }
     }
-    let first = zones.iter().filter(|zone| zone.present > 0).map(|zone| zone.start_pfn).min();
-    let ram = tree.map(|tree| tree.system_ram().filter_map(|r| r.range().ok()).collect::<Vec<_>>());
-    match (first, ram) {
-        (Some(pfn), Some(ram)) => {
-            let fits = |&size: &u64| {
-                pfn.checked_mul(size).is_some_and(|address| ram.iter().any(|range| range.contains(address)))
-            };
-            if let Some(size) = SIZES.iter().map(|&(size, _)| size).find(fits) {
-                return size;
-            }
+    let pages = zones.iter().fold(0_u64, |sum, zone| sum.saturating_add(zone.present));
+    let ram = tree.map_or(0, |tree| online_bytes(tree, snapshot));
+    // The sizes are a factor of four apart: half and double are where one ends and the next begins.
+    match ram.checked_div(pages) {
+        Some(0x800..0x2000) => 4 << 10,
+        Some(0x2000..0x8000) => 16 << 10,
+        Some(0x8000..0x2_0000) => 64 << 10,
+        // x86 has no other size; elsewhere zones cannot be placed without both files anyway.
+        _ if pages == 0 || ram == 0 => 4 << 10,
+        _ => {
             unknown.push(Unknown::new(
                 "the size of a page",
-                "no page size makes /proc/zoneinfo begin inside the System RAM of /proc/iomem",
+                "no page size makes the pages of /proc/zoneinfo as much memory as /proc/iomem has",
                 "taken as 4096 bytes: zones may be wrong",
             ));
+            4 << 10
         }
-        // x86 has no other size; elsewhere zones cannot be placed without both files anyway.
-        _ => {}
     }
-    4 << 10
+}
+
+/// System RAM less the memory blocks that are not online, in bytes.
+fn online_bytes(tree: &ResourceTree, snapshot: &Snapshot) -> u64 {
+    let ram = tree.system_ram().filter_map(|resource| resource.range().ok());
+    let all = ram.fold(0_u64, |sum, range| sum.saturating_add(range.size()));
+    let offline = snapshot.memory_blocks.read().map_or(0, |memory| {
+        let offline = memory.blocks.iter().filter(|block| block.state == BlockState::Offline).count();
+        memory.block_size.saturating_mul(offline as u64)
+    });
+    all.saturating_sub(offline)
 }
 
 #[cfg(test)]
@@ -203,9 +226,9 @@ mod tests {
     }
 
     #[test]
-    fn the_page_size_is_the_one_that_puts_the_first_zone_into_ram() {
-        let with = |start_pfn: u64| {
-            let zoneinfo = format!("Node 0, zone Normal\n spanned 9\n present 9\n start_pfn: {start_pfn}\n");
+    fn the_page_size_is_the_one_that_makes_the_zones_as_large_as_ram() {
+        let with = |present: u64| {
+            let zoneinfo = format!("Node 0, zone Normal\n spanned 9\n present {present}\n start_pfn: 4\n");
             let snapshot = Snapshot {
                 iomem: Source::Read("40000000-4fffffff : System RAM\n".into()),
                 zoneinfo: Source::Read(zoneinfo),
@@ -213,8 +236,22 @@ mod tests {
             };
             of(&snapshot).0.page_size
         };
-        assert_eq!(with(0x4_0000), 4 << 10);
-        assert_eq!(with(0x4000), 64 << 10);
+        // 256 MiB, a little less, and with some NOMAP memory that /proc/iomem does not call System RAM.
+        assert_eq!([0x1_0000, 0xfc00, 0x1_0400].map(with), [4 << 10; 3]);
+        assert_eq!([0x4000, 0x3f00, 0x4100].map(with), [16 << 10; 3]);
+        assert_eq!([0x1000, 0xfc0, 0x1040].map(with), [64 << 10; 3]);
+    }
+
+    #[test]
+    fn a_release_that_was_not_checked_is_named() {
+        let with = |version: &str| {
+            let version = Source::Read(version.to_owned());
+            of(&Snapshot { version, ..Snapshot::default() }).1
+        };
+        let names_it = |unknown: &[Unknown]| unknown.iter().any(|u| u.what.contains("does differently"));
+        assert!(!names_it(&with("Linux version 6.12.117+deb12-amd64 (debian)")));
+        assert!(names_it(&with("Linux version 6.18.44 (builder)")));
+        assert!(names_it(&with("Linux version 6.120.1 (builder)")));
     }
 
     #[test]

@@ -7,6 +7,7 @@
 mod blocks;
 mod classify;
 pub mod command_line;
+mod facts;
 pub mod firmware_map;
 pub mod hotpluggable;
 pub mod kernel;

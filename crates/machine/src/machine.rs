@@ -1,13 +1,17 @@
 //! A machine's memory, understood.
 
 use memblock::PhysRange;
+use memblock::rules::Class;
 
 use crate::classify::Evidence;
+use crate::facts::Facts;
 use crate::firmware_map::FirmwareMap;
 use crate::hotpluggable::Hotpluggable;
 use crate::kernel::Kernel;
-use crate::memory_range::MemoryRange;
+use crate::memblock_text;
+use crate::memory_range::{MemoryRange, Provider};
 use crate::node_map::NodeMap;
+use crate::range_set::RangeSet;
 use crate::resources::{IomemError, ResourceTree};
 use crate::snapshot::Snapshot;
 use crate::unknown::Unknown;
@@ -81,7 +85,7 @@ impl Machine {
         let iomem = Unknown::from_source(
             "/proc/iomem",
             &snapshot.iomem,
-            "ranges are put together from memory blocks, and nothing tells which driver added memory",
+            "ranges are put together from whole memory blocks: holes inside them do not show, and nothing tells which driver added memory",
         );
         if let (Some(iomem), Some(blocks)) = (&iomem, &blocks) {
             return Err(MachineError::Nothing { iomem: iomem.why.clone(), blocks: blocks.why.clone() });
@@ -92,10 +96,18 @@ impl Machine {
         let kernel = Kernel::of(snapshot, resources.as_ref(), &zones, &mut unknown);
         let firmware = FirmwareMap::of(snapshot, &kernel.command_line, &mut unknown);
         let hotpluggable = Hotpluggable::of(snapshot, &mut unknown);
+        for (file, text) in [("memory", &snapshot.memblock.memory), ("reserved", &snapshot.memblock.reserved)]
+        {
+            let text = text.read().map_or("", String::as_str);
+            if let Some(error) = memblock_text::regions(text).find_map(Result::err) {
+                let file = format!("/sys/kernel/debug/memblock/{file}");
+                unknown.push(Unknown::new(&file, &format!("{file}: {error}"), "that region is left out"));
+            }
+        }
         let evidence = Evidence {
             snapshot,
             tree: resources.as_ref(),
-            zones: &zones,
+            facts: Facts { snapshot, zones: &zones, page_size: kernel.page_size },
             kernel: &kernel,
             firmware: &firmware,
             hotpluggable: &hotpluggable,
@@ -110,6 +122,51 @@ impl Machine {
     pub fn range_at(&self, address: u64) -> Option<&MemoryRange> {
         let index = self.ranges.partition_point(|range| range.range.end() <= address);
         self.ranges.get(index).filter(|range| range.range.contains(address))
+    }
+
+    /// The memory at an address that memblock holds but /proc/iomem does not call System RAM: NOMAP, for
+    /// the most part. `None` where there is none, or where memblock is not shown.
+    pub fn kept_out_at(&self, snapshot: &Snapshot, address: u64) -> Option<MemoryRange> {
+        let text = snapshot.memblock.memory.read()?;
+        let region =
+            memblock_text::regions(text).filter_map(Result::ok).find(|r| r.range.contains(address))?;
+        let node = region.node.map(memblock::NodeId::get);
+        let boot = MemoryRange {
+            range: region.range,
+            resource: None,
+            class: Some(Class::Boot),
+            evidence: "memblock.memory holds it, and /proc/iomem does not call it System RAM".to_owned(),
+            provider: Provider::Firmware(self.firmware.kind),
+            node,
+            zones: Vec::new(),
+            blocks: Vec::new(),
+            state: None,
+            flags: None,
+            listed_by_firmware: self.firmware.ram.as_ref().is_some_and(|ram| ram.overlaps(region.range)),
+            in_crash_kernel: false,
+        };
+        Some(MemoryRange { flags: Some(region.flags), ..self.part(snapshot, &boot, region.range) })
+    }
+
+    /// A part of one of the ranges, with the zones, blocks, state and flags of just that part. `snapshot` is
+    /// the one this machine was made of.
+    pub fn part(&self, snapshot: &Snapshot, memory: &MemoryRange, part: PhysRange) -> MemoryRange {
+        let facts = Facts { snapshot, zones: &self.zones, page_size: self.kernel.page_size };
+        MemoryRange {
+            range: part,
+            zones: facts.zones(part, memory.node),
+            blocks: facts.blocks(part),
+            state: facts.state(part),
+            flags: facts.flags(part),
+            in_crash_kernel: self.crash_kernel().any(|reserved| reserved.encloses(part)),
+            ..memory.clone()
+        }
+    }
+
+    /// The reservations for a crash kernel.
+    pub fn crash_kernel(&self) -> impl Iterator<Item = PhysRange> {
+        let all = self.resources.iter().flat_map(ResourceTree::resources);
+        all.filter(|resource| resource.name == "Crash kernel").filter_map(|resource| resource.range().ok())
     }
 
     /// The ranges that overlap `range`, ascending.
@@ -130,9 +187,9 @@ fn zones_of(snapshot: &Snapshot, unknown: &mut Vec<Unknown>) -> Vec<Zone> {
 
 /// What the kernel printed below `Early memory node ranges`. A log whose beginning was overwritten may hold
 /// only the tail of that list: without its heading it is not taken.
-fn early_ranges(snapshot: &Snapshot) -> Option<crate::range_set::RangeSet> {
+fn early_ranges(snapshot: &Snapshot) -> Option<RangeSet> {
     let log = snapshot.kernel_log.read().filter(|log| log.contains("Early memory node ranges"))?;
     let ranges = firmware::log::early_node_ranges(log.as_bytes()).filter_map(Result::ok);
-    let set: crate::range_set::RangeSet = ranges.map(|early| early.range).collect();
+    let set: RangeSet = ranges.map(|early| early.range).collect();
     (!set.is_empty()).then_some(set)
 }

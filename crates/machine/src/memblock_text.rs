@@ -14,7 +14,8 @@ pub struct MemblockTextError {
 
 /// The regions of one file, e.g. `   0: 0x0000000040000000..0x000000004fffffff    0 NONE`.
 ///
-/// Releases before 6.5 print neither node nor flags. Lazy, O(bytes).
+/// Releases before 6.5 print neither node nor flags. Of several flags Linux prints the one of the lowest
+/// bit. Lazy, O(bytes).
 /// Source: mm/memblock.c:memblock_debug_show (6.12).
 ///
 /// ```
@@ -47,20 +48,23 @@ fn parse(line: &str) -> Option<Region> {
 }
 
 fn flags(words: &str) -> Option<RegionFlags> {
-    words.split('|').map(str::trim).filter(|word| !word.is_empty()).try_fold(RegionFlags::empty(), |flags, word| {
-        let flag = match word {
-            "NONE" => RegionFlags::empty(),
-            "HOTPLUG" => RegionFlags::HOTPLUG,
-            "MIRROR" => RegionFlags::MIRROR,
-            "NOMAP" => RegionFlags::NOMAP,
-            "DRV_MNG" => RegionFlags::DRIVER_MANAGED,
-            "RSV_NIT" | "RSRV_NOINIT" | "NOINIT" => RegionFlags::RSRV_NOINIT,
-            "RSRV_KERN" | "RSV_KERN" => RegionFlags::RSRV_KERN,
-            "KHO_SCRATCH" => RegionFlags::KHO_SCRATCH,
-            _ => return None,
-        };
-        Some(flags | flag)
-    })
+    words.split('|').map(str::trim).filter(|word| !word.is_empty()).try_fold(
+        RegionFlags::empty(),
+        |flags, word| {
+            let flag = match word {
+                "NONE" => RegionFlags::empty(),
+                "HOTPLUG" => RegionFlags::HOTPLUG,
+                "MIRROR" => RegionFlags::MIRROR,
+                "NOMAP" => RegionFlags::NOMAP,
+                "DRV_MNG" => RegionFlags::DRIVER_MANAGED,
+                "RSV_NIT" => RegionFlags::RSRV_NOINIT,
+                "RSV_KERN" => RegionFlags::RSRV_KERN,
+                "KHO_SCRATCH" => RegionFlags::KHO_SCRATCH,
+                _ => return None,
+            };
+            Some(flags | flag)
+        },
+    )
 }
 
 #[cfg(test)]

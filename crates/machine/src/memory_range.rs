@@ -35,6 +35,8 @@ pub struct MemoryRange {
     pub flags: Option<RegionFlags>,
     /// Whether the map the firmware gave at boot lists it as RAM.
     pub listed_by_firmware: bool,
+    /// Whether all of it lies inside the crash kernel's reservation, as a part of a range may.
+    pub in_crash_kernel: bool,
 }
 
 /// The resource a range comes from.
@@ -55,7 +57,8 @@ pub enum Provider {
     CommandLine,
     /// The kernel itself: it lies where no map lists RAM, as after a kexec into memory that was not told.
     KernelImage,
-    /// The firmware, after boot, by this ACPI device where sysfs names it.
+    /// The firmware, after boot, by this ACPI device. Where sysfs names none it may also have been another
+    /// platform's hot-add, such as a hypervisor's balloon driver.
     AcpiHotAdd(Option<String>),
     /// A driver.
     Driver {
@@ -75,7 +78,7 @@ impl fmt::Display for Provider {
             Self::Firmware(Some(kind)) => write!(f, "firmware ({})", kind.as_str()),
             Self::CommandLine => f.write_str("command line (memmap=)"),
             Self::KernelImage => f.write_str("kernel (its own image)"),
-            Self::AcpiHotAdd(None) => f.write_str("ACPI hot-add"),
+            Self::AcpiHotAdd(None) => f.write_str("ACPI hot-add (presumably: no device is named)"),
             Self::AcpiHotAdd(Some(device)) => write!(f, "ACPI hot-add ({device})"),
             Self::Driver { driver, over } => {
                 f.write_str(driver)?;
@@ -96,6 +99,8 @@ impl MemoryRange {
             class: self.class?,
             flags: self.flags.unwrap_or_default(),
             listed_by_firmware: self.listed_by_firmware,
+            below_1_mib: self.range.end() <= 1 << 20,
+            in_crash_kernel: self.in_crash_kernel,
         };
         Some(rules.verdict(of, &memory, &kernel.for_rules))
     }

@@ -228,6 +228,8 @@ impl fmt::Display for ResourceTree {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -315,10 +317,10 @@ fffc0000-ffffffff : Reserved
         fn texts_that_look_like_iomem_come_back_too(
             lines in prop::collection::vec((0_usize..4, any::<u64>(), any::<u64>(), "[ -~]{0,12}"), 0..20)
         ) {
-            let text: String = lines
-                .iter()
-                .map(|(depth, start, last, name)| format!("{:1$}{start:08x}-{last:08x} : {name}\n", "", depth * 2))
-                .collect();
+            let mut text = String::new();
+            for (depth, start, last, name) in &lines {
+                writeln!(text, "{:1$}{start:08x}-{last:08x} : {name}", "", depth * 2).unwrap();
+            }
             if let Ok(tree) = ResourceTree::parse(&text) {
                 prop_assert_eq!(tree.to_string(), text);
             }

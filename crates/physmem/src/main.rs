@@ -1,2 +1,62 @@
-//! physmem
-fn main() {}
+//! `physmem`: the physical memory of a Linux machine, shown and explained.
+
+mod capture;
+mod cli;
+mod columns;
+mod explain;
+mod failure;
+mod generate;
+mod input;
+mod json;
+mod picture;
+mod show;
+mod size;
+mod style;
+mod target;
+mod unknown;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use crate::cli::{Cli, Command};
+use crate::failure::Failure;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            // Nothing useful is left to do when even the message cannot be printed.
+            let _ = error.print();
+            return ExitCode::from(if asked { 0 } else { 2 });
+        }
+    };
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        // The reader of the pipe has seen enough: `physmem show | head`.
+        Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(failure) => {
+            let _ = writeln!(io::stderr(), "physmem: {failure}");
+            if let Some(remedy) = failure.remedy() {
+                let _ = writeln!(io::stderr(), "  help: {remedy}");
+            }
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Failure> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    match cli.command {
+        Command::Show(arguments) => show::run(&arguments, &mut out)?,
+        Command::Explain(arguments) => explain::run(&arguments, &mut out)?,
+        Command::Capture(arguments) => capture::run(&arguments, &mut out)?,
+        Command::Completions { shell } => generate::completions(shell, &mut out)?,
+        Command::Man { directory } => generate::man_pages(&directory, &mut out)?,
+    }
+    out.flush()?;
+    Ok(())
+}

@@ -1,0 +1,141 @@
+//! What blocks, zones and memblock say of one range, without asking whose memory it is.
+
+use memblock::{PhysRange, RegionFlags};
+
+use crate::blocks::State;
+use crate::memblock_text;
+use crate::range_set::RangeSet;
+use crate::snapshot::{BlockState, Snapshot};
+use crate::zones::Zone;
+
+/// Where these facts are read from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Facts<'a> {
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) zones: &'a [Zone],
+    pub(crate) page_size: u64,
+}
+
+impl Facts<'_> {
+    /// The numbers of the memory blocks.
+    pub(crate) fn blocks(&self, range: PhysRange) -> Vec<u64> {
+        let blocks = self.snapshot.memory_blocks.read();
+        blocks.map_or_else(Vec::new, |all| all.overlapping(range).map(|block| block.number).collect())
+    }
+
+    /// The state its blocks have together, or else what the zones tell.
+    pub(crate) fn state(&self, range: PhysRange) -> Option<State> {
+        let blocks = self.snapshot.memory_blocks.read();
+        blocks.and_then(|all| State::of_blocks(all.overlapping(range))).or_else(|| self.state_by_zones(range))
+    }
+
+    /// Online memory is in some zone's span; memory in no span is not online.
+    fn state_by_zones(&self, range: PhysRange) -> Option<State> {
+        if self.zones.is_empty() {
+            return None;
+        }
+        let spans: RangeSet = self.zones.iter().filter_map(|zone| zone.span(self.page_size)).collect();
+        let inside = spans.bytes_within(range);
+        // Zones are whole pages, so less than a page may stick out at each end.
+        let whole = inside.saturating_add(self.page_size.saturating_mul(2)) > range.size();
+        Some(match inside {
+            0 => State::Offline,
+            _ if whole => State::Online,
+            _ => State::Mixed,
+        })
+    }
+
+    /// The zones of the online part, by ascending address. Each block names its own; where a block spans
+    /// several, and where there are no blocks, the spans of the node's zones tell.
+    pub(crate) fn zones(&self, range: PhysRange, node: Option<u32>) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        let mut add = |name: &str| {
+            if !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
+            }
+        };
+        let mut any_block = false;
+        if let Some(all) = self.snapshot.memory_blocks.read() {
+            for block in all.overlapping(range) {
+                any_block = true;
+                match block.valid_zones.as_slice() {
+                    _ if block.state == BlockState::Offline => {}
+                    [zone] if zone != "none" => add(zone),
+                    _ => {
+                        let part = all.range_of(block).and_then(|whole| whole.intersect(range));
+                        part.into_iter()
+                            .flat_map(|part| self.spanning(part, node))
+                            .for_each(|z| add(&z.name));
+                    }
+                }
+            }
+        }
+        if !any_block {
+            self.spanning(range, node).for_each(|zone| add(&zone.name));
+        }
+        names
+    }
+
+    fn spanning(&self, part: PhysRange, node: Option<u32>) -> impl Iterator<Item = &Zone> {
+        self.zones.iter().filter(move |zone| {
+            node.is_none_or(|node| node == zone.node)
+                && zone.present > 0
+                && zone.span(self.page_size).is_some_and(|span| span.overlaps(part))
+        })
+    }
+
+    /// All attributes that memblock has anywhere in the range; `None` where memblock is not shown.
+    pub(crate) fn flags(&self, range: PhysRange) -> Option<RegionFlags> {
+        let text = self.snapshot.memblock.memory.read()?;
+        let here = memblock_text::regions(text).filter_map(Result::ok).filter(|r| r.range.overlaps(range));
+        here.map(|region| region.flags).reduce(|a, b| a | b)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::{MemoryBlock, MemoryBlocks, Source};
+
+    fn zone(name: &str, node: u32, start_pfn: u64, spanned: u64) -> Zone {
+        Zone { node, name: name.to_owned(), start_pfn, spanned, present: spanned, managed: spanned }
+    }
+
+    fn block(number: u64, state: BlockState, valid_zones: &[&str]) -> MemoryBlock {
+        let valid_zones = valid_zones.iter().map(|zone| (*zone).to_owned()).collect();
+        MemoryBlock { number, state, nodes: vec![0], valid_zones, firmware_node: None }
+    }
+
+    fn r(start: u64, end: u64) -> PhysRange {
+        PhysRange::new(start, end).unwrap()
+    }
+
+    #[test]
+    fn a_block_in_several_zones_is_told_by_the_spans_and_an_offline_one_is_in_none() {
+        let blocks = vec![
+            block(0, BlockState::Online, &["none"]),
+            block(1, BlockState::Online, &["Movable"]),
+            block(2, BlockState::Offline, &["Normal", "Movable"]),
+        ];
+        let memory_blocks = MemoryBlocks { block_size: 0x10_0000, blocks, ..MemoryBlocks::default() };
+        let snapshot = Snapshot { memory_blocks: Source::Read(memory_blocks), ..Snapshot::default() };
+        let zones =
+            [zone("DMA", 0, 1, 0x7f), zone("Normal", 0, 0x80, 0x400), zone("Normal", 1, 0x500, 0x100)];
+        let facts = Facts { snapshot: &snapshot, zones: &zones, page_size: 4096 };
+        assert_eq!(facts.zones(r(0x1000, 0x30_0000), Some(0)), ["DMA", "Normal", "Movable"]);
+        assert_eq!(facts.zones(r(0x1000, 0x2000), Some(0)), ["DMA"]);
+        assert!(facts.zones(r(0x20_0000, 0x30_0000), Some(0)).is_empty());
+        assert_eq!(facts.state(r(0x1000, 0x30_0000)), Some(State::Mixed));
+    }
+
+    #[test]
+    fn without_blocks_memory_outside_every_span_is_offline() {
+        let zones = [zone("Normal", 0, 0x100, 0x100)];
+        let snapshot = Snapshot::default();
+        let facts = Facts { snapshot: &snapshot, zones: &zones, page_size: 4096 };
+        assert_eq!(facts.state(r(0x10_0000, 0x20_0000)), Some(State::Online));
+        assert_eq!(facts.state(r(0x20_0000, 0x30_0000)), Some(State::Offline));
+        assert_eq!(facts.state(r(0x18_0000, 0x30_0000)), Some(State::Mixed));
+        assert_eq!(Facts { zones: &[], ..facts }.state(r(0, 1)), None);
+    }
+}

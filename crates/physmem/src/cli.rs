@@ -1,0 +1,126 @@
+//! The command line, and with it the help texts, the completions and the man pages.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueHint};
+use clap_complete::Shell;
+
+use crate::columns;
+use crate::target::Target;
+
+/// The physical memory of a Linux machine: who provided each range, what it may be used for, and why.
+///
+/// physmem reads a running machine, or a capture of one, and answers for each range of memory: who provided
+/// it, which node and zone it lies in, whether the early allocator may take it, whether a kexec image may
+/// lie on it, whether the next kernel is told about it, and whether a crash dump contains it.
+///
+/// Reading needs no root where the kernel allows it; what could not be read is said, never guessed. Nothing
+/// is written to the system.
+///
+/// Exit status: 0 good, 1 failure, 2 usage.
+#[derive(Debug, Parser)]
+#[command(name = "physmem", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show the machine's memory as a table and a picture of the address space
+    #[command(after_help = columns::help())]
+    Show(ShowArguments),
+    /// Explain one address, range, memory block or node: the verdict for every use, its reason and its source
+    Explain(ExplainArguments),
+    /// Write a capture of this machine, for --from on another
+    Capture(CaptureArguments),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Write the man pages, one for each command, into a directory
+    Man {
+        /// The directory; it must exist
+        #[arg(value_hint = ValueHint::DirPath)]
+        directory: PathBuf,
+    },
+}
+
+/// Where the machine is read from.
+#[derive(Args, Debug, Default)]
+pub(crate) struct InputArguments {
+    /// Read a capture: a directory laid out as a machine's root, a .tar (.gz, .xz, .zst) of one such as a
+    /// sosreport, or a snapshot in JSON
+    #[arg(long, value_name = "CAPTURE", value_hint = ValueHint::AnyPath, conflicts_with = "sysroot")]
+    pub(crate) from: Option<PathBuf>,
+    /// Read the machine whose root directory this is
+    #[arg(short = 's', long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) sysroot: Option<PathBuf>,
+}
+
+// Each is an option of its own on the command line.
+#[allow(clippy::struct_excessive_bools)]
+#[derive(Args, Debug)]
+pub(crate) struct ShowArguments {
+    #[command(flatten)]
+    pub(crate) input: InputArguments,
+    /// Print JSON; schema/show.schema.json describes it
+    #[arg(short = 'J', long, conflicts_with_all = ["output", "output_all", "raw", "all"])]
+    pub(crate) json: bool,
+    /// List each memory block, not each range
+    #[arg(short, long)]
+    pub(crate) all: bool,
+    /// Print sizes in bytes
+    #[arg(short, long)]
+    pub(crate) bytes: bool,
+    /// Print no headings
+    #[arg(short, long)]
+    pub(crate) noheadings: bool,
+    /// Columns to print, separated by commas; +COL,... adds to the default ones. The default columns are
+    /// not stable: scripts should name theirs
+    #[arg(short, long, value_name = "COL,+COL", conflicts_with = "output_all")]
+    pub(crate) output: Option<String>,
+    /// Print all columns
+    #[arg(long)]
+    pub(crate) output_all: bool,
+    /// Print one unaligned line a range, blanks inside values as \x20, and no picture
+    #[arg(short, long)]
+    pub(crate) raw: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ExplainArguments {
+    #[command(flatten)]
+    pub(crate) input: InputArguments,
+    /// Print JSON; schema/show.schema.json describes it
+    #[arg(short = 'J', long)]
+    pub(crate) json: bool,
+    /// 0x140000000 or 5G (an address), 140000000-17fffffff (a range as /proc/iomem prints it, the end
+    /// included), memory40 (a memory block), node1 (a NUMA node)
+    #[arg(value_name = "ADDRESS|RANGE|memoryN|nodeN")]
+    pub(crate) target: Target,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CaptureArguments {
+    /// The file to write: NAME.tar.gz, NAME.tar, or NAME.json for the snapshot alone
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: PathBuf,
+    /// Capture the machine whose root directory this is
+    #[arg(short = 's', long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) sysroot: Option<PathBuf>,
+    /// Overwrite the file if it exists
+    #[arg(short, long)]
+    pub(crate) force: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        super::Cli::command().debug_assert();
+    }
+}

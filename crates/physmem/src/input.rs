@@ -1,0 +1,22 @@
+//! Reading the machine a command is about.
+
+use std::path::Path;
+
+use machine::{Machine, Snapshot};
+
+use crate::cli::InputArguments;
+use crate::failure::Failure;
+
+/// The snapshot that the arguments ask for.
+pub(crate) fn snapshot(arguments: &InputArguments) -> Result<Snapshot, Failure> {
+    match arguments.from.as_deref().or(arguments.sysroot.as_deref()) {
+        Some(path) if path == Path::new("/") => Ok(host::read_live()?),
+        Some(path) => Ok(host::read(path)?),
+        None => Ok(host::read_live()?),
+    }
+}
+
+/// The machine behind a snapshot.
+pub(crate) fn machine(snapshot: &Snapshot) -> Result<Machine, Failure> {
+    Machine::of(snapshot).map_err(|source| Failure::Machine { origin: snapshot.origin.clone(), source })
+}

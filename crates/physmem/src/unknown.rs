@@ -1,0 +1,23 @@
+//! What stays open, for people.
+
+use std::io::Write;
+
+use machine::Unknown;
+use textwrap::Options;
+
+use crate::failure::Failure;
+use crate::style::{Ink, Style};
+
+/// Prints each unknown: what, why, which answers were given without it, and what would help.
+pub(crate) fn print(unknown: &[Unknown], style: Style, out: &mut impl Write) -> Result<(), Failure> {
+    for one in unknown {
+        writeln!(out, "{} {}", style.paint(Ink::No, "unknown:"), one.what)?;
+        let mut lines = vec![format!("because {}", one.why), format!("so {}", one.effect)];
+        lines.extend(one.remedy.as_ref().map(|remedy| format!("help: {remedy}")));
+        for line in lines {
+            let indent = Options::new(100).initial_indent("  ").subsequent_indent("    ");
+            writeln!(out, "{}", textwrap::fill(&line, indent))?;
+        }
+    }
+    Ok(())
+}
