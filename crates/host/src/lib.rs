@@ -1,1 +1,56 @@
-//! host
+//! Reads the physical memory of a Linux machine into one [`Snapshot`], and writes captures of it.
+//!
+//! The machine is the one this runs on ([`read_live`]), or any directory laid out as a machine's root, or a
+//! tar archive of one: a capture written by [`capture::write`], a sosreport, a copy made by hand ([`read`]).
+//! Nothing is written to the machine, and nothing needs root; what root alone may see is recorded in the
+//! snapshot as unreadable *for lack of privilege*.
+//!
+//! ```no_run
+//! let snapshot = host::read("captures/x86/plain-2g.tar.gz".as_ref())?;
+//! match &snapshot.iomem {
+//!     machine::snapshot::Source::Read(text) => print!("{text}"),
+//!     machine::snapshot::Source::Missing => println!("this capture has no /proc/iomem"),
+//!     machine::snapshot::Source::Unreadable { why, .. } => println!("{why}"),
+//! }
+//! # Ok::<(), host::ReadError>(())
+//! ```
+//!
+//! # What is read
+//! `/proc/{iomem,cmdline,zoneinfo,version,config.gz}`, `/sys/firmware/{memmap,fdt,acpi/tables}`,
+//! `/sys/kernel/boot_params/data`, `/sys/devices/system/{memory,node}`, `/sys/kernel/kexec*`,
+//! `/sys/kernel/debug/memblock`, the parameters of `memory_hotplug`, and the kernel log.
+//!
+//! In the snapshot's maps (`acpi_tables`, `memory_hotplug`, `kexec`, `nodes.lists`) a file that does not
+//! exist has no entry; one that exists and cannot be read has one, which says why.
+//!
+//! # Limits
+//! A file that is larger than any kernel prints it is unreadable, not half read. An archive is read as a
+//! stream: only the files named above are kept, and their sum is limited, so that a hostile or huge one
+//! cannot exhaust memory.
+
+pub mod capture;
+
+mod architecture;
+mod archive;
+mod blocks;
+mod compression;
+mod directory;
+mod error;
+mod files;
+mod firmware_memmap;
+mod kernel_config;
+mod kernel_log;
+mod kmsg;
+mod manifest;
+mod nodes;
+mod read;
+mod recorder;
+mod settings;
+mod source;
+mod text;
+mod tree;
+mod unpack;
+
+pub use error::{CaptureError, ReadError};
+pub use machine::Snapshot;
+pub use read::{read, read_live};

@@ -99,11 +99,13 @@ impl PhysRange {
     ///
     /// # Errors
     ///
-    /// [`RangeError::Inverted`] when `last < start`, [`RangeError::PastLastAddress`] when `last` is the last
+    /// [`RangeError::Empty`] when `last` is the byte before `start`, as the kernel prints an empty range,
+    /// [`RangeError::Inverted`] when it lies below that, [`RangeError::PastLastAddress`] when it is the last
     /// byte of the address space.
     pub const fn from_inclusive(start: u64, last: u64) -> Result<Self, RangeError> {
         match last.checked_add(1) {
             Some(end) if start < end => Ok(Self { start, end }),
+            Some(end) if start == end => Err(RangeError::Empty { start }),
             Some(end) => Err(RangeError::Inverted { start, end }),
             None => Err(RangeError::PastLastAddress { start, size: last.wrapping_sub(start) }),
         }
@@ -295,6 +297,7 @@ mod tests {
         assert_eq!(PhysRange::from_size(7, 0), Err(RangeError::Empty { start: 7 }));
         assert!(matches!(PhysRange::from_size(2, u64::MAX), Err(RangeError::PastLastAddress { .. })));
         assert!(matches!(PhysRange::from_inclusive(0, u64::MAX), Err(RangeError::PastLastAddress { .. })));
+        assert_eq!(PhysRange::from_inclusive(9, 8), Err(RangeError::Empty { start: 9 }));
         assert_eq!(PhysRange::from_inclusive(9, 3), Err(RangeError::Inverted { start: 9, end: 4 }));
     }
 

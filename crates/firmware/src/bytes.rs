@@ -1,0 +1,16 @@
+//! Reading wire structures out of a byte slice.
+
+use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
+
+/// The structure `T` at `offset`, or `None` when it would run past the end of `bytes`.
+pub(crate) fn view<T>(bytes: &[u8], offset: usize) -> Option<&T>
+where
+    T: FromBytes + KnownLayout + Immutable + Unaligned,
+{
+    T::ref_from_prefix(bytes.get(offset..)?).ok().map(|(value, _rest)| value)
+}
+
+/// The big-endian `u32` at `offset`.
+pub(crate) fn be32(bytes: &[u8], offset: usize) -> Option<u32> {
+    view::<zerocopy::big_endian::U32>(bytes, offset).map(|value| value.get())
+}

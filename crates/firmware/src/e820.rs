@@ -1,0 +1,396 @@
+//! The e820 memory map of x86 firmware, as the boot loader hands it to Linux.
+//!
+//! Up to 128 entries lie in the *zero page*, `struct boot_params`, which Linux shows as
+//! `/sys/kernel/boot_params/data`; the rest, on machines with more, follow in a `setup_data` node of type
+//! `SETUP_E820_EXT`, shown as `/sys/kernel/boot_params/setup_data/N/data`.
+//!
+//! Source: Linux `Documentation/arch/x86/zero-page.rst` and `boot.rst`; ACPI 6.5 section 15.1 (`E820h`).
+
+use core::fmt;
+
+use memblock::{PhysRange, RangeError};
+use zerocopy::little_endian::{U16, U32, U64};
+use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
+
+use crate::bytes::view;
+
+/// What an e820 entry says its range is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum E820Type {
+    /// 1: memory the system may use (`AddressRangeMemory`).
+    Ram,
+    /// 2: not to be used.
+    Reserved,
+    /// 3: ACPI tables; usable once they have been read.
+    Acpi,
+    /// 4: ACPI non-volatile storage, kept across sleep states.
+    Nvs,
+    /// 5: memory in which errors have been detected.
+    Unusable,
+    /// 7: persistent memory (ACPI 6).
+    Pmem,
+    /// 12: persistent memory, as firmware named it before ACPI 6 had a number for it.
+    Pram,
+    /// `0xefff_ffff`: Linux's own number for EFI special-purpose memory, set aside for device-dax.
+    SoftReserved,
+    /// Any other number. Linux treats these as reserved.
+    Other(u32),
+}
+
+impl E820Type {
+    /// The number as it stands in the table.
+    pub const fn number(self) -> u32 {
+        match self {
+            Self::Ram => 1,
+            Self::Reserved => 2,
+            Self::Acpi => 3,
+            Self::Nvs => 4,
+            Self::Unusable => 5,
+            Self::Pmem => 7,
+            Self::Pram => 12,
+            Self::SoftReserved => 0xefff_ffff,
+            Self::Other(number) => number,
+        }
+    }
+}
+
+impl From<u32> for E820Type {
+    fn from(number: u32) -> Self {
+        match number {
+            1 => Self::Ram,
+            2 => Self::Reserved,
+            3 => Self::Acpi,
+            4 => Self::Nvs,
+            5 => Self::Unusable,
+            7 => Self::Pmem,
+            12 => Self::Pram,
+            0xefff_ffff => Self::SoftReserved,
+            other => Self::Other(other),
+        }
+    }
+}
+
+/// The words of the kernel log (`arch/x86/kernel/e820.c:e820_print_type`, 6.12).
+impl fmt::Display for E820Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ram => f.write_str("usable"),
+            Self::Reserved => f.write_str("reserved"),
+            Self::Acpi => f.write_str("ACPI data"),
+            Self::Nvs => f.write_str("ACPI NVS"),
+            Self::Unusable => f.write_str("unusable"),
+            Self::Pmem | Self::Pram => write!(f, "persistent (type {})", self.number()),
+            Self::SoftReserved => f.write_str("soft reserved"),
+            Self::Other(number) => write!(f, "type {number}"),
+        }
+    }
+}
+
+/// One entry of the map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Entry {
+    /// The physical addresses, half-open.
+    pub range: PhysRange,
+    /// What they are.
+    pub kind: E820Type,
+}
+
+/// Why bytes are not an e820 map, or an entry of one is not a range. Offsets are bytes from the start of the
+/// input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum E820Error {
+    /// The input is shorter than a zero page.
+    #[error("a zero page has 4096 bytes, the input ends at byte {len}")]
+    TooShort {
+        /// Length of the input.
+        len: usize,
+    },
+    /// Neither the setup header's magic nor, with a magic of 0, a boot loader's number: these bytes are not a
+    /// zero page.
+    #[error(
+        "byte {offset:#x}: expected the setup header's magic \"HdrS\", or 0 and a loader type, found {found:02x?}"
+    )]
+    Magic {
+        /// Always `0x202`.
+        offset: usize,
+        /// What stood there.
+        found: [u8; 4],
+    },
+    /// `e820_entries` promises more entries than the zero page has room for.
+    #[error("byte {offset:#x}: {count} entries, but the zero page has room for 128")]
+    Count {
+        /// Always `0x1e8`.
+        offset: usize,
+        /// The number found.
+        count: u8,
+    },
+    /// The input ends inside an entry.
+    #[error("byte {offset:#x}: {len} bytes are left, an entry has 20")]
+    PartialEntry {
+        /// Where the entry begins.
+        offset: usize,
+        /// Bytes left from there.
+        len: usize,
+    },
+    /// The entry holds no range: its size is 0, or it runs past the last address. Linux drops such entries
+    /// (`arch/x86/kernel/e820.c:e820__update_table`).
+    #[error("byte {offset:#x}: {source}")]
+    Range {
+        /// Where the entry begins.
+        offset: usize,
+        /// What is wrong with it.
+        source: RangeError,
+    },
+    /// Two entries claim the same addresses. Linux gives them to the entry with the higher type number.
+    #[error("byte {offset:#x}: the entry overlaps the one at byte {earlier:#x} in {range}")]
+    Overlap {
+        /// Where the later entry begins.
+        offset: usize,
+        /// Where the earlier entry begins.
+        earlier: usize,
+        /// The addresses both claim.
+        range: PhysRange,
+    },
+}
+
+impl E820Error {
+    /// The byte of the input the error is about; for input that is too short, where it ends.
+    pub const fn offset(&self) -> usize {
+        match *self {
+            Self::TooShort { len } => len,
+            Self::Magic { offset, .. }
+            | Self::Count { offset, .. }
+            | Self::PartialEntry { offset, .. }
+            | Self::Range { offset, .. }
+            | Self::Overlap { offset, .. } => offset,
+        }
+    }
+}
+
+/// `struct boot_e820_entry`.
+#[derive(FromBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct WireEntry {
+    addr: U64,
+    size: U64,
+    kind: U32,
+}
+
+const ENTRY_SIZE: usize = 20;
+const _: () = assert!(size_of::<WireEntry>() == ENTRY_SIZE);
+
+/// The fields of `struct boot_params` this crate reads.
+#[derive(FromBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct WireBootParams {
+    _screen_info: [u8; 0xc0],
+    ext_ramdisk_image: U32,
+    ext_ramdisk_size: U32,
+    _pad_to_entries: [u8; 0x1e8 - 0xc8],
+    e820_entries: u8,
+    _pad_to_header: [u8; 0x202 - 0x1e9],
+    header_magic: [u8; 4],
+    version: U16,
+    _pad_to_loader: [u8; 0x210 - 0x208],
+    type_of_loader: u8,
+    _pad_to_ramdisk: [u8; 0x218 - 0x211],
+    ramdisk_image: U32,
+    ramdisk_size: U32,
+    _pad_to_setup_data: [u8; 0x250 - 0x220],
+    setup_data: U64,
+    _pad_to_table: [u8; E820_TABLE - 0x258],
+    e820_table: [u8; ENTRY_SIZE * ZERO_PAGE_ENTRIES],
+    _pad_to_end: [u8; 4096 - 0xcd0],
+}
+
+const E820_ENTRIES: usize = 0x1e8;
+const HEADER_MAGIC: usize = 0x202;
+const E820_TABLE: usize = 0x2d0;
+const ZERO_PAGE_ENTRIES: usize = 128;
+const _: () = assert!(size_of::<WireBootParams>() == 4096);
+const _: () = assert!(core::mem::offset_of!(WireBootParams, e820_entries) == E820_ENTRIES);
+const _: () = assert!(core::mem::offset_of!(WireBootParams, header_magic) == HEADER_MAGIC);
+const _: () = assert!(core::mem::offset_of!(WireBootParams, type_of_loader) == 0x210);
+const _: () = assert!(core::mem::offset_of!(WireBootParams, ramdisk_image) == 0x218);
+const _: () = assert!(core::mem::offset_of!(WireBootParams, setup_data) == 0x250);
+const _: () = assert!(core::mem::offset_of!(WireBootParams, e820_table) == E820_TABLE);
+
+/// The x86 zero page, `struct boot_params`.
+///
+/// Holding one proves that the input has a zero page's length and marks, and that its entry count fits.
+///
+/// The marks are the magic `HdrS` where a boot loader copied the kernel's setup header. The EFI stub and the PVH
+/// entry fill a page of zeros instead and leave the magic out, on every machine that boots so; then the type
+/// of the loader, which is never 0, is the mark.
+///
+/// ```
+/// // bytes: /sys/kernel/boot_params/data
+/// # let bytes = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/x86-plain-2g.boot_params"));
+/// let mut seen = Vec::new();
+/// for entry in firmware::e820::BootParams::new(bytes)?.entries() {
+///     match entry {
+///         Ok(entry) => seen.push(format!("{} {}", entry.range, entry.kind)),
+///         Err(fault) => eprintln!("boot_params: {fault}"),
+///     }
+/// }
+/// assert_eq!(seen[0], "00000000-0009fbff usable");
+/// # Ok::<(), firmware::e820::E820Error>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct BootParams<'a> {
+    wire: &'a WireBootParams,
+}
+
+impl<'a> BootParams<'a> {
+    /// Checks the zero page at the start of `bytes`. Anything behind its 4096 bytes is ignored.
+    ///
+    /// # Errors
+    ///
+    /// [`E820Error::TooShort`], [`E820Error::Magic`] or [`E820Error::Count`].
+    pub fn new(bytes: &'a [u8]) -> Result<Self, E820Error> {
+        let wire: &WireBootParams = view(bytes, 0).ok_or(E820Error::TooShort { len: bytes.len() })?;
+        let has_header = wire.header_magic == *b"HdrS";
+        let filled_by_kernel = wire.header_magic == [0; 4] && wire.type_of_loader != 0;
+        if !has_header && !filled_by_kernel {
+            return Err(E820Error::Magic { offset: HEADER_MAGIC, found: wire.header_magic });
+        }
+        if usize::from(wire.e820_entries) > ZERO_PAGE_ENTRIES {
+            return Err(E820Error::Count { offset: E820_ENTRIES, count: wire.e820_entries });
+        }
+        Ok(Self { wire })
+    }
+
+    /// The e820 entries in the zero page, in firmware's order.
+    pub fn entries(&self) -> Entries<'a> {
+        let len = usize::from(self.wire.e820_entries) * ENTRY_SIZE;
+        let table = self.wire.e820_table.get(..len).unwrap_or(&[]);
+        Entries { table, base: E820_TABLE, at: 0 }
+    }
+
+    /// The boot protocol's version, major number in the high byte; 0 where the EFI stub filled the page.
+    pub fn protocol_version(&self) -> u16 {
+        self.wire.version.get()
+    }
+
+    /// Where the boot loader put the initial ramdisk, or `None` when it gave no size.
+    ///
+    /// # Errors
+    ///
+    /// [`E820Error::Range`] when address and size do not make a range.
+    pub fn ramdisk(&self) -> Result<Option<PhysRange>, E820Error> {
+        let wide = |high: U32, low: U32| u64::from(high.get()) << 32 | u64::from(low.get());
+        let start = wide(self.wire.ext_ramdisk_image, self.wire.ramdisk_image);
+        match wide(self.wire.ext_ramdisk_size, self.wire.ramdisk_size) {
+            0 => Ok(None),
+            size => PhysRange::from_size(start, size)
+                .map(Some)
+                .map_err(|source| E820Error::Range { offset: 0x218, source }),
+        }
+    }
+
+    /// Physical address of the first `setup_data` node, or `None` when there is none.
+    pub fn setup_data(&self) -> Option<u64> {
+        Some(self.wire.setup_data.get()).filter(|address| *address != 0)
+    }
+}
+
+impl fmt::Debug for BootParams<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BootParams").field("e820_entries", &self.wire.e820_entries).finish_non_exhaustive()
+    }
+}
+
+/// A bare e820 table: the payload of a `setup_data` node of type `SETUP_E820_EXT` (1).
+///
+/// Holding one proves that the input is a whole number of entries.
+#[derive(Clone, Copy, Debug)]
+pub struct Table<'a> {
+    bytes: &'a [u8],
+}
+
+impl<'a> Table<'a> {
+    /// Checks that `bytes` is a whole number of 20-byte entries.
+    ///
+    /// # Errors
+    ///
+    /// [`E820Error::PartialEntry`] when bytes are left over.
+    pub fn new(bytes: &'a [u8]) -> Result<Self, E820Error> {
+        match bytes.len() % ENTRY_SIZE {
+            0 => Ok(Self { bytes }),
+            len => Err(E820Error::PartialEntry { offset: bytes.len() - len, len }),
+        }
+    }
+
+    /// The entries, in firmware's order.
+    pub fn entries(&self) -> Entries<'a> {
+        Entries { table: self.bytes, base: 0, at: 0 }
+    }
+}
+
+/// Iterator over e820 entries, from [`BootParams::entries`] or [`Table::entries`].
+///
+/// An entry that is no range comes as [`E820Error::Range`] in its place; the ones behind it follow.
+#[derive(Clone, Debug)]
+pub struct Entries<'a> {
+    table: &'a [u8],
+    /// Offset of the table in the input, for errors.
+    base: usize,
+    /// Bytes of the table already read.
+    at: usize,
+}
+
+impl<'a> Entries<'a> {
+    /// Pairs of entries that claim the same addresses, as [`E820Error::Overlap`], the later entry's order.
+    ///
+    /// Linux accepts overlaps and resolves them; a firmware that has them deserves a look. Compares every
+    /// pair: quadratic in the number of entries. Entries that are no range are left out.
+    pub fn overlaps(&self) -> impl Iterator<Item = E820Error> + 'a {
+        let all = Self { at: 0, ..self.clone() };
+        let later_entries = all.clone();
+        later_entries.placed().flat_map(move |(offset, later)| {
+            all.clone().placed().take_while(move |(earlier, _)| *earlier < offset).filter_map(
+                move |(earlier, entry)| {
+                    let range = later.range.intersect(entry.range)?;
+                    Some(E820Error::Overlap { offset, earlier, range })
+                },
+            )
+        })
+    }
+
+    /// The good entries with the offset of each.
+    fn placed(mut self) -> impl Iterator<Item = (usize, Entry)> + 'a {
+        core::iter::from_fn(move || {
+            loop {
+                let offset = self.base.saturating_add(self.at);
+                if let Ok(entry) = self.next()? {
+                    return Some((offset, entry));
+                }
+            }
+        })
+    }
+}
+
+impl Iterator for Entries<'_> {
+    type Item = Result<Entry, E820Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let wire: &WireEntry = view(self.table, self.at)?;
+        let offset = self.base.saturating_add(self.at);
+        self.at = self.at.saturating_add(ENTRY_SIZE);
+        Some(
+            PhysRange::from_size(wire.addr.get(), wire.size.get())
+                .map(|range| Entry { range, kind: E820Type::from(wire.kind.get()) })
+                .map_err(|source| E820Error::Range { offset, source }),
+        )
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.table.len().saturating_sub(self.at) / ENTRY_SIZE;
+        (left, Some(left))
+    }
+}
+
+impl core::iter::FusedIterator for Entries<'_> {}
+
+#[cfg(test)]
+mod tests;

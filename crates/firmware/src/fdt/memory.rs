@@ -1,0 +1,108 @@
+//! Memory nodes.
+
+use memblock::{NodeId, PhysRange};
+
+use super::tree::{Children, Node, Tree};
+use super::{Cells, FdtError, Ranges};
+
+/// One range of a memory node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Memory {
+    /// The addresses, to the byte; Linux shrinks them to whole pages.
+    pub range: PhysRange,
+    /// `numa-node-id` of the node.
+    pub node: Option<NodeId>,
+    /// The node has `hotpluggable`.
+    pub hotpluggable: bool,
+    /// The node's `status` is absent, `okay` or `ok`. Linux does not use the memory otherwise.
+    pub enabled: bool,
+    /// The range comes from `linux,usable-memory`, which beats `reg`: an old kexec limits a crash kernel so.
+    pub usable_memory: bool,
+    /// Where the memory node begins in the blob, in bytes; the same for all ranges of one node.
+    pub offset: usize,
+}
+
+/// Iterator over the ranges of all memory nodes, from [`Fdt::memory`](super::Fdt::memory).
+///
+/// A pair of size 0 and other faults come as errors in their place; the ranges behind them follow.
+#[derive(Clone, Debug)]
+pub struct MemoryNodes<'a> {
+    nodes: Children<'a>,
+    cells: Cells,
+    current: Option<Current<'a>>,
+}
+
+/// The node whose ranges are being given.
+#[derive(Clone, Debug)]
+struct Current<'a> {
+    ranges: Ranges<'a>,
+    node: Option<NodeId>,
+    hotpluggable: bool,
+    enabled: bool,
+    usable_memory: bool,
+    offset: usize,
+}
+
+impl<'a> MemoryNodes<'a> {
+    pub(super) fn new(tree: &Tree<'a>, cells: Cells) -> Self {
+        Self { nodes: tree.root().children(), cells, current: None }
+    }
+
+    fn enter(&self, node: &Node<'a>) -> Result<Current<'a>, FdtError> {
+        const USABLE: &str = "linux,usable-memory";
+        let usable = node.property(USABLE.as_bytes());
+        let usable_memory = usable.is_some();
+        let what = if usable_memory { USABLE } else { "memory reg" };
+        Ok(Current {
+            ranges: Ranges::new(usable.or_else(|| node.property(b"reg")), self.cells, what),
+            node: match node.property(b"numa-node-id") {
+                None => None,
+                Some(property) => {
+                    const WHAT: &str = "numa-node-id";
+                    let number = property.u32(WHAT)?;
+                    Some(NodeId::new(number).ok_or(FdtError::Value {
+                        what: WHAT,
+                        offset: property.offset,
+                        value: u64::from(number),
+                        expected: "a node number",
+                    })?)
+                }
+            },
+            hotpluggable: node.property(b"hotpluggable").is_some(),
+            enabled: node.is_available(),
+            usable_memory,
+            offset: node.offset,
+        })
+    }
+}
+
+impl Iterator for MemoryNodes<'_> {
+    type Item = Result<Memory, FdtError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(current) = &mut self.current
+                && let Some(range) = current.ranges.next()
+            {
+                return Some(range.map(|range| Memory {
+                    range,
+                    node: current.node,
+                    hotpluggable: current.hotpluggable,
+                    enabled: current.enabled,
+                    usable_memory: current.usable_memory,
+                    offset: current.offset,
+                }));
+            }
+            self.current = None;
+            let node = self.nodes.find(|node| {
+                node.property(b"device_type").is_some_and(|property| property.text() == b"memory")
+            })?;
+            match self.enter(&node) {
+                Ok(current) => self.current = Some(current),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+}
+
+impl core::iter::FusedIterator for MemoryNodes<'_> {}

@@ -1,0 +1,119 @@
+//! The children of `/reserved-memory`.
+//!
+//! Source: dt-schema `reserved-memory/reserved-memory.yaml`; Linux `drivers/of/of_reserved_mem.c`.
+
+use super::tree::{Children, Node};
+use super::{Cells, FdtError, Ranges};
+
+/// One child of `/reserved-memory`.
+///
+/// With `reg` it is *static*: it names its addresses. Without, it is *dynamic*: it asks for
+/// [`size`](Self::size) bytes, and the system picks the place.
+#[derive(Clone, Copy, Debug)]
+pub struct ReservedMemory<'a> {
+    node: Node<'a>,
+    cells: Cells,
+}
+
+impl<'a> ReservedMemory<'a> {
+    /// Name with unit address, for instance `cma@60000000`.
+    pub fn name(&self) -> &'a str {
+        self.node.name()
+    }
+
+    /// Where the node begins in the blob, in bytes.
+    pub fn offset(&self) -> usize {
+        self.node.offset
+    }
+
+    /// Whether the node names its addresses.
+    pub fn is_static(&self) -> bool {
+        self.node.property(b"reg").is_some()
+    }
+
+    /// The addresses of a static node, all of them; nothing for a dynamic one. Linux reserves every range, but
+    /// makes only the first known to drivers.
+    pub fn ranges(&self) -> Ranges<'a> {
+        Ranges::new(self.node.property(b"reg"), self.cells, "reserved-memory reg")
+    }
+
+    /// How many bytes a dynamic node asks for, or `None` when it does not say.
+    ///
+    /// # Errors
+    ///
+    /// [`FdtError::Length`] when the property is neither one nor two cells.
+    pub fn size(&self) -> Result<Option<u64>, FdtError> {
+        self.number(b"size", "reserved-memory size")
+    }
+
+    /// The alignment a dynamic node asks for, in bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`FdtError::Length`] when the property is neither one nor two cells.
+    pub fn alignment(&self) -> Result<Option<u64>, FdtError> {
+        self.number(b"alignment", "reserved-memory alignment")
+    }
+
+    /// Where a dynamic node may be placed; empty for anywhere.
+    pub fn alloc_ranges(&self) -> Ranges<'a> {
+        Ranges::new(self.node.property(b"alloc-ranges"), self.cells, "reserved-memory alloc-ranges")
+    }
+
+    /// Whether the memory must stay out of the kernel's direct map.
+    pub fn no_map(&self) -> bool {
+        self.node.property(b"no-map").is_some()
+    }
+
+    /// Whether the system may use the memory until its driver claims it (CMA).
+    pub fn reusable(&self) -> bool {
+        self.node.property(b"reusable").is_some()
+    }
+
+    /// Whether `status` is absent, `okay` or `ok`. Linux passes over the node otherwise.
+    pub fn enabled(&self) -> bool {
+        self.node.is_available()
+    }
+
+    /// The first string of `compatible`, for instance `shared-dma-pool`, or `None` when the node has none.
+    pub fn compatible(&self) -> Option<&'a [u8]> {
+        self.node.property(b"compatible").map(|property| property.text())
+    }
+
+    /// Whether this is where CMA goes when nobody says otherwise (`linux,cma-default`).
+    pub fn cma_default(&self) -> bool {
+        self.node.property(b"linux,cma-default").is_some()
+    }
+
+    fn number(&self, name: &[u8], what: &'static str) -> Result<Option<u64>, FdtError> {
+        self.node.property(name).map(|property| property.number(what)).transpose()
+    }
+}
+
+/// Iterator over the children of `/reserved-memory`, from
+/// [`Fdt::reserved_memory`](super::Fdt::reserved_memory). Empty when the tree has no such node.
+#[derive(Clone, Debug)]
+pub struct ReservedMemoryNodes<'a> {
+    nodes: Option<Children<'a>>,
+    cells: Cells,
+}
+
+impl<'a> ReservedMemoryNodes<'a> {
+    pub(super) fn new(parent: Option<Node<'a>>, root_cells: Cells) -> Result<Self, FdtError> {
+        Ok(match parent {
+            None => Self { nodes: None, cells: root_cells },
+            Some(parent) => Self { nodes: Some(parent.children()), cells: Cells::of(&parent, root_cells)? },
+        })
+    }
+}
+
+impl<'a> Iterator for ReservedMemoryNodes<'a> {
+    type Item = ReservedMemory<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let node = self.nodes.as_mut()?.next()?;
+        Some(ReservedMemory { node, cells: self.cells })
+    }
+}
+
+impl core::iter::FusedIterator for ReservedMemoryNodes<'_> {}

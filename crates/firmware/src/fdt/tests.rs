@@ -1,0 +1,416 @@
+use std::string::{String, ToString};
+use std::vec::Vec;
+
+use proptest::prelude::*;
+use vm_fdt::{FdtReserveEntry, FdtWriter};
+
+use super::*;
+
+const RESV: &[u8] = include_bytes!("../../tests/data/arm64-dts-resv.fdt");
+const KDUMP: &[u8] = include_bytes!("../../tests/data/arm64-dts-usable-kdump.fdt");
+const HOTPLUG: &[u8] = include_bytes!("../../tests/data/arm64-dts-hotplug.fdt");
+const MIRROR: &[u8] = include_bytes!("../../tests/data/arm64-efi-mirror.fdt");
+const KEXEC: &[u8] = include_bytes!("../../tests/data/arm64-kexec-dt-vmem-stage2.fdt");
+const NONUMA: &[u8] = include_bytes!("../../tests/data/arm64-dts-nonuma-attr.fdt");
+const REAL: [&[u8]; 6] = [RESV, KDUMP, HOTPLUG, MIRROR, KEXEC, NONUMA];
+
+fn range(start: u64, size: u64) -> PhysRange {
+    PhysRange::from_size(start, size).unwrap()
+}
+
+fn memory(blob: &[u8]) -> Vec<Result<Memory, FdtError>> {
+    Fdt::new(blob).unwrap().memory().unwrap().collect()
+}
+
+/// A tree whose root has these cells, filled in by `fill`.
+fn tree(
+    address: u32,
+    size: u32,
+    fill: impl FnOnce(&mut FdtWriter) -> vm_fdt::FdtWriterResult<()>,
+) -> Vec<u8> {
+    let mut writer = FdtWriter::new().unwrap();
+    let root = writer.begin_node("").unwrap();
+    writer.property_u32("#address-cells", address).unwrap();
+    writer.property_u32("#size-cells", size).unwrap();
+    fill(&mut writer).unwrap();
+    writer.end_node(root).unwrap();
+    writer.finish().unwrap()
+}
+
+/// A blob of version 17 with this structure block and these strings, and no reservations.
+fn raw(structure: &[u32], strings: &[u8]) -> Vec<u8> {
+    let strings_size = u32::try_from(strings.len()).unwrap();
+    let structure_size = u32::try_from(structure.len()).unwrap() * 4;
+    let strings_at = 56 + structure_size;
+    let totalsize = strings_at + strings_size;
+    let mut blob = Vec::new();
+    for word in [0xd00d_feed, totalsize, 56, strings_at, 40, 17, 16, 0, strings_size, structure_size] {
+        blob.extend(u32::to_be_bytes(word));
+    }
+    blob.extend([0; 16]);
+    blob.extend(structure.iter().flat_map(|word| word.to_be_bytes()));
+    blob.extend(strings);
+    blob
+}
+
+fn memory_node(writer: &mut FdtWriter, name: &str, reg: &[u64]) -> vm_fdt::FdtWriterResult<()> {
+    let node = writer.begin_node(name)?;
+    writer.property_string("device_type", "memory")?;
+    writer.property_array_u64("reg", reg)?;
+    writer.end_node(node)
+}
+
+#[test]
+fn memory_nodes_of_a_real_machine_keep_node_and_hotpluggable() {
+    let seen: Vec<_> = memory(HOTPLUG)
+        .into_iter()
+        .map(Result::unwrap)
+        .map(|m| (m.range, m.node.map(memblock::NodeId::get), m.hotpluggable, m.enabled))
+        .collect();
+    let gib = 1 << 30;
+    assert_eq!(
+        seen,
+        [(range(0x4000_0000, gib), Some(0), false, true), (range(0x8000_0000, gib), Some(1), true, true),]
+    );
+    let nodes: Vec<_> = memory(NONUMA).into_iter().map(|m| m.unwrap().node).collect();
+    assert_eq!(nodes, [None, memblock::NodeId::new(1)]);
+}
+
+#[test]
+fn reserved_memory_of_a_real_machine_is_read_node_by_node() {
+    let fdt = Fdt::new(RESV).unwrap();
+    let nodes: Vec<_> = fdt.reserved_memory().unwrap().collect();
+    let names: Vec<_> = nodes.iter().map(ReservedMemory::name).collect();
+    assert_eq!(
+        names,
+        [
+            "fw@50000000",
+            "keep@51000000",
+            "odd@52000400",
+            "off@53000000",
+            "two@54000000",
+            "cma@60000000",
+            "dyncma",
+            "dynnomap",
+            "dynplain",
+            "pool@58000000",
+            "outside@200000000",
+        ]
+    );
+    let find = |name| nodes.iter().find(|node| node.name() == name).unwrap();
+    assert!(find("fw@50000000").no_map() && find("fw@50000000").is_static());
+    assert!(!find("off@53000000").enabled() && find("keep@51000000").enabled());
+    assert!(find("odd@52000400").ranges().eq([Ok(range(0x5200_0400, 0xa00))]));
+    let two = [Ok(range(0x5400_0000, 0x10_0000)), Ok(range(0x5420_0000, 0x10_0000))];
+    assert!(find("two@54000000").ranges().eq(two));
+    let cma = find("dyncma");
+    assert!(!cma.is_static() && cma.reusable() && cma.cma_default() && cma.ranges().next().is_none());
+    assert_eq!((cma.size(), cma.alignment()), (Ok(Some(0x200_0000)), Ok(Some(0x40_0000))));
+    assert_eq!(cma.compatible(), Some(&b"shared-dma-pool"[..]));
+    let alloc: Vec<_> = find("dynnomap").alloc_ranges().collect();
+    assert_eq!(alloc, [Ok(range(0x8000_0000, 0x2000_0000))]);
+    assert_eq!(find("dynplain").alignment(), Ok(None));
+    // Overlapping, as the tree has them.
+    let reserved: Vec<_> = fdt.memreserve().collect();
+    assert_eq!(reserved, [Ok(range(0x5500_0000, 0x3000)), Ok(range(0x5500_2000, 0x2000))]);
+}
+
+#[test]
+fn chosen_of_real_machines_says_what_each_boot_was_given() {
+    let chosen = |blob| Fdt::new(blob).unwrap().chosen().unwrap().unwrap();
+    let kdump = chosen(KDUMP);
+    assert!(kdump.usable_memory_ranges().eq([Ok(range(0x4040_0000, 0x1000_0000))]));
+    assert_eq!(kdump.initrd(), Ok(PhysRange::new(0x4c00_0000, 0x4c14_41f6).ok()));
+    assert_eq!((kdump.elfcorehdr(), kdump.uefi_memory_map()), (Ok(None), Ok(None)));
+    assert!(kdump.bootargs().unwrap().starts_with(b"console=ttyAMA0 memblock=debug"));
+    let mirror = chosen(MIRROR);
+    assert_eq!(mirror.uefi_system_table(), Ok(Some(0x4b00_0000)));
+    let map = mirror.uefi_memory_map().unwrap().unwrap();
+    assert_eq!((map.range, map.desc_size, map.desc_version), (range(0x4b01_0000, 0x150), 48, 1));
+    let kexec = Fdt::new(KEXEC).unwrap();
+    assert!(kexec.memreserve().eq([Ok(range(0x418f_0000, 0x14_41f6))]));
+}
+
+#[test]
+fn a_blob_cut_anywhere_says_how_much_it_needs() {
+    for blob in REAL {
+        for len in 0..blob.len() {
+            let error = Fdt::new(&blob[..len]).unwrap_err();
+            assert!(
+                matches!(error, FdtError::Truncated { offset: 0, needed, available, .. }
+                    if available == len && needed > len),
+                "{error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_structure_block_cut_anywhere_is_an_error_inside_the_blob() {
+    let start = u32::from_be_bytes(RESV[8..12].try_into().unwrap()) as usize;
+    let size = u32::from_be_bytes(RESV[36..40].try_into().unwrap());
+    for cut in 0..size {
+        let mut blob = RESV.to_vec();
+        blob[36..40].copy_from_slice(&cut.to_be_bytes());
+        let error = Fdt::new(&blob).unwrap_err();
+        assert!(error.offset() >= start && error.offset() <= start + cut as usize, "{cut}: {error}");
+    }
+}
+
+#[test]
+fn bytes_behind_the_blob_are_not_part_of_it() {
+    let mut longer = HOTPLUG.to_vec();
+    longer.extend([0xff; 64]);
+    assert_eq!(memory(&longer), memory(HOTPLUG));
+}
+
+#[test]
+fn header_fields_that_point_outside_are_refused() {
+    for (field, value) in
+        [(8, u32::MAX), (12, u32::MAX), (16, u32::MAX), (32, u32::MAX), (36, u32::MAX), (8, 0x39)]
+    {
+        let mut blob = RESV.to_vec();
+        blob[field..field + 4].copy_from_slice(&value.to_be_bytes());
+        assert!(matches!(Fdt::new(&blob), Err(FdtError::Value { .. })), "field at {field}");
+    }
+    let mut blob = RESV.to_vec();
+    blob[0] = 0;
+    assert!(matches!(Fdt::new(&blob), Err(FdtError::Magic { found: 0xd_feed })));
+    let mut blob = RESV.to_vec();
+    blob[20..24].copy_from_slice(&3u32.to_be_bytes());
+    assert!(matches!(Fdt::new(&blob), Err(FdtError::Value { what: "version", value: 3, .. })));
+}
+
+#[test]
+fn every_memory_node_counts_whatever_its_name_and_every_range_of_it() {
+    let blob = tree(2, 2, |writer| {
+        memory_node(writer, "memory@0", &[0, 0x1000, 0x10000, 0x2000])?;
+        let other = writer.begin_node("memory@1")?;
+        writer.property_array_u64("reg", &[0x2000, 0x1000])?;
+        writer.end_node(other)?;
+        memory_node(writer, "ram", &[1 << 40, 1 << 30])
+    });
+    let ranges: Vec<_> = memory(&blob).into_iter().map(|m| m.unwrap().range).collect();
+    assert_eq!(ranges, [range(0, 0x1000), range(0x1_0000, 0x2000), range(1 << 40, 1 << 30)]);
+}
+
+#[test]
+fn a_property_is_not_taken_for_another_whose_name_begins_alike() {
+    let blob = tree(2, 2, |writer| {
+        let node = writer.begin_node("memory@0")?;
+        writer.property_string("device_type", "memory")?;
+        writer.property_array_u64("reg-before", &[0x7000, 0x1000])?;
+        writer.property_array_u64("reg", &[0x1000, 0x1000])?;
+        writer.end_node(node)
+    });
+    assert_eq!(memory(&blob)[0].unwrap().range, range(0x1000, 0x1000));
+}
+
+#[test]
+fn usable_memory_beats_reg_and_status_is_told() {
+    let blob = tree(2, 2, |writer| {
+        let node = writer.begin_node("memory@0")?;
+        writer.property_string("device_type", "memory")?;
+        writer.property_array_u64("reg", &[0, 1 << 30])?;
+        writer.property_array_u64("linux,usable-memory", &[0x1000, 0x1000])?;
+        writer.end_node(node)?;
+        let node = writer.begin_node("memory@1")?;
+        writer.property_string("device_type", "memory")?;
+        writer.property_string("status", "disabled")?;
+        writer.property_array_u64("reg", &[0x8000_0000, 0x1000])?;
+        writer.end_node(node)
+    });
+    let seen: Vec<_> = memory(&blob).into_iter().map(Result::unwrap).collect();
+    assert_eq!((seen[0].range, seen[0].usable_memory, seen[0].enabled), (range(0x1000, 0x1000), true, true));
+    assert_eq!((seen[1].usable_memory, seen[1].enabled), (false, false));
+}
+
+#[test]
+fn empty_and_wrapping_ranges_and_left_over_bytes_are_errors_in_their_place() {
+    let blob = tree(2, 2, |writer| {
+        memory_node(writer, "memory@0", &[0x1000, 0, u64::MAX, 2, 0x2000, 0x1000, 7])?;
+        memory_node(writer, "memory@1", &[0x9000, 0x1000])
+    });
+    let seen = memory(&blob);
+    assert!(seen[0].unwrap_err().is_empty_range());
+    let FdtError::Range { offset, source: RangeError::PastLastAddress { .. }, .. } = seen[1].unwrap_err()
+    else {
+        panic!("{seen:?}")
+    };
+    assert_eq!(offset, seen[0].unwrap_err().offset() + 16);
+    assert_eq!(seen[2].unwrap().range, range(0x2000, 0x1000));
+    assert!(matches!(seen[3], Err(FdtError::Length { len: 8, .. })));
+    assert_eq!(seen[4].unwrap().range, range(0x9000, 0x1000));
+}
+
+#[test]
+fn one_cell_is_enough_and_three_are_refused() {
+    let reg = |writer: &mut FdtWriter, cells: &[u32]| {
+        let node = writer.begin_node("memory@0")?;
+        writer.property_string("device_type", "memory")?;
+        writer.property_array_u32("reg", cells)?;
+        writer.end_node(node)
+    };
+    let blob = tree(1, 1, |writer| reg(writer, &[0x8000_0000, 0x1000]));
+    assert_eq!(memory(&blob)[0].unwrap().range, range(0x8000_0000, 0x1000));
+    for (address, size) in [(3, 1), (0, 1), (1, 3), (u32::MAX, 1)] {
+        let blob = tree(address, size, |writer| reg(writer, &[0; 4]));
+        assert!(matches!(Fdt::new(&blob).unwrap().memory(), Err(FdtError::Value { .. })));
+    }
+}
+
+#[test]
+fn names_longer_than_the_specification_allows_are_read_as_linux_reads_them() {
+    let name = b"vendor,a-property-name-of-more-than-31-characters\0";
+    let blob = raw(&[1, 0, 3, 0, 0, 1, 0x6100_0000, 2, 2, 9], name);
+    assert!(Fdt::new(&blob).is_ok());
+    // dtoolkit 0.4 refuses the whole tree for it, which is why it is not what reads trees here.
+    assert!(dtoolkit::fdt::Fdt::new(&blob).is_err());
+    let short = raw(&[1, 0, 3, 0, 0, 1, 0x6100_0000, 2, 2, 9], b"vendor,short\0");
+    assert!(dtoolkit::fdt::Fdt::new(&short).is_ok());
+}
+
+#[test]
+fn half_of_a_pair_of_properties_is_an_error() {
+    let chosen = |fill: fn(&mut FdtWriter) -> vm_fdt::FdtWriterResult<()>| {
+        tree(2, 2, |writer| {
+            let node = writer.begin_node("chosen")?;
+            fill(writer)?;
+            writer.end_node(node)
+        })
+    };
+    let blob = chosen(|writer| writer.property_u64("linux,initrd-start", 0x1000));
+    let error = Fdt::new(&blob).unwrap().chosen().unwrap().unwrap().initrd().unwrap_err();
+    assert!(matches!(error, FdtError::Missing { missing: "linux,initrd-end", .. }));
+    let blob = chosen(|writer| writer.property_u64("linux,uefi-mmap-start", 0x1000));
+    let error = Fdt::new(&blob).unwrap().chosen().unwrap().unwrap().uefi_memory_map().unwrap_err();
+    assert!(matches!(error, FdtError::Missing { missing: "linux,uefi-mmap-size", .. }));
+    let blob = chosen(|writer| writer.property_array_u64("linux,elfcorehdr", &[0x1000, 0x2000]));
+    let found = Fdt::new(&blob).unwrap().chosen().unwrap().unwrap().elfcorehdr();
+    assert_eq!(found, Ok(Some(range(0x1000, 0x2000))));
+    let blob = chosen(|writer| writer.property_array_u64("linux,elfcorehdr", &[0x1000, 0x2000, 0x3000]));
+    let error = Fdt::new(&blob).unwrap().chosen().unwrap().unwrap().elfcorehdr().unwrap_err();
+    assert!(matches!(error, FdtError::Length { len: 24, .. }));
+}
+
+/// A tree whose reservation block is these bytes, behind everything else; and where they begin.
+fn with_reservations(block: &[u8]) -> (Vec<u8>, usize) {
+    let mut blob = tree(2, 2, |_| Ok(()));
+    let at = blob.len();
+    blob.extend(block);
+    let size = u32::try_from(blob.len()).unwrap();
+    blob[4..8].copy_from_slice(&size.to_be_bytes());
+    blob[16..20].copy_from_slice(&u32::try_from(at).unwrap().to_be_bytes());
+    (blob, at)
+}
+
+#[test]
+fn a_reservation_block_without_its_end_says_where_it_ran_out() {
+    let block = [&0x1000u64.to_be_bytes()[..], &0x2000u64.to_be_bytes(), &[1; 9]].concat();
+    let (blob, at) = with_reservations(&block);
+    let seen: Vec<_> = Fdt::new(&blob).unwrap().memreserve().collect();
+    let error = FdtError::Truncated { what: "memory reservation", offset: at + 16, needed: 16, available: 9 };
+    assert_eq!(seen, [Ok(range(0x1000, 0x2000)), Err(error)]);
+}
+
+#[test]
+fn a_reservation_of_nothing_is_reported_and_ends_the_block_as_in_linux() {
+    let block = [0x1000u64, 0, 0x2000, 0x1000, 0, 0].map(u64::to_be_bytes).concat();
+    let (blob, at) = with_reservations(&block);
+    let seen: Vec<_> = Fdt::new(&blob).unwrap().memreserve().collect();
+    assert_eq!(seen.len(), 1);
+    assert!(seen[0].is_err_and(|error| error.is_empty_range() && error.offset() == at));
+}
+
+#[test]
+fn tokens_out_of_place_are_refused() {
+    let header = |structure: &[u32]| raw(structure, b"a\0");
+    let root = |body: &[u32]| header(&[&[1, 0], body, &[2, 9]].concat());
+    assert!(Fdt::new(&root(&[])).is_ok());
+    assert!(Fdt::new(&root(&[4, 1, 0x6100_0000, 2, 4])).is_ok(), "NOPs and a child");
+    for (what, blob) in [
+        ("no root", header(&[9])),
+        ("an end without a begin", header(&[2, 9])),
+        ("two roots", header(&[1, 0, 2, 1, 0, 2, 9])),
+        ("no end of the root", header(&[1, 0, 9])),
+        ("no end of the block", header(&[1, 0, 2])),
+        ("a property behind a child", root(&[1, 0x6100_0000, 2, 3, 0, 0])),
+        ("a property outside", header(&[3, 0, 0, 1, 0, 2, 9])),
+        ("an unknown token", root(&[5])),
+        ("a name without end", header(&[1, 0x6161_6161])),
+        ("a name that is not UTF-8", root(&[1, 0xff00_0000, 2])),
+        ("a value past the end", root(&[3, 0x100, 0])),
+        ("a huge value", root(&[3, u32::MAX, 0])),
+        ("a property name past the strings", root(&[3, 0, 4])),
+    ] {
+        let error = Fdt::new(&blob).expect_err(what);
+        assert!(error.offset() >= 40 && error.offset() <= blob.len(), "{what}: {error}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn trees_are_read_as_an_independent_encoder_writes_them(
+        nodes in prop::collection::vec(
+            (prop::collection::vec((0u64..1 << 50, 1u64..1 << 40), 1..4), any::<bool>(), prop::option::of(0u32..9)),
+            0..6,
+        ),
+        reserved in prop::collection::vec((1u64..1 << 50, 1u64..1 << 40), 0..4),
+    ) {
+        let mut entries = Vec::new();
+        let mut end = 0;
+        for (gap, size) in &reserved {
+            // vm-fdt refuses overlapping reservations.
+            entries.push(FdtReserveEntry::new(end + gap, *size).unwrap());
+            end += gap + size;
+        }
+        let mut writer = FdtWriter::new_with_mem_reserv(&entries).unwrap();
+        let root = writer.begin_node("").unwrap();
+        writer.property_u32("#address-cells", 2).unwrap();
+        writer.property_u32("#size-cells", 2).unwrap();
+        let mut expected = Vec::new();
+        for (index, (ranges, hotpluggable, nid)) in nodes.iter().enumerate() {
+            let mut name = String::from("memory@");
+            name.push_str(&index.to_string());
+            let node = writer.begin_node(&name).unwrap();
+            writer.property_string("device_type", "memory").unwrap();
+            let cells: Vec<u64> = ranges.iter().flat_map(|(start, size)| [*start, *size]).collect();
+            writer.property_array_u64("reg", &cells).unwrap();
+            if *hotpluggable {
+                writer.property_null("hotpluggable").unwrap();
+            }
+            if let Some(nid) = nid {
+                writer.property_u32("numa-node-id", *nid).unwrap();
+            }
+            let child = writer.begin_node("child").unwrap();
+            writer.property_u32("reg", 1).unwrap();
+            writer.end_node(child).unwrap();
+            writer.end_node(node).unwrap();
+            expected.extend(ranges.iter().map(|(start, size)| (range(*start, *size), *hotpluggable, *nid)));
+        }
+        writer.end_node(root).unwrap();
+        let blob = writer.finish().unwrap();
+        let seen: Vec<_> = memory(&blob)
+            .into_iter()
+            .map(Result::unwrap)
+            .map(|m| (m.range, m.hotpluggable, m.node.map(memblock::NodeId::get)))
+            .collect();
+        prop_assert_eq!(seen, expected);
+        prop_assert_eq!(Fdt::new(&blob).unwrap().memreserve().flatten().count(), reserved.len());
+    }
+
+    #[test]
+    fn a_real_tree_with_any_bytes_changed_is_read_or_refused(
+        changes in prop::collection::vec((0usize..9121, any::<u8>()), 1..20),
+    ) {
+        let mut blob = RESV.to_vec();
+        for (at, byte) in changes {
+            blob[at] = byte;
+        }
+        if let Ok(fdt) = Fdt::new(&blob) {
+            prop_assert!(fdt.memory().map_or(0, Iterator::count) <= blob.len());
+            prop_assert!(fdt.reserved_memory().map_or(0, Iterator::count) <= blob.len());
+            prop_assert!(fdt.memreserve().count() <= blob.len());
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The calls a kernel logs with `memblock=debug`.
+
+use memblock::PhysRange;
+
+use super::LogError;
+use super::line::{Cursor, Lines, lines};
+
+/// What was asked of memblock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MemblockCallKind {
+    /// `memblock_add`: a range becomes memory.
+    Add,
+    /// `memblock_add_node`: the same, with a node and flags (the node is not read).
+    AddNode,
+    /// `memblock_remove`: a range is memory no longer.
+    Remove,
+    /// `memblock_reserve`: a range is taken.
+    Reserve,
+    /// `memblock_phys_free` (`memblock_free` before 5.16): a range is taken no longer.
+    Free,
+    /// `memblock_free_late`: a range goes straight to the page allocator.
+    FreeLate,
+}
+
+/// One logged call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MemblockCall<'a> {
+    /// 1-based line number.
+    pub line: usize,
+    /// What was asked.
+    pub kind: MemblockCallKind,
+    /// The range it was asked for.
+    pub range: PhysRange,
+    /// Who asked, as the kernel prints it: `setup_arch+0x5a/0x1280`. Empty when the log does not say.
+    pub caller: &'a [u8],
+}
+
+/// The calls that change memblock's tables, in a kernel log.
+///
+/// Calls made before `memblock=debug` was parsed are not in the log, and a range of size 0 (Linux ignores
+/// those) comes as [`LogError::Range`]. A call for "everything from here on" prints a last byte that has
+/// wrapped; its range is given up to the last address, where Linux cuts it
+/// (`mm/memblock.c:memblock_cap_size`). An allocation shows as the reservation it made.
+///
+/// Source: `mm/memblock.c`, the `memblock_dbg` of each function.
+///
+/// ```
+/// use firmware::log::MemblockCallKind;
+///
+/// let text = b"[    0.0] memblock_reserve: [0x3c00000-0x3c10fff] setup_arch+0x73/0xb0\n";
+/// let call = firmware::log::memblock_calls(text).next().unwrap()?;
+/// assert_eq!((call.kind, call.range.start()), (MemblockCallKind::Reserve, 0x3c0_0000));
+/// assert_eq!(call.caller, b"setup_arch+0x73/0xb0");
+/// # Ok::<(), firmware::log::LogError>(())
+/// ```
+pub fn memblock_calls(text: &[u8]) -> MemblockCalls<'_> {
+    MemblockCalls { lines: lines(text) }
+}
+
+/// Iterator over the memblock calls of a kernel log, from [`memblock_calls`].
+#[derive(Clone, Debug)]
+pub struct MemblockCalls<'a> {
+    lines: Lines<'a>,
+}
+
+impl<'a> Iterator for MemblockCalls<'a> {
+    type Item = Result<MemblockCall<'a>, LogError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.lines.find_map(|(line, message)| read(line, message).transpose())
+    }
+}
+
+const CALLS: [(&str, MemblockCallKind); 7] = [
+    ("memblock_add: ", MemblockCallKind::Add),
+    ("memblock_add_node: ", MemblockCallKind::AddNode),
+    ("memblock_remove: ", MemblockCallKind::Remove),
+    ("memblock_reserve: ", MemblockCallKind::Reserve),
+    ("memblock_phys_free: ", MemblockCallKind::Free),
+    ("memblock_free: ", MemblockCallKind::Free),
+    ("memblock_free_late: ", MemblockCallKind::FreeLate),
+];
+
+fn read(line: usize, message: &[u8]) -> Result<Option<MemblockCall<'_>>, LogError> {
+    let mut cursor = Cursor::new(message, line, "memblock call");
+    let Some((_, kind)) = CALLS.into_iter().find(|(name, _)| cursor.skip(name)) else {
+        return Ok(None);
+    };
+    cursor.expect("[")?;
+    let (start, last) = cursor.bounds()?;
+    cursor.expect("]")?;
+    let wrapped = last.checked_add(1).is_some_and(|end| end < start);
+    let bounds = (start, if wrapped { u64::MAX - 1 } else { last });
+    let caller = match cursor.rest().rsplit(|byte| *byte == b' ').next() {
+        Some(word) if word.contains(&b'+') => word,
+        _ => &[],
+    };
+    Ok(Some(MemblockCall { line, kind, range: cursor.range(bounds)?, caller }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use memblock::RangeError;
+
+    use super::*;
+
+    #[test]
+    fn each_call_is_told_apart_and_questions_are_not_calls() {
+        let text = b"\
+memblock_add: [0x1000-0x9fbff] e820__memblock_setup+0x73/0xb0
+memblock_add_node: [0x80000000-0x87ffffff] nid=0 flags=8 add_memory_resource+0x10/0x20
+memblock_phys_alloc_range: 4096 bytes align=0x1000 from=0x0 max_addr=0x0 early_alloc+0x1/0x2
+memblock_alloc_try_nid: 64 bytes align=0x40 nid=-1 from=0x0 max_addr=0x0 setup_arch+0x1/0x2
+memblock_phys_free: [0x1000-0x1fff] free_it+0x1/0x2
+";
+        let kinds: Vec<_> = memblock_calls(text).map(|call| call.unwrap().kind).collect();
+        assert_eq!(kinds, [MemblockCallKind::Add, MemblockCallKind::AddNode, MemblockCallKind::Free]);
+    }
+
+    #[test]
+    fn a_call_for_nothing_is_an_error_with_its_line() {
+        let text = b"\nmemblock_phys_free: [0x000000007ffc8000-0x000000007ffc7fff] memblock_free+0x1/0x2";
+        let error = memblock_calls(text).next().unwrap().unwrap_err();
+        assert!(matches!(error, LogError::Range { line: 2, source: RangeError::Empty { .. }, .. }));
+    }
+
+    #[test]
+    fn a_call_for_everything_above_reaches_to_the_last_address() {
+        // arm64 removes what its physical addresses cannot reach with a size of ULLONG_MAX.
+        let text = b"memblock_remove: [0x0001000000000000-0x0000fffffffffffe] arm64_memblock_init+0x20/0x264";
+        let range = memblock_calls(text).next().unwrap().unwrap().range;
+        assert_eq!(range, PhysRange::new(1 << 48, u64::MAX).unwrap());
+    }
+}

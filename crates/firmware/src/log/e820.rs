@@ -1,0 +1,199 @@
+//! The e820 maps an x86 kernel prints.
+
+use super::LogError;
+use super::line::{Cursor, Lines, lines};
+use crate::e820::{E820Type, Entry};
+
+/// Which of the maps a line belongs to. A log holds several, one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum E820Map {
+    /// `BIOS-e820:`, the firmware's map after the kernel sorted it and resolved overlaps.
+    Bios,
+    /// `user:`, the map after `mem=` and `memmap=`; printed only when one of them changed it.
+    User,
+    /// `reserve setup_data:`, the map with the `setup_data` nodes of a loader cut out; seen after kexec.
+    SetupData,
+    /// `modified:`, the map after the kernel's own changes, printed when there were any.
+    Modified,
+    /// `Xen:`, the map a Xen PV guest starts from.
+    Xen,
+}
+
+/// One line of an e820 map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct E820Line {
+    /// 1-based line number.
+    pub line: usize,
+    /// The map it belongs to.
+    pub map: E820Map,
+    /// Its range and type.
+    pub entry: Entry,
+}
+
+/// The lines of all e820 maps in a kernel log.
+///
+/// Source: `arch/x86/kernel/e820.c:e820__print_table`. The words of 6.12 and those that later releases
+/// print instead (`System RAM`, `device reserved`, `persistent RAM (type 7)`) are both known; the `[gap …]`
+/// lines of later releases say nothing new and are passed over.
+///
+/// ```
+/// use firmware::e820::E820Type;
+/// use firmware::log::{self, E820Map};
+///
+/// let text = b"<6>[    0.000000] BIOS-e820: [mem 0x0000000000100000-0x000000007ffdffff] usable\n";
+/// let line = log::e820(text).next().unwrap()?;
+/// assert_eq!((line.line, line.map, line.entry.kind), (1, E820Map::Bios, E820Type::Ram));
+/// assert_eq!(line.entry.range.end(), 0x7ffe_0000);
+/// # Ok::<(), log::LogError>(())
+/// ```
+pub fn e820(text: &[u8]) -> E820Lines<'_> {
+    E820Lines { lines: lines(text) }
+}
+
+/// Iterator over the e820 lines of a kernel log, from [`e820`].
+#[derive(Clone, Debug)]
+pub struct E820Lines<'a> {
+    lines: Lines<'a>,
+}
+
+impl Iterator for E820Lines<'_> {
+    type Item = Result<E820Line, LogError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.lines.find_map(|(line, message)| read(line, message).transpose())
+    }
+}
+
+const MAPS: [(&str, E820Map); 5] = [
+    ("BIOS-e820: ", E820Map::Bios),
+    ("user: ", E820Map::User),
+    ("reserve setup_data: ", E820Map::SetupData),
+    ("modified: ", E820Map::Modified),
+    ("Xen: ", E820Map::Xen),
+];
+
+fn read(line: usize, message: &[u8]) -> Result<Option<E820Line>, LogError> {
+    let mut cursor = Cursor::new(message, line, "e820 map");
+    let Some((_, map)) = MAPS.into_iter().find(|(prefix, _)| cursor.skip(prefix)) else {
+        return Ok(None);
+    };
+    if cursor.skip("[gap ") {
+        return Ok(None);
+    }
+    // "user: " and its like may begin anybody's message; only the first name is unmistakable.
+    if map != E820Map::Bios && !cursor.rest().starts_with(b"[mem ") {
+        return Ok(None);
+    }
+    cursor.expect("[mem ")?;
+    let bounds = cursor.bounds()?;
+    cursor.expect("]")?;
+    let kind = kind(&mut cursor)?;
+    cursor.end()?;
+    Ok(Some(E820Line { line, map, entry: Entry { range: cursor.range(bounds)?, kind } }))
+}
+
+fn kind(cursor: &mut Cursor<'_>) -> Result<E820Type, LogError> {
+    const WORDS: [(&str, E820Type); 9] = [
+        ("usable", E820Type::Ram),
+        ("System RAM", E820Type::Ram),
+        ("reserved", E820Type::Reserved),
+        ("device reserved", E820Type::Reserved),
+        ("soft reserved", E820Type::SoftReserved),
+        ("ACPI data", E820Type::Acpi),
+        ("ACPI NVS", E820Type::Nvs),
+        ("unusable", E820Type::Unusable),
+        ("MMIO", E820Type::Reserved),
+    ];
+    cursor.skip_blanks();
+    if let Some((_, kind)) = WORDS.into_iter().find(|(word, _)| cursor.skip(word)) {
+        return Ok(kind);
+    }
+    if cursor.skip("persistent (type ") || cursor.skip("persistent RAM (type ") {
+        let number = cursor.decimal()?;
+        cursor.expect(")")?;
+        return Ok(E820Type::from(number));
+    }
+    if cursor.skip("type ") {
+        return cursor.decimal().map(E820Type::from);
+    }
+    Err(cursor.malformed("an e820 type"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::format;
+    use std::vec::Vec;
+
+    use memblock::RangeError;
+
+    use super::*;
+
+    #[test]
+    fn each_map_of_a_log_keeps_its_tag() {
+        let text = b"\
+<6>[    0.000000] BIOS-provided physical RAM map:
+<6>[    0.000000] BIOS-e820: [mem 0x0000000000000000-0x000000000009fbff] usable
+<6>[    0.000000] user-defined physical RAM map:
+<6>[    0.000000] user: [mem 0x0000000040000000-0x000000004fffffff] persistent (type 12)
+<6>[    0.000000] extended physical RAM map:
+<6>[    0.000000] reserve setup_data: [mem 0x0000000000000000-0x000000000009fbff] usable
+[    0.000000] modified: [mem 0x0000000000000000-0x0000000000000fff] reserved
+";
+        let seen: Vec<_> = e820(text).map(Result::unwrap).map(|l| (l.line, l.map, l.entry.kind)).collect();
+        assert_eq!(
+            seen,
+            [
+                (2, E820Map::Bios, E820Type::Ram),
+                (4, E820Map::User, E820Type::Pram),
+                (6, E820Map::SetupData, E820Type::Ram),
+                (7, E820Map::Modified, E820Type::Reserved),
+            ]
+        );
+    }
+
+    #[test]
+    fn every_type_reads_back_from_the_words_it_prints() {
+        for number in (0..20).chain([0xefff_ffff, u32::MAX]) {
+            let kind = E820Type::from(number);
+            let text = format!("BIOS-e820: [mem 0x1000-0x1fff] {kind}");
+            assert_eq!(e820(text.as_bytes()).next().unwrap().unwrap().entry.kind, kind, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_words_of_later_releases_are_known_and_gaps_passed_over() {
+        let text = b"\
+BIOS-e820: [gap 0x00000000000a0000-0x00000000000effff]
+BIOS-e820: [mem 0x0000000000100000-0x00000000001fffff]  System RAM
+BIOS-e820: [mem 0x0000000000200000-0x00000000002fffff]  device reserved
+BIOS-e820: [mem 0x0000000000300000-0x00000000003fffff]  persistent RAM (type 7)
+";
+        let kinds: Vec<_> = e820(text).map(|line| line.unwrap().entry.kind).collect();
+        assert_eq!(kinds, [E820Type::Ram, E820Type::Reserved, E820Type::Pmem]);
+    }
+
+    #[test]
+    fn a_line_cut_short_is_an_error_with_its_number_and_the_next_still_comes() {
+        let text = b"BIOS-e820: [mem 0x0000000\nBIOS-e820: [mem 0x0-0xfff] usable\n";
+        let seen: Vec<_> = e820(text).collect();
+        assert_eq!(seen[0], Err(LogError::Malformed { line: 1, what: "e820 map", expected: "-" }));
+        assert_eq!(seen[1].unwrap().line, 2);
+    }
+
+    #[test]
+    fn anybodys_message_may_begin_with_user_but_only_the_map_with_bios_e820() {
+        let seen: Vec<_> = e820(b"user: logged in\nmodified: nothing\nBIOS-e820: nothing").collect();
+        assert_eq!(seen, [Err(LogError::Malformed { line: 3, what: "e820 map", expected: "[mem " })]);
+    }
+
+    #[test]
+    fn an_empty_firmware_entry_is_reported_not_dropped() {
+        // What the kernel prints for an entry at 0x1000 of size 0.
+        let text = b"BIOS-e820: [mem 0x0000000000001000-0x0000000000000fff] reserved";
+        let error = e820(text).next().unwrap().unwrap_err();
+        assert!(matches!(
+            error,
+            LogError::Range { line: 1, source: RangeError::Empty { start: 0x1000 }, .. }
+        ));
+    }
+}

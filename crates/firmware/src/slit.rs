@@ -1,0 +1,166 @@
+//! The System Locality Information Table: how far the nodes are from each other.
+//!
+//! Source: ACPI 6.5 section 5.2.17.
+
+use zerocopy::little_endian::U64;
+
+use crate::acpi::{AcpiError, HEADER_SIZE, Table};
+
+/// The distance of a locality to itself; the others are relative to it.
+pub const LOCAL_DISTANCE: u8 = 10;
+
+/// "Cannot be reached".
+pub const UNREACHABLE: u8 = 255;
+
+const MATRIX: usize = HEADER_SIZE + 8;
+
+/// A System Locality Information Table.
+///
+/// Holding one proves that the matrix is complete: `distance(from, to)` answers for every pair below
+/// [`localities`](Slit::localities). Whether the distances make sense (10 on the diagonal, above elsewhere) is
+/// not checked; Linux discards the table when they do not (`drivers/acpi/numa/srat.c:slit_valid`).
+///
+/// ```
+/// // bytes: /sys/firmware/acpi/tables/SLIT of a machine with four nodes
+/// # let bytes = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/x86-numa4.SLIT"));
+/// let slit = firmware::slit::Slit::new(bytes)?;
+/// assert_eq!(slit.row(0), Some(&[10, 21, 31, 41][..]));
+/// assert_eq!(slit.distance(3, 0), Some(41));
+/// # Ok::<(), firmware::acpi::AcpiError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slit<'a> {
+    table: Table<'a>,
+    localities: usize,
+    matrix: &'a [u8],
+}
+
+impl<'a> Slit<'a> {
+    /// Checks the table at the start of `bytes`, checksum included.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Table::new`], [`AcpiError::Truncated`] when the count is missing, and
+    /// [`AcpiError::Length`] when the table is not exactly as long as its count asks for.
+    pub fn new(bytes: &'a [u8]) -> Result<Self, AcpiError> {
+        Self::from_table(Table::new(bytes, *b"SLIT")?)
+    }
+
+    /// The same for a table whose header has been checked already.
+    ///
+    /// # Errors
+    ///
+    /// As [`Slit::new`], and [`AcpiError::Signature`] for another table.
+    pub fn from_table(table: Table<'a>) -> Result<Self, AcpiError> {
+        if table.signature() != *b"SLIT" {
+            return Err(AcpiError::Signature { expected: *b"SLIT", found: table.signature() });
+        }
+        let count = table.view::<U64>(HEADER_SIZE, "SLIT locality count")?.get();
+        let matrix = table.bytes().get(MATRIX..).unwrap_or(&[]);
+        let localities = usize::try_from(count)
+            .ok()
+            .filter(|n| n.checked_mul(*n) == Some(matrix.len()))
+            .ok_or(AcpiError::Value {
+                what: "SLIT locality count",
+                offset: HEADER_SIZE,
+                value: count,
+                expected: "a number whose square is the length of the matrix",
+            })?;
+        Ok(Self { table, localities, matrix })
+    }
+
+    /// The table's header.
+    pub const fn table(&self) -> &Table<'a> {
+        &self.table
+    }
+
+    /// Number of localities, which are the proximity domains from 0.
+    pub const fn localities(&self) -> usize {
+        self.localities
+    }
+
+    /// Relative distance from one locality to another, or `None` when either is not in the table.
+    pub fn distance(&self, from: usize, to: usize) -> Option<u8> {
+        self.row(from)?.get(to).copied()
+    }
+
+    /// The distances from one locality to all, or `None` when it is not in the table.
+    pub fn row(&self, from: usize) -> Option<&'a [u8]> {
+        let start = from.checked_mul(self.localities)?;
+        if from >= self.localities {
+            return None;
+        }
+        self.matrix.get(start..start.checked_add(self.localities)?)
+    }
+
+    /// All rows in order.
+    pub fn rows(&self) -> impl Iterator<Item = &'a [u8]> + 'a {
+        let slit = *self;
+        (0..slit.localities).map_while(move |from| slit.row(from))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::acpi::test_table;
+
+    const NUMA4: &[u8] = include_bytes!("../tests/data/x86-numa4.SLIT");
+
+    fn table(count: u64, matrix: &[u8]) -> Vec<u8> {
+        let mut body = count.to_le_bytes().to_vec();
+        body.extend_from_slice(matrix);
+        test_table(*b"SLIT", 1, &body)
+    }
+
+    #[test]
+    fn the_distances_of_a_real_machine_are_those_linux_shows() {
+        // x86/numa4: /sys/devices/system/node/node*/distance.
+        let slit = Slit::new(NUMA4).unwrap();
+        let rows: Vec<_> = slit.rows().collect();
+        assert_eq!(rows, [[10, 21, 31, 41], [21, 10, 21, 31], [31, 21, 10, 21], [41, 31, 21, 10]]);
+        assert_eq!(slit.distance(3, 1), Some(31));
+        assert_eq!((slit.distance(4, 0), slit.distance(0, 4)), (None, None));
+    }
+
+    #[test]
+    fn a_count_that_does_not_fit_the_table_is_refused_however_large() {
+        for count in [0, 1, 3, 5, 1 << 16, 1 << 32, u64::MAX] {
+            let error = Slit::new(&table(count, &[10; 4])).unwrap_err();
+            assert!(matches!(error, AcpiError::Value { offset: 36, value, .. } if value == count), "{error}");
+        }
+        assert!(Slit::new(&table(2, &[10; 4])).is_ok());
+    }
+
+    #[test]
+    fn a_table_without_localities_is_a_table_without_rows() {
+        let empty = table(0, &[]);
+        let slit = Slit::new(&empty).unwrap();
+        assert_eq!((slit.rows().count(), slit.row(0), slit.distance(0, 0)), (0, None, None));
+    }
+
+    #[test]
+    fn a_table_cut_anywhere_is_an_error() {
+        for len in 0..NUMA4.len() {
+            assert!(Slit::new(&NUMA4[..len]).is_err(), "{len} bytes");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_accepted_answers_for_every_pair(
+            count in 0u64..12,
+            matrix in prop::collection::vec(any::<u8>(), 0..130),
+        ) {
+            if let Ok(slit) = Slit::new(&table(count, &matrix)) {
+                let n = slit.localities();
+                prop_assert!((0..n).all(|a| (0..n).all(|b| slit.distance(a, b).is_some())));
+                prop_assert_eq!(slit.rows().flatten().count(), matrix.len());
+            }
+        }
+    }
+}

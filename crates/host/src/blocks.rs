@@ -1,0 +1,296 @@
+//! `/sys/devices/system/memory`: the memory blocks.
+//!
+//! A large machine has tens of thousands of them, a directory each, so this is where reading takes its
+//! time. A block costs seven system calls (`state` and `valid_zones` are opened, read and closed, and
+//! `firmware_node` is looked for); its nodes come from one listing of each node.
+
+use std::fmt::Write;
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use machine::snapshot::{BlockState, MemoryBlock, MemoryBlocks, Source};
+
+use crate::files;
+use crate::nodes::BlockLinks;
+use crate::source::{and_then, map, nonsense};
+use crate::text::value;
+use crate::tree::{Entry, Kind, Tree, numbered};
+
+/// Room for an attribute: the longest, `valid_zones`, is a handful of words.
+const ATTRIBUTE: usize = 256;
+/// How many blocks a thread takes at a time: so few do not pay for a second thread.
+const SHARE: usize = 1024;
+/// More do not help: they wait for each other in the process's table of open files.
+const MOST_READERS: usize = 8;
+
+/// All memory blocks. Without the block size the numbers mean nothing, so then nothing is read.
+pub(crate) fn read(tree: &dyn Tree) -> Source<MemoryBlocks> {
+    // The links of the nodes are as long a listing as the blocks are, so both are made at once.
+    let (entries, links) = thread::scope(|scope| {
+        let links = scope.spawn(|| BlockLinks::read(tree));
+        (tree.list(files::MEMORY_BLOCKS), joined(links))
+    });
+    and_then(entries, |entries| {
+        and_then(block_size(tree), |block_size| {
+            map(tree.below(files::MEMORY_BLOCKS), |directory| MemoryBlocks {
+                block_size,
+                auto_online: value(&*directory, "auto_online_blocks"),
+                crash_hotplug: value(&*directory, "crash_hotplug"),
+                blocks: blocks(tree, &*directory, &entries, &links),
+            })
+        })
+    })
+}
+
+fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// `block_size_bytes`: hexadecimal digits without `0x`.
+fn block_size(tree: &dyn Tree) -> Source<u64> {
+    let path = format!("{}/block_size_bytes", files::MEMORY_BLOCKS);
+    match value(tree, &path) {
+        Source::Missing => {
+            nonsense(format!("/{path} is missing: the numbers of the memory blocks say nothing"))
+        }
+        Source::Read(text) => match u64::from_str_radix(&text, 16) {
+            Ok(size) if size > 0 && !text.starts_with('+') => Source::Read(size),
+            _ => nonsense(format!("/{path} holds {text:?}, expected a size in hexadecimal digits")),
+        },
+        unreadable @ Source::Unreadable { .. } => map(unreadable, |_| 0),
+    }
+}
+
+fn blocks(tree: &dyn Tree, directory: &dyn Tree, entries: &[Entry], links: &BlockLinks) -> Vec<MemoryBlock> {
+    let mut numbers: Vec<(u64, Kind)> = entries
+        .iter()
+        .filter(|entry| entry.kind != Kind::Other)
+        .filter_map(|entry| Some((numbered(&entry.name, "memory")?, entry.kind)))
+        .collect();
+    numbers.sort_unstable_by_key(|(number, _)| *number);
+    let shares: Vec<&[(u64, Kind)]> = numbers.chunks(SHARE).collect();
+    let next = AtomicUsize::new(0);
+    // Takes one share after the other until none is left, so that whoever is faster takes more.
+    let reader = |directory: &dyn Tree| {
+        let mut done = Vec::new();
+        while let Some(share) = shares.get(next.fetch_add(1, Ordering::Relaxed)) {
+            done.extend(read_share(directory, share, links));
+        }
+        done
+    };
+    let mut blocks = thread::scope(|scope| {
+        let others: Vec<_> = (1..readers(shares.len()))
+            .map(|_| {
+                scope.spawn(|| match tree.below(files::MEMORY_BLOCKS) {
+                    // A descriptor of its own: the kernel counts the users of a shared one at every call.
+                    Source::Read(directory) => reader(&*directory),
+                    // Then the others read its shares.
+                    Source::Missing | Source::Unreadable { .. } => Vec::new(),
+                })
+            })
+            .collect();
+        let mut blocks = reader(directory);
+        for other in others {
+            blocks.extend(joined(other));
+        }
+        blocks
+    });
+    blocks.sort_by_key(|block| block.number);
+    blocks
+}
+
+/// How many threads are worth having. What takes the time is the kernel looking up names in a large cold
+/// cache, which several processors do side by side.
+fn readers(shares: usize) -> usize {
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    shares.clamp(1, processors.min(MOST_READERS))
+}
+
+fn read_share(directory: &dyn Tree, share: &[(u64, Kind)], links: &BlockLinks) -> Vec<MemoryBlock> {
+    let mut path = String::new();
+    let mut blocks = Vec::with_capacity(share.len());
+    for (number, kind) in share {
+        let mut block = block(directory, *number, *kind, &mut path);
+        block.nodes = links.of(*number);
+        if block.nodes.is_empty() {
+            block.nodes = own_links(directory, *number);
+        }
+        blocks.push(block);
+    }
+    blocks
+}
+
+/// One block, still without its nodes. `path` is room for the names, kept from block to block: there are some hundred thousand.
+fn block(directory: &dyn Tree, number: u64, kind: Kind, path: &mut String) -> MemoryBlock {
+    path.clear();
+    // Writing to a string cannot fail.
+    let _ = write!(path, "memory{number}/");
+    let mut buffer = [0; ATTRIBUTE];
+    let state = attribute(directory, path, "state", &mut buffer).map_or(BlockState::Unknown, state);
+    let zones = attribute(directory, path, "valid_zones", &mut buffer).unwrap_or_default();
+    let valid_zones = String::from_utf8_lossy(zones).split_whitespace().map(str::to_owned).collect();
+    // Not through a block that is itself a link: it may lead out of the tree.
+    let firmware_node = if kind == Kind::Directory { firmware_node(directory, path) } else { None };
+    MemoryBlock { number, state, nodes: Vec::new(), valid_zones, firmware_node }
+}
+
+fn firmware_node(directory: &dyn Tree, path: &mut String) -> Option<String> {
+    match with_file(path, "firmware_node", |path| directory.link(path)) {
+        Source::Read(target) => target.rsplit('/').next().map(str::to_owned),
+        Source::Missing | Source::Unreadable { .. } => None,
+    }
+}
+
+fn attribute<'a>(
+    directory: &dyn Tree,
+    path: &mut String,
+    file: &str,
+    buffer: &'a mut [u8; ATTRIBUTE],
+) -> Option<&'a [u8]> {
+    match with_file(path, file, |path| directory.read_small(path, buffer)) {
+        Source::Read(count) => buffer.get(..count),
+        Source::Missing | Source::Unreadable { .. } => None,
+    }
+}
+
+/// Does something with the path of a file in the directory `path`, and takes the name off again.
+fn with_file<T>(path: &mut String, file: &str, visit: impl FnOnce(&str) -> T) -> T {
+    let directory = path.len();
+    path.push_str(file);
+    let result = visit(path);
+    path.truncate(directory);
+    result
+}
+
+fn state(text: &[u8]) -> BlockState {
+    match text.trim_ascii() {
+        b"online" => BlockState::Online,
+        b"offline" => BlockState::Offline,
+        b"going-offline" => BlockState::GoingOffline,
+        _ => BlockState::Unknown,
+    }
+}
+
+/// The links `nodeN` in the block's own directory.
+fn own_links(directory: &dyn Tree, number: u64) -> Vec<u32> {
+    let Source::Read(entries) = directory.list(&format!("memory{number}")) else { return Vec::new() };
+    let mut nodes: Vec<u32> = entries.iter().filter_map(|entry| numbered(&entry.name, "node")).collect();
+    nodes.sort_unstable();
+    nodes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::{Archive, Node};
+
+    struct Machine(Archive);
+
+    impl Machine {
+        fn new() -> Self {
+            let mut machine = Self(Archive::default());
+            machine.file("memory/block_size_bytes", "8000000\n");
+            machine
+        }
+
+        fn file(&mut self, path: &str, text: &str) {
+            self.0.insert(format!("sys/devices/system/{path}"), Node::File(text.into()));
+        }
+
+        fn link(&mut self, path: &str, target: &str) {
+            self.0.insert(format!("sys/devices/system/{path}"), Node::Link(target.into()));
+        }
+
+        fn blocks(&self) -> Vec<MemoryBlock> {
+            match read(&self.0) {
+                Source::Read(blocks) => blocks.blocks,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn blocks_come_by_number_with_holes_and_without_block_zero() {
+        let mut machine = Machine::new();
+        for number in [40, 9, 100] {
+            machine.file(&format!("memory/memory{number}/state"), "online\n");
+        }
+        machine.file("memory/power/control", "auto\n");
+        assert_eq!(machine.blocks().iter().map(|block| block.number).collect::<Vec<_>>(), [9, 40, 100]);
+    }
+
+    #[test]
+    fn blocks_read_by_several_threads_are_all_there_in_order() {
+        let mut machine = Machine::new();
+        let count = 5 * SHARE + 7;
+        for number in 0..count {
+            let state = if number % 3 == 0 { "offline\n" } else { "online\n" };
+            machine.file(&format!("memory/memory{number}/state"), state);
+        }
+        let blocks = machine.blocks();
+        assert_eq!(blocks.len(), count);
+        for (number, block) in blocks.iter().enumerate() {
+            let state = if number % 3 == 0 { BlockState::Offline } else { BlockState::Online };
+            assert_eq!((block.number, block.state), (number as u64, state));
+        }
+    }
+
+    #[test]
+    fn a_state_that_is_no_known_word_is_unknown_and_the_block_is_kept() {
+        let mut machine = Machine::new();
+        machine.file("memory/memory0/state", "going-offline\n");
+        machine.file("memory/memory1/state", "melting\n");
+        machine.0.insert("sys/devices/system/memory/memory2".into(), Node::Directory);
+        machine.file("memory/memory3/state", "offline\n");
+        let states: Vec<_> = machine.blocks().iter().map(|block| block.state).collect();
+        assert_eq!(
+            states,
+            [BlockState::GoingOffline, BlockState::Unknown, BlockState::Unknown, BlockState::Offline]
+        );
+    }
+
+    #[test]
+    fn zones_are_words_and_none_where_the_file_is_empty() {
+        let mut machine = Machine::new();
+        machine.file("memory/memory0/state", "offline\n");
+        machine.file("memory/memory0/valid_zones", "Normal Movable\n");
+        machine.file("memory/memory1/valid_zones", "\n");
+        assert_eq!(machine.blocks()[0].valid_zones, ["Normal", "Movable"]);
+        assert!(machine.blocks()[1].valid_zones.is_empty());
+    }
+
+    #[test]
+    fn a_block_on_two_nodes_lists_both_from_either_side() {
+        let mut machine = Machine::new();
+        machine.file("memory/memory5/state", "online\n");
+        machine.link("memory/memory5/node0", "../../node/node0");
+        machine.link("memory/memory5/node1", "../../node/node1");
+        assert_eq!(machine.blocks()[0].nodes, [0, 1]);
+        machine.link("node/node0/memory5", "../../memory/memory5");
+        machine.link("node/node1/memory5", "../../memory/memory5");
+        machine.file("node/has_memory", "0-1\n");
+        assert_eq!(machine.blocks()[0].nodes, [0, 1]);
+    }
+
+    #[test]
+    fn the_device_behind_a_block_is_the_last_part_of_its_link() {
+        let mut machine = Machine::new();
+        machine.file("memory/memory5/state", "online\n");
+        machine.link("memory/memory5/firmware_node", "../../../LNXSYSTM:00/LNXSYBUS:00/PNP0C80:00");
+        assert_eq!(machine.blocks()[0].firmware_node.as_deref(), Some("PNP0C80:00"));
+    }
+
+    #[test]
+    fn without_a_block_size_the_blocks_are_unreadable() {
+        for size in ["", "0\n", "128M\n", "+8\n", "123456789abcdef01\n"] {
+            let mut machine = Machine::new();
+            machine.file("memory/block_size_bytes", size);
+            assert!(matches!(read(&machine.0), Source::Unreadable { .. }), "{size:?}");
+        }
+        let mut archive = Archive::default();
+        assert_eq!(read(&archive), Source::Missing);
+        archive.insert("sys/devices/system/memory/memory0".into(), Node::Directory);
+        assert!(matches!(read(&archive), Source::Unreadable { .. }));
+    }
+}

@@ -1,0 +1,224 @@
+//! From a path to a snapshot.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use machine::snapshot::{SCHEMA, Snapshot, Source};
+use serde::Deserialize;
+
+use crate::archive::Archive;
+use crate::directory::Directory;
+use crate::error::ReadError;
+use crate::manifest::{AsCaptured, Manifest};
+use crate::source::nonsense;
+use crate::tree::{Kind, Tree};
+use crate::{
+    architecture, blocks, compression, files, firmware_memmap, kernel_config, kernel_log, kmsg, nodes,
+    settings, text, unpack,
+};
+
+/// A snapshot as JSON is a few MiB for the largest machines.
+const LARGEST_JSON: u64 = 512 << 20;
+/// What is looked at to tell a snapshot from an archive.
+const HEAD: u64 = 512;
+
+/// Reads a machine or a capture.
+///
+/// `path` is a directory with a machine's `proc/` and `sys/` in it, or in its only sub-directory; a tar
+/// archive of one, plain or compressed with gzip, xz or zstd; or a snapshot in JSON. What a file is, is told
+/// by its first bytes. The path `/` is the machine this runs on, see [`read_live`]; below any other
+/// directory no symbolic link is followed.
+///
+/// # Errors
+/// Where nothing at all can be read; [`ReadError`] says what was expected. A single file that is missing or
+/// unreadable is no error: its field in the snapshot says so.
+///
+/// # Cost
+/// A directory: a handful of system calls a file, seven a memory block. An archive: one pass through it; what
+/// is kept of it, at most a GiB, is in memory at once.
+pub fn read(path: &Path) -> Result<Snapshot, ReadError> {
+    match Opened::open(path)? {
+        Opened::Live => read_live(),
+        Opened::Json(snapshot) => Ok(*snapshot),
+        Opened::Directory(tree, manifest) => {
+            Ok(of_capture(path, &AsCaptured::new(Box::new(tree), &manifest), &manifest))
+        }
+        Opened::Archive(tree, manifest) => {
+            Ok(of_capture(path, &AsCaptured::new(Box::new(tree), &manifest), &manifest))
+        }
+    }
+}
+
+/// Reads the machine this runs on.
+///
+/// The architecture is the kernel's word where it is in `/proc/sys/kernel/arch`, otherwise that of `uname`;
+/// the kernel log comes from `/dev/kmsg`, otherwise from a file of this boot.
+///
+/// # Errors
+/// [`ReadError::Open`] if `/` cannot be opened.
+pub fn read_live() -> Result<Snapshot, ReadError> {
+    let path = Path::new("/");
+    let tree = Directory::live().map_err(|source| ReadError::Open { path: path.to_owned(), source })?;
+    Ok(of_this_machine(&tree))
+}
+
+/// What a path turned out to be.
+pub(crate) enum Opened {
+    Live,
+    Directory(Directory, Manifest),
+    Archive(Archive, Manifest),
+    Json(Box<Snapshot>),
+}
+
+impl Opened {
+    /// Opens whatever is at `path`, and finds the tree in it.
+    pub(crate) fn open(path: &Path) -> Result<Self, ReadError> {
+        let cannot_open = |source| ReadError::Open { path: path.to_owned(), source };
+        if path.canonicalize().map_err(cannot_open)? == Path::new("/") {
+            return Ok(Self::Live);
+        }
+        if path.is_dir() {
+            let tree = with_tree(path, Directory::sysroot(path).map_err(cannot_open)?)?;
+            let manifest = manifest(path, &tree)?;
+            return Ok(Self::Directory(tree, manifest));
+        }
+        let file = File::open(path).map_err(cannot_open)?;
+        if !file.metadata().map_err(cannot_open)?.is_file() {
+            let source = io::Error::other("neither a directory nor a regular file");
+            return Err(cannot_open(source));
+        }
+        let damaged = |source| ReadError::Damaged { path: path.to_owned(), entries: 0, last: None, source };
+        let mut stream = compression::decompress(file).map_err(damaged)?;
+        let mut head = Vec::new();
+        stream.by_ref().take(HEAD).read_to_end(&mut head).map_err(damaged)?;
+        let is_json = head.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
+        if head.is_empty() {
+            return Err(ReadError::UnknownFormat { path: path.to_owned(), why: "it is empty".into() });
+        }
+        let stream = io::Cursor::new(head).chain(stream);
+        if is_json {
+            return Ok(Self::Json(Box::new(json(path, stream)?)));
+        }
+        let tree = unpack::unpack(path, stream)?;
+        let manifest = manifest(path, &tree)?;
+        Ok(Self::Archive(tree, manifest))
+    }
+}
+
+/// The directory itself, or the only directory in it, whichever holds a tree.
+fn with_tree(path: &Path, directory: Directory) -> Result<Directory, ReadError> {
+    let holds_tree = |tree: &dyn Tree| {
+        files::MARKERS.iter().any(|marker| {
+            !matches!(tree.read(marker, 0), Source::Missing) || !matches!(tree.list(marker), Source::Missing)
+        })
+    };
+    if holds_tree(&directory) {
+        return Ok(directory);
+    }
+    let no_tree = || ReadError::NoTree { path: path.to_owned() };
+    let Source::Read(entries) = directory.list(".") else { return Err(no_tree()) };
+    let mut children = entries.iter().filter(|entry| entry.kind == Kind::Directory);
+    match (children.next(), children.next()) {
+        (Some(child), None) => {
+            let child = directory.into_child(&child.name).map_err(|_| no_tree())?;
+            if holds_tree(&child) { Ok(child) } else { Err(no_tree()) }
+        }
+        _ => Err(no_tree()),
+    }
+}
+
+/// The number that every version of a snapshot or manifest begins with.
+#[derive(Deserialize)]
+struct Schema {
+    schema: u64,
+}
+
+fn checked_schema(path: &Path, bytes: &[u8]) -> Result<(), ReadError> {
+    let Schema { schema: found } = serde_json::from_slice(bytes)
+        .map_err(|source| ReadError::BadJson { path: path.to_owned(), source })?;
+    if found > SCHEMA.into() {
+        return Err(ReadError::NewerSchema { path: path.to_owned(), found });
+    }
+    Ok(())
+}
+
+fn json(path: &Path, stream: impl Read) -> Result<Snapshot, ReadError> {
+    let mut bytes = Vec::new();
+    stream
+        .take(LARGEST_JSON.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(|source| ReadError::Damaged { path: path.to_owned(), entries: 0, last: None, source })?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > LARGEST_JSON) {
+        let what = format!("more than {} MiB of JSON", LARGEST_JSON >> 20);
+        return Err(ReadError::TooLarge { path: path.to_owned(), what });
+    }
+    checked_schema(path, &bytes)?;
+    let mut snapshot: Snapshot = serde_json::from_slice(&bytes)
+        .map_err(|source| ReadError::BadJson { path: path.to_owned(), source })?;
+    snapshot.origin = path.display().to_string();
+    Ok(snapshot)
+}
+
+fn manifest(path: &Path, tree: &dyn Tree) -> Result<Manifest, ReadError> {
+    let path = path.join(files::MANIFEST);
+    match Manifest::of(tree) {
+        Source::Missing => Ok(Manifest::default()),
+        Source::Read(bytes) => {
+            checked_schema(&path, &bytes)?;
+            serde_json::from_slice(&bytes).map_err(|source| ReadError::BadJson { path, source })
+        }
+        Source::Unreadable { why, .. } => Err(ReadError::Open { path, source: io::Error::other(why) }),
+    }
+}
+
+/// The snapshot of a tree that is not the machine this runs on.
+pub(crate) fn of_capture(path: &Path, tree: &dyn Tree, manifest: &Manifest) -> Snapshot {
+    let mut snapshot = of_tree(tree);
+    snapshot.origin = path.display().to_string();
+    snapshot.kernel_log = kernel_log::of_files(tree);
+    snapshot.architecture = match &manifest.architecture {
+        Some(architecture) => Source::Read(architecture.clone()),
+        None => architecture::read(tree, &snapshot.version, &snapshot.kernel_log),
+    };
+    snapshot
+}
+
+/// The snapshot of the machine this runs on; `tree` is its root.
+pub(crate) fn of_this_machine(tree: &dyn Tree) -> Snapshot {
+    let mut snapshot = of_tree(tree);
+    snapshot.origin = "/".into();
+    snapshot.kernel_log =
+        kernel_log::of_this_machine(kmsg::kernel_log(), tree, &snapshot.version, &snapshot.command_line);
+    snapshot.architecture = match text::value(tree, files::ARCHITECTURE) {
+        Source::Read(arch) if !arch.is_empty() => Source::Read(arch),
+        _ => match rustix::system::uname().machine().to_str() {
+            Ok(machine) if !machine.is_empty() => Source::Read(machine.to_owned()),
+            _ => nonsense("uname gives no machine name".into()),
+        },
+    };
+    snapshot
+}
+
+/// What is read the same way everywhere.
+fn of_tree(tree: &dyn Tree) -> Snapshot {
+    let version = text::never_empty(tree, files::VERSION);
+    Snapshot {
+        schema: SCHEMA,
+        kernel_config: kernel_config::read(tree, &version),
+        command_line: text::command_line(tree),
+        iomem: text::iomem(tree),
+        zoneinfo: text::never_empty(tree, files::ZONEINFO),
+        boot_params: settings::bytes(tree, files::BOOT_PARAMS),
+        firmware_memmap: firmware_memmap::read(tree),
+        device_tree: settings::bytes(tree, files::DEVICE_TREE),
+        acpi_tables: settings::acpi_tables(tree),
+        memblock: settings::memblock(tree),
+        memory_blocks: blocks::read(tree),
+        nodes: nodes::read(tree),
+        memory_hotplug: settings::memory_hotplug(tree),
+        kexec: settings::kexec(tree),
+        version,
+        ..Snapshot::default()
+    }
+}

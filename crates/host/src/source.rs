@@ -1,0 +1,38 @@
+//! Small steps from one [`Source`] to the next.
+
+use machine::snapshot::Source;
+
+/// Changes what was read; what was not stays as it is.
+pub(crate) fn map<T, U>(source: Source<T>, change: impl FnOnce(T) -> U) -> Source<U> {
+    and_then(source, |value| Source::Read(change(value)))
+}
+
+/// Goes on with what was read; what was not stays as it is.
+pub(crate) fn and_then<T, U>(source: Source<T>, next: impl FnOnce(T) -> Source<U>) -> Source<U> {
+    match source {
+        Source::Read(value) => next(value),
+        Source::Missing => Source::Missing,
+        Source::Unreadable { why, for_lack_of_privilege } => {
+            Source::Unreadable { why, for_lack_of_privilege }
+        }
+    }
+}
+
+/// The first source that is not missing; the second is looked at only if the first is missing.
+pub(crate) fn or_else<T>(source: Source<T>, other: impl FnOnce() -> Source<T>) -> Source<T> {
+    match source {
+        Source::Missing => other(),
+        found => found,
+    }
+}
+
+/// Something is there but makes no sense; more privilege would not help.
+pub(crate) fn nonsense<T>(why: String) -> Source<T> {
+    Source::Unreadable { why, for_lack_of_privilege: false }
+}
+
+/// Bytes as text. The kernel promises no encoding; a byte that is no UTF-8 becomes U+FFFD and nothing else
+/// changes.
+pub(crate) fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
