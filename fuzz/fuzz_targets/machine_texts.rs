@@ -30,15 +30,21 @@ fuzz_target!(|data: &[u8]| {
         assert_eq!(&tree.to_string(), text);
         assert_eq!(ResourceTree::parse(text).as_ref(), Ok(tree));
         // System RAM inside System RAM is counted once for each.
-        let ram = tree.system_ram().filter_map(|r| r.range().ok()).map(|r| u128::from(r.size())).sum::<u128>();
+        let ram =
+            tree.system_ram().filter_map(|r| r.range().ok()).map(|r| u128::from(r.size())).sum::<u128>();
         let ours = machine.ranges.iter().map(|memory| u128::from(memory.range.size())).sum::<u128>();
         assert_eq!(ram, ours);
     }
     for memory in &machine.ranges {
         assert!(memory.resource.as_ref().is_none_or(|resource| resource.range.encloses(memory.range)));
         for loader in Loader::ALL {
-            for of in [Use::KexecImage(loader), Use::NextKernel(loader), Use::Vmcore(loader), Use::AfterUnplug] {
-                assert_eq!(memory.verdict(&Rules::LINUX, of, &machine.kernel).is_some(), memory.class.is_some());
+            for of in
+                [Use::KexecImage(loader), Use::NextKernel(loader), Use::Vmcore(loader), Use::AfterUnplug]
+            {
+                assert_eq!(
+                    memory.verdict(&Rules::LINUX, of, &machine.kernel).is_some(),
+                    memory.class.is_some()
+                );
             }
         }
     }

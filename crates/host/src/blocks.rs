@@ -1,14 +1,16 @@
 //! `/sys/devices/system/memory`: the memory blocks.
 //!
 //! A large machine has tens of thousands of them, a directory each, so this is where reading takes its
-//! time. A block costs seven system calls (`state` and `valid_zones` are opened, read and closed, and
-//! `firmware_node` is looked for); its nodes come from one listing of each node.
+//! time. A block costs six system calls (`state` and `valid_zones` are opened, read and closed); its nodes
+//! come from one listing of each node, and `firmware_node` is looked for once a range.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use machine::resources::ResourceTree;
 use machine::snapshot::{BlockState, MemoryBlock, MemoryBlocks, Source};
 
 use crate::files;
@@ -25,7 +27,7 @@ const SHARE: usize = 1024;
 const MOST_READERS: usize = 8;
 
 /// All memory blocks. Without the block size the numbers mean nothing, so then nothing is read.
-pub(crate) fn read(tree: &dyn Tree) -> Source<MemoryBlocks> {
+pub(crate) fn read(tree: &dyn Tree, iomem: &Source<String>) -> Source<MemoryBlocks> {
     // The links of the nodes are as long a listing as the blocks are, so both are made at once.
     let (entries, links) = thread::scope(|scope| {
         let links = scope.spawn(|| BlockLinks::read(tree));
@@ -37,7 +39,7 @@ pub(crate) fn read(tree: &dyn Tree) -> Source<MemoryBlocks> {
                 block_size,
                 auto_online: value(&*directory, "auto_online_blocks"),
                 crash_hotplug: value(&*directory, "crash_hotplug"),
-                blocks: blocks(tree, &*directory, &entries, &links),
+                blocks: blocks(tree, &*directory, &entries, &links, &first_blocks(iomem, block_size)),
             })
         })
     })
@@ -62,20 +64,45 @@ fn block_size(tree: &dyn Tree) -> Source<u64> {
     }
 }
 
-fn blocks(tree: &dyn Tree, directory: &dyn Tree, entries: &[Entry], links: &BlockLinks) -> Vec<MemoryBlock> {
+/// The blocks in which a System RAM resource begins: the only ones whose firmware device is looked for.
+/// Hot-added memory is one resource a device, so its first block speaks for all of it; looking at every
+/// block would cost a fifth of the whole time.
+fn first_blocks(iomem: &Source<String>, block_size: u64) -> BTreeSet<u64> {
+    let tree = iomem.read().and_then(|text| ResourceTree::parse(text).ok());
+    let starts = tree.iter().flat_map(|tree| tree.system_ram().map(|resource| resource.start));
+    starts.filter_map(|start| start.checked_div(block_size)).collect()
+}
+
+fn blocks(
+    tree: &dyn Tree,
+    directory: &dyn Tree,
+    entries: &[Entry],
+    links: &BlockLinks,
+    first: &BTreeSet<u64>,
+) -> Vec<MemoryBlock> {
     let mut numbers: Vec<(u64, Kind)> = entries
         .iter()
         .filter(|entry| entry.kind != Kind::Other)
         .filter_map(|entry| Some((numbered(&entry.name, "memory")?, entry.kind)))
         .collect();
     numbers.sort_unstable_by_key(|(number, _)| *number);
+    // Without /proc/iomem it is runs of blocks that are taken for one range.
+    let begins_a_run = |pair: &[(u64, Kind)]| match pair {
+        [(before, _), (number, _)] => before.checked_add(1) != Some(*number),
+        _ => false,
+    };
+    let mut first = first.clone();
+    first.extend(numbers.first().map(|(number, _)| *number));
+    first
+        .extend(numbers.windows(2).filter(|pair| begins_a_run(pair)).filter_map(|pair| Some(pair.last()?.0)));
+    let first = &first;
     let shares: Vec<&[(u64, Kind)]> = numbers.chunks(SHARE).collect();
     let next = AtomicUsize::new(0);
     // Takes one share after the other until none is left, so that whoever is faster takes more.
     let reader = |directory: &dyn Tree| {
         let mut done = Vec::new();
         while let Some(share) = shares.get(next.fetch_add(1, Ordering::Relaxed)) {
-            done.extend(read_share(directory, share, links));
+            done.extend(read_share(directory, share, links, first));
         }
         done
     };
@@ -107,11 +134,18 @@ fn readers(shares: usize) -> usize {
     shares.clamp(1, processors.min(MOST_READERS))
 }
 
-fn read_share(directory: &dyn Tree, share: &[(u64, Kind)], links: &BlockLinks) -> Vec<MemoryBlock> {
+fn read_share(
+    directory: &dyn Tree,
+    share: &[(u64, Kind)],
+    links: &BlockLinks,
+    first: &BTreeSet<u64>,
+) -> Vec<MemoryBlock> {
     let mut path = String::new();
     let mut blocks = Vec::with_capacity(share.len());
     for (number, kind) in share {
-        let mut block = block(directory, *number, *kind, &mut path);
+        // Not through a block that is itself a link: it may lead out of the tree.
+        let asks_firmware = *kind == Kind::Directory && first.contains(number);
+        let mut block = block(directory, *number, asks_firmware, &mut path);
         block.nodes = links.of(*number);
         if block.nodes.is_empty() {
             block.nodes = own_links(directory, *number);
@@ -121,8 +155,9 @@ fn read_share(directory: &dyn Tree, share: &[(u64, Kind)], links: &BlockLinks) -
     blocks
 }
 
-/// One block, still without its nodes. `path` is room for the names, kept from block to block: there are some hundred thousand.
-fn block(directory: &dyn Tree, number: u64, kind: Kind, path: &mut String) -> MemoryBlock {
+/// One block, still without its nodes. `path` is room for the names, kept from block to block: there are
+/// some hundred thousand.
+fn block(directory: &dyn Tree, number: u64, asks_firmware: bool, path: &mut String) -> MemoryBlock {
     path.clear();
     // Writing to a string cannot fail.
     let _ = write!(path, "memory{number}/");
@@ -130,8 +165,7 @@ fn block(directory: &dyn Tree, number: u64, kind: Kind, path: &mut String) -> Me
     let state = attribute(directory, path, "state", &mut buffer).map_or(BlockState::Unknown, state);
     let zones = attribute(directory, path, "valid_zones", &mut buffer).unwrap_or_default();
     let valid_zones = String::from_utf8_lossy(zones).split_whitespace().map(str::to_owned).collect();
-    // Not through a block that is itself a link: it may lead out of the tree.
-    let firmware_node = if kind == Kind::Directory { firmware_node(directory, path) } else { None };
+    let firmware_node = if asks_firmware { firmware_node(directory, path) } else { None };
     MemoryBlock { number, state, nodes: Vec::new(), valid_zones, firmware_node }
 }
 
@@ -203,7 +237,7 @@ mod tests {
         }
 
         fn blocks(&self) -> Vec<MemoryBlock> {
-            match read(&self.0) {
+            match read(&self.0, &Source::Missing) {
                 Source::Read(blocks) => blocks.blocks,
                 other => panic!("{other:?}"),
             }
@@ -251,6 +285,18 @@ mod tests {
     }
 
     #[test]
+    fn the_firmware_device_is_looked_for_where_a_range_begins() {
+        let mut machine = Machine::new();
+        for number in [32, 33, 34, 40] {
+            machine.link(&format!("memory/memory{number}/firmware_node"), &format!("../PNP0C80:{number}"));
+        }
+        let iomem = "100000000-10fffffff : System RAM\n110000000-117ffffff : System RAM\n";
+        let Source::Read(blocks) = read(&machine.0, &Source::Read(iomem.into())) else { panic!("no blocks") };
+        let devices: Vec<_> = blocks.blocks.iter().map(|block| block.firmware_node.as_deref()).collect();
+        assert_eq!(devices, [Some("PNP0C80:32"), None, Some("PNP0C80:34"), Some("PNP0C80:40")]);
+    }
+
+    #[test]
     fn zones_are_words_and_none_where_the_file_is_empty() {
         let mut machine = Machine::new();
         machine.file("memory/memory0/state", "offline\n");
@@ -286,11 +332,11 @@ mod tests {
         for size in ["", "0\n", "128M\n", "+8\n", "123456789abcdef01\n"] {
             let mut machine = Machine::new();
             machine.file("memory/block_size_bytes", size);
-            assert!(matches!(read(&machine.0), Source::Unreadable { .. }), "{size:?}");
+            assert!(matches!(read(&machine.0, &Source::Missing), Source::Unreadable { .. }), "{size:?}");
         }
         let mut archive = Archive::default();
-        assert_eq!(read(&archive), Source::Missing);
+        assert_eq!(read(&archive, &Source::Missing), Source::Missing);
         archive.insert("sys/devices/system/memory/memory0".into(), Node::Directory);
-        assert!(matches!(read(&archive), Source::Unreadable { .. }));
+        assert!(matches!(read(&archive, &Source::Missing), Source::Unreadable { .. }));
     }
 }

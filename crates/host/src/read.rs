@@ -203,18 +203,19 @@ pub(crate) fn of_this_machine(tree: &dyn Tree) -> Snapshot {
 /// What is read the same way everywhere.
 fn of_tree(tree: &dyn Tree) -> Snapshot {
     let version = text::never_empty(tree, files::VERSION);
+    let iomem = text::iomem(tree);
     Snapshot {
         schema: SCHEMA,
         kernel_config: kernel_config::read(tree, &version),
         command_line: text::command_line(tree),
-        iomem: text::iomem(tree),
         zoneinfo: text::never_empty(tree, files::ZONEINFO),
         boot_params: settings::bytes(tree, files::BOOT_PARAMS),
         firmware_memmap: firmware_memmap::read(tree),
         device_tree: settings::bytes(tree, files::DEVICE_TREE),
         acpi_tables: settings::acpi_tables(tree),
         memblock: settings::memblock(tree),
-        memory_blocks: blocks::read(tree),
+        memory_blocks: blocks::read(tree, &iomem),
+        iomem,
         nodes: nodes::read(tree),
         memory_hotplug: settings::memory_hotplug(tree),
         kexec: settings::kexec(tree),

@@ -162,7 +162,7 @@ impl Evidence<'_> {
     /// own page structures, which shows as a reservation where the kernel shows reservations at all.
     fn looks_hot_added(&self, tree: &ResourceTree, resource: &Resource, range: PhysRange) -> bool {
         let Some(blocks) = self.snapshot.memory_blocks.read() else { return false };
-        let announced = blocks.overlapping(range).all(|block| block.firmware_node.is_some());
+        let announced = blocks.overlapping(range).next().is_some_and(|block| block.firmware_node.is_some());
         let shows_reservations = self.snapshot.memblock.reserved.read().is_some();
         blocks.is_whole(range)
             && tree.inside(range, resource).next().is_none()

@@ -153,7 +153,9 @@ pub struct MemoryBlock {
     /// The words of `valid_zones`: for an online block its zone, or `none` where it spans several; for an
     /// offline one the zones it could be onlined to, the default first. Empty where the file is missing.
     pub valid_zones: Vec<String>,
-    /// The firmware device behind it, e.g. `PNP0C80:00`: the last part of the link `firmware_node`.
+    /// The firmware device behind it, e.g. `PNP0C80:00`: the last part of the link `firmware_node`. Read for
+    /// the block in which a System RAM resource or a run of blocks begins, which for hot-added memory
+    /// speaks for the rest.
     pub firmware_node: Option<String>,
 }
 
