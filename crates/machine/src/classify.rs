@@ -152,19 +152,24 @@ impl Evidence<'_> {
         let (class, evidence) = if self.looks_hot_added(tree, resource, range) {
             (Class::HotAdded, "whole memory blocks, and nothing of the boot lies inside")
         } else {
-            (Class::Boot, "it is not made of whole memory blocks, or the boot left reservations inside")
+            (Class::Boot, "it is not made of whole memory blocks, or something of the boot lies inside")
         };
         Origin { class: Some(class), evidence: evidence.to_owned(), inferred: true }
     }
 
-    /// Hot-added memory comes in whole blocks (mm/memory_hotplug.c:check_hotplug_memory_range, 6.12), and
-    /// nothing that the boot reserved can lie in it. Boot memory of that shape is rare: each node keeps its
-    /// own page structures, which shows as a reservation where the kernel shows reservations at all.
+    /// Hot-added memory comes in whole blocks (mm/memory_hotplug.c:check_hotplug_memory_range, 6.12),
+    /// nothing that the boot reserved can lie in it, and it goes to Normal or Movable, not to the DMA zones
+    /// whose spans were set at boot. Boot memory of that shape is rare: each node keeps its own page
+    /// structures, which shows as a reservation where the kernel shows reservations at all.
     fn looks_hot_added(&self, tree: &ResourceTree, resource: &Resource, range: PhysRange) -> bool {
         let Some(blocks) = self.snapshot.memory_blocks.read() else { return false };
         let announced = blocks.overlapping(range).next().is_some_and(|block| block.firmware_node.is_some());
         let shows_reservations = self.snapshot.memblock.reserved.read().is_some();
+        let in_a_dma_zone = blocks
+            .overlapping(range)
+            .any(|block| block.valid_zones.iter().any(|zone| zone.starts_with("DMA")));
         blocks.is_whole(range)
+            && !in_a_dma_zone
             && tree.inside(range, resource).next().is_none()
             && blocks.overlapping(range).next().is_some()
             && (announced || shows_reservations)

@@ -3,7 +3,9 @@
 use firmware::fdt::Fdt;
 use firmware::srat::Srat;
 use memblock::PhysRange;
+use memblock::rules::HandOver;
 
+use crate::kernel::Kernel;
 use crate::range_set::RangeSet;
 use crate::snapshot::{Snapshot, Source};
 use crate::unknown::Unknown;
@@ -22,7 +24,7 @@ pub struct Hotpluggable {
 }
 
 impl Hotpluggable {
-    pub(crate) fn of(snapshot: &Snapshot, unknown: &mut Vec<Unknown>) -> Self {
+    pub(crate) fn of(snapshot: &Snapshot, kernel: &Kernel, unknown: &mut Vec<Unknown>) -> Self {
         let srat = snapshot.acpi_tables.get("SRAT").unwrap_or(&Source::Missing);
         if let Some(bytes) = srat.read() {
             match from_srat(&bytes.0) {
@@ -43,6 +45,16 @@ impl Hotpluggable {
                 "/sys/firmware/acpi/tables/SRAT",
                 srat,
                 "boot memory that the firmware calls hot-pluggable is shown as plain boot memory",
+            ));
+        }
+        if srat.read().is_none()
+            && snapshot.device_tree.read().is_none()
+            && kernel.for_rules.hand_over == HandOver::BootFirmware
+        {
+            unknown.extend(Unknown::from_source(
+                "/sys/firmware/fdt",
+                &snapshot.device_tree,
+                "boot memory that the device tree calls hot-pluggable is shown as plain boot memory",
             ));
         }
         Self { ranges: from_device_tree(snapshot), source: "device tree" }
@@ -75,7 +87,19 @@ fn from_device_tree(snapshot: &Snapshot) -> RangeSet {
 
 #[cfg(test)]
 mod tests {
+    use memblock::rules;
+
     use super::*;
+
+    fn of(snapshot: &Snapshot, unknown: &mut Vec<Unknown>) -> Hotpluggable {
+        let kernel = Kernel {
+            release: None,
+            command_line: String::new(),
+            for_rules: rules::Kernel::default(),
+            page_size: 4096,
+        };
+        Hotpluggable::of(snapshot, &kernel, unknown)
+    }
 
     #[test]
     fn the_log_speaks_where_the_table_cannot_be_read() {
@@ -85,12 +109,12 @@ mod tests {
         let mut snapshot = Snapshot { kernel_log: Source::Read(log.into()), ..Snapshot::default() };
         snapshot.acpi_tables.insert("SRAT".into(), unreadable);
         let mut unknown = Vec::new();
-        let found = Hotpluggable::of(&snapshot, &mut unknown);
+        let found = of(&snapshot, &mut unknown);
         assert_eq!(found.ranges.iter().map(PhysRange::start).collect::<Vec<_>>(), [0x1_0000_0000]);
         assert_eq!(unknown, []);
 
         snapshot.kernel_log = Source::Missing;
-        assert!(Hotpluggable::of(&snapshot, &mut unknown).ranges.is_empty());
+        assert!(of(&snapshot, &mut unknown).ranges.is_empty());
         assert_eq!(unknown.len(), 1);
     }
 
@@ -99,7 +123,7 @@ mod tests {
         let mut snapshot = Snapshot::default();
         snapshot.acpi_tables.insert("SRAT".into(), Source::Read(crate::snapshot::Bytes(b"SRAT".to_vec())));
         let mut unknown = Vec::new();
-        Hotpluggable::of(&snapshot, &mut unknown);
+        of(&snapshot, &mut unknown);
         assert!(unknown[0].why.starts_with("/sys/firmware/acpi/tables/SRAT: "), "{unknown:?}");
     }
 }

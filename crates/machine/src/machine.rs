@@ -95,7 +95,7 @@ impl Machine {
         let zones = zones_of(snapshot, &mut unknown);
         let kernel = Kernel::of(snapshot, resources.as_ref(), &zones, &mut unknown);
         let firmware = FirmwareMap::of(snapshot, &kernel.command_line, &mut unknown);
-        let hotpluggable = Hotpluggable::of(snapshot, &mut unknown);
+        let hotpluggable = Hotpluggable::of(snapshot, &kernel, &mut unknown);
         for (file, text) in [("memory", &snapshot.memblock.memory), ("reserved", &snapshot.memblock.reserved)]
         {
             let text = text.read().map_or("", String::as_str);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use machine::resources::ResourceTree;
-use machine::snapshot::{BlockState, Snapshot};
+use machine::snapshot::{BlockState, Snapshot, Source};
 use machine::{Machine, MemoryRange};
 use memblock::PhysRange;
 use memblock::rules::{Class, Loader, Rules, Use};
@@ -401,4 +401,44 @@ fn images_maps_and_dumps_of_the_kexec_captures_contradict_no_verdict() {
     }
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
     assert!(checked >= 30, "only {checked} loads were found");
+}
+
+/// Takes one source after the other away: the class of each range stays what it was, or it is said that it
+/// could not be known.
+#[test]
+fn without_a_source_the_class_stays_or_is_said_to_be_inferred() {
+    type Loss = (&'static str, fn(&mut Snapshot));
+    let losses: [Loss; 6] = [
+        ("the log", |s| s.kernel_log = Source::Missing),
+        ("the boot parameters", |s| s.boot_params = Source::Missing),
+        ("the log and the boot parameters", |s| {
+            s.kernel_log = Source::Missing;
+            s.boot_params = Source::Missing;
+        }),
+        ("/sys/firmware/memmap", |s| s.firmware_memmap = Source::Missing),
+        ("the device tree", |s| s.device_tree = Source::Missing),
+        ("the memory blocks", |s| s.memory_blocks = Source::Missing),
+    ];
+    for_every_capture(|_, snapshot, machine| {
+        let mut complaints = Vec::new();
+        for (name, take) in losses {
+            let mut less = snapshot.clone();
+            take(&mut less);
+            let less = Machine::of(&less).unwrap();
+            for memory in &machine.ranges {
+                let found = less.range_at(memory.range.start()).unwrap();
+                let said = less.unknown.iter().any(|unknown| {
+                    unknown.what == format!("who provided {}", memory.resource.as_ref().unwrap().range)
+                        || unknown.effect.contains("hot-pluggable is shown as plain")
+                });
+                if found.class != memory.class && !said {
+                    complaints.push(format!(
+                        "{}: {:?} without {name}, instead of {:?} ({})",
+                        memory.range, found.class, memory.class, found.evidence
+                    ));
+                }
+            }
+        }
+        complaints
+    });
 }
