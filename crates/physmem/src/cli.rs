@@ -66,7 +66,7 @@ pub(crate) struct ShowArguments {
     #[command(flatten)]
     pub(crate) input: InputArguments,
     /// Print JSON; schema/show.schema.json describes it
-    #[arg(short = 'J', long, conflicts_with_all = ["output", "output_all", "raw", "all"])]
+    #[arg(short = 'J', long, conflicts_with_all = ["output", "output_all", "raw"])]
     pub(crate) json: bool,
     /// List each memory block, not each range
     #[arg(short, long)]

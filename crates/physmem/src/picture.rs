@@ -26,7 +26,7 @@ struct Stretch<'a> {
 }
 
 pub(crate) fn draw(machine: &Machine, style: Style, out: &mut impl Write) -> Result<(), Failure> {
-    let stretches = stretches(machine);
+    let (stretches, left_out) = stretches(machine);
     if stretches.is_empty() {
         return Ok(());
     }
@@ -77,6 +77,9 @@ pub(crate) fn draw(machine: &Machine, style: Style, out: &mut impl Write) -> Res
         ""
     )?;
     writeln!(out, "{:NAME$}# yes  - no  L with kexec_load only  F with kexec_file_load only", "")?;
+    if left_out > 0 {
+        writeln!(out, "{:NAME$}not drawn: the {left_out} smallest gaps and ranges", "")?;
+    }
     Ok(())
 }
 
@@ -124,9 +127,9 @@ fn mark(address: u64) -> String {
     }
 }
 
-/// Ranges and the gaps between them, each with its cells. With more of them than cells, neighbours of one
-/// look are drawn as one, and the smallest gaps are left out.
-fn stretches(machine: &Machine) -> Vec<Stretch<'_>> {
+/// Ranges and the gaps between them, each with its cells. With more of them than fit, the smallest gaps are
+/// left out, and neighbours of one look are drawn as one. Also how many were left out.
+fn stretches(machine: &Machine) -> (Vec<Stretch<'_>>, usize) {
     let mut all: Vec<Stretch> = Vec::new();
     let mut end = 0;
     for memory in &machine.ranges {
@@ -137,25 +140,42 @@ fn stretches(machine: &Machine) -> Vec<Stretch<'_>> {
         all.push(Stretch { memory: Some(memory), start, size: memory.range.size(), cells: 0 });
         end = memory.range.end();
     }
+    let mut left_out = 0_usize;
     while all.len() > CELLS / 2 {
-        let Some(index) = least(&all) else { break };
+        let smallest = |keep: fn(&Stretch) -> bool| {
+            let kept = all.iter().enumerate().filter(|(_, stretch)| keep(stretch));
+            kept.min_by_key(|(_, stretch)| stretch.size).map(|(index, _)| index)
+        };
+        // A gap hurts least, and without it its neighbours may be one.
+        let Some(index) = smallest(|stretch| stretch.memory.is_none()).or_else(|| smallest(|_| true)) else {
+            break;
+        };
         all.remove(index);
+        left_out = left_out.saturating_add(1);
+        join_alike(&mut all, index);
     }
     share_out(&mut all);
-    all
+    (all, left_out)
 }
 
-/// The stretch whose loss hurts least: the smallest gap, else the smallest range that looks like the one
-/// before it, else the smallest.
-fn least(all: &[Stretch]) -> Option<usize> {
-    let smallest = |keep: &dyn Fn(usize, &Stretch) -> bool| {
-        all.iter().enumerate().filter(|(i, s)| keep(*i, s)).min_by_key(|(_, s)| s.size).map(|(i, _)| i)
+/// Makes one stretch of the two that meet at `index`, if they look the same.
+fn join_alike(all: &mut Vec<Stretch>, index: usize) {
+    let Some(before) = index.checked_sub(1) else { return };
+    let (Some(a), Some(b)) = (all.get(before), all.get(index)) else { return };
+    let alike = match (a.memory, b.memory) {
+        (Some(a), Some(b)) => {
+            a.class == b.class && a.node == b.node && a.listed_by_firmware == b.listed_by_firmware
+        }
+        (None, None) => true,
+        _ => false,
     };
-    let alike = |index: usize, stretch: &Stretch| {
-        let before = index.checked_sub(1).and_then(|i| all.get(i)).and_then(|s| s.memory);
-        matches!((before, stretch.memory), (Some(a), Some(b)) if a.class == b.class && a.node == b.node)
-    };
-    smallest(&|_, s| s.memory.is_none()).or_else(|| smallest(&alike)).or_else(|| smallest(&|_, _| true))
+    if alike {
+        let size = b.size;
+        all.remove(index);
+        if let Some(one) = all.get_mut(before) {
+            one.size = one.size.saturating_add(size);
+        }
+    }
 }
 
 /// Cells by the logarithm of the size, at least one each; gaps get few. The rest goes to the largest.

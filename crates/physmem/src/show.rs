@@ -20,11 +20,6 @@ pub(crate) fn run(arguments: &ShowArguments, out: &mut impl Write) -> Result<(),
     let columns = columns::chosen(arguments.output.as_deref(), arguments.output_all)?;
     let snapshot = input::snapshot(&arguments.input)?;
     let machine = input::machine(&snapshot)?;
-    if arguments.json {
-        serde_json::to_writer_pretty(&mut *out, &Document::new(&snapshot, &machine, machine.ranges.iter()))?;
-        writeln!(out)?;
-        return Ok(());
-    }
     let per_block;
     let ranges: &[MemoryRange] = if arguments.all {
         per_block = by_block(&machine, &snapshot);
@@ -32,6 +27,11 @@ pub(crate) fn run(arguments: &ShowArguments, out: &mut impl Write) -> Result<(),
     } else {
         &machine.ranges
     };
+    if arguments.json {
+        serde_json::to_writer_pretty(&mut *out, &Document::new(&snapshot, &machine, ranges.iter()))?;
+        writeln!(out)?;
+        return Ok(());
+    }
     if arguments.raw {
         return raw(arguments, &columns, ranges, &machine, out);
     }
