@@ -3,6 +3,13 @@
 //! Memory has a [`Class`], given once by who provided it. Each [`Use`] asks the same table, one row a use,
 //! one column a class, and gets a [`Verdict`] with its reason. Nothing else in the project decides.
 //!
+//! | class | how it comes | flag in memblock | kernel resource |
+//! |---|---|---|---|
+//! | boot | firmware map (e820, EFI, device tree) | NONE | `System RAM` |
+//! | boot, hot-pluggable | firmware map, and marked hot-pluggable (ACPI SRAT, device tree) | HOTPLUG | `System RAM` |
+//! | hot-added | announced by firmware after boot (ACPI DIMM) | NONE | `System RAM` |
+//! | driver-managed | found and added by a driver, never in the firmware map | DRIVER_MANAGED | `System RAM (DRIVER)` |
+//!
 //! ```
 //! use memblock::rules::{Class, Kernel, Loader, Memory, Rules, Use};
 //!
@@ -300,6 +307,23 @@ impl Class {
             Self::BootHotpluggable => "boot-hotpluggable",
             Self::HotAdded => "hot-added",
             Self::DriverManaged => "driver-managed",
+        }
+    }
+
+    /// The attribute by which memblock tells the class, as long as it does: Linux clears HOTPLUG on every
+    /// node the kernel already sits on (mm/numa_memblks.c:numa_clear_kernel_node_hotplug, 6.12), and
+    /// everywhere at the end of boot.
+    ///
+    /// ```
+    /// use memblock::{RegionFlags, rules::Class};
+    /// assert_eq!(Class::HotAdded.flag(), RegionFlags::empty());
+    /// assert_eq!(Class::DriverManaged.flag(), RegionFlags::DRIVER_MANAGED);
+    /// ```
+    pub const fn flag(self) -> RegionFlags {
+        match self {
+            Self::Boot | Self::HotAdded => RegionFlags::empty(),
+            Self::BootHotpluggable => RegionFlags::HOTPLUG,
+            Self::DriverManaged => RegionFlags::DRIVER_MANAGED,
         }
     }
 }
