@@ -25,6 +25,8 @@ pub(crate) struct Evidence<'a> {
     pub(crate) hotpluggable: &'a Hotpluggable,
     /// The boot memory the kernel printed by node; `None` when the log does not reach back to it.
     pub(crate) early: Option<RangeSet>,
+    /// Where memblock carried HOTPLUG when the zones were sized; `None` when the log has no such dump.
+    pub(crate) hotplug_when_zones_were_sized: Option<RangeSet>,
     pub(crate) nodes: NodeMap,
 }
 
@@ -66,7 +68,11 @@ impl Evidence<'_> {
         if origin.inferred {
             unknown.push(Unknown::new(
                 &format!("who provided {range}"),
-                "neither the firmware's map nor the kernel's list of boot memory could be read",
+                if self.firmware.ram.is_some() {
+                    "/sys/firmware/memmap does not tell what was added after boot, and the kernel's list of boot memory could not be read"
+                } else {
+                    "neither the firmware's map nor the kernel's list of boot memory could be read"
+                },
                 &format!("taken as {}: {}", origin.class.map_or("unknown", Class::as_str), origin.evidence),
             ));
         }
@@ -209,6 +215,8 @@ impl Evidence<'_> {
     fn cut_listed(&self, piece: PhysRange, class: Option<Class>) -> Vec<(PhysRange, bool)> {
         match (&self.firmware.ram, class) {
             (Some(ram), Some(Class::Boot)) => self.cut(piece, class, ram),
+            // What looks like an entry of boot may be the one that was appended for this memory.
+            (Some(_), Some(Class::HotAdded)) if self.firmware.may_hold_appended => vec![(piece, false)],
             (Some(ram), _) => vec![(piece, ram.bytes_within(piece) > piece.size() / 2)],
             (None, class) => vec![(piece, class == Some(Class::Boot))],
         }
@@ -250,6 +258,7 @@ impl Evidence<'_> {
     /// Adds what blocks, zones and memblock say of a piece.
     fn complete(&self, piece: Piece, resource: Option<ResourceOfRange>) -> MemoryRange {
         let Piece { range, node, class, evidence, provider, listed } = piece;
+        let zones = self.facts.zones(range, node);
         MemoryRange {
             range,
             resource,
@@ -257,48 +266,82 @@ impl Evidence<'_> {
             evidence,
             provider,
             node,
-            zones: self.facts.zones(range, node),
+            kept_hotplug: self.kept_hotplug(class, range, &zones),
+            zones,
             blocks: self.facts.blocks(range),
             state: self.facts.state(range),
             flags: self.facts.flags(range),
             listed_by_firmware: listed,
+            // A range is never reserved as a whole, but by chance.
+            reserved: false,
             in_crash_kernel: false,
         }
     }
 
-    /// Without /proc/iomem: runs of memory blocks. What driver added them stays unknown, and with it the
-    /// class, except where the firmware's map lists them.
+    /// Whether HOTPLUG survived until the zones were sized: memblock's dump of that moment says it, or with
+    /// `movable_node` the zones that came of it.
+    fn kept_hotplug(&self, class: Option<Class>, range: PhysRange, zones: &[String]) -> Option<bool> {
+        if class != Some(Class::BootHotpluggable) {
+            return None;
+        }
+        if let Some(carried) = &self.hotplug_when_zones_were_sized {
+            return Some(carried.overlaps(range));
+        }
+        let told_by_zones = self.kernel.for_rules.movable_node && !zones.is_empty();
+        told_by_zones.then(|| zones.iter().any(|zone| zone == "Movable"))
+    }
+
+    /// Without /proc/iomem: memory blocks, each for itself, and then those joined that are alike. What driver
+    /// added a block stays unknown, and with it the class, except where the firmware's map lists all of it.
     fn of_blocks_alone(&self) -> Vec<MemoryRange> {
         let Some(blocks) = self.snapshot.memory_blocks.read() else { return Vec::new() };
-        let mut runs: Vec<PhysRange> = Vec::new();
+        let mut runs: Vec<(PhysRange, Origin, bool)> = Vec::new();
         for range in blocks.blocks.iter().filter_map(|block| blocks.range_of(block)) {
+            let (origin, listed) = self.origin_of_block(range);
             match runs.last_mut() {
-                Some(last) if last.end() == range.start() => *last = last.hull(range),
-                _ => runs.push(range),
+                Some((last, of_last, of_listed))
+                    if last.end() == range.start()
+                        && of_last.class == origin.class
+                        && *of_listed == listed =>
+                {
+                    *last = last.hull(range);
+                }
+                _ => runs.push((range, origin, listed)),
             }
         }
-        let piece = |(range, node): (PhysRange, Option<u32>)| {
-            let in_map = |set: &RangeSet| set.bytes_within(range) > range.size() / 2;
-            let listed = self.firmware.ram.as_ref().is_some_and(in_map);
-            let (class, provider, evidence) = if listed {
-                (
-                    Some(Class::Boot),
-                    Provider::Firmware(self.firmware.kind),
-                    "the firmware's map of boot lists it as RAM",
-                )
-            } else if in_map(&self.firmware.appended) {
-                (
-                    Some(Class::HotAdded),
-                    Provider::AcpiHotAdd(self.firmware_device(range)),
-                    "appended to /sys/firmware/memmap after boot",
-                )
-            } else {
-                (None, Provider::Unknown, "/proc/iomem, which names the driver, could not be read")
-            };
-            let piece = Piece { range, node, class, evidence: evidence.to_owned(), provider, listed };
-            self.complete(piece, None)
-        };
-        runs.into_iter().flat_map(|run| self.nodes.split(run)).map(piece).collect()
+        let mut out = Vec::new();
+        for (run, origin, listed) in runs {
+            for (piece, node) in self.nodes.split(run) {
+                for (range, hotpluggable) in self.cut(piece, origin.class, &self.hotpluggable.ranges) {
+                    let class = if hotpluggable { Some(Class::BootHotpluggable) } else { origin.class };
+                    let provider = match class {
+                        Some(Class::Boot | Class::BootHotpluggable) => Provider::Firmware(self.firmware.kind),
+                        Some(Class::HotAdded) => Provider::AcpiHotAdd(self.firmware_device(range)),
+                        Some(Class::DriverManaged) | None => Provider::Unknown,
+                    };
+                    let evidence = origin.evidence.clone();
+                    out.push(self.complete(Piece { range, node, class, evidence, provider, listed }, None));
+                }
+            }
+        }
+        out
+    }
+
+    /// A block may hold a hole of the firmware's map, such as the one below 1 MiB; it is of the map when at
+    /// least half of it is, and nothing of it was appended later.
+    fn origin_of_block(&self, block: PhysRange) -> (Origin, bool) {
+        let origin = |class, evidence: &str| Origin { class, evidence: evidence.to_owned(), inferred: false };
+        let listed =
+            self.firmware.ram.as_ref().is_some_and(|ram| ram.bytes_within(block) >= block.size() / 2);
+        if self.firmware.appended.overlaps(block) {
+            (origin(Some(Class::HotAdded), "appended to /sys/firmware/memmap after boot"), false)
+        } else if self.early.as_ref().is_some_and(|early| early.overlaps(block)) {
+            (origin(Some(Class::Boot), "among the early memory node ranges of the kernel log"), listed)
+        } else if listed {
+            (origin(Some(Class::Boot), "the firmware's map of boot lists it as RAM"), true)
+        } else {
+            (origin(None, "/proc/iomem, which names the driver, could not be read"), false)
+        }
     }
 }
 

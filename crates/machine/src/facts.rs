@@ -1,6 +1,6 @@
 //! What blocks, zones and memblock say of one range, without asking whose memory it is.
 
-use memblock::{PhysRange, RegionFlags};
+use memblock::{PhysRange, Region, RegionFlags};
 
 use crate::blocks::State;
 use crate::memblock_text;
@@ -9,14 +9,29 @@ use crate::snapshot::{BlockState, Snapshot};
 use crate::zones::Zone;
 
 /// Where these facts are read from.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Facts<'a> {
-    pub(crate) snapshot: &'a Snapshot,
-    pub(crate) zones: &'a [Zone],
-    pub(crate) page_size: u64,
+    snapshot: &'a Snapshot,
+    zones: &'a [Zone],
+    page_size: u64,
+    /// What any zone spans.
+    spans: RangeSet,
+    /// `memblock.memory`, ascending; `None` where it is not shown.
+    memblock: Option<Vec<Region>>,
 }
 
-impl Facts<'_> {
+impl<'a> Facts<'a> {
+    /// O(n log n): what is asked for every range is read once.
+    pub(crate) fn new(snapshot: &'a Snapshot, zones: &'a [Zone], page_size: u64) -> Self {
+        let memblock = snapshot.memblock.memory.read().map(|text| {
+            let mut regions: Vec<Region> = memblock_text::regions(text).filter_map(Result::ok).collect();
+            regions.sort_unstable_by_key(|region| region.range);
+            regions
+        });
+        let spans = zones.iter().filter_map(|zone| zone.span(page_size)).collect();
+        Self { snapshot, zones, page_size, spans, memblock }
+    }
+
     /// The numbers of the memory blocks.
     pub(crate) fn blocks(&self, range: PhysRange) -> Vec<u64> {
         let blocks = self.snapshot.memory_blocks.read();
@@ -34,8 +49,7 @@ impl Facts<'_> {
         if self.zones.is_empty() {
             return None;
         }
-        let spans: RangeSet = self.zones.iter().filter_map(|zone| zone.span(self.page_size)).collect();
-        let inside = spans.bytes_within(range);
+        let inside = self.spans.bytes_within(range);
         // Zones are whole pages, so less than a page may stick out at each end.
         let whole = inside.saturating_add(self.page_size.saturating_mul(2)) > range.size();
         Some(match inside {
@@ -86,8 +100,9 @@ impl Facts<'_> {
 
     /// All attributes that memblock has anywhere in the range; `None` where memblock is not shown.
     pub(crate) fn flags(&self, range: PhysRange) -> Option<RegionFlags> {
-        let text = self.snapshot.memblock.memory.read()?;
-        let here = memblock_text::regions(text).filter_map(Result::ok).filter(|r| r.range.overlaps(range));
+        let regions = self.memblock.as_ref()?;
+        let first = regions.partition_point(|region| region.range.end() <= range.start());
+        let here = regions.iter().skip(first).take_while(|region| region.range.start() < range.end());
         here.map(|region| region.flags).reduce(|a, b| a | b)
     }
 }
@@ -121,7 +136,7 @@ mod tests {
         let snapshot = Snapshot { memory_blocks: Source::Read(memory_blocks), ..Snapshot::default() };
         let zones =
             [zone("DMA", 0, 1, 0x7f), zone("Normal", 0, 0x80, 0x400), zone("Normal", 1, 0x500, 0x100)];
-        let facts = Facts { snapshot: &snapshot, zones: &zones, page_size: 4096 };
+        let facts = Facts::new(&snapshot, &zones, 4096);
         assert_eq!(facts.zones(r(0x1000, 0x30_0000), Some(0)), ["DMA", "Normal", "Movable"]);
         assert_eq!(facts.zones(r(0x1000, 0x2000), Some(0)), ["DMA"]);
         assert!(facts.zones(r(0x20_0000, 0x30_0000), Some(0)).is_empty());
@@ -132,10 +147,10 @@ mod tests {
     fn without_blocks_memory_outside_every_span_is_offline() {
         let zones = [zone("Normal", 0, 0x100, 0x100)];
         let snapshot = Snapshot::default();
-        let facts = Facts { snapshot: &snapshot, zones: &zones, page_size: 4096 };
+        let facts = Facts::new(&snapshot, &zones, 4096);
         assert_eq!(facts.state(r(0x10_0000, 0x20_0000)), Some(State::Online));
         assert_eq!(facts.state(r(0x20_0000, 0x30_0000)), Some(State::Offline));
         assert_eq!(facts.state(r(0x18_0000, 0x30_0000)), Some(State::Mixed));
-        assert_eq!(Facts { zones: &[], ..facts }.state(r(0, 1)), None);
+        assert_eq!(Facts::new(&snapshot, &[], 4096).state(r(0, 1)), None);
     }
 }

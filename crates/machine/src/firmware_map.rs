@@ -1,8 +1,8 @@
 //! What the firmware's map of boot says, whichever source still shows it.
 
-use firmware::e820::{BootParams, E820Type};
+use firmware::e820::{BootParams, E820Error, E820Type};
 use firmware::log::{E820Map, EfiMap};
-use memblock::PhysRange;
+use memblock::{PhysRange, RangeError};
 use uefi_raw::table::boot::{MemoryAttribute, MemoryType};
 
 use crate::command_line;
@@ -69,25 +69,44 @@ impl FirmwareMap {
     }
 }
 
+/// How many entries the zero page has room for; what does not fit stands in setup_data of the type
+/// SETUP_E820_EXT, which is elsewhere.
+const ZERO_PAGE_ENTRIES: usize = 128;
+
 fn from_boot_params(snapshot: &Snapshot, unknown: &mut Vec<Unknown>) -> Option<FirmwareMap> {
+    const FILE: &str = "/sys/kernel/boot_params/data";
     let bytes = snapshot.boot_params.read()?;
-    let mut ram = Vec::new();
-    let read = BootParams::new(&bytes.0).and_then(|parameters| {
-        for entry in parameters.entries() {
-            let entry = entry?;
-            ram.extend((entry.kind == E820Type::Ram).then_some(entry.range));
+    let parameters = match BootParams::new(&bytes.0) {
+        Ok(parameters) => parameters,
+        Err(error) => {
+            let effect = "the e820 map is taken from the kernel log or from /sys/firmware/memmap";
+            unknown.push(Unknown::new(FILE, &format!("{FILE}: {error}"), effect));
+            return None;
         }
-        Ok(())
-    });
-    if let Err(error) = read {
-        unknown.push(Unknown::new(
-            "/sys/kernel/boot_params/data",
-            &format!("/sys/kernel/boot_params/data: {error}"),
-            "the e820 map is taken from the kernel log or from /sys/firmware/memmap",
-        ));
-        return None;
+    };
+    let mut ram = Vec::new();
+    for entry in parameters.entries() {
+        match entry {
+            Ok(entry) => ram.extend((entry.kind == E820Type::Ram).then_some(entry.range)),
+            // The kernel drops these without a word, too.
+            Err(E820Error::Range { source: RangeError::Empty { .. }, .. }) => {}
+            Err(error) => {
+                unknown.push(Unknown::new(FILE, &format!("{FILE}: {error}"), "that entry is left out"));
+            }
+        }
     }
-    FirmwareMap::known(MapKind::E820, ram.into_iter())
+    let map = FirmwareMap::known(MapKind::E820, ram.into_iter())?;
+    if parameters.entries().count() < ZERO_PAGE_ENTRIES {
+        return Some(map);
+    }
+    from_e820_log(snapshot).or_else(|| from_firmware_memmap(snapshot)).or_else(|| {
+        unknown.push(Unknown::new(
+            "the firmware's memory map above 128 entries",
+            "the boot parameters are full, and neither the kernel log nor /sys/firmware/memmap shows the rest",
+            "boot memory of the rest may be shown as hot-added",
+        ));
+        Some(map)
+    })
 }
 
 /// The log's map is the first thing it says; a log whose beginning was overwritten holds none, or a part
@@ -225,6 +244,44 @@ mod tests {
             (1 << 32, 0x1_0000_ffff, RAM),
         ]);
         assert_eq!(map.appended.iter().collect::<Vec<_>>(), [r(1 << 32, 0x1_0000_ffff)]);
+    }
+
+    /// A zero page with these entries of type RAM.
+    fn boot_params(entries: &[(u64, u64)]) -> Source<crate::snapshot::Bytes> {
+        let mut page = vec![0; 4096];
+        page[0x1e8] = u8::try_from(entries.len()).unwrap();
+        page[0x202..0x206].copy_from_slice(b"HdrS");
+        for (index, (start, size)) in entries.iter().enumerate() {
+            let at = 0x2d0 + 20 * index;
+            page[at..at + 8].copy_from_slice(&start.to_le_bytes());
+            page[at + 8..at + 16].copy_from_slice(&size.to_le_bytes());
+            page[at + 16] = 1;
+        }
+        Source::Read(crate::snapshot::Bytes(page))
+    }
+
+    #[test]
+    fn an_entry_without_a_byte_costs_only_itself() {
+        let boot_params = boot_params(&[(0, 0x1000), (0x5000, 0), (0x10_0000, 0x1000)]);
+        let mut unknown = Vec::new();
+        let map = FirmwareMap::of(&Snapshot { boot_params, ..Snapshot::default() }, "", &mut unknown);
+        assert_eq!(map.ram.unwrap().iter().count(), 2);
+        assert_eq!(unknown, []);
+    }
+
+    #[test]
+    fn full_boot_parameters_are_not_taken_for_the_whole_map() {
+        let entries: Vec<_> = (0..128).map(|i| (i << 20, 0x1000)).collect();
+        let mut snapshot = Snapshot { boot_params: boot_params(&entries), ..Snapshot::default() };
+        let mut unknown = Vec::new();
+        assert_eq!(FirmwareMap::of(&snapshot, "", &mut unknown).ram.unwrap().iter().count(), 128);
+        assert_eq!(unknown.len(), 1, "{unknown:?}");
+
+        let log = "BIOS-provided physical RAM map:\nBIOS-e820: [mem 0x100000000-0x13fffffff] usable\n";
+        snapshot.kernel_log = Source::Read(log.into());
+        let from_log = FirmwareMap::of(&snapshot, "", &mut unknown).ram.unwrap();
+        assert_eq!(from_log.iter().map(PhysRange::start).collect::<Vec<_>>(), [1 << 32]);
+        assert_eq!(unknown.len(), 1);
     }
 
     #[test]

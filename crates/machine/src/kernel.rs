@@ -41,6 +41,7 @@ impl Kernel {
             hotplug_flag_survives_boot: false,
             hand_over,
             kexec_tools_wants_exact_name: kexec_tools_wants_exact_name(architecture, hand_over),
+            boot_memory_stays: architecture == Some("aarch64"),
             // Only x86 has an e820 map, and only x86 reserves its first MiB for good.
             dump_skips_first_mib: hand_over == rules::HandOver::E820,
         };

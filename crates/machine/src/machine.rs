@@ -1,7 +1,10 @@
 //! A machine's memory, understood.
 
-use memblock::PhysRange;
+use std::borrow::Cow;
+
+use firmware::log::MemblockList;
 use memblock::rules::Class;
+use memblock::{PhysRange, RegionFlags};
 
 use crate::classify::Evidence;
 use crate::facts::Facts;
@@ -13,7 +16,7 @@ use crate::memory_range::{MemoryRange, Provider};
 use crate::node_map::NodeMap;
 use crate::range_set::RangeSet;
 use crate::resources::{IomemError, ResourceTree};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, Source};
 use crate::unknown::Unknown;
 use crate::zones::{self, Zone};
 
@@ -75,6 +78,8 @@ impl Machine {
     /// # Ok::<(), machine::MachineError>(())
     /// ```
     pub fn of(snapshot: &Snapshot) -> Result<Self, MachineError> {
+        let of_this_boot = this_boot(snapshot);
+        let snapshot = of_this_boot.as_ref();
         let mut unknown = Vec::new();
         let resources = snapshot.iomem.read().map(|text| ResourceTree::parse(text)).transpose()?;
         let blocks = Unknown::from_source(
@@ -107,11 +112,12 @@ impl Machine {
         let evidence = Evidence {
             snapshot,
             tree: resources.as_ref(),
-            facts: Facts { snapshot, zones: &zones, page_size: kernel.page_size },
+            facts: Facts::new(snapshot, &zones, kernel.page_size),
             kernel: &kernel,
             firmware: &firmware,
             hotpluggable: &hotpluggable,
             early: early_ranges(snapshot),
+            hotplug_when_zones_were_sized: hotplug_when_zones_were_sized(snapshot),
             nodes: NodeMap::of(snapshot, &zones, kernel.page_size),
         };
         let ranges = evidence.ranges(&mut unknown);
@@ -143,15 +149,22 @@ impl Machine {
             state: None,
             flags: None,
             listed_by_firmware: self.firmware.ram.as_ref().is_some_and(|ram| ram.overlaps(region.range)),
+            kept_hotplug: None,
+            reserved: false,
             in_crash_kernel: false,
         };
-        Some(MemoryRange { flags: Some(region.flags), ..self.part(snapshot, &boot, region.range) })
+        let facts = self.part(snapshot, &boot, region.range);
+        if region.flags.contains(RegionFlags::NOMAP) {
+            // Its block's zone and state are those of the memory around it.
+            return Some(MemoryRange { flags: Some(region.flags), blocks: facts.blocks, ..boot });
+        }
+        Some(MemoryRange { flags: Some(region.flags), ..facts })
     }
 
     /// A part of one of the ranges, with the zones, blocks, state and flags of just that part. `snapshot` is
     /// the one this machine was made of.
     pub fn part(&self, snapshot: &Snapshot, memory: &MemoryRange, part: PhysRange) -> MemoryRange {
-        let facts = Facts { snapshot, zones: &self.zones, page_size: self.kernel.page_size };
+        let facts = Facts::new(snapshot, &self.zones, self.kernel.page_size);
         MemoryRange {
             range: part,
             zones: facts.zones(part, memory.node),
@@ -175,6 +188,39 @@ impl Machine {
     }
 }
 
+/// A log that was collected over several boots is cut to the last: what an earlier one printed of memory is
+/// not true of this one.
+fn this_boot(snapshot: &Snapshot) -> Cow<'_, Snapshot> {
+    let log = snapshot.kernel_log.read().map_or("", String::as_str);
+    let banners: Vec<usize> = log
+        .match_indices("Linux version ")
+        .map(|(at, _)| at)
+        .filter(|&at| {
+            let before = log.get(..at).and_then(|before| before.rsplit('\n').next()).unwrap_or("");
+            // The banner stands behind the stamp, if there is one, and nothing else.
+            before.is_empty() || before.ends_with("] ") || before.ends_with("kernel: ")
+        })
+        .collect();
+    match banners.as_slice() {
+        [_, .., last] => {
+            let last = log.get(*last..).unwrap_or_default().to_owned();
+            Cow::Owned(Snapshot { kernel_log: Source::Read(last), ..snapshot.clone() })
+        }
+        _ => Cow::Borrowed(snapshot),
+    }
+}
+
+/// Where memblock carried HOTPLUG in the last dump that knows nodes: the one the kernel prints after NUMA
+/// was set up, right before it sizes the zones.
+fn hotplug_when_zones_were_sized(snapshot: &Snapshot) -> Option<RangeSet> {
+    let log = snapshot.kernel_log.read()?;
+    let regions = firmware::log::memblock(log.as_bytes()).regions().filter_map(Result::ok);
+    let with_node: Vec<_> =
+        regions.filter(|region| region.list == MemblockList::Memory && region.node.is_some()).collect();
+    let hotplug = with_node.iter().filter(|region| region.flags.contains(RegionFlags::HOTPLUG));
+    (!with_node.is_empty()).then(|| hotplug.map(|region| region.range).collect())
+}
+
 fn zones_of(snapshot: &Snapshot, unknown: &mut Vec<Unknown>) -> Vec<Zone> {
     const EFFECT: &str = "zones are told from the memory blocks alone";
     unknown.extend(Unknown::from_source("/proc/zoneinfo", &snapshot.zoneinfo, EFFECT));
@@ -192,4 +238,86 @@ fn early_ranges(snapshot: &Snapshot) -> Option<RangeSet> {
     let ranges = firmware::log::early_node_ranges(log.as_bytes()).filter_map(Result::ok);
     let set: RangeSet = ranges.map(|early| early.range).collect();
     (!set.is_empty()).then_some(set)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::{BlockState, FirmwareMapEntry, MemoryBlock, MemoryBlocks};
+
+    const GIB: u64 = 1 << 30;
+
+    fn blocks(numbers: impl Iterator<Item = u64>) -> Source<MemoryBlocks> {
+        let block = |number| MemoryBlock {
+            number,
+            state: BlockState::Online,
+            nodes: vec![0],
+            valid_zones: vec!["Normal".into()],
+            firmware_node: None,
+        };
+        Source::Read(MemoryBlocks {
+            block_size: 128 << 20,
+            blocks: numbers.map(block).collect(),
+            ..MemoryBlocks::default()
+        })
+    }
+
+    fn ram(index: u32, start: u64, end: u64) -> FirmwareMapEntry {
+        FirmwareMapEntry { index, start, last: end - 1, kind: "System RAM".into() }
+    }
+
+    #[test]
+    fn without_iomem_each_block_speaks_for_itself() {
+        let snapshot = Snapshot {
+            iomem: Source::Unreadable { why: "zeros".into(), for_lack_of_privilege: true },
+            memory_blocks: blocks(32..52),
+            firmware_memmap: Source::Read(vec![ram(0, 0, GIB), ram(1, 4 * GIB, 5 * GIB + GIB / 2)]),
+            kernel_log: Source::Read(
+                "ACPI: SRAT: Node 0 PXM 0 [mem 0x140000000-0x15fffffff] hotplug\n".into(),
+            ),
+            ..Snapshot::default()
+        };
+        let machine = Machine::of(&snapshot).unwrap();
+        let found: Vec<_> = machine.ranges.iter().map(|m| (m.range.start() / GIB, m.class)).collect();
+        let half = machine.ranges[1].range;
+        assert_eq!(found, [(4, Some(Class::Boot)), (5, Some(Class::BootHotpluggable)), (5, None)]);
+        assert_eq!((half.start(), half.end()), (5 * GIB, 5 * GIB + GIB / 2));
+    }
+
+    #[test]
+    fn a_log_of_two_boots_speaks_of_the_last() {
+        let boot = |ranges: &str| {
+            format!("[    0.000000] Linux version 6.12.1 (x)\n[    0.0] Early memory node ranges\n{ranges}")
+        };
+        let low = "[    0.0]   node   0: [mem 0x0000000000100000-0x000000007fffffff]\n";
+        let high = "[    0.0]   node   0: [mem 0x0000000100000000-0x000000013fffffff]\n";
+        let with = |log: String| {
+            let iomem = "00100000-7fffffff : System RAM\n100000000-13fffffff : System RAM\n";
+            let snapshot = Snapshot {
+                iomem: Source::Read(iomem.into()),
+                kernel_log: Source::Read(log),
+                ..Snapshot::default()
+            };
+            Machine::of(&snapshot).unwrap().ranges[1].class
+        };
+        assert_eq!(with(boot(&format!("{low}{high}"))), Some(Class::Boot));
+        assert_eq!(with(boot(&format!("{low}{high}")) + &boot(low)), Some(Class::HotAdded));
+    }
+
+    #[test]
+    fn a_dimm_that_ends_the_firmware_map_in_ascending_order_is_not_taken_for_listed() {
+        let mut memory_blocks = blocks((0..16).chain(32..40));
+        if let Source::Read(all) = &mut memory_blocks {
+            all.blocks[16].firmware_node = Some("PNP0C80:00".into());
+        }
+        let snapshot = Snapshot {
+            iomem: Source::Read("00100000-7fffffff : System RAM\n100000000-13fffffff : System RAM\n".into()),
+            memory_blocks,
+            firmware_memmap: Source::Read(vec![ram(0, 0x10_0000, 2 * GIB), ram(1, 4 * GIB, 5 * GIB)]),
+            ..Snapshot::default()
+        };
+        let machine = Machine::of(&snapshot).unwrap();
+        assert_eq!(machine.ranges[1].class, Some(Class::HotAdded));
+        assert!(!machine.ranges[1].listed_by_firmware);
+    }
 }

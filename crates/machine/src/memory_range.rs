@@ -35,6 +35,12 @@ pub struct MemoryRange {
     pub flags: Option<RegionFlags>,
     /// Whether the map the firmware gave at boot lists it as RAM.
     pub listed_by_firmware: bool,
+    /// Whether memblock still carried HOTPLUG there when the zones were sized; asked of hot-pluggable boot
+    /// memory alone, and `None` where nothing tells.
+    pub kept_hotplug: Option<bool>,
+    /// Whether memblock holds all of it reserved, as a part of a range may be; false where memblock is not
+    /// shown.
+    pub reserved: bool,
     /// Whether all of it lies inside the crash kernel's reservation, as a part of a range may.
     pub in_crash_kernel: bool,
 }
@@ -99,6 +105,8 @@ impl MemoryRange {
             class: self.class?,
             flags: self.flags.unwrap_or_default(),
             listed_by_firmware: self.listed_by_firmware,
+            kept_hotplug: self.kept_hotplug,
+            reserved: self.reserved,
             below_1_mib: self.range.end() <= 1 << 20,
             in_crash_kernel: self.in_crash_kernel,
         };

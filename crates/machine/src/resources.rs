@@ -62,6 +62,8 @@ pub struct Resource {
     pub parent: Option<usize>,
     /// How many digits each address was padded to.
     digits: [usize; 2],
+    /// Where it stands in its tree.
+    index: usize,
 }
 
 impl Resource {
@@ -146,6 +148,7 @@ impl ResourceTree {
                 depth,
                 parent: path.last().copied(),
                 digits: [start.len(), last.len()],
+                index: resources.len(),
             };
             path.push(resources.len());
             resources.push(resource);
@@ -172,18 +175,14 @@ impl ResourceTree {
         self.resources.iter().filter(move |r| r.start <= address && address <= r.last)
     }
 
-    /// The resources that lie inside `range` and below `parent`, at any depth.
+    /// The resources that lie inside `range` and below `parent`, a resource of this tree, at any depth.
     pub fn inside(&self, range: PhysRange, parent: &Resource) -> impl Iterator<Item = &Resource> {
-        let (first, depth) = (self.index_of(parent).map_or(self.resources.len(), |i| i + 1), parent.depth);
+        let (first, depth) = (parent.index.saturating_add(1), parent.depth);
         self.resources
             .iter()
             .skip(first)
             .take_while(move |r| r.depth > depth)
             .filter(move |r| r.start < range.end() && range.start() <= r.last)
-    }
-
-    fn index_of(&self, resource: &Resource) -> Option<usize> {
-        self.resources.iter().position(|r| std::ptr::eq(r, resource))
     }
 
     /// System RAM at any depth, by ascending address; backwards with `.rev()`, as kexec_file_load searches.

@@ -82,6 +82,8 @@ pub enum Loader {
 }
 
 /// What the rules ask about a range of memory.
+// Independent facts, as in `Kernel`.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Memory {
     /// Who provided it.
@@ -91,6 +93,12 @@ pub struct Memory {
     /// Whether the map the firmware gave at boot lists it as RAM. Usually follows from the class, but
     /// `memmap=` can make RAM that the firmware does not list, or hide listed RAM from this kernel.
     pub listed_by_firmware: bool,
+    /// Whether memblock still carried HOTPLUG there when the zones were sized; `None` where nothing tells.
+    /// Linux drops it from every node the kernel already sits on, with `numa=off`, and wherever the device
+    /// tree alone said it.
+    pub kept_hotplug: Option<bool>,
+    /// Whether memblock holds all of it reserved, as far as that is shown.
+    pub reserved: bool,
     /// Whether all of it lies below 1 MiB.
     pub below_1_mib: bool,
     /// Whether all of it lies inside the crash kernel's reservation.
@@ -118,6 +126,9 @@ pub struct Kernel {
     /// Whether kexec_file_load leaves the first MiB out of the dump, as x86 does: it is always reserved
     /// there (arch/x86/kernel/crash.c:elf_header_exclude_ranges). kexec-tools keeps it by a backup.
     pub dump_skips_first_mib: bool,
+    /// Whether no boot memory can be taken offline, whatever the firmware calls it: arm64 refuses
+    /// (arch/arm64/mm/mmu.c:prevent_bootmem_remove_notifier).
+    pub boot_memory_stays: bool,
 }
 
 /// How kexec_file_load searches a place for a segment (kernel/kexec_file.c:kexec_locate_mem_hole).
@@ -159,7 +170,8 @@ pub struct Verdict {
 pub enum Consequence {
     /// Nothing.
     Nothing,
-    /// A loaded image may lie on it, and was told about it: kexec has to be armed again.
+    /// A loaded image may lie on it, and was told about it: kexec has to be armed again. A loaded crash
+    /// kernel's header lists it, too: the dump's ranges change.
     RearmKexec,
     /// No image lies on it, but a loaded crash kernel's header lists it.
     DumpRangesChange,
@@ -223,13 +235,15 @@ impl Rules {
         kexec_image:      [&cells::IMAGE_BOOT,       &cells::IMAGE_HOTPLUGGABLE,     &cells::IMAGE_HOT_ADDED,    &cells::IMAGE_DRIVER_MANAGED],
         next_kernel:      [&cells::TOLD_BOOT,        &cells::TOLD_HOTPLUGGABLE,      &cells::TOLD_HOT_ADDED,     &cells::TOLD_DRIVER_MANAGED],
         vmcore:           [&cells::DUMPED,           &cells::DUMPED,                 &cells::DUMPED,             &cells::DUMPED_DRIVER_MANAGED],
-        after_unplug:     [&cells::UNPLUG_NEVER,     &cells::UNPLUG_REARM,           &cells::UNPLUG_REARM,       &cells::UNPLUG_DUMP_CHANGES],
+        after_unplug:     [&cells::UNPLUG_NEVER,     &cells::UNPLUG_HOTPLUGGABLE,    &cells::UNPLUG_REARM,       &cells::UNPLUG_DUMP_CHANGES],
     };
 
-    /// What the discussion of 2021 meant, where Linux 6.12 does otherwise: with `movable_node`, no kexec
-    /// image on hot-pluggable memory, whether or not the flag is still set.
+    /// What the discussion of 2021 meant, where Linux 6.12 does otherwise: with `movable_node`, hot-pluggable
+    /// memory is spared, movable, and without kexec images, whether or not the flag is still set.
     pub const AS_MEANT: Self = Self {
         name: "as-meant",
+        early_allocation: [&cells::EARLY_BOOT,       &cells::EARLY_HOTPLUGGABLE_MEANT, &cells::EARLY_OVER,       &cells::EARLY_OVER],
+        zone_movable:     [&cells::ZONE_BY_LIMITS,   &cells::ZONE_MOVABLE_NODE_MEANT, &cells::ZONE_ONLINE_POLICY, &cells::ZONE_ONLINE_POLICY],
         kexec_image:      [&cells::IMAGE_BOOT,       &cells::IMAGE_HOTPLUGGABLE_MEANT, &cells::IMAGE_HOT_ADDED,  &cells::IMAGE_DRIVER_MANAGED],
         ..Self::LINUX
     };
@@ -240,7 +254,7 @@ impl Rules {
         name: "hotplug-for-all",
         early_allocation: [&cells::EARLY_BOOT,       &cells::EARLY_NEVER_HOTPLUG,    &cells::EARLY_OVER,         &cells::EARLY_OVER],
         kexec_image:      [&cells::IMAGE_BOOT,       &cells::IMAGE_NEVER_HOTPLUG,    &cells::IMAGE_NEVER_HOTPLUG, &cells::IMAGE_NEVER_HOTPLUG],
-        after_unplug:     [&cells::UNPLUG_NEVER,     &cells::UNPLUG_REARM,           &cells::UNPLUG_DUMP_CHANGES, &cells::UNPLUG_DUMP_CHANGES],
+        after_unplug:     [&cells::UNPLUG_NEVER,     &cells::UNPLUG_HOTPLUGGABLE,    &cells::UNPLUG_DUMP_CHANGES, &cells::UNPLUG_DUMP_CHANGES],
         ..Self::LINUX
     };
 
@@ -345,8 +359,15 @@ impl Memory {
     /// Memory of this class with no attributes, listed by the firmware if its class says so.
     pub const fn of(class: Class) -> Self {
         let listed_by_firmware = matches!(class, Class::Boot | Class::BootHotpluggable);
-        let flags = RegionFlags::empty();
-        Self { class, flags, listed_by_firmware, below_1_mib: false, in_crash_kernel: false }
+        Self {
+            class,
+            flags: RegionFlags::empty(),
+            listed_by_firmware,
+            kept_hotplug: None,
+            reserved: false,
+            below_1_mib: false,
+            in_crash_kernel: false,
+        }
     }
 }
 
@@ -360,6 +381,7 @@ impl Default for Kernel {
             hand_over: HandOver::E820,
             kexec_tools_wants_exact_name: false,
             dump_skips_first_mib: true,
+            boot_memory_stays: false,
         }
     }
 }

@@ -24,6 +24,10 @@ struct Explained<'a> {
     record: Option<&'a Record<'a>>,
     #[serde(flatten)]
     document: &'a Document<'a>,
+    /// The same record for the page an address asked for lies in: its own zone, and verdicts that know of
+    /// the reservations around it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at_address: Option<Record<'a>>,
     /// The resources that hold an address asked for, the outermost first.
     #[serde(skip_serializing_if = "Option::is_none")]
     resources: Option<Vec<String>>,
@@ -42,7 +46,10 @@ pub(crate) fn run(arguments: &ExplainArguments, out: &mut impl Write) -> Result<
             Target::Address(address) => Some(address),
             _ => None,
         };
+        let page =
+            address.zip(ranges.first()).map(|(address, memory)| at(address, memory, &machine, &snapshot));
         let explained = Explained {
+            at_address: page.as_ref().map(|page| Record::new(page, &machine)),
             record: document.only_record().filter(|_| address.is_some()),
             resources: address.map(|address| resources_at(&machine, address)),
             reservations: address.map(|address| reservations_at(&machine, &snapshot, address)),
@@ -86,10 +93,7 @@ fn find(target: Target, machine: &Machine, snapshot: &Snapshot) -> Result<Vec<Me
     match target {
         Target::Address(address) => {
             let kept_out = || machine.kept_out_at(snapshot, address);
-            let found = machine.range_at(address).cloned().or_else(kept_out).map(|memory| {
-                let in_crash_kernel = machine.crash_kernel().any(|reserved| reserved.contains(address));
-                MemoryRange { in_crash_kernel, ..memory }
-            });
+            let found = machine.range_at(address).cloned().or_else(kept_out);
             Ok(found.into_iter().collect())
         }
         Target::Range(range) => Ok(cut(range)),
@@ -125,6 +129,23 @@ fn find(target: Target, machine: &Machine, snapshot: &Snapshot) -> Result<Vec<Me
     }
 }
 
+/// The page of a range that an address lies in, with what is reserved there.
+fn at(address: u64, memory: &MemoryRange, machine: &Machine, snapshot: &Snapshot) -> MemoryRange {
+    let size = machine.kernel.page_size.max(1);
+    let page =
+        PhysRange::from_size(address - address % size, size).ok().and_then(|p| p.intersect(memory.range));
+    let part = machine.part(snapshot, memory, page.unwrap_or(memory.range));
+    let reserved = snapshot.memblock.reserved.read().is_some_and(|text| {
+        machine::memblock_text::regions(text).filter_map(Result::ok).any(|r| r.range.contains(address))
+    });
+    // Memory that /proc/iomem does not call System RAM shares its block with memory it does.
+    let (state, zones) = match memory.state {
+        None => (None, Vec::new()),
+        Some(_) => (part.state, part.zones),
+    };
+    MemoryRange { reserved, state, zones, ..part }
+}
+
 fn none_if_empty(text: &str) -> &str {
     if text.is_empty() { "(none that could be read)" } else { text }
 }
@@ -156,15 +177,15 @@ fn explain(
         writeln!(out, "  resource    {} : {}", resource.range, resource.name)?;
     }
     writeln!(out, "  node        {}", memory.node.map_or_else(|| "unknown".to_owned(), |n| n.to_string()))?;
-    let zones = match target {
+    let here = match target {
         // Of the address, not of all the range it lies in.
-        Target::Address(address) => PhysRange::from_size(address, 1)
-            .map_or_else(|_| Vec::new(), |byte| machine.part(snapshot, memory, byte).zones),
-        _ => memory.zones.clone(),
+        Target::Address(address) => at(address, memory, machine, snapshot),
+        _ => memory.clone(),
     };
+    let zones = here.zones.clone();
     let zones = if zones.is_empty() { "none".to_owned() } else { zones.join(", ") };
     writeln!(out, "  zone        {zones}")?;
-    writeln!(out, "  state       {}", memory.state.map_or("unknown", State::as_str))?;
+    writeln!(out, "  state       {}", here.state.map_or("unknown", State::as_str))?;
     writeln!(out, "  blocks      {}", blocks_of(memory, target, snapshot))?;
     if let Some(flags) = memory.flags {
         let names = flag_names(flags);
@@ -182,7 +203,7 @@ fn explain(
         }
     }
     writeln!(out)?;
-    verdicts(memory, machine, style, out)
+    verdicts(&here, machine, style, out)
 }
 
 /// A question about a range, in words and as the use that a loader makes of it.

@@ -158,7 +158,7 @@ impl<'a> Document<'a> {
 }
 
 impl<'a> Record<'a> {
-    fn new(memory: &'a MemoryRange, machine: &Machine) -> Self {
+    pub(crate) fn new(memory: &'a MemoryRange, machine: &Machine) -> Self {
         let answer = |of| Answer::of(memory, of, machine);
         let by_loader = |of: fn(Loader) -> Use| ByLoader {
             kexec_load: answer(of(Loader::KexecLoad)),
@@ -194,7 +194,7 @@ impl<'a> Record<'a> {
                 after_unplug: AfterUnplug {
                     answer: answer(Use::AfterUnplug),
                     rearm_kexec: consequence.map(|c| c == Consequence::RearmKexec),
-                    dump_ranges_change: consequence.map(|c| c == Consequence::DumpRangesChange),
+                    dump_ranges_change: consequence.map(|c| c != Consequence::Nothing),
                 },
             },
             resource: memory.resource.as_ref().map(|resource| Resource {

@@ -4,7 +4,6 @@ use std::io::Write;
 
 use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 use machine::{Machine, MemoryRange, Snapshot};
-use memblock::PhysRange;
 
 use crate::cli::ShowArguments;
 use crate::columns::{self, Column};
@@ -47,6 +46,8 @@ pub(crate) fn run(arguments: &ShowArguments, out: &mut impl Write) -> Result<(),
         writeln!(out)?;
         picture::draw(&machine, style, out)?;
         unknown::print(&machine.unknown, style, out)?;
+    } else {
+        unknown::hint(&machine.unknown);
     }
     Ok(())
 }
@@ -167,6 +168,7 @@ fn raw(
     if !arguments.noheadings {
         writeln!(out, "{}", columns.iter().map(|column| column.name()).collect::<Vec<_>>().join(" "))?;
     }
+    unknown::hint(&machine.unknown);
     for memory in ranges {
         let cells = columns.iter().map(|column| escape(&column.cell(memory, machine, arguments.bytes)));
         writeln!(out, "{}", cells.collect::<Vec<_>>().join(" "))?;
@@ -179,19 +181,20 @@ fn escape(cell: &str) -> String {
     cell.replace('\\', "\\x5c").replace(' ', "\\x20")
 }
 
-/// Each range cut at its memory blocks.
+/// Each range cut at its memory blocks; what no block covers stays as it is.
 fn by_block(machine: &Machine, snapshot: &Snapshot) -> Vec<MemoryRange> {
     let Some(blocks) = snapshot.memory_blocks.read() else { return machine.ranges.clone() };
     let mut out = Vec::new();
     for memory in &machine.ranges {
-        let before = out.len();
+        let mut rest = Some(memory.range);
         for block in blocks.overlapping(memory.range) {
-            let part = blocks.range_of(block).and_then(|range: PhysRange| range.intersect(memory.range));
-            out.extend(part.map(|part| machine.part(snapshot, memory, part)));
+            let (Some(left), Some(block)) = (rest, blocks.range_of(block)) else { continue };
+            let Some(part) = block.intersect(left) else { continue };
+            let (below, above) = left.subtract(part);
+            out.extend(below.into_iter().chain([part]).map(|part| machine.part(snapshot, memory, part)));
+            rest = above;
         }
-        if out.len() == before {
-            out.push(memory.clone());
-        }
+        out.extend(rest.map(|rest| machine.part(snapshot, memory, rest)));
     }
     out
 }

@@ -1,12 +1,24 @@
 //! What stays open, for people.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use machine::Unknown;
 use textwrap::Options;
 
 use crate::failure::Failure;
 use crate::style::{Ink, Style};
+
+/// Says on standard error that something stays open, where a script reads standard output.
+pub(crate) fn hint(unknown: &[Unknown]) {
+    if !unknown.is_empty() {
+        // Nothing is left to do when even this cannot be said.
+        let _ = writeln!(
+            io::stderr(),
+            "physmem: {} unknown; `physmem show` without -o, -n and -r says what",
+            unknown.len()
+        );
+    }
+}
 
 /// Prints each unknown: what, why, which answers were given without it, and what would help.
 pub(crate) fn print(unknown: &[Unknown], style: Style, out: &mut impl Write) -> Result<(), Failure> {

@@ -431,6 +431,20 @@ fn without_a_source_the_class_stays_or_is_said_to_be_inferred() {
                     unknown.what == format!("who provided {}", memory.resource.as_ref().unwrap().range)
                         || unknown.effect.contains("hot-pluggable is shown as plain")
                 });
+                let told = |machine: &Machine, memory: &MemoryRange| {
+                    Loader::ALL.map(|loader| {
+                        memory
+                            .verdict(&Rules::LINUX, Use::NextKernel(loader), &machine.kernel)
+                            .map(|verdict| verdict.allowed)
+                    })
+                };
+                if found.class == memory.class
+                    && memory.class == Some(Class::HotAdded)
+                    && told(&less, found) != told(machine, memory)
+                    && !said
+                {
+                    complaints.push(format!("{}: without {name} it is told otherwise", memory.range));
+                }
                 if found.class != memory.class && !said {
                     complaints.push(format!(
                         "{}: {:?} without {name}, instead of {:?} ({})",
@@ -441,4 +455,37 @@ fn without_a_source_the_class_stays_or_is_said_to_be_inferred() {
         }
         complaints
     });
+}
+
+/// A hot-pluggable range went to ZONE_MOVABLE, all of it, exactly when the rules say that its class put it
+/// there. In these captures no kernelcore= or movablecore= made other hot-pluggable memory movable.
+#[test]
+fn hotpluggable_memory_is_movable_exactly_where_the_rules_say_so() {
+    let mut movable = 0;
+    for Case { name, machine, .. } in cases() {
+        for memory in machine.ranges.iter().filter(|m| m.class == Some(Class::BootHotpluggable)) {
+            let verdict = memory.verdict(&Rules::LINUX, Use::ZoneMovable, &machine.kernel).unwrap();
+            let is = memory.zones.iter().any(|zone| zone == "Movable");
+            assert_eq!(
+                verdict.allowed, is,
+                "{name}: {} {:?}: {}",
+                memory.range, memory.zones, verdict.reason
+            );
+            movable += usize::from(is);
+        }
+    }
+    assert!(movable >= 5, "only {movable} movable ranges were seen");
+}
+
+/// What memblock's dump says of the flag outranks the class: no early allocation is said to avoid memory
+/// from which the flag was gone.
+#[test]
+fn early_allocations_are_kept_off_only_where_memblock_kept_the_flag() {
+    for Case { name, machine, .. } in cases() {
+        for memory in machine.ranges.iter().filter(|m| m.class == Some(Class::BootHotpluggable)) {
+            let early = memory.verdict(&Rules::LINUX, Use::EarlyAllocation, &machine.kernel).unwrap();
+            let spared = machine.kernel.for_rules.movable_node && memory.kept_hotplug != Some(false);
+            assert_eq!(early.allowed, !spared, "{name}: {}: {}", memory.range, early.reason);
+        }
+    }
 }

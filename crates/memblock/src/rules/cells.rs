@@ -1,5 +1,7 @@
 //! The cells of the rules' tables: each a name, a source, the cases that decide, and the reasons.
 
+use crate::RegionFlags;
+
 use super::{Answer, Case, Consequence, HandOver, Loader, Placement, Question, Rule};
 
 const fn yes(reason: &'static str) -> Answer {
@@ -66,6 +68,30 @@ fn in_the_crash_kernel(q: &Question) -> bool {
     q.memory.in_crash_kernel
 }
 
+fn reserved_in_the_walk(q: &Question) -> bool {
+    walks_memblock(q) && q.memory.reserved
+}
+
+fn movable_node_but_flag_lost(q: &Question) -> bool {
+    movable_node(q) && q.memory.kept_hotplug == Some(false)
+}
+
+fn movable_node_and_flag_kept(q: &Question) -> bool {
+    movable_node(q) && q.memory.kept_hotplug == Some(true)
+}
+
+fn kexec_tools_reads_a_map_with_it(q: &Question) -> bool {
+    kexec_load(q) && q.kernel.hand_over == HandOver::E820 && listed_by_firmware(q)
+}
+
+fn nomap_and_not_listed(q: &Question) -> bool {
+    q.memory.flags.contains(RegionFlags::NOMAP) && !listed_by_firmware(q)
+}
+
+fn boot_memory_stays(q: &Question) -> bool {
+    q.kernel.boot_memory_stays
+}
+
 // Early allocation.
 
 pub(super) static EARLY_BOOT: Rule = Rule {
@@ -77,14 +103,32 @@ pub(super) static EARLY_BOOT: Rule = Rule {
 
 pub(super) static EARLY_HOTPLUGGABLE: Rule = Rule {
     name: "movable-node-spares-hotpluggable",
-    source: "mm/memblock.c:should_skip_region (6.12)",
+    source: "mm/memblock.c:should_skip_region, mm/numa_memblks.c:numa_clear_kernel_node_hotplug (6.12)",
+    cases: &[
+        when(
+            movable_node_but_flag_lost,
+            yes(
+                "movable_node is given, but memblock dropped HOTPLUG there while booting, so nothing keeps early allocations off",
+            ),
+        ),
+        when(
+            movable_node,
+            no(
+                "movable_node is given: early allocations avoid hot-pluggable memory, so that it can be unplugged",
+            ),
+        ),
+    ],
+    otherwise: yes("without movable_node hot-pluggable memory is allocated from like any other"),
+};
+
+pub(super) static EARLY_HOTPLUGGABLE_MEANT: Rule = Rule {
+    name: "movable-node-spares-hotpluggable-as-meant",
+    source: "linux-mm, D. Hildenbrand, 1 October 2021",
     cases: &[when(
         movable_node,
-        no(
-            "movable_node is given: early allocations avoid hot-pluggable memory, so that it can be unplugged",
-        ),
+        no("movable_node is given: hot-pluggable memory was meant to be managed by ZONE_MOVABLE alone"),
     )],
-    otherwise: yes("without movable_node hot-pluggable memory is allocated from like any other"),
+    otherwise: yes("without movable_node nobody minds an early allocation on hot-pluggable memory"),
 };
 
 pub(super) static EARLY_NEVER_HOTPLUG: Rule = Rule {
@@ -112,11 +156,28 @@ pub(super) static ZONE_BY_LIMITS: Rule = Rule {
 
 pub(super) static ZONE_MOVABLE_NODE: Rule = Rule {
     name: "movable-node-makes-hotpluggable-movable",
-    source: "mm/mm_init.c:find_zone_movable_pfns_for_nodes (6.12)",
-    cases: &[when(
-        movable_node,
-        yes("movable_node is given: memory that still carries HOTPLUG goes to ZONE_MOVABLE"),
-    )],
+    source: "mm/mm_init.c:find_zone_movable_pfns_for_nodes, mm/numa_memblks.c:numa_clear_kernel_node_hotplug (6.12)",
+    cases: &[
+        when(
+            movable_node_but_flag_lost,
+            no("movable_node is given, but memblock had dropped HOTPLUG there when the zones were sized"),
+        ),
+        when(
+            movable_node_and_flag_kept,
+            yes("movable_node is given, and memblock still carried HOTPLUG there when the zones were sized"),
+        ),
+        when(
+            movable_node,
+            yes("movable_node is given: it is movable if memblock still carried HOTPLUG there"),
+        ),
+    ],
+    otherwise: no("without movable_node its zone follows the same limits as other boot memory"),
+};
+
+pub(super) static ZONE_MOVABLE_NODE_MEANT: Rule = Rule {
+    name: "movable-node-makes-hotpluggable-movable-as-meant",
+    source: "linux-mm, D. Hildenbrand, 1 October 2021",
+    cases: &[when(movable_node, yes("movable_node is given: hot-pluggable memory was meant to be movable"))],
     otherwise: no("without movable_node its zone follows the same limits as other boot memory"),
 };
 
@@ -134,10 +195,16 @@ pub(super) static ZONE_ONLINE_POLICY: Rule = Rule {
 pub(super) static IMAGE_BOOT: Rule = Rule {
     name: "image-on-boot-memory",
     source: "kernel/kexec_file.c:locate_mem_hole_callback (6.12); kexec-tools: ranges of the firmware's map",
-    cases: &[when(
-        kexec_tools_reads_a_map_without_it,
-        no("kexec-tools takes its ranges from /sys/firmware/memmap, which does not list this memory"),
-    )],
+    cases: &[
+        when(
+            kexec_tools_reads_a_map_without_it,
+            no("kexec-tools takes its ranges from /sys/firmware/memmap, which does not list this memory"),
+        ),
+        when(
+            reserved_in_the_walk,
+            no("placement walks memory minus reserved, and memblock holds this reserved"),
+        ),
+    ],
     otherwise: yes("boot memory is System RAM to both loaders"),
 };
 
@@ -145,6 +212,14 @@ pub(super) static IMAGE_HOTPLUGGABLE: Rule = Rule {
     name: "image-on-hotpluggable",
     source: "kernel/kexec_file.c:kexec_walk_memblock, mm/memblock.c:free_low_memory_core_early (6.12)",
     cases: &[
+        when(
+            kexec_tools_reads_a_map_without_it,
+            no("kexec-tools takes its ranges from /sys/firmware/memmap, which does not list this memory"),
+        ),
+        when(
+            reserved_in_the_walk,
+            no("placement walks memory minus reserved, and memblock holds this reserved"),
+        ),
         when(
             walk_sees_the_flag_with_movable_node,
             no("movable_node is given, placement walks memblock, and memblock still carries HOTPLUG"),
@@ -209,8 +284,16 @@ pub(super) static IMAGE_DRIVER_MANAGED: Rule = Rule {
     source: "kernel/kexec_file.c:locate_mem_hole_callback (6.12); kexec-tools: exact name `System RAM`",
     cases: &[
         when(
+            kexec_tools_reads_a_map_with_it,
+            yes(
+                "it must not, but kexec-tools places by /sys/firmware/memmap, which lists it as RAM (memmap= took it out of this kernel only)",
+            ),
+        ),
+        when(
             kexec_load,
-            no("kexec-tools places only on memory named exactly System RAM or listed by the firmware"),
+            no(
+                "kexec-tools places only on memory that the firmware lists, or that is named exactly System RAM",
+            ),
         ),
         when(walks_memblock, no("the walk skips memory that carries DRIVER_MANAGED")),
     ],
@@ -222,7 +305,10 @@ pub(super) static IMAGE_DRIVER_MANAGED: Rule = Rule {
 pub(super) static TOLD_BOOT: Rule = Rule {
     name: "boot-memory-is-told",
     source: "arch/x86/kernel/kexec-bzimage64.c:setup_e820_entries, drivers/of/kexec.c:of_kexec_alloc_and_setup_fdt (6.12)",
-    cases: &[when(listed_by_firmware, yes("the firmware's map of boot is handed on, and lists it"))],
+    cases: &[
+        when(listed_by_firmware, yes("the firmware's map of boot is handed on, and lists it")),
+        when(nomap_and_not_listed, no("the firmware's map, which is handed on, does not call it RAM")),
+    ],
     otherwise: no(
         "this kernel made it RAM itself (memmap=, or its own image); the firmware's map, which is handed on, does not list it",
     ),
@@ -257,7 +343,7 @@ pub(super) static TOLD_HOT_ADDED: Rule = Rule {
 
 pub(super) static TOLD_DRIVER_MANAGED: Rule = Rule {
     name: "driver-managed-never-told",
-    source: "linux-mm, D. Hildenbrand, 1 October 2021; kernel/resource.c:walk_system_ram_res (6.12)",
+    source: "linux-mm, D. Hildenbrand, 1 October 2021; arch/x86/kernel/kexec-bzimage64.c:setup_e820_entries, drivers/of/kexec.c:of_kexec_alloc_and_setup_fdt (6.12)",
     cases: &[when(
         listed_by_firmware,
         yes(
@@ -299,16 +385,28 @@ pub(super) static DUMPED_DRIVER_MANAGED: Rule = Rule {
 
 pub(super) static UNPLUG_NEVER: Rule = Rule {
     name: "boot-memory-stays",
-    source: "Documentation/admin-guide/mm/memory-hotplug.rst (6.12)",
+    source: "the firmware's map of boot, ACPI SRAT",
     cases: &[],
-    otherwise: no("boot memory that the firmware does not call hot-pluggable cannot be unplugged"),
+    otherwise: no("the firmware does not call this boot memory hot-pluggable: it offers no way to unplug it"),
+};
+
+pub(super) static UNPLUG_HOTPLUGGABLE: Rule = Rule {
+    name: "rearm-after-unplug",
+    source: "linux-mm, D. Hildenbrand, 1 October 2021; arch/arm64/mm/mmu.c:prevent_bootmem_remove_notifier (6.12)",
+    cases: &[when(
+        boot_memory_stays,
+        no("this architecture refuses to take boot memory offline; could it be unplugged, kexec would have to be armed again")
+            .then(Consequence::RearmKexec),
+    )],
+    otherwise: yes("if its blocks can be taken offline; a loaded image may lie on it and was told about it: after an unplug kexec has to be armed again")
+        .then(Consequence::RearmKexec),
 };
 
 pub(super) static UNPLUG_REARM: Rule = Rule {
     name: "rearm-after-unplug",
     source: "linux-mm, D. Hildenbrand, 1 October 2021; kernel/kexec_core.c:kernel_kexec checks nothing (6.12)",
     cases: &[],
-    otherwise: yes("a loaded image may lie on it and may have been told about it: after an unplug kexec has to be armed again")
+    otherwise: yes("if its blocks can be taken offline; a loaded image may lie on it: after an unplug kexec has to be armed again, and the dump's ranges change")
         .then(Consequence::RearmKexec),
 };
 
@@ -317,7 +415,7 @@ pub(super) static UNPLUG_DUMP_CHANGES: Rule = Rule {
     source: "kernel/crash_core.c:crash_handle_hotplug_event (6.12)",
     cases: &[],
     otherwise: yes(
-        "no image lies on it, but the crash header lists it: after an unplug the dump's ranges change",
+        "if its blocks can be taken offline; no image lies on it, but the crash header lists it: after an unplug the dump's ranges change",
     )
     .then(Consequence::DumpRangesChange),
 };

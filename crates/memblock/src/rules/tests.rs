@@ -17,6 +17,7 @@ const PLAIN: Kernel = Kernel {
     hand_over: HandOver::E820,
     kexec_tools_wants_exact_name: false,
     dump_skips_first_mib: false,
+    boot_memory_stays: false,
 };
 const MOVABLE_NODE: Kernel = Kernel { movable_node: true, ..PLAIN };
 const KEEPS_MEMBLOCK: Kernel =
@@ -169,4 +170,44 @@ fn the_crash_kernels_own_reservation_is_not_dumped() {
     for loader in BOTH {
         assert!(!Rules::LINUX.verdict(Use::Vmcore(loader), &memory, &PLAIN).allowed);
     }
+}
+
+#[test]
+fn where_memblock_lost_the_flag_movable_node_has_nothing_to_go_by() {
+    let lost = Memory { kept_hotplug: Some(false), ..Memory::of(Class::BootHotpluggable) };
+    let kept = Memory { kept_hotplug: Some(true), ..lost };
+    let ask = |rules: &Rules, of, memory| rules.verdict(of, memory, &MOVABLE_NODE).allowed;
+    assert!(ask(&Rules::LINUX, Use::EarlyAllocation, &lost));
+    assert!(!ask(&Rules::LINUX, Use::ZoneMovable, &lost));
+    assert!(!ask(&Rules::LINUX, Use::EarlyAllocation, &kept));
+    assert!(ask(&Rules::LINUX, Use::ZoneMovable, &kept));
+    assert!(!ask(&Rules::AS_MEANT, Use::EarlyAllocation, &lost));
+    assert!(ask(&Rules::AS_MEANT, Use::ZoneMovable, &lost));
+}
+
+#[test]
+fn reserved_memory_takes_no_image_where_placement_walks_memblock() {
+    for class in [Class::Boot, Class::BootHotpluggable] {
+        let reserved = Memory { reserved: true, ..Memory::of(class) };
+        let of = Use::KexecImage(Loader::KexecFileLoad);
+        assert!(!Rules::LINUX.verdict(of, &reserved, &KEEPS_MEMBLOCK).allowed);
+        assert!(Rules::LINUX.verdict(of, &reserved, &PLAIN).allowed);
+    }
+}
+
+#[test]
+fn kexec_tools_places_by_the_firmware_map_whatever_the_class() {
+    let of = Use::KexecImage(Loader::KexecLoad);
+    for class in Class::ALL.into_iter().filter(|class| *class != Class::HotAdded) {
+        for listed_by_firmware in [true, false] {
+            let memory = Memory { listed_by_firmware, ..Memory::of(class) };
+            assert_eq!(Rules::LINUX.verdict(of, &memory, &PLAIN).allowed, listed_by_firmware, "{class:?}");
+        }
+    }
+}
+
+#[test]
+fn an_architecture_that_keeps_its_boot_memory_says_so() {
+    let arm64 = Kernel { boot_memory_stays: true, ..KEEPS_MEMBLOCK };
+    assert_eq!(each_class(Use::AfterUnplug, arm64), [false, false, true, true]);
 }
