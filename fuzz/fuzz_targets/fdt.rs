@@ -81,11 +81,6 @@ fn compare(blob: &[u8], ours: Vec<Result<PhysRange, FdtError>>) {
         if !is_memory {
             continue;
         }
-        if let Some(nid) = node.property("numa-node-id")
-            && nid.value_as::<u32>().map_or(true, |nid| memblock::NodeId::new(nid).is_none())
-        {
-            continue;
-        }
         let Some(reg) = node.property("linux,usable-memory").or_else(|| node.property("reg")) else {
             continue;
         };

@@ -158,3 +158,26 @@ fn a_log_cut_anywhere_loses_no_line_but_the_last() {
         }
     }
 }
+
+#[test]
+fn a_real_log_says_the_same_whatever_tool_prints_it() {
+    for (name, text) in LOGS {
+        for prefix in [
+            "",
+            "[Fri Nov 22 23:49:18 2026] ",
+            "[    0.000000] host kernel: ",
+            "Nov 22 23:49:18 host kernel: ",
+            "[    0.000000] [    T0] ",
+            "2026-11-22T23:49:18.123456+00:00 host kernel: [    0.000000] ",
+        ] {
+            let mut other = Vec::new();
+            for (_, message) in log::lines(text) {
+                other.extend([prefix.as_bytes(), message, b"\n"].concat());
+            }
+            assert!(log::lines(&other).eq(log::lines(text)), "{name} with {prefix}");
+            assert!(log::e820(&other).eq(log::e820(text)), "{name} with {prefix}");
+            assert!(log::memblock(&other).eq(log::memblock(text)), "{name} with {prefix}");
+            assert!(log::early_node_ranges(&other).eq(log::early_node_ranges(text)), "{name} with {prefix}");
+        }
+    }
+}

@@ -10,7 +10,7 @@ use super::{Cells, FdtError, Ranges};
 pub struct Memory {
     /// The addresses, to the byte; Linux shrinks them to whole pages.
     pub range: PhysRange,
-    /// `numa-node-id` of the node.
+    /// `numa-node-id` of the node; `None` also when that is no node number.
     pub node: Option<NodeId>,
     /// The node has `hotpluggable`.
     pub hotpluggable: bool,
@@ -24,7 +24,9 @@ pub struct Memory {
 
 /// Iterator over the ranges of all memory nodes, from [`Fdt::memory`](super::Fdt::memory).
 ///
-/// A pair of size 0 and other faults come as errors in their place; the ranges behind them follow.
+/// A pair of size 0 and other faults come as errors in their place; the ranges behind them follow. A
+/// `numa-node-id` that is no node number comes as one error before the ranges of its node, which then have
+/// none: Linux adds memory without looking at it (`drivers/of/fdt.c:early_init_dt_scan_memory`).
 #[derive(Clone, Debug)]
 pub struct MemoryNodes<'a> {
     nodes: Children<'a>,
@@ -35,6 +37,8 @@ pub struct MemoryNodes<'a> {
 /// The node whose ranges are being given.
 #[derive(Clone, Debug)]
 struct Current<'a> {
+    /// What is wrong with the node itself, to be given before its ranges.
+    fault: Option<FdtError>,
     ranges: Ranges<'a>,
     node: Option<NodeId>,
     hotpluggable: bool,
@@ -48,31 +52,40 @@ impl<'a> MemoryNodes<'a> {
         Self { nodes: tree.root().children(), cells, current: None }
     }
 
-    fn enter(&self, node: &Node<'a>) -> Result<Current<'a>, FdtError> {
+    fn enter(&self, node: &Node<'a>) -> Current<'a> {
         const USABLE: &str = "linux,usable-memory";
         let usable = node.property(USABLE.as_bytes());
         let usable_memory = usable.is_some();
         let what = if usable_memory { USABLE } else { "memory reg" };
-        Ok(Current {
+        let (numa_node, fault) = match numa_node(node) {
+            Ok(numa_node) => (numa_node, None),
+            Err(fault) => (None, Some(fault)),
+        };
+        Current {
+            fault,
             ranges: Ranges::new(usable.or_else(|| node.property(b"reg")), self.cells, what),
-            node: match node.property(b"numa-node-id") {
-                None => None,
-                Some(property) => {
-                    const WHAT: &str = "numa-node-id";
-                    let number = property.u32(WHAT)?;
-                    Some(NodeId::new(number).ok_or(FdtError::Value {
-                        what: WHAT,
-                        offset: property.offset,
-                        value: u64::from(number),
-                        expected: "a node number",
-                    })?)
-                }
-            },
+            node: numa_node,
             hotpluggable: node.property(b"hotpluggable").is_some(),
             enabled: node.is_available(),
             usable_memory,
             offset: node.offset,
-        })
+        }
+    }
+}
+
+/// The node number in `numa-node-id`, if there is that property.
+fn numa_node(node: &Node<'_>) -> Result<Option<NodeId>, FdtError> {
+    const WHAT: &str = "numa-node-id";
+    let Some(property) = node.property(WHAT.as_bytes()) else { return Ok(None) };
+    let number = property.u32(WHAT)?;
+    match NodeId::new(number) {
+        Some(node) => Ok(Some(node)),
+        None => Err(FdtError::Value {
+            what: WHAT,
+            offset: property.offset,
+            value: u64::from(number),
+            expected: "a node number",
+        }),
     }
 }
 
@@ -81,26 +94,26 @@ impl Iterator for MemoryNodes<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            if let Some(current) = &mut self.current
-                && let Some(range) = current.ranges.next()
-            {
-                return Some(range.map(|range| Memory {
-                    range,
-                    node: current.node,
-                    hotpluggable: current.hotpluggable,
-                    enabled: current.enabled,
-                    usable_memory: current.usable_memory,
-                    offset: current.offset,
-                }));
+            if let Some(current) = &mut self.current {
+                if let Some(fault) = current.fault.take() {
+                    return Some(Err(fault));
+                }
+                if let Some(range) = current.ranges.next() {
+                    return Some(range.map(|range| Memory {
+                        range,
+                        node: current.node,
+                        hotpluggable: current.hotpluggable,
+                        enabled: current.enabled,
+                        usable_memory: current.usable_memory,
+                        offset: current.offset,
+                    }));
+                }
             }
             self.current = None;
             let node = self.nodes.find(|node| {
                 node.property(b"device_type").is_some_and(|property| property.text() == b"memory")
             })?;
-            match self.enter(&node) {
-                Ok(current) => self.current = Some(current),
-                Err(error) => return Some(Err(error)),
-            }
+            self.current = Some(self.enter(&node));
         }
     }
 }

@@ -226,6 +226,50 @@ fn usable_memory_beats_reg_and_status_is_told() {
 }
 
 #[test]
+fn a_numa_node_id_that_is_no_node_number_costs_the_node_and_not_its_ranges() {
+    let ids: [&[u8]; 4] = [&[0xff; 4], &[0, 0, 0, 1, 0, 0, 0, 1], &[1], &[]];
+    for id in ids {
+        for reg in [&[0x1000, 0x1000, 0x4000, 0x2000][..], &[]] {
+            let blob = tree(2, 2, |writer| {
+                let node = writer.begin_node("memory@1000")?;
+                writer.property_string("device_type", "memory")?;
+                writer.property_array_u64("reg", reg)?;
+                writer.property("numa-node-id", id)?;
+                writer.property_null("hotpluggable")?;
+                writer.end_node(node)?;
+                memory_node(writer, "memory@9000", &[0x9000, 0x1000])
+            });
+            let mut seen = memory(&blob).into_iter();
+            let fault = seen.next().unwrap().unwrap_err();
+            assert!(fault.to_string().starts_with("numa-node-id at byte"), "{fault}");
+            let (faulty, next): (Vec<_>, Vec<_>) = seen.map(Result::unwrap).partition(|m| m.hotpluggable);
+            let expected: Vec<_> = reg.chunks(2).map(|pair| (range(pair[0], pair[1]), None, true)).collect();
+            let faulty: Vec<_> = faulty.into_iter().map(|m| (m.range, m.node, m.enabled)).collect();
+            assert_eq!(faulty, expected);
+            assert_eq!(next.iter().map(|m| m.range).collect::<Vec<_>>(), [range(0x9000, 0x1000)]);
+        }
+    }
+}
+
+#[test]
+fn a_status_or_hotpluggable_of_any_contents_loses_no_range() {
+    for contents in [&[][..], &[0], &[0xff; 4], b"okay", b"okay\0", b"disabled\0", &[0, 0, 0, 1]] {
+        let blob = tree(2, 2, |writer| {
+            let node = writer.begin_node("memory@1000")?;
+            writer.property_string("device_type", "memory")?;
+            writer.property_array_u64("reg", &[0x1000, 0x1000, 0x4000, 0x2000])?;
+            writer.property("status", contents)?;
+            writer.property("hotpluggable", contents)?;
+            writer.end_node(node)
+        });
+        let enabled = contents.starts_with(b"okay");
+        let seen: Vec<_> = memory(&blob).into_iter().map(Result::unwrap).collect();
+        let seen: Vec<_> = seen.iter().map(|m| (m.range, m.hotpluggable, m.enabled)).collect();
+        assert_eq!(seen, [(range(0x1000, 0x1000), true, enabled), (range(0x4000, 0x2000), true, enabled)]);
+    }
+}
+
+#[test]
 fn empty_and_wrapping_ranges_and_left_over_bytes_are_errors_in_their_place() {
     let blob = tree(2, 2, |writer| {
         memory_node(writer, "memory@0", &[0x1000, 0, u64::MAX, 2, 0x2000, 0x1000, 7])?;

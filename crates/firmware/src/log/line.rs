@@ -4,7 +4,11 @@ use memblock::{PhysRange, RangeError};
 
 use super::LogError;
 
-/// The lines of `text`: 1-based number and message, priority, time stamp and caller stripped.
+/// The lines of `text`: 1-based number and message, priority, time stamp, caller, host and `kernel:` stripped.
+///
+/// Known are the lines of `dmesg` with `-r` and `-T`, of `journalctl -k` with `-o short` and its kin except
+/// `short-delta`, of syslog files, and of a console. Host and `kernel:` go only where they stand behind a
+/// time: a message may hold the same words. A line whose prefix is none of these is its own message.
 ///
 /// ```
 /// let text = b"<6>[    0.000000] BIOS-provided physical RAM map:\n[    1.5][    T1] NUMA: off\r\nplain";
@@ -46,40 +50,135 @@ fn split_at_byte(text: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
     Some((text.get(..at)?, text.get(at.checked_add(1)?..)?))
 }
 
-/// `line` without `<N>`, `[ time]`, `[caller]` and one space.
+/// `line` without what `dmesg`, `journalctl -k`, a syslog file or a console put before the message, and one
+/// space.
 fn message(line: &[u8]) -> &[u8] {
-    let mut rest = line;
-    // journalctl and syslog files: "Nov 22 22:12:20 host kernel: [    0.000000] message".
-    if !rest.starts_with(b"<") && !rest.starts_with(b"[") {
-        let tag = b" kernel: ";
-        if let Some(at) = rest.windows(tag.len()).position(|window| window == tag) {
-            rest = rest.get(at.saturating_add(tag.len())..).unwrap_or(rest);
-        }
-    }
-    if let Some((priority, behind)) = rest.strip_prefix(b"<").and_then(|text| split_at_byte(text, b'>'))
-        && !priority.is_empty()
-        && priority.iter().all(u8::is_ascii_digit)
+    let mut rest = without_priority(line);
+    if let Some(behind) = behind_date(rest).and_then(|text| behind_kernel(text).or_else(|| behind_host(text)))
     {
-        rest = behind;
+        // A syslog file may hold the kernel's own priority and time stamp too.
+        rest = without_priority(behind);
     }
-    let mut stripped = false;
-    while let Some((inside, behind)) = rest.strip_prefix(b"[").and_then(|text| split_at_byte(text, b']'))
-        && is_stamp(inside)
-    {
-        rest = behind;
-        stripped = true;
+    let Some((inside, behind)) = bracket(rest) else { return rest };
+    if is_caller(inside) {
+        return without_blank(behind);
     }
-    if stripped { rest.strip_prefix(b" ").unwrap_or(rest) } else { rest }
+    if !behind_date(inside).is_some_and(|text| text.trim_ascii().is_empty()) {
+        return rest;
+    }
+    // The console writes the caller right behind the time, dmesg a blank further on.
+    if let Some((_, behind)) = bracket(without_blank(behind)).filter(|(inside, _)| is_caller(inside)) {
+        return without_blank(behind);
+    }
+    // Only `journalctl -o short-monotonic` names the host behind a bracket, and its times are in seconds:
+    // elsewhere the same words would be the message.
+    let journal = behind_host(behind).filter(|_| is_seconds(inside.trim_ascii()));
+    journal.unwrap_or_else(|| without_blank(behind))
 }
 
-/// Whether the text between brackets is a time (`    0.000000`) or a caller (`    T0`, `   C12`).
-fn is_stamp(inside: &[u8]) -> bool {
-    let text = inside.trim_ascii();
-    let (head, digits) = match text.split_first() {
-        Some((b'T' | b'C', digits)) => (true, digits),
-        _ => (false, text),
+fn without_blank(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b" ").unwrap_or(text)
+}
+
+/// `text` without `<N>`.
+fn without_priority(text: &[u8]) -> &[u8] {
+    let priority = text.strip_prefix(b"<").and_then(|text| split_at_byte(text, b'>'));
+    priority.filter(|(number, _)| is_number(number)).map_or(text, |(_, behind)| behind)
+}
+
+/// What stands in the bracket `text` begins with, and behind it.
+fn bracket(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    split_at_byte(text.strip_prefix(b"[")?, b']')
+}
+
+/// What stands behind ` kernel:` and one space.
+fn behind_kernel(text: &[u8]) -> Option<&[u8]> {
+    text.strip_prefix(b" kernel:").map(without_blank)
+}
+
+/// What stands behind ` host kernel:`, or ` host kern.info kernel:` as BusyBox writes it, and one space.
+fn behind_host(text: &[u8]) -> Option<&[u8]> {
+    let mut rest = text.strip_prefix(b" ").filter(|text| !text.starts_with(b" "))?;
+    // A word with a colon behind it is no host but the subject of a message.
+    if take_word(&mut rest).ends_with(b":") {
+        return None;
+    }
+    behind_kernel(rest).or_else(|| {
+        let is_facility = take_word(&mut rest).starts_with(b"kern.");
+        behind_kernel(rest).filter(|_| is_facility)
+    })
+}
+
+/// What stands behind the time `text` begins with. Known by its shape, for the names of days and months
+/// follow the locale:
+///
+/// - `0.000000`, seconds since boot, and since 1970 with `journalctl -o short-unix`
+/// - `2026-11-22T23:49:18+00:00`, with or without a fraction: `journalctl -o short-iso`, rsyslog
+/// - `Nov 22 23:49:18`, with or without a fraction: `journalctl`, syslog files
+/// - `Sun 2026-11-22 23:49:18 UTC`: `journalctl -o short-full`
+/// - `Sun Nov 22 23:49:18 2026`: `dmesg -T`, and OpenWrt's `logread`
+fn behind_date(text: &[u8]) -> Option<&[u8]> {
+    let mut rest = text;
+    let first = take_word(&mut rest);
+    if is_seconds(first) || first.get(..11).is_some_and(|date| has_shape(date, b"0000-00-00T")) {
+        return Some(rest);
+    }
+    let second = take_word(&mut rest);
+    let known = if is_day(second) {
+        is_clock(take_word(&mut rest))
+    } else if has_shape(second, b"0000-00-00") {
+        is_clock(take_word(&mut rest)) && !take_word(&mut rest).is_empty()
+    } else {
+        is_day(take_word(&mut rest))
+            && is_clock(take_word(&mut rest))
+            && has_shape(take_word(&mut rest), b"0000")
     };
-    !digits.is_empty() && digits.iter().all(|b| b.is_ascii_digit() || (!head && *b == b'.'))
+    known.then_some(rest)
+}
+
+/// Takes the next word and the blanks before it; nothing is left when it is empty.
+fn take_word<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
+    let text = rest.trim_ascii_start();
+    let len = text.iter().position(|byte| *byte == b' ').unwrap_or(text.len());
+    let (word, behind) = text.split_at_checked(len).unwrap_or((text, &[]));
+    *rest = behind;
+    word
+}
+
+fn is_number(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(u8::is_ascii_digit)
+}
+
+/// Whether `text` is a caller: `    T0`, `   C12`.
+fn is_caller(text: &[u8]) -> bool {
+    matches!(text.trim_ascii().split_first(), Some((b'T' | b'C', number)) if is_number(number))
+}
+
+/// `0.000000`
+fn is_seconds(word: &[u8]) -> bool {
+    split_at_byte(word, b'.').is_some_and(|(seconds, fraction)| is_number(seconds) && is_number(fraction))
+}
+
+/// A day of a month.
+fn is_day(word: &[u8]) -> bool {
+    word.len() <= 2 && is_number(word)
+}
+
+/// `23:49:18`, with or without a fraction.
+fn is_clock(word: &[u8]) -> bool {
+    word.split_at_checked(8).is_some_and(|(clock, fraction)| {
+        has_shape(clock, b"00:00:00")
+            && (fraction.is_empty() || fraction.strip_prefix(b".").is_some_and(is_number))
+    })
+}
+
+/// Whether `word` is as `shape`, in which a 0 stands for any digit.
+fn has_shape(word: &[u8], shape: &[u8]) -> bool {
+    word.len() == shape.len()
+        && word.iter().zip(shape).all(|(byte, like)| match like {
+            b'0' => byte.is_ascii_digit(),
+            _ => byte == like,
+        })
 }
 
 /// Reads one message from the left. Each step takes what it expects or says what it expected.
@@ -211,6 +310,27 @@ mod tests {
             b"[   12.345678][   C3] node 0",
             b"Nov 22 22:12:20 host kernel: node 0",
             b"Nov 22 22:12:20 host kernel: [    0.000000] node 0",
+            // dmesg -T, in another locale too
+            b"[Fri Nov 22 23:49:18 2026] node 0",
+            b"[ven. nov.  2 23:49:18 2026] node 0",
+            b"<6>[Fri Nov  2 23:49:18 2026] [    T0] node 0",
+            // dmesg of a kernel that tells the caller
+            b"[    0.000000] [    T0] node 0",
+            b"[    0.000000] [  C12] node 0",
+            b"[    T0] node 0",
+            // journalctl -k: short-monotonic, short, -precise, -iso, -full, -unix, --no-hostname
+            b"[    0.000000] host kernel: node 0",
+            b"Nov  2 23:49:18 host.example kernel: node 0",
+            b"Nov 22 23:49:18.123456 host kernel: node 0",
+            b"2026-11-22T23:49:18+0000 host kernel: node 0",
+            b"Sun 2026-11-22 23:49:18 UTC host kernel: node 0",
+            b"1795391358.123456 host kernel: node 0",
+            b"Nov 22 23:49:18 kernel: node 0",
+            // syslog files: rsyslog, klogd, BusyBox, OpenWrt
+            b"2026-11-22T23:49:18.123456+00:00 host kernel: [    0.000000][    T0] node 0",
+            b"Nov 22 23:49:18 host kernel: <6>[    0.000000] node 0",
+            b"Nov 22 23:49:18 host kern.info kernel: [    0.000000] node 0",
+            b"Sun Nov 22 23:49:18 2026 kern.info kernel: [    0.000000] node 0",
         ] {
             assert_eq!(only(line), b"node 0", "{}", line.escape_ascii());
         }
@@ -221,6 +341,60 @@ mod tests {
         assert_eq!(only(b"[mem 0x0-0x1] x"), b"[mem 0x0-0x1] x");
         assert_eq!(only(b"<x>node"), b"<x>node");
         assert_eq!(only(b"[    0.0]   node   0"), b"  node   0");
+    }
+
+    #[test]
+    fn a_message_that_reads_like_a_prefix_itself_stays_whole() {
+        for message in [
+            &b"[mem 0x0-0x1] x"[..],
+            b"[12] x",
+            b"[Firmware Bug]: TSC",
+            b"[T] x",
+            b"the crash kernel: x",
+            b"audit: kernel: x",
+            b"  indented kernel: x",
+            b"kernel: x",
+            b"[",
+            b"[    ",
+        ] {
+            for prefix in ["", "[    0.000000] ", "[    0.000000] [    T0] ", "[Fri Nov 22 23:49:18 2026] "] {
+                let line = [prefix.as_bytes(), message].concat();
+                assert_eq!(only(&line), message, "{}", line.escape_ascii());
+            }
+            for prefix in ["[    0.000000] host kernel: ", "Nov 22 23:49:18 host kernel: "] {
+                let line = [prefix.as_bytes(), message].concat();
+                assert_eq!(only(&line), message, "{}", line.escape_ascii());
+            }
+        }
+        // A host's word is only taken for one where a journal would put it.
+        for prefix in ["", "[    0.000000][    T0] ", "[Fri Nov 22 23:49:18 2026] ", "<6>"] {
+            let line = [prefix.as_bytes(), b"crash kernel: x"].concat();
+            assert_eq!(only(&line), b"crash kernel: x", "{}", line.escape_ascii());
+        }
+        assert_eq!(only(b"[    0.0] [    1.0] x"), b"[    1.0] x");
+        assert_eq!(only(b"[    0.0] [    T0] [    T1] x"), b"[    T1] x");
+    }
+
+    #[test]
+    fn a_line_of_another_program_is_not_taken_for_the_kernels() {
+        let line = b"Nov 22 23:49:18 host su: kernel: BIOS-e820: x";
+        assert_eq!(only(line), line);
+        let line = b"Nov 22 23:49:18 host app[12]: the kernel: x";
+        assert_eq!(only(line), line);
+    }
+
+    #[test]
+    fn a_prefix_cut_anywhere_does_no_harm() {
+        for line in [
+            &b"<6>[Fri Nov 22 23:49:18 2026] [    T0] x"[..],
+            b"[    0.000000] host kernel: x",
+            b"Nov 22 23:49:18 host kern.info kernel: <6>[    0.000000][    T0] x",
+            b"Sun 2026-11-22 23:49:18 UTC host kernel: x",
+        ] {
+            for len in 1..line.len() {
+                assert_eq!(lines(&line[..len]).count(), 1);
+            }
+        }
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! What a kernel log says about memory.
 //!
-//! The log is bytes, as `dmesg`, `dmesg -r`, `journalctl -k` or a serial console give it: each line may carry
-//! a priority (`<6>`), a time stamp (`[    0.000000]`), a caller (`[    T0]`) and may hold bytes that are not
-//! UTF-8. A reader takes the lines it knows and passes over all others. A line that begins like one of its
-//! own and then does not read as one comes as a [`LogError`] in its place: a log may be cut anywhere.
+//! The log is bytes, as `dmesg` (with `-r` or `-T` too), `journalctl -k` (`-o short` and its kin, but not
+//! `short-delta`), a syslog file or a serial console give it: each line may carry a priority (`<6>`), a time
+//! stamp (`[    0.000000]`, `[Fri Nov 22 23:49:18 2026]`, `Nov 22 23:49:18`), a caller (`[    T0]`), a host
+//! with `kernel:`, and may hold bytes that are not UTF-8; [`lines`] takes the first four away. A reader takes
+//! the lines it knows and passes over all others. A line that begins like one of its own and then does not
+//! read as one comes as a [`LogError`] in its place: a log may be cut anywhere.
 //!
 //! | reader | lines |
 //! |---|---|

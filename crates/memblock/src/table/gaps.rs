@@ -6,8 +6,12 @@ use crate::PhysRange;
 impl RegionTable<'_> {
     /// The highest gap that has at least `min_size` bytes inside `within`, cut to it.
     ///
-    /// What lies in `within` below the first region and above the last counts as gaps. O(log n), however
-    /// many smaller gaps lie in between: the directory knows the largest gap below each of its entries.
+    /// What lies in `within` below the first region and above the last counts as gaps.
+    ///
+    /// O(log n), however many smaller gaps lie in between, when `min_size` has at most 27 significant bits, as
+    /// any size up to 128 MiB has, and any multiple of 4 KiB up to 512 GiB: the directory knows the largest
+    /// gap below each of its entries, rounded down to so many bits. For a longer number, gaps that are too
+    /// small and round to the same cost a look each: O(n) when most are such.
     ///
     /// ```
     /// use memblock::{PhysRange, Region, RegionTable};
@@ -67,7 +71,8 @@ impl RegionTable<'_> {
         PhysRange::new(within.start(), end.min(within.end())).ok().filter(fits)
     }
 
-    /// The gaps of at least `min_size` bytes inside `within`, cut to it, from either end. O(log n) each.
+    /// The gaps of at least `min_size` bytes inside `within`, cut to it, from either end. Each costs what
+    /// [`RegionTable::last_gap`] does.
     ///
     /// ```
     /// use memblock::{PhysRange, Region, RegionTable};

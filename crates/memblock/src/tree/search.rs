@@ -17,7 +17,8 @@ const fn holds(gap: Gap, size: u64) -> bool {
 }
 
 impl Tree<'_> {
-    /// The highest gap of at least `size` bytes that lies between two regions at or below `path`. O(log n).
+    /// The highest gap of at least `size` bytes that lies between two regions at or below `path`. O(log n)
+    /// for a `size` that [`GapSize`] does not round.
     pub(crate) fn gap_before(&self, path: &Path, size: u64) -> Option<Gap> {
         let wanted = GapSize::of(size);
         (0..self.height).find_map(|level| {
@@ -52,7 +53,8 @@ impl Tree<'_> {
         })
     }
 
-    /// The lowest gap of at least `size` bytes that lies between two regions at or above `path`. O(log n).
+    /// The lowest gap of at least `size` bytes that lies between two regions at or above `path`. O(log n)
+    /// for a `size` that [`GapSize`] does not round.
     pub(crate) fn gap_behind(&self, path: &Path, size: u64) -> Option<Gap> {
         let wanted = GapSize::of(size);
         (0..self.height).find_map(|level| {
