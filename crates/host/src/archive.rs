@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use machine::snapshot::Source;
 
-use crate::source::{and_then, map, nonsense, text};
+use crate::source::{and_then, map, nonsense, text, without_padding};
 use crate::tree::{Entry, Kind, Tree, join};
 
 /// One file, link or directory of an [`Archive`].
@@ -38,6 +38,11 @@ impl Archive {
     /// What is at a path.
     pub(crate) fn node(&self, path: &str) -> Option<&Node> {
         self.nodes.get(path)
+    }
+
+    /// Whether there is anything at a path or below it.
+    pub(crate) fn holds(&self, path: &str) -> bool {
+        self.nodes.contains_key(path) || self.inside(path).next().is_some()
     }
 
     /// A part of the archive: `prefix` is a directory's path.
@@ -108,7 +113,8 @@ impl Tree for Part<'_> {
 
     fn read_small(&self, path: &str, buffer: &mut [u8]) -> Source<usize> {
         let buffer_len = buffer.len();
-        and_then(self.file(path, usize::MAX), |bytes| match buffer.get_mut(..bytes.len()) {
+        let text = map(self.file(path, usize::MAX), without_padding);
+        and_then(text, |bytes| match buffer.get_mut(..bytes.len()) {
             Some(room) if bytes.len() < buffer_len => {
                 room.copy_from_slice(bytes);
                 Source::Read(bytes.len())

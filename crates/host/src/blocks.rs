@@ -2,7 +2,8 @@
 //!
 //! A large machine has tens of thousands of them, a directory each, so this is where reading takes its
 //! time. A block costs six system calls (`state` and `valid_zones` are opened, read and closed); its nodes
-//! come from one listing of each node, and `firmware_node` is looked for once a range.
+//! come from one listing of each node, and `firmware_node` is looked for once a range where the ranges are
+//! known.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -15,7 +16,7 @@ use machine::snapshot::{BlockState, MemoryBlock, MemoryBlocks, Source};
 
 use crate::files;
 use crate::nodes::BlockLinks;
-use crate::source::{and_then, map, nonsense};
+use crate::source::{and_then, map, nonsense, quoted};
 use crate::text::value;
 use crate::tree::{Entry, Kind, Tree, numbered};
 
@@ -39,7 +40,7 @@ pub(crate) fn read(tree: &dyn Tree, iomem: &Source<String>) -> Source<MemoryBloc
                 block_size,
                 auto_online: value(&*directory, "auto_online_blocks"),
                 crash_hotplug: value(&*directory, "crash_hotplug"),
-                blocks: blocks(tree, &*directory, &entries, &links, &first_blocks(iomem, block_size)),
+                blocks: blocks(tree, &*directory, &entries, &links, first_blocks(iomem, block_size).as_ref()),
             })
         })
     })
@@ -58,7 +59,7 @@ fn block_size(tree: &dyn Tree) -> Source<u64> {
         }
         Source::Read(text) => match u64::from_str_radix(&text, 16) {
             Ok(size) if size > 0 && !text.starts_with('+') => Source::Read(size),
-            _ => nonsense(format!("/{path} holds {text:?}, expected a size in hexadecimal digits")),
+            _ => nonsense(format!("/{path} holds {}, expected a size in hexadecimal digits", quoted(&text))),
         },
         unreadable @ Source::Unreadable { .. } => map(unreadable, |_| 0),
     }
@@ -66,11 +67,11 @@ fn block_size(tree: &dyn Tree) -> Source<u64> {
 
 /// The blocks in which a System RAM resource begins: the only ones whose firmware device is looked for.
 /// Hot-added memory is one resource a device, so its first block speaks for all of it; looking at every
-/// block would cost a fifth of the whole time.
-fn first_blocks(iomem: &Source<String>, block_size: u64) -> BTreeSet<u64> {
-    let tree = iomem.read().and_then(|text| ResourceTree::parse(text).ok());
-    let starts = tree.iter().flat_map(|tree| tree.system_ram().map(|resource| resource.start));
-    starts.filter_map(|start| start.checked_div(block_size)).collect()
+/// block would cost a fifth of the whole time. Nothing where the resources are not known.
+fn first_blocks(iomem: &Source<String>, block_size: u64) -> Option<BTreeSet<u64>> {
+    let tree = iomem.read().and_then(|text| ResourceTree::parse(text).ok())?;
+    let starts = tree.system_ram().map(|resource| resource.start);
+    Some(starts.filter_map(|start| start.checked_div(block_size)).collect())
 }
 
 fn blocks(
@@ -78,7 +79,7 @@ fn blocks(
     directory: &dyn Tree,
     entries: &[Entry],
     links: &BlockLinks,
-    first: &BTreeSet<u64>,
+    first: Option<&BTreeSet<u64>>,
 ) -> Vec<MemoryBlock> {
     let mut numbers: Vec<(u64, Kind)> = entries
         .iter()
@@ -86,16 +87,22 @@ fn blocks(
         .filter_map(|entry| Some((numbered(&entry.name, "memory")?, entry.kind)))
         .collect();
     numbers.sort_unstable_by_key(|(number, _)| *number);
-    // Without /proc/iomem it is runs of blocks that are taken for one range.
-    let begins_a_run = |pair: &[(u64, Kind)]| match pair {
-        [(before, _), (number, _)] => before.checked_add(1) != Some(*number),
+    // Without /proc/iomem, which is hidden from most users, it is runs of blocks of the same nodes that are
+    // taken for one range; and where there are few blocks, each one is asked.
+    let asks_all = first.is_none() && numbers.len() < SHARE;
+    let begins_a_range = |pair: &[(u64, Kind)]| match pair {
+        [(before, _), (number, _)] => {
+            before.checked_add(1) != Some(*number)
+                || (first.is_none() && (asks_all || links.of(*before) != links.of(*number)))
+        }
         _ => false,
     };
-    let mut first = first.clone();
-    first.extend(numbers.first().map(|(number, _)| *number));
-    first
-        .extend(numbers.windows(2).filter(|pair| begins_a_run(pair)).filter_map(|pair| Some(pair.last()?.0)));
-    let first = &first;
+    let mut asked = first.cloned().unwrap_or_default();
+    asked.extend(numbers.first().map(|(number, _)| *number));
+    asked.extend(
+        numbers.windows(2).filter(|pair| begins_a_range(pair)).filter_map(|pair| Some(pair.last()?.0)),
+    );
+    let first = &asked;
     let shares: Vec<&[(u64, Kind)]> = numbers.chunks(SHARE).collect();
     let next = AtomicUsize::new(0);
     // Takes one share after the other until none is left, so that whoever is faster takes more.
@@ -294,6 +301,47 @@ mod tests {
         let Source::Read(blocks) = read(&machine.0, &Source::Read(iomem.into())) else { panic!("no blocks") };
         let devices: Vec<_> = blocks.blocks.iter().map(|block| block.firmware_node.as_deref()).collect();
         assert_eq!(devices, [Some("PNP0C80:32"), None, Some("PNP0C80:34"), Some("PNP0C80:40")]);
+    }
+
+    #[test]
+    fn without_iomem_each_of_few_blocks_is_asked_for_its_device() {
+        let mut machine = Machine::new();
+        for number in 32..35 {
+            machine.file(&format!("memory/memory{number}/state"), "online\n");
+        }
+        machine.link("memory/memory34/firmware_node", "../PNP0C80:01");
+        let devices: Vec<_> = machine.blocks().into_iter().map(|block| block.firmware_node).collect();
+        assert_eq!(devices, [None, None, Some("PNP0C80:01".to_owned())]);
+    }
+
+    #[test]
+    fn without_iomem_many_blocks_are_asked_where_the_node_changes() {
+        let mut machine = Machine::new();
+        for number in 0..SHARE {
+            machine.file(&format!("memory/memory{number}/state"), "online\n");
+            machine.link(&format!("memory/memory{number}/firmware_node"), &format!("../PNP0C80:{number}"));
+            let node = usize::from(number >= 500);
+            machine.link(&format!("node/node{node}/memory{number}"), &format!("../../memory/memory{number}"));
+        }
+        let asked = |iomem: &Source<String>| -> Vec<u64> {
+            let Source::Read(blocks) = read(&machine.0, iomem) else { panic!("no blocks") };
+            let asked = blocks.blocks.into_iter().filter(|block| block.firmware_node.is_some());
+            asked.map(|block| block.number).collect()
+        };
+        assert_eq!(asked(&Source::Missing), [0, 500]);
+        assert_eq!(asked(&Source::Read("00000000-1fffffffff : System RAM\n".into())), [0]);
+    }
+
+    #[test]
+    fn an_attribute_filled_up_to_a_page_is_understood() {
+        let mut machine = Machine::new();
+        let padding = "\0".repeat(4096);
+        machine.file("memory/block_size_bytes", &format!("8000000\n{padding}"));
+        machine.file("memory/memory0/state", &format!("online\n{padding}"));
+        machine.file("memory/memory0/valid_zones", &format!("Normal Movable\n{padding}"));
+        let blocks = machine.blocks();
+        assert_eq!(blocks[0].state, BlockState::Online);
+        assert_eq!(blocks[0].valid_zones, ["Normal", "Movable"]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
-use flate2::bufread::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 use lzma_rust2::XzReader;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
@@ -18,7 +18,7 @@ pub(crate) fn decompress<'a>(input: impl Read + 'a) -> io::Result<Box<dyn Read +
     input.by_ref().take(6).read_to_end(&mut start)?;
     let input = BufReader::with_capacity(64 << 10, io::Cursor::new(start.clone()).chain(input));
     Ok(match start.as_slice() {
-        [0x1f, 0x8b, ..] => Box::new(MultiGzDecoder::new(input)),
+        [0x1f, 0x8b, ..] => Box::new(Gzip { member: Some(GzDecoder::new(Peeked::new(input))) }),
         [0xfd, b'7', b'z', b'X', b'Z', 0] => Box::new(XzReader::new_mem_limit(input, true, XZ_MEMORY_KIB)),
         // A skippable frame may come first.
         [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => {
@@ -26,6 +26,85 @@ pub(crate) fn decompress<'a>(input: impl Read + 'a) -> io::Result<Box<dyn Read +
         }
         _ => Box::new(input),
     })
+}
+
+/// All members of a gzip stream, one after the other. Whatever follows them that is no member is not read, as
+/// `gzip -d` does: tapes and block devices fill a file up with zeros.
+struct Gzip<R> {
+    member: Option<GzDecoder<Peeked<R>>>,
+}
+
+impl<R: BufRead> Read for Gzip<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        while let Some(member) = &mut self.member {
+            let count = member.read(buffer)?;
+            if count > 0 {
+                return Ok(count);
+            }
+            // At a member's end its checksum has been compared.
+            let mut input = self.member.take().map(GzDecoder::into_inner);
+            if let Some(input) = &mut input
+                && !input.begins_with([0x1f, 0x8b])?
+            {
+                return Ok(0);
+            }
+            self.member = input.map(GzDecoder::new);
+        }
+        Ok(0)
+    }
+}
+
+/// An input of which two bytes may have been looked at.
+struct Peeked<R> {
+    start: [u8; 2],
+    left: usize,
+    input: R,
+}
+
+impl<R: BufRead> Peeked<R> {
+    fn new(input: R) -> Self {
+        Self { start: [0; 2], left: 0, input }
+    }
+
+    /// Whether the input goes on with these two bytes, which are then still there. Fewer than two bytes that
+    /// are left are gone.
+    fn begins_with(&mut self, magic: [u8; 2]) -> io::Result<bool> {
+        let mut start = Vec::with_capacity(magic.len());
+        self.by_ref().take(2).read_to_end(&mut start)?;
+        let found = start == magic;
+        if found {
+            (self.start, self.left) = (magic, magic.len());
+        }
+        Ok(found)
+    }
+}
+
+impl<R: BufRead> Read for Peeked<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.fill_buf()?.read(buffer)?;
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl<R: BufRead> BufRead for Peeked<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        match self.start.get(self.start.len().saturating_sub(self.left)..) {
+            Some(rest) if !rest.is_empty() => Ok(rest),
+            _ => self.input.fill_buf(),
+        }
+    }
+
+    fn consume(&mut self, count: usize) {
+        if self.left > 0 {
+            self.left = self.left.saturating_sub(count);
+        } else {
+            self.input.consume(count);
+        }
+    }
 }
 
 /// All frames of a zstd stream, one after the other.

@@ -12,7 +12,7 @@ use rustix::buffer::spare_capacity;
 use rustix::fs::{FileType, Mode, OFlags, RawDir, ResolveFlags, fstat, openat, openat2, readlinkat};
 use rustix::io::{Errno, read, retry_on_intr};
 
-use crate::source::{nonsense, text};
+use crate::source::{and_then, nonsense, text, without_padding};
 use crate::tree::{Entry, Kind, Tree};
 
 /// A directory on the file system.
@@ -43,6 +43,8 @@ const LIST: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::DIRECTO
 const AT: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
 /// How much one call asks a directory or a large file for.
 const CHUNK: usize = 64 * 1024;
+/// The largest page of any kernel: so much of an attribute's copy may be padding.
+const PADDED: usize = 64 * 1024;
 
 impl Directory {
     /// The root of the machine this runs on.
@@ -155,9 +157,25 @@ impl Tree for Directory {
         // in memory or on disk. Only a full buffer says that there may be more.
         match retry_on_intr(|| read(&file, &mut *buffer)) {
             Ok(count) if count == buffer.len() => {
-                nonsense(format!("{} is not smaller than {count} bytes", self.named(path)))
+                let too_long = || nonsense(format!("{} is not smaller than {count} bytes", self.named(path)));
+                if buffer.last() != Some(&0) {
+                    return too_long();
+                }
+                // A copy that was filled up to a page, or more.
+                and_then(self.read(path, PADDED), |bytes| {
+                    let text = without_padding(&bytes);
+                    match buffer.get_mut(..text.len()) {
+                        Some(room) if text.len() < count => {
+                            room.copy_from_slice(text);
+                            Source::Read(text.len())
+                        }
+                        _ => too_long(),
+                    }
+                })
             }
-            Ok(count) => Source::Read(count),
+            Ok(count) => {
+                Source::Read(buffer.get(..count).map_or(count, |bytes| without_padding(bytes).len()))
+            }
             Err(error) => self.failed(path, error),
         }
     }
@@ -266,6 +284,29 @@ mod tests {
             assert!(matches!(directory.read("a/b/file", 3), Source::Unreadable { .. }));
             assert!(matches!(directory.read_small("a/b/file", &mut [0; 4]), Source::Unreadable { .. }));
             assert_eq!(directory.read_small("a/b/file", &mut [0; 5]), Source::Read(4));
+        });
+    }
+
+    #[test]
+    fn a_text_that_was_filled_up_with_zeros_is_as_long_as_it_was() {
+        each_way("padded", |directory| {
+            let path = std::env::temp_dir().join(format!("physmem-directory-padded-{}", std::process::id()));
+            for (length, text) in [(12, Some(7)), (4096, Some(7)), (4096, None)] {
+                let mut bytes = vec![0; length];
+                bytes[..7].copy_from_slice(b"online\n");
+                if text.is_none() {
+                    bytes[4000] = b'x';
+                }
+                std::fs::write(path.join("a/b/padded"), bytes).unwrap();
+                let mut buffer = [0; 256];
+                match (directory.read_small("a/b/padded", &mut buffer), text) {
+                    (Source::Read(count), Some(length)) => {
+                        assert_eq!((count, &buffer[..count]), (length, &b"online\n"[..]));
+                    }
+                    (Source::Unreadable { .. }, None) => {}
+                    other => panic!("{other:?}"),
+                }
+            }
         });
     }
 

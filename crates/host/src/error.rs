@@ -65,6 +65,14 @@ pub enum ReadError {
         /// What the decoder said.
         source: std::io::Error,
     },
+    /// The archive is of a kind that is not read.
+    #[error("{path} is not read: {why}")]
+    Unsupported {
+        /// What was asked for.
+        path: PathBuf,
+        /// What is in the way, where, and how to do without it.
+        why: String,
+    },
     /// The archive is larger than anything this program is meant for.
     #[error("{path} is too large: {what}; unpack the part with proc/ and sys/ and give that directory")]
     TooLarge {

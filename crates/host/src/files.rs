@@ -49,7 +49,8 @@ pub(crate) const KEXEC: [(&str, &[&str]); 8] = [
     ("kexec_load_limit_panic", &["proc/sys/kernel/kexec_load_limit_panic"]),
     ("kexec_load_limit_reboot", &["proc/sys/kernel/kexec_load_limit_reboot"]),
 ];
-/// The kernel log: where a capture keeps it, then where sosreport does.
+/// The kernel log: where a capture keeps it, then where sosreport does. Which one counts is decided by what
+/// is in them.
 pub(crate) const KERNEL_LOGS: [&str; 2] = ["var/log/dmesg", "sos_commands/kernel/dmesg"];
 /// `uname -a` as sosreport keeps it.
 pub(crate) const UNAMES: [&str; 2] = ["sos_commands/kernel/uname_-a", "uname"];
@@ -115,6 +116,15 @@ pub(crate) fn is_wanted(path: &str) -> bool {
         || [CONFIG_GZ, RELEASE, ARCHITECTURE, MEMORY_HOTPLUG].contains(&path)
         || UNAMES.contains(&path)
         || KEXEC.iter().any(|(_, paths)| paths.contains(&path))
+}
+
+/// Whether a path's file is text of `/proc` or `/sys`. Archivers that trust the size of a page that sysfs
+/// gives every attribute fill such a file up with zeros; in a text they mean nothing.
+pub(crate) fn is_text(path: &str) -> bool {
+    let below = |directory: &str| path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'));
+    (below("proc") || below("sys"))
+        && ![CONFIG_GZ, BOOT_PARAMS, DEVICE_TREE].contains(&path)
+        && !below(ACPI_TABLES)
 }
 
 /// Whether a file of the ACPI directory is a table that speaks of memory. Further tables of one signature
@@ -195,6 +205,16 @@ mod tests {
             "boot/vmlinuz-6.12.0",
         ] {
             assert!(!is_wanted(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn tables_and_compressed_files_are_no_text() {
+        for path in [IOMEM, "sys/devices/system/memory/memory7/state", "proc/sys/kernel/osrelease"] {
+            assert!(is_text(path), "{path}");
+        }
+        for path in [CONFIG_GZ, BOOT_PARAMS, DEVICE_TREE, "sys/firmware/acpi/tables/SRAT", "var/log/dmesg"] {
+            assert!(!is_text(path), "{path}");
         }
     }
 

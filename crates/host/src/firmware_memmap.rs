@@ -3,7 +3,7 @@
 use machine::snapshot::{FirmwareMapEntry, Source};
 
 use crate::files;
-use crate::source::{and_then, nonsense};
+use crate::source::{and_then, nonsense, quoted};
 use crate::text::value;
 use crate::tree::{Tree, numbered};
 
@@ -36,9 +36,11 @@ fn entry(tree: &dyn Tree, index: u32) -> Source<FirmwareMapEntry> {
         and_then(value(tree, &file(name)), |text| {
             match text.strip_prefix("0x").and_then(|digits| u64::from_str_radix(digits, 16).ok()) {
                 Some(address) => Source::Read(address),
-                None => {
-                    nonsense(format!("/{} holds {text:?}, expected 0x and hexadecimal digits", file(name)))
-                }
+                None => nonsense(format!(
+                    "/{} holds {}, expected 0x and hexadecimal digits",
+                    file(name),
+                    quoted(&text)
+                )),
             }
         })
     };

@@ -3,7 +3,7 @@
 use machine::snapshot::{Node, Nodes, Source};
 
 use crate::files;
-use crate::source::{and_then, map, nonsense};
+use crate::source::{and_then, map, nonsense, quoted};
 use crate::text::value;
 use crate::tree::{Entry, Kind, Tree, numbered};
 
@@ -43,7 +43,11 @@ fn numbers(entries: &[Entry]) -> Vec<u32> {
 fn distances(text: &str, node: u32) -> Source<Vec<u32>> {
     match text.split_whitespace().map(str::parse).collect() {
         Ok(distances) => Source::Read(distances),
-        Err(_) => nonsense(format!("/{}/node{node}/distance holds {text:?}, expected numbers", files::NODES)),
+        Err(_) => nonsense(format!(
+            "/{}/node{node}/distance holds {}, expected numbers",
+            files::NODES,
+            quoted(text)
+        )),
     }
 }
 

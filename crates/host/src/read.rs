@@ -176,7 +176,7 @@ fn manifest(path: &Path, tree: &dyn Tree) -> Result<Manifest, ReadError> {
 pub(crate) fn of_capture(path: &Path, tree: &dyn Tree, manifest: &Manifest) -> Snapshot {
     let mut snapshot = of_tree(tree);
     snapshot.origin = path.display().to_string();
-    snapshot.kernel_log = kernel_log::of_files(tree);
+    snapshot.kernel_log = kernel_log::of_files(tree, &snapshot.version, &snapshot.command_line);
     snapshot.architecture = match &manifest.architecture {
         Some(architecture) => Source::Read(architecture.clone()),
         None => architecture::read(tree, &snapshot.version, &snapshot.kernel_log),

@@ -36,3 +36,35 @@ pub(crate) fn nonsense<T>(why: String) -> Source<T> {
 pub(crate) fn text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
+
+/// A file's content for a message: quoted, and cut where it is longer than anybody would read.
+pub(crate) fn quoted(text: &str) -> String {
+    const SHOWN: usize = 60;
+    match text.char_indices().nth(SHOWN).and_then(|(end, _)| text.get(..end)) {
+        Some(start) => format!("{start:?}..."),
+        None => format!("{text:?}"),
+    }
+}
+
+/// Bytes without the zeros at their end.
+pub(crate) fn without_padding(bytes: &[u8]) -> &[u8] {
+    let length = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last.saturating_add(1));
+    bytes.get(..length).unwrap_or(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_content_is_cut_in_a_message() {
+        assert_eq!(quoted("melting\n"), "\"melting\\n\"");
+        assert_eq!(quoted(&"ü".repeat(61)), format!("\"{}\"...", "ü".repeat(60)));
+    }
+
+    #[test]
+    fn padding_is_only_what_is_at_the_end() {
+        assert_eq!(without_padding(b"a\0b\0\0"), b"a\0b");
+        assert_eq!(without_padding(b"\0\0"), b"");
+    }
+}

@@ -3,15 +3,20 @@
 use machine::snapshot::Source;
 
 use crate::files;
-use crate::source::{and_then, map, nonsense, text};
+use crate::source::{and_then, map, nonsense, text, without_padding};
 use crate::tree::Tree;
 
 /// A machine with thousands of devices prints a few hundred KiB; this is room for the largest.
 const LARGEST: usize = 64 << 20;
 
-/// A text as it is.
+/// A text as it is, without the zeros that a copy may have put at its end.
 pub(crate) fn whole(tree: &dyn Tree, path: &str) -> Source<String> {
-    map(tree.read(path, LARGEST), text)
+    map(tree.read(path, LARGEST), unpadded)
+}
+
+fn unpadded(mut bytes: Vec<u8>) -> String {
+    bytes.truncate(without_padding(&bytes).len());
+    text(bytes)
 }
 
 /// A text that no kernel leaves empty: an empty one comes of a copy that failed.
@@ -27,7 +32,7 @@ pub(crate) fn never_empty(tree: &dyn Tree, path: &str) -> Source<String> {
 
 /// The short value of a file of sysfs or of `/proc/sys`, without the newline.
 pub(crate) fn value(tree: &dyn Tree, path: &str) -> Source<String> {
-    map(tree.read(path, 64 << 10), |bytes| text(bytes).trim_end().to_owned())
+    map(tree.read(path, 64 << 10), |bytes| unpadded(bytes).trim_end().to_owned())
 }
 
 /// `/proc/cmdline`, without the newline.
@@ -113,6 +118,14 @@ mod tests {
     #[test]
     fn an_empty_iomem_is_no_data() {
         assert!(matches!(iomem_of(""), Source::Unreadable { for_lack_of_privilege: false, .. }));
+    }
+
+    #[test]
+    fn zeros_at_the_end_of_a_copy_are_no_text() {
+        let mut archive = Archive::default();
+        archive.insert("proc/padded".into(), Node::File(b"8000000\n\0\0\0".to_vec()));
+        assert_eq!(value(&archive, "proc/padded"), Source::Read("8000000".into()));
+        assert_eq!(whole(&archive, "proc/padded"), Source::Read("8000000\n".into()));
     }
 
     #[test]

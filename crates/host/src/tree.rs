@@ -33,8 +33,8 @@ pub(crate) trait Tree: Sync {
     /// A whole file of at most `limit` bytes; a longer one is unreadable.
     fn read(&self, path: &str, limit: usize) -> Source<Vec<u8>>;
 
-    /// A whole file into `buffer`, which must be larger than the file: the number of bytes. No heap is used
-    /// unless something goes wrong.
+    /// A whole text into `buffer`, which must be larger than the text: the number of bytes, without the zeros
+    /// that a copy may have put at its end. No heap is used unless something goes wrong.
     fn read_small(&self, path: &str, buffer: &mut [u8]) -> Source<usize>;
 
     /// The text of a symbolic link. The directory it is in must have been listed, or have been listed as a

@@ -8,7 +8,8 @@ use tar::EntryType;
 
 use crate::archive::{Archive, Node};
 use crate::error::ReadError;
-use crate::files::is_wanted;
+use crate::files::{MARKERS, is_text, is_wanted};
+use crate::source::without_padding;
 use crate::tree::join;
 
 /// The largest file that is kept. The largest one that a kernel prints is its log, of some MiB.
@@ -23,26 +24,30 @@ const MOST_UNPACKED: u64 = 64 << 30;
 const LONGEST_NAME: u64 = 64 << 10;
 /// How many top-level directories may hold trees.
 const MOST_ROOTS: usize = 64;
-/// What tar counts in.
-const BLOCK: u64 = 512;
+/// The largest file that is kept only because a later hard link may name it, and the most of them all.
+const LARGEST_SPARE: u64 = 64 << 10;
+const MOST_SPARE: u64 = 8 << 20;
 
 /// Reads a tar stream: the one tree it holds, at the top or in one directory.
 pub(crate) fn unpack(path: &Path, stream: impl Read) -> Result<Archive, ReadError> {
     let mut progress = Progress::default();
     match keep_wanted(Watched::new(stream), &mut progress) {
-        Ok(mut roots) => {
+        Ok((mut roots, spare)) => {
+            // A build configuration or the output of uname, wherever it lies, makes no machine.
+            roots.retain(|_, root| root.holds_tree());
             // A tree at the top hides those in directories, such as a copy of /proc of another machine.
             if let Some(root) = roots.remove("") {
-                return Ok(root.finish(""));
+                return Ok(root.finish("", &spare));
             }
             let names: Vec<String> = roots.keys().cloned().collect();
             match (roots.pop_first(), names.len()) {
-                (Some((name, root)), 1) => Ok(root.finish(&name)),
+                (Some((name, root)), 1) => Ok(root.finish(&name, &spare)),
                 (None, _) => Err(ReadError::NoTree { path: path.to_owned() }),
                 (Some(_), _) => Err(ReadError::SeveralTrees { path: path.to_owned(), roots: names }),
             }
         }
         Err(Stopped::TooLarge(what)) => Err(ReadError::TooLarge { path: path.to_owned(), what }),
+        Err(Stopped::Unsupported(why)) => Err(ReadError::Unsupported { path: path.to_owned(), why }),
         Err(Stopped::Damaged(source)) if progress.entries == 0 => Err(ReadError::UnknownFormat {
             path: path.to_owned(),
             why: format!("its first entry cannot be read ({source})"),
@@ -67,6 +72,7 @@ struct Progress {
 enum Stopped {
     Damaged(io::Error),
     TooLarge(String),
+    Unsupported(String),
 }
 
 impl From<io::Error> for Stopped {
@@ -79,25 +85,75 @@ impl From<io::Error> for Stopped {
 #[derive(Default)]
 struct Root {
     archive: Archive,
-    hard_links: Vec<(String, String)>,
+    /// The target of each link, and how many entries came before: a link may lead to an earlier one.
+    hard_links: BTreeMap<String, (u64, String)>,
 }
 
 impl Root {
-    fn finish(mut self, name: &str) -> Archive {
-        for (path, target) in self.hard_links {
-            let target = if name.is_empty() {
+    /// Whether something is at or below one of the places that make a directory a Linux tree. A hard link
+    /// is in the archive, too, although it is not resolved yet.
+    fn holds_tree(&self) -> bool {
+        MARKERS.iter().any(|marker| self.archive.holds(marker))
+    }
+
+    fn finish(mut self, name: &str, spare: &Spare) -> Archive {
+        let mut hard_links: Vec<_> = self.hard_links.into_iter().collect();
+        hard_links.sort_unstable_by_key(|(_, (before, _))| *before);
+        for (path, (_, target)) in hard_links {
+            let below = if name.is_empty() {
                 Some(target.as_str())
             } else {
                 target.strip_prefix(name).and_then(|rest| rest.strip_prefix('/'))
             };
-            let node = match target.and_then(|target| self.archive.node(target)) {
-                Some(node) => node.clone(),
-                None => Node::Refused("is a hard link to a file that is not read here".into()),
+            let node = match (below.and_then(|target| self.archive.node(target)), spare.files.get(&target)) {
+                (Some(node), _) => node.clone(),
+                (None, Some(bytes)) => Node::File(as_kept(&path, bytes.clone())),
+                (None, None) => Node::Refused("is a hard link to a file that is not read here".into()),
             };
             self.archive.insert(path, node);
         }
         self.archive
     }
+}
+
+/// Small files that nothing reads, by their whole path: of the names of one file, the first one in the
+/// archive has the content, and the others, which may be the ones that are read, are links to it.
+#[derive(Default)]
+struct Spare {
+    files: BTreeMap<String, Vec<u8>>,
+    kept: u64,
+}
+
+impl Spare {
+    fn keep(&mut self, entry: &mut tar::Entry<'_, impl Read>, path: String) -> Result<(), Stopped> {
+        let kept = self.kept.saturating_add(entry.size()).saturating_add(ENTRY_COST);
+        if entry.size() > LARGEST_SPARE || kept > MOST_SPARE {
+            return Ok(());
+        }
+        self.kept = kept;
+        self.files.insert(path, whole(entry)?);
+        Ok(())
+    }
+}
+
+/// All bytes of an entry.
+fn whole(entry: &mut tar::Entry<'_, impl Read>) -> Result<Vec<u8>, Stopped> {
+    let mut bytes = Vec::new();
+    entry.read_to_end(&mut bytes)?;
+    if u64::try_from(bytes.len()).ok() != Some(entry.size()) {
+        return Err(Stopped::Damaged(io::ErrorKind::UnexpectedEof.into()));
+    }
+    Ok(bytes)
+}
+
+/// A file's bytes without the padding of a text: a page for each attribute of each memory block would be
+/// the most of all that is kept.
+fn as_kept(path: &str, mut bytes: Vec<u8>) -> Vec<u8> {
+    if is_text(path) {
+        bytes.truncate(without_padding(&bytes).len());
+        bytes.shrink_to_fit();
+    }
+    bytes
 }
 
 /// The long names that GNU and pax put into entries of their own, before the entry that they name.
@@ -106,14 +162,16 @@ struct Extension {
     name: Option<Vec<u8>>,
     link: Option<Vec<u8>>,
     size: Option<u64>,
+    is_sparse: bool,
 }
 
 fn keep_wanted(
     stream: Watched<impl Read>,
     progress: &mut Progress,
-) -> Result<BTreeMap<String, Root>, Stopped> {
+) -> Result<(BTreeMap<String, Root>, Spare), Stopped> {
     let mut archive = tar::Archive::new(stream);
     let mut roots: BTreeMap<String, Root> = BTreeMap::new();
+    let mut spare = Spare::default();
     let mut extension = Extension::default();
     // Raw entries: otherwise the tar crate would hold names of any length in memory.
     for entry in archive.entries()?.raw(true) {
@@ -122,26 +180,37 @@ fn keep_wanted(
         if read_extension(&mut entry, kind, &mut extension)? {
             continue;
         }
-        let Extension { name, link, size } = std::mem::take(&mut extension);
+        let Extension { name, link, size, is_sparse } = std::mem::take(&mut extension);
         if size.is_some_and(|size| entry.size() != size) {
             return Err(io::Error::other("an entry of more than 8 GiB, which is not supported").into());
         }
         let name = name.unwrap_or_else(|| entry.path_bytes().into_owned());
         progress.last = Some(String::from_utf8_lossy(&name).into_owned());
-        if let Some((root, path)) = normalized(&name).and_then(|path| root_and_path(&path)) {
-            let target = link.or_else(|| entry.link_name_bytes().map(std::borrow::Cow::into_owned));
-            keep(&mut entry, kind, &root, path, target.unwrap_or_default(), &mut roots, progress)?;
+        if kind.is_gnu_sparse() && entry.header().as_gnu().is_some_and(tar::GnuHeader::is_extended) {
+            // The list of its holes goes on in front of its bytes, where the tar crate expects the bytes.
+            return Err(Stopped::Unsupported(format!(
+                "{} in it is a sparse file of many pieces, as tar -S writes it; make the archive again \
+                 without -S",
+                String::from_utf8_lossy(&name)
+            )));
+        }
+        let is_sparse = is_sparse || kind.is_gnu_sparse();
+        if let Some(path) = normalized(&name) {
+            if let Some((root, path)) = root_and_path(&path) {
+                let target = link.or_else(|| entry.link_name_bytes().map(std::borrow::Cow::into_owned));
+                let target = target.unwrap_or_default();
+                keep(&mut entry, kind, is_sparse, (&root, path), target, &mut roots, progress)?;
+            } else if kind.is_file() && !is_sparse {
+                spare.keep(&mut entry, path)?;
+            }
         }
         progress.entries = progress.entries.saturating_add(1);
     }
     let mut stream = archive.into_inner();
-    // Every tar ends in blocks of zeros; the tar crate is content with a stream that stops between entries.
-    if stream.trailing_zeros < BLOCK {
-        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the end-of-archive mark is missing").into());
-    }
-    // To the end, where compressed streams keep their checksum.
+    // That the end-of-archive mark is there is not asked, no more than GNU tar does: a stream that ends after
+    // a whole entry lacks nothing that could be named. To the end, where compressed streams keep their checksum.
     io::copy(&mut stream, &mut io::sink()).map_err(beyond_limit)?;
-    Ok(roots)
+    Ok((roots, spare))
 }
 
 fn beyond_limit(error: io::Error) -> Stopped {
@@ -170,8 +239,14 @@ fn read_extension(
         for record in tar::PaxExtensions::new(&bytes) {
             let record = record?;
             match record.key_bytes() {
-                b"path" => extension.name = Some(record.value_bytes().to_vec()),
+                b"path" if !extension.is_sparse => extension.name = Some(record.value_bytes().to_vec()),
                 b"linkpath" => extension.link = Some(record.value_bytes().to_vec()),
+                // Since version 1.0 `path` is an invented one.
+                b"GNU.sparse.name" => {
+                    extension.name = Some(record.value_bytes().to_vec());
+                    extension.is_sparse = true;
+                }
+                key if key.starts_with(b"GNU.sparse.") => extension.is_sparse = true,
                 b"size" => extension.size = record.value().ok().and_then(|size| size.parse().ok()),
                 _ => {}
             }
@@ -192,14 +267,16 @@ fn read_extension(
 fn keep(
     entry: &mut tar::Entry<'_, impl Read>,
     kind: EntryType,
-    root: &str,
-    path: String,
+    is_sparse: bool,
+    (root, path): (&str, String),
     target: Vec<u8>,
     roots: &mut BTreeMap<String, Root>,
     progress: &mut Progress,
 ) -> Result<(), Stopped> {
     let mut hard_link = None;
-    let node = if kind.is_dir() {
+    let node = if is_sparse {
+        Node::Refused("is a sparse file in the archive; make the archive again without -S".into())
+    } else if kind.is_dir() {
         Node::Directory
     } else if kind.is_symlink() {
         Node::Link(target)
@@ -211,12 +288,7 @@ fn keep(
     } else if entry.size() > LARGEST_FILE {
         Node::Refused(format!("is larger than {} MiB in the archive", LARGEST_FILE >> 20))
     } else {
-        let mut bytes = Vec::new();
-        entry.read_to_end(&mut bytes)?;
-        if u64::try_from(bytes.len()).ok() != Some(entry.size()) {
-            return Err(Stopped::Damaged(io::ErrorKind::UnexpectedEof.into()));
-        }
-        Node::File(bytes)
+        Node::File(as_kept(&path, whole(entry)?))
     };
     let bytes = match &node {
         Node::File(bytes) | Node::Link(bytes) => u64::try_from(bytes.len()).unwrap_or(u64::MAX),
@@ -230,9 +302,13 @@ fn keep(
         return Err(Stopped::TooLarge(format!("more than {MOST_ROOTS} Linux trees in one archive")));
     }
     let root = roots.entry(root.to_owned()).or_default();
-    root.hard_links.retain(|(earlier, _)| *earlier != path);
-    if let Some(target) = hard_link {
-        root.hard_links.push((path.clone(), target));
+    match hard_link {
+        Some(target) => {
+            root.hard_links.insert(path.clone(), (progress.entries, target));
+        }
+        None => {
+            root.hard_links.remove(&path);
+        }
     }
     root.archive.insert(path, node);
     Ok(())
@@ -262,16 +338,15 @@ fn root_and_path(path: &str) -> Option<(String, String)> {
     is_wanted(path).then(|| (root.to_owned(), path.to_owned()))
 }
 
-/// A stream that stops at [`MOST_UNPACKED`] and remembers how many zeros it ended in.
+/// A stream that stops at [`MOST_UNPACKED`].
 struct Watched<R> {
     stream: R,
     left: u64,
-    trailing_zeros: u64,
 }
 
 impl<R> Watched<R> {
     fn new(stream: R) -> Self {
-        Self { stream, left: MOST_UNPACKED, trailing_zeros: 0 }
+        Self { stream, left: MOST_UNPACKED }
     }
 }
 
@@ -280,10 +355,6 @@ impl<R: Read> Read for Watched<R> {
         let count = self.stream.read(buffer)?;
         let length = u64::try_from(count).unwrap_or(u64::MAX);
         self.left = self.left.checked_sub(length).ok_or(io::ErrorKind::FileTooLarge)?;
-        let zeros = buffer.iter().take(count).rev().take_while(|byte| **byte == 0).count();
-        let run = u64::try_from(zeros).unwrap_or(0);
-        // Only a read of nothing but zeros goes on with the run before it.
-        self.trailing_zeros = if zeros == count { self.trailing_zeros.saturating_add(run) } else { run };
         Ok(count)
     }
 }

@@ -13,7 +13,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use host::capture::{self, Existing};
 use host::{CaptureError, ReadError};
-use machine::snapshot::Source;
+use machine::snapshot::{BlockState, Source};
 use tar::{Builder, EntryType, Header};
 
 const IOMEM: &str = "00001000-0009ffff : System RAM\n";
@@ -113,10 +113,159 @@ fn an_archive_cut_short_anywhere_is_an_error_never_half_a_machine() {
             assert!(host::read(&archive).is_err(), "{length} of {} bytes", packed.len());
         }
     }
-    for length in (0..=plain.len() - 1024).step_by(256) {
+    // 1024 bytes are a whole entry: what GNU tar takes, too.
+    for length in (0..plain.len() - 1024).step_by(256).filter(|length| *length != 1024) {
         let archive = saved(&scratch, &plain[..length]);
         assert!(host::read(&archive).is_err(), "{length} of {} bytes", plain.len());
     }
+}
+
+#[test]
+fn the_mark_at_the_end_of_an_archive_may_be_missing() {
+    let scratch = Scratch::new("no-mark");
+    let plain = tar_of(&[("proc/iomem", IOMEM), ("proc/cmdline", "quiet\n")]);
+    for bytes in [&plain[..plain.len() - 1024], &plain[..plain.len() - 512]] {
+        for bytes in [bytes.to_vec(), gz(bytes)] {
+            let snapshot = host::read(&saved(&scratch, &bytes)).unwrap();
+            assert_eq!(snapshot.iomem, Source::Read(IOMEM.into()));
+            assert_eq!(snapshot.command_line, Source::Read("quiet".into()));
+        }
+    }
+}
+
+#[test]
+fn a_gzip_stream_ends_where_no_member_follows() {
+    let scratch = Scratch::new("members");
+    let plain = tar_of(&[("proc/iomem", IOMEM), ("proc/cmdline", "quiet\n")]);
+    let (one, two) = plain.split_at(700);
+    let members = [gz(one), gz(b""), gz(two)].concat();
+    for rest in [&b""[..], &[0; 5000], b"x", b"\x1f", b"garbage"] {
+        let snapshot = host::read(&saved(&scratch, &[&members, rest].concat())).unwrap();
+        assert_eq!(snapshot.command_line, Source::Read("quiet".into()), "{rest:?}");
+    }
+    let error = host::read(&saved(&scratch, &[&members[..], b"\x1f\x8b\x08"].concat())).unwrap_err();
+    assert!(matches!(error, ReadError::Damaged { .. }), "{error}");
+}
+
+#[test]
+fn attributes_filled_up_with_zeros_are_read_without_them() {
+    let scratch = Scratch::new("padded");
+    let padded = |text: &str| format!("{text}{}", "\0".repeat(4096 - text.len()));
+    let size = "sys/devices/system/memory/block_size_bytes";
+    let archive = tar_of(&[
+        (size, &padded("8000000\n")),
+        ("sys/devices/system/memory/memory0/state", &padded("online\n")),
+        ("sys/devices/system/memory/memory0/valid_zones", &padded("Normal\n")),
+        ("sys/kernel/boot_params/data", &padded("x")),
+        ("sys/firmware/acpi/tables/SRAT", "SRAT\0\0"),
+    ]);
+    let snapshot = host::read(&saved(&scratch, &archive)).unwrap();
+    let blocks = snapshot.memory_blocks.read().unwrap();
+    assert_eq!(blocks.block_size, 0x800_0000);
+    assert_eq!(
+        (blocks.blocks[0].state, &blocks.blocks[0].valid_zones[..]),
+        (BlockState::Online, &["Normal".into()][..])
+    );
+    assert_eq!(snapshot.boot_params.read().unwrap().0.len(), 4096);
+    assert_eq!(snapshot.acpi_tables["SRAT"].read().unwrap().0, b"SRAT\0\0");
+    let archive = tar_of(&[(size, &padded(&"z".repeat(4000)))]);
+    let snapshot = host::read(&saved(&scratch, &archive)).unwrap();
+    assert!(
+        matches!(&snapshot.memory_blocks, Source::Unreadable { why, .. } if why.len() < 200),
+        "{:?}",
+        snapshot.memory_blocks
+    );
+}
+
+#[test]
+fn a_stray_uname_or_build_configuration_is_no_tree() {
+    let scratch = Scratch::new("stray");
+    let uname = "Linux h 6.1 #1 SMP x86_64 GNU/Linux\n";
+    for stray in ["uname", "other/uname", "boot/config-6.1", "other/boot/config-6.1"] {
+        let archive = saved(&scratch, &tar_of(&[("machine/proc/iomem", IOMEM), (stray, uname)]));
+        assert_eq!(host::read(&archive).unwrap().iomem, Source::Read(IOMEM.into()), "{stray}");
+        let archive = saved(&scratch, &tar_of(&[(stray, uname)]));
+        assert!(matches!(host::read(&archive), Err(ReadError::NoTree { .. })), "{stray}");
+    }
+}
+
+#[test]
+fn a_hard_link_may_name_a_small_file_that_nothing_reads() {
+    let scratch = Scratch::new("spare");
+    for root in ["", "sos/"] {
+        let mut tar = Builder::new(Vec::new());
+        let mut add = |name: &str, text: &str| {
+            tar.append_data(&mut header(EntryType::Regular, text.len()), name, text.as_bytes()).unwrap();
+        };
+        add(&format!("{root}aaa"), IOMEM);
+        add("aaa/large", &"x".repeat((64 << 10) + 1));
+        let mut link = |name: &str, target: &str| {
+            tar.append_link(&mut header(EntryType::Link, 0), format!("{root}{name}"), target).unwrap();
+        };
+        link("proc/iomem", &format!("{root}aaa"));
+        link("proc/zoneinfo", "aaa/large");
+        link("proc/version", &format!("{root}proc/iomem"));
+        let snapshot = host::read(&saved(&scratch, &tar.into_inner().unwrap())).unwrap();
+        assert_eq!(snapshot.iomem, Source::Read(IOMEM.into()));
+        assert_eq!(snapshot.version, Source::Read(IOMEM.into()));
+        assert!(matches!(&snapshot.zoneinfo, Source::Unreadable { why, .. } if why.contains("hard link")));
+    }
+}
+
+/// So many that handling each in turn against all others would not end within the patience of a test run.
+#[test]
+fn sixty_thousand_hard_links_to_one_file_are_all_that_file() {
+    let scratch = Scratch::new("many-links");
+    let mut tar = Builder::new(Vec::new());
+    let state = |number: u32| format!("sys/devices/system/memory/memory{number}/state");
+    let block_size = "sys/devices/system/memory/block_size_bytes";
+    tar.append_data(&mut header(EntryType::Regular, 8), block_size, &b"8000000\n"[..]).unwrap();
+    tar.append_data(&mut header(EntryType::Regular, 8), state(0), &b"offline\n"[..]).unwrap();
+    for number in 1..60_000 {
+        let mut header = header(EntryType::Link, 0);
+        header.set_path(state(number)).unwrap();
+        header.set_link_name(state(0)).unwrap();
+        header.set_cksum();
+        tar.append(&header, &b""[..]).unwrap();
+    }
+    let snapshot = host::read(&saved(&scratch, &tar.into_inner().unwrap())).unwrap();
+    let blocks = &snapshot.memory_blocks.read().unwrap().blocks;
+    assert_eq!(blocks.len(), 60_000);
+    assert!(blocks.iter().all(|block| block.state == machine::snapshot::BlockState::Offline));
+}
+
+#[test]
+fn a_sparse_file_is_named_and_not_called_damage() {
+    let scratch = Scratch::new("sparse");
+    let sparse = |name: &str, is_extended: bool| {
+        let mut tar = Builder::new(Vec::new());
+        tar.append_data(&mut header(EntryType::Regular, 6), "proc/cmdline", &b"quiet\n"[..]).unwrap();
+        let mut header = header(EntryType::GNUSparse, 512);
+        header.set_path(name).unwrap();
+        header.as_gnu_mut().unwrap().set_is_extended(is_extended);
+        header.set_cksum();
+        tar.append(&header, &[b'x'; 512][..]).unwrap();
+        host::read(&saved(&scratch, &tar.into_inner().unwrap()))
+    };
+    let error = sparse("proc/kcore", true).unwrap_err();
+    assert!(matches!(error, ReadError::Unsupported { .. }), "{error:?}");
+    let text = error.to_string();
+    assert!(text.contains("proc/kcore") && text.contains("without -S"), "{text}");
+    assert!(sparse("proc/kcore", false).is_ok());
+    let snapshot = sparse("proc/iomem", false).unwrap();
+    assert!(matches!(&snapshot.iomem, Source::Unreadable { why, .. } if why.contains("without -S")));
+
+    let mut pax = Builder::new(Vec::new());
+    pax.append_data(&mut header(EntryType::Regular, 6), "proc/cmdline", &b"quiet\n"[..]).unwrap();
+    let records = [
+        ("path", &b"proc/GNUSparseFile.1/iomem"[..]),
+        ("GNU.sparse.major", b"1"),
+        ("GNU.sparse.name", b"proc/iomem"),
+    ];
+    pax.append_pax_extensions(records).unwrap();
+    pax.append_data(&mut header(EntryType::Regular, 6), "short", &b"1\n0\n1\n"[..]).unwrap();
+    let snapshot = host::read(&saved(&scratch, &pax.into_inner().unwrap())).unwrap();
+    assert!(matches!(&snapshot.iomem, Source::Unreadable { why, .. } if why.contains("without -S")));
 }
 
 #[test]
