@@ -79,7 +79,7 @@ impl Evidence<'_> {
         let named = ResourceOfRange { range, name: resource.name.clone() };
         let mut out = Vec::new();
         for (piece, node) in self.split_by_node(range, origin.class) {
-            for (piece, hotpluggable) in self.cut(piece, origin.class, &self.hotpluggable.ranges) {
+            for (piece, hotpluggable) in self.cut_hotpluggable(piece, origin.class) {
                 for (piece, listed) in self.cut_listed(piece, origin.class) {
                     let class = match origin.class {
                         Some(Class::Boot) if hotpluggable => Some(Class::BootHotpluggable),
@@ -181,11 +181,17 @@ impl Evidence<'_> {
             && (announced || shows_reservations)
     }
 
-    /// Cuts boot memory where `set` begins and ends; other memory is not asked.
-    fn cut(&self, piece: PhysRange, class: Option<Class>, set: &RangeSet) -> Vec<(PhysRange, bool)> {
-        if class != Some(Class::Boot) {
-            return vec![(piece, false)];
+    /// The pieces of boot memory that the firmware calls hot-pluggable, and those it does not. Of memory
+    /// that came later it says nothing.
+    fn cut_hotpluggable(&self, piece: PhysRange, class: Option<Class>) -> Vec<(PhysRange, bool)> {
+        match class {
+            Some(Class::Boot) => self.cut(piece, &self.hotpluggable.ranges),
+            _ => vec![(piece, false)],
         }
+    }
+
+    /// Cuts a piece where `set` begins and ends.
+    fn cut(&self, piece: PhysRange, set: &RangeSet) -> Vec<(PhysRange, bool)> {
         let page = self.kernel.page_size;
         let mut out = Vec::new();
         let mut rest = Some(piece);
@@ -213,12 +219,13 @@ impl Evidence<'_> {
 
     /// The pieces that the firmware's map lists as RAM, and those it does not.
     fn cut_listed(&self, piece: PhysRange, class: Option<Class>) -> Vec<(PhysRange, bool)> {
-        match (&self.firmware.ram, class) {
-            (Some(ram), Some(Class::Boot)) => self.cut(piece, class, ram),
+        match &self.firmware.ram {
             // What looks like an entry of boot may be the one that was appended for this memory.
-            (Some(_), Some(Class::HotAdded)) if self.firmware.may_hold_appended => vec![(piece, false)],
-            (Some(ram), _) => vec![(piece, ram.bytes_within(piece) > piece.size() / 2)],
-            (None, class) => vec![(piece, class == Some(Class::Boot))],
+            Some(_) if class == Some(Class::HotAdded) && self.firmware.may_hold_appended => {
+                vec![(piece, false)]
+            }
+            Some(ram) => self.cut(piece, ram),
+            None => vec![(piece, class == Some(Class::Boot))],
         }
     }
 
@@ -258,24 +265,16 @@ impl Evidence<'_> {
     /// Adds what blocks, zones and memblock say of a piece.
     fn complete(&self, piece: Piece, resource: Option<ResourceOfRange>) -> MemoryRange {
         let Piece { range, node, class, evidence, provider, listed } = piece;
-        let zones = self.facts.zones(range, node);
-        MemoryRange {
-            range,
+        let memory = self.facts.fill(MemoryRange {
             resource,
             class,
             evidence,
             provider,
             node,
-            kept_hotplug: self.kept_hotplug(class, range, &zones),
-            zones,
-            blocks: self.facts.blocks(range),
-            state: self.facts.state(range),
-            flags: self.facts.flags(range),
             listed_by_firmware: listed,
-            // A range is never reserved as a whole, but by chance.
-            reserved: false,
-            in_crash_kernel: false,
-        }
+            ..MemoryRange::at(range)
+        });
+        MemoryRange { kept_hotplug: self.kept_hotplug(class, range, &memory.zones), ..memory }
     }
 
     /// Whether HOTPLUG survived until the zones were sized: memblock's dump of that moment says it, or with
@@ -312,7 +311,7 @@ impl Evidence<'_> {
         let mut out = Vec::new();
         for (run, origin, listed) in runs {
             for (piece, node) in self.nodes.split(run) {
-                for (range, hotpluggable) in self.cut(piece, origin.class, &self.hotpluggable.ranges) {
+                for (range, hotpluggable) in self.cut_hotpluggable(piece, origin.class) {
                     let class = if hotpluggable { Some(Class::BootHotpluggable) } else { origin.class };
                     let provider = match class {
                         Some(Class::Boot | Class::BootHotpluggable) => Provider::Firmware(self.firmware.kind),

@@ -4,7 +4,9 @@ use memblock::{PhysRange, Region, RegionFlags};
 
 use crate::blocks::State;
 use crate::memblock_text;
+use crate::memory_range::MemoryRange;
 use crate::range_set::RangeSet;
+use crate::resources::ResourceTree;
 use crate::snapshot::{BlockState, Snapshot};
 use crate::zones::Zone;
 
@@ -18,28 +20,70 @@ pub(crate) struct Facts<'a> {
     spans: RangeSet,
     /// `memblock.memory`, ascending; `None` where it is not shown.
     memblock: Option<Vec<Region>>,
+    /// `memblock.reserved`; empty where it is not shown.
+    reserved: RangeSet,
+    crash_kernel: RangeSet,
 }
 
 impl<'a> Facts<'a> {
     /// O(n log n): what is asked for every range is read once.
-    pub(crate) fn new(snapshot: &'a Snapshot, zones: &'a [Zone], page_size: u64) -> Self {
+    pub(crate) fn new(
+        snapshot: &'a Snapshot,
+        tree: Option<&ResourceTree>,
+        zones: &'a [Zone],
+        page_size: u64,
+    ) -> Self {
         let memblock = snapshot.memblock.memory.read().map(|text| {
             let mut regions: Vec<Region> = memblock_text::regions(text).filter_map(Result::ok).collect();
             regions.sort_unstable_by_key(|region| region.range);
             regions
         });
         let spans = zones.iter().filter_map(|zone| zone.span(page_size)).collect();
-        Self { snapshot, zones, page_size, spans, memblock }
+        let reserved = snapshot.memblock.reserved.read().map_or("", String::as_str);
+        let reserved = memblock_text::regions(reserved).filter_map(Result::ok).map(|r| r.range).collect();
+        let all = tree.into_iter().flat_map(ResourceTree::resources);
+        let crash_kernel = all.filter(|r| r.name == "Crash kernel").filter_map(|r| r.range().ok()).collect();
+        Self { snapshot, zones, page_size, spans, memblock, reserved, crash_kernel }
+    }
+
+    /// The range with what is known of just its addresses; who provided it stays as it is.
+    pub(crate) fn fill(&self, memory: MemoryRange) -> MemoryRange {
+        let range = memory.range;
+        MemoryRange {
+            zones: self.zones(range, memory.node),
+            blocks: self.blocks(range),
+            state: self.state(range),
+            flags: self.flags(range),
+            reserved: self.is_reserved(range),
+            in_crash_kernel: self.crash_kernel.bytes_within(range) == range.size(),
+            ..memory
+        }
+    }
+
+    /// Whether memblock leaves no whole page of it free.
+    fn is_reserved(&self, range: PhysRange) -> bool {
+        let whole_page =
+            |gap: Option<PhysRange>| gap.and_then(|g| g.shrink_to_multiples(self.page_size)).is_some();
+        let mut rest = Some(range);
+        for part in self.reserved.within(range) {
+            let Some(left) = rest else { break };
+            let (below, above) = left.subtract(part);
+            if whole_page(below) {
+                return false;
+            }
+            rest = above;
+        }
+        !whole_page(rest) && self.reserved.overlaps(range)
     }
 
     /// The numbers of the memory blocks.
-    pub(crate) fn blocks(&self, range: PhysRange) -> Vec<u64> {
+    fn blocks(&self, range: PhysRange) -> Vec<u64> {
         let blocks = self.snapshot.memory_blocks.read();
         blocks.map_or_else(Vec::new, |all| all.overlapping(range).map(|block| block.number).collect())
     }
 
     /// The state its blocks have together, or else what the zones tell.
-    pub(crate) fn state(&self, range: PhysRange) -> Option<State> {
+    fn state(&self, range: PhysRange) -> Option<State> {
         let blocks = self.snapshot.memory_blocks.read();
         blocks.and_then(|all| State::of_blocks(all.overlapping(range))).or_else(|| self.state_by_zones(range))
     }
@@ -61,7 +105,7 @@ impl<'a> Facts<'a> {
 
     /// The zones of the online part, by ascending address. Each block names its own; where a block spans
     /// several, and where there are no blocks, the spans of the node's zones tell.
-    pub(crate) fn zones(&self, range: PhysRange, node: Option<u32>) -> Vec<String> {
+    fn zones(&self, range: PhysRange, node: Option<u32>) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
         let mut add = |name: &str| {
             if !names.iter().any(|known| known == name) {
@@ -99,7 +143,7 @@ impl<'a> Facts<'a> {
     }
 
     /// All attributes that memblock has anywhere in the range; `None` where memblock is not shown.
-    pub(crate) fn flags(&self, range: PhysRange) -> Option<RegionFlags> {
+    fn flags(&self, range: PhysRange) -> Option<RegionFlags> {
         let regions = self.memblock.as_ref()?;
         let first = regions.partition_point(|region| region.range.end() <= range.start());
         let here = regions.iter().skip(first).take_while(|region| region.range.start() < range.end());
@@ -136,7 +180,7 @@ mod tests {
         let snapshot = Snapshot { memory_blocks: Source::Read(memory_blocks), ..Snapshot::default() };
         let zones =
             [zone("DMA", 0, 1, 0x7f), zone("Normal", 0, 0x80, 0x400), zone("Normal", 1, 0x500, 0x100)];
-        let facts = Facts::new(&snapshot, &zones, 4096);
+        let facts = Facts::new(&snapshot, None, &zones, 4096);
         assert_eq!(facts.zones(r(0x1000, 0x30_0000), Some(0)), ["DMA", "Normal", "Movable"]);
         assert_eq!(facts.zones(r(0x1000, 0x2000), Some(0)), ["DMA"]);
         assert!(facts.zones(r(0x20_0000, 0x30_0000), Some(0)).is_empty());
@@ -144,13 +188,26 @@ mod tests {
     }
 
     #[test]
+    fn memory_is_reserved_when_no_whole_page_of_it_is_free() {
+        let text = "   0: 0x0000000000001000..0x0000000000001fff    x NONE\n   \
+                       1: 0x0000000000002040..0x0000000000003fff    x NONE\n";
+        let mut snapshot = Snapshot::default();
+        snapshot.memblock.reserved = Source::Read(text.into());
+        let facts = Facts::new(&snapshot, None, &[], 4096);
+        assert!(facts.is_reserved(r(0x1000, 0x4000)));
+        assert!(!facts.is_reserved(r(0x1000, 0x5000)));
+        assert!(!facts.is_reserved(r(0, 0x2000)));
+        assert!(!facts.is_reserved(r(0x8000, 0x8040)));
+    }
+
+    #[test]
     fn without_blocks_memory_outside_every_span_is_offline() {
         let zones = [zone("Normal", 0, 0x100, 0x100)];
         let snapshot = Snapshot::default();
-        let facts = Facts::new(&snapshot, &zones, 4096);
+        let facts = Facts::new(&snapshot, None, &zones, 4096);
         assert_eq!(facts.state(r(0x10_0000, 0x20_0000)), Some(State::Online));
         assert_eq!(facts.state(r(0x20_0000, 0x30_0000)), Some(State::Offline));
         assert_eq!(facts.state(r(0x18_0000, 0x30_0000)), Some(State::Mixed));
-        assert_eq!(Facts::new(&snapshot, &[], 4096).state(r(0, 1)), None);
+        assert_eq!(Facts::new(&snapshot, None, &[], 4096).state(r(0, 1)), None);
     }
 }

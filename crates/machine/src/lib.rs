@@ -23,7 +23,7 @@ pub mod zones;
 
 pub use blocks::State;
 pub use kernel::Kernel;
-pub use machine::{Machine, MachineError};
+pub use machine::{Machine, MachineError, Parts};
 pub use memory_range::{MemoryRange, Provider};
 pub use snapshot::Snapshot;
 pub use unknown::Unknown;

@@ -112,7 +112,7 @@ impl Machine {
         let evidence = Evidence {
             snapshot,
             tree: resources.as_ref(),
-            facts: Facts::new(snapshot, &zones, kernel.page_size),
+            facts: Facts::new(snapshot, resources.as_ref(), &zones, kernel.page_size),
             kernel: &kernel,
             firmware: &firmware,
             hotpluggable: &hotpluggable,
@@ -138,53 +138,40 @@ impl Machine {
             memblock_text::regions(text).filter_map(Result::ok).find(|r| r.range.contains(address))?;
         let node = region.node.map(memblock::NodeId::get);
         let boot = MemoryRange {
-            range: region.range,
-            resource: None,
             class: Some(Class::Boot),
             evidence: "memblock.memory holds it, and /proc/iomem does not call it System RAM".to_owned(),
             provider: Provider::Firmware(self.firmware.kind),
             node,
-            zones: Vec::new(),
-            blocks: Vec::new(),
-            state: None,
-            flags: None,
             listed_by_firmware: self.firmware.ram.as_ref().is_some_and(|ram| ram.overlaps(region.range)),
-            kept_hotplug: None,
-            reserved: false,
-            in_crash_kernel: false,
+            ..MemoryRange::at(region.range)
         };
-        let facts = self.part(snapshot, &boot, region.range);
+        let filled = self.parts(snapshot).of(&boot, region.range);
         if region.flags.contains(RegionFlags::NOMAP) {
             // Its block's zone and state are those of the memory around it.
-            return Some(MemoryRange { flags: Some(region.flags), blocks: facts.blocks, ..boot });
+            return Some(MemoryRange { flags: Some(region.flags), blocks: filled.blocks, ..boot });
         }
-        Some(MemoryRange { flags: Some(region.flags), ..facts })
+        Some(MemoryRange { flags: Some(region.flags), ..filled })
     }
 
-    /// A part of one of the ranges, with the zones, blocks, state and flags of just that part. `snapshot` is
-    /// the one this machine was made of.
-    pub fn part(&self, snapshot: &Snapshot, memory: &MemoryRange, part: PhysRange) -> MemoryRange {
-        let facts = Facts::new(snapshot, &self.zones, self.kernel.page_size);
-        MemoryRange {
-            range: part,
-            zones: facts.zones(part, memory.node),
-            blocks: facts.blocks(part),
-            state: facts.state(part),
-            flags: facts.flags(part),
-            in_crash_kernel: self.crash_kernel().any(|reserved| reserved.encloses(part)),
-            ..memory.clone()
-        }
-    }
-
-    /// The reservations for a crash kernel.
-    pub fn crash_kernel(&self) -> impl Iterator<Item = PhysRange> {
-        let all = self.resources.iter().flat_map(ResourceTree::resources);
-        all.filter(|resource| resource.name == "Crash kernel").filter_map(|resource| resource.range().ok())
+    /// Asks for parts of the ranges. `snapshot` is the one this machine was made of.
+    pub fn parts<'a>(&'a self, snapshot: &'a Snapshot) -> Parts<'a> {
+        Parts(Facts::new(snapshot, self.resources.as_ref(), &self.zones, self.kernel.page_size))
     }
 
     /// The ranges that overlap `range`, ascending.
     pub fn ranges_in(&self, range: PhysRange) -> impl Iterator<Item = &MemoryRange> {
         self.ranges.iter().filter(move |memory| memory.range.overlaps(range))
+    }
+}
+
+/// Gives parts of a machine's ranges; made once, asked often.
+#[derive(Clone, Debug)]
+pub struct Parts<'a>(Facts<'a>);
+
+impl Parts<'_> {
+    /// A part of one of the ranges, with the zones, blocks, state, flags and reservations of just that part.
+    pub fn of(&self, memory: &MemoryRange, part: PhysRange) -> MemoryRange {
+        self.0.fill(MemoryRange { range: part, ..memory.clone() })
     }
 }
 

@@ -99,6 +99,26 @@ impl fmt::Display for Provider {
 }
 
 impl MemoryRange {
+    /// A range of which nothing is known yet.
+    pub(crate) fn at(range: PhysRange) -> Self {
+        Self {
+            range,
+            resource: None,
+            class: None,
+            evidence: String::new(),
+            provider: Provider::Unknown,
+            node: None,
+            zones: Vec::new(),
+            blocks: Vec::new(),
+            state: None,
+            flags: None,
+            listed_by_firmware: false,
+            kept_hotplug: None,
+            reserved: false,
+            in_crash_kernel: false,
+        }
+    }
+
     /// The verdict of `rules` for one use of this memory under `kernel`; `None` when its class is unknown.
     pub fn verdict(&self, rules: &Rules, of: Use, kernel: &Kernel) -> Option<Verdict> {
         let memory = rules::Memory {

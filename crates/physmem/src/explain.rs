@@ -84,10 +84,11 @@ pub(crate) fn run(arguments: &ExplainArguments, out: &mut impl Write) -> Result<
 
 /// The ranges a target means, cut to it where it is smaller than they are.
 fn find(target: Target, machine: &Machine, snapshot: &Snapshot) -> Result<Vec<MemoryRange>, Failure> {
+    let parts = machine.parts(snapshot);
     let cut = |within: PhysRange| {
         machine
             .ranges_in(within)
-            .filter_map(|memory| Some(machine.part(snapshot, memory, memory.range.intersect(within)?)))
+            .filter_map(|memory| Some(parts.of(memory, memory.range.intersect(within)?)))
             .collect()
     };
     match target {
@@ -134,16 +135,13 @@ fn at(address: u64, memory: &MemoryRange, machine: &Machine, snapshot: &Snapshot
     let size = machine.kernel.page_size.max(1);
     let page =
         PhysRange::from_size(address - address % size, size).ok().and_then(|p| p.intersect(memory.range));
-    let part = machine.part(snapshot, memory, page.unwrap_or(memory.range));
-    let reserved = snapshot.memblock.reserved.read().is_some_and(|text| {
-        machine::memblock_text::regions(text).filter_map(Result::ok).any(|r| r.range.contains(address))
-    });
+    let part = machine.parts(snapshot).of(memory, page.unwrap_or(memory.range));
     // Memory that /proc/iomem does not call System RAM shares its block with memory it does.
     let (state, zones) = match memory.state {
         None => (None, Vec::new()),
         Some(_) => (part.state, part.zones),
     };
-    MemoryRange { reserved, state, zones, ..part }
+    MemoryRange { flags: memory.flags, state, zones, ..part }
 }
 
 fn none_if_empty(text: &str) -> &str {

@@ -184,6 +184,7 @@ fn escape(cell: &str) -> String {
 /// Each range cut at its memory blocks; what no block covers stays as it is.
 fn by_block(machine: &Machine, snapshot: &Snapshot) -> Vec<MemoryRange> {
     let Some(blocks) = snapshot.memory_blocks.read() else { return machine.ranges.clone() };
+    let parts = machine.parts(snapshot);
     let mut out = Vec::new();
     for memory in &machine.ranges {
         let mut rest = Some(memory.range);
@@ -191,10 +192,10 @@ fn by_block(machine: &Machine, snapshot: &Snapshot) -> Vec<MemoryRange> {
             let (Some(left), Some(block)) = (rest, blocks.range_of(block)) else { continue };
             let Some(part) = block.intersect(left) else { continue };
             let (below, above) = left.subtract(part);
-            out.extend(below.into_iter().chain([part]).map(|part| machine.part(snapshot, memory, part)));
+            out.extend(below.into_iter().chain([part]).map(|part| parts.of(memory, part)));
             rest = above;
         }
-        out.extend(rest.map(|rest| machine.part(snapshot, memory, rest)));
+        out.extend(rest.map(|rest| parts.of(memory, rest)));
     }
     out
 }
