@@ -1,6 +1,7 @@
 //! The unit of storage: a run of up to 64 sorted slots.
 
-use crate::gap::GapSize;
+use crate::gap::Capacity;
+use crate::owner::Owner;
 use crate::{NodeId, PhysRange, Region, RegionFlags};
 
 /// Slots in a chunk. Tests use small chunks, so that few regions already make a deep tree.
@@ -8,6 +9,10 @@ pub(crate) const SLOTS: usize = if cfg!(test) { 8 } else { 64 };
 
 /// "No chunk", where the number of a chunk stands.
 pub(crate) const NONE: u32 = u32::MAX;
+
+/// Bits of a region's attributes that a table keeps; its owner stands above them.
+const FLAGS_BITS: u32 = 16;
+const FLAGS_MASK: u32 = (1 << FLAGS_BITS) - 1;
 
 /// One entry of a chunk: a region in a leaf; above the leaves, a child with the addresses it spans.
 ///
@@ -21,12 +26,12 @@ pub(crate) struct Slot {
     pub(crate) end: u64,
     /// Leaf: the node, packed. Above: the number of the child.
     node_or_child: u32,
-    /// Leaf: the attributes. Above: the largest gap between two regions of the child.
-    flags_or_gap: u32,
+    /// Leaf: the attributes, and above bit 16 the owner. Above: what the gaps inside the child can hold.
+    flags_or_gaps: u32,
 }
 
 impl Slot {
-    const VACANT: Self = Self { start: 0, end: 1, node_or_child: 0, flags_or_gap: 0 };
+    const VACANT: Self = Self { start: 0, end: 1, node_or_child: 0, flags_or_gaps: 0 };
 
     #[inline]
     pub(crate) const fn leaf(region: Region) -> Self {
@@ -34,12 +39,25 @@ impl Slot {
             start: region.range.start(),
             end: region.range.end(),
             node_or_child: NodeId::pack(region.node),
-            flags_or_gap: region.flags.bits(),
+            flags_or_gaps: region.flags.bits() & FLAGS_MASK,
         }
     }
 
-    pub(crate) const fn branch(start: u64, end: u64, child: u32, gap: GapSize) -> Self {
-        Self { start, end, node_or_child: child, flags_or_gap: gap.bits() }
+    /// The same region, of an owner.
+    #[inline]
+    pub(crate) const fn owned_by(self, owner: Owner) -> Self {
+        let flags = self.flags_or_gaps & FLAGS_MASK;
+        Self { flags_or_gaps: (owner.number() as u32) << FLAGS_BITS | flags, ..self }
+    }
+
+    /// Who a region belongs to.
+    #[inline]
+    pub(crate) const fn owner(&self) -> Owner {
+        Owner::from_number((self.flags_or_gaps >> FLAGS_BITS) as u16)
+    }
+
+    pub(crate) const fn branch(start: u64, end: u64, child: u32, gaps: Capacity) -> Self {
+        Self { start, end, node_or_child: child, flags_or_gaps: gaps.bits() }
     }
 
     #[inline]
@@ -47,7 +65,7 @@ impl Slot {
         Region {
             range: PhysRange::trusted(self.start, self.end),
             node: NodeId::unpack(self.node_or_child),
-            flags: RegionFlags::from_bits_retain(self.flags_or_gap),
+            flags: RegionFlags::from_bits_retain(self.flags_or_gaps & FLAGS_MASK),
         }
     }
 
@@ -71,14 +89,15 @@ impl Slot {
         self.node_or_child
     }
 
-    pub(crate) const fn gap(&self) -> GapSize {
-        GapSize::from_bits(self.flags_or_gap)
+    /// What the gaps inside the child can hold.
+    pub(crate) const fn gaps(&self) -> Capacity {
+        Capacity::from_bits(self.flags_or_gaps)
     }
 
-    /// Whether two regions have the same node and attributes.
+    /// Whether two regions have the same node, attributes and owner.
     #[inline]
     pub(crate) const fn is_alike(&self, other: &Self) -> bool {
-        self.node_or_child == other.node_or_child && self.flags_or_gap == other.flags_or_gap
+        self.node_or_child == other.node_or_child && self.flags_or_gaps == other.flags_or_gaps
     }
 }
 
@@ -219,28 +238,33 @@ impl Chunk {
         }
     }
 
-    /// The gap below slot `at` in this chunk, nothing for the first.
-    pub(crate) fn gap_below(&self, at: usize) -> GapSize {
+    /// What the gap below slot `at` in this chunk can hold; there is none below the first.
+    #[inline]
+    pub(crate) fn gap_below(&self, at: usize) -> Capacity {
         match (at.checked_sub(1).and_then(|below| self.get(below)), self.get(at)) {
-            (Some(below), Some(slot)) => GapSize::of(slot.start - below.end),
-            _ => GapSize::ZERO,
+            (Some(below), Some(slot)) => Capacity::of_gap(below.end, slot.start),
+            _ => Capacity::NONE,
         }
     }
 
-    /// The larger of the gaps on both sides of slot `at` in this chunk.
-    pub(crate) fn gap_around(&self, at: usize) -> GapSize {
-        self.gap_below(at).max(self.gap_below(at + 1))
+    /// What the gaps on both sides of slot `at` in this chunk can hold.
+    #[inline]
+    pub(crate) fn gaps_around(&self, at: usize) -> Capacity {
+        self.gap_below(at).and(self.gap_below(at + 1))
     }
 
-    /// The largest gap between two regions below this chunk, itself at `level` (0: a leaf).
-    pub(crate) fn largest_gap(&self, level: usize) -> GapSize {
+    /// What the gaps between two regions below this chunk can hold, itself at `level` (0: a leaf).
+    pub(crate) fn capacity(&self, level: usize) -> Capacity {
         let slots = self.slots();
-        let between = slots.iter().zip(slots.iter().skip(1)).map(|(a, b)| b.start - a.end).max();
-        let between = GapSize::of(between.unwrap_or(0));
+        let (size, reach) = slots.iter().zip(slots.iter().skip(1)).fold((0, 0), |(size, reach), (a, b)| {
+            let gap = b.start - a.end;
+            (gap.max(size), ((a.end.wrapping_sub(1)) ^ (b.start.wrapping_sub(1))).max(reach))
+        });
+        let between = if size == 0 { Capacity::NONE } else { Capacity::of_widest(size, reach) };
         if level == 0 {
             return between;
         }
-        slots.iter().map(Slot::gap).max().unwrap_or(GapSize::ZERO).max(between)
+        slots.iter().map(Slot::gaps).fold(between, Capacity::and)
     }
 }
 

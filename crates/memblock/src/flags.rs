@@ -4,7 +4,8 @@ bitflags::bitflags! {
     /// Attributes of a region, with the bit values of Linux's `enum memblock_flags`
     /// (include/linux/memblock.h; the first five in 6.12, the last two in later releases).
     ///
-    /// Bits that this list does not name are kept as they are: a newer kernel may set them.
+    /// Bits that this list does not name are kept as they are: a newer kernel may set them. A
+    /// [`RegionTable`](crate::RegionTable) keeps bits 0 to 15.
     ///
     /// ```
     /// use memblock::RegionFlags;

@@ -53,36 +53,60 @@
 //! `serde`: ranges, nodes and regions can be serialised.
 #![no_std]
 
+// Unsafe code is forbidden everywhere but in `store`, which makes chunks of raw memory.
+#[forbid(unsafe_code)]
+mod alloc;
+#[forbid(unsafe_code)]
 mod arena;
+#[forbid(unsafe_code)]
 mod chunk;
+#[forbid(unsafe_code)]
 mod flags;
+#[forbid(unsafe_code)]
 mod gap;
+#[forbid(unsafe_code)]
 mod memblock;
 #[cfg(test)]
+#[forbid(unsafe_code)]
 mod model;
+#[forbid(unsafe_code)]
 mod node;
+#[forbid(unsafe_code)]
+mod owner;
+#[forbid(unsafe_code)]
 mod pfn;
+#[forbid(unsafe_code)]
 mod range;
+#[forbid(unsafe_code)]
 pub mod ranges;
+#[forbid(unsafe_code)]
 mod region;
+#[forbid(unsafe_code)]
 pub mod rules;
+#[forbid(unsafe_code)]
 mod select;
 mod store;
+#[forbid(unsafe_code)]
 mod table;
+#[forbid(unsafe_code)]
 mod tree;
 
+pub use alloc::{
+    AllocError, AllocFailure, Attempt, Attempts, Direction, Request, SearchSettings, Shortage,
+};
 pub use arena::TooManySlabs;
 pub use chunk::Chunk;
 pub use flags::RegionFlags;
 pub use memblock::{
-    FreeRanges, Memblock, MemblockError, MemoryPfnRanges, MemoryRanges, PhysmemRanges, Removed, TableKind,
+    FreeBlock, FreeBlocks, FreeRanges, HandOver, Memblock, MemblockError, MemoryPfnRanges, MemoryRanges, Owned,
+    PhysmemRanges, Removed, ReserveMem, ReserveMemError, ReservedOwners, TableKind,
 };
 pub use node::NodeId;
 pub use pfn::{PageSize, PfnRange};
 pub use range::{PhysRange, RangeError};
 pub use region::Region;
 pub use select::{Selection, Skipped};
-pub use store::ChunkStore;
+pub use store::{ChunkStore, DirectMap};
 pub use table::{Gaps, RegionTable, Regions, TableFull};
 
 #[cfg(test)]

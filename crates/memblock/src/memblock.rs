@@ -1,16 +1,27 @@
 //! The tables of one machine, and what is done to them.
 
+mod alloc;
 mod error;
+mod growth;
+mod hand_over;
 mod iter;
+mod limits;
 mod mark;
+mod owners;
 mod query;
+mod reserve_mem;
 #[cfg(test)]
 mod tests;
 
 pub use error::{MemblockError, TableKind};
+pub use hand_over::{FreeBlock, FreeBlocks, HandOver};
 pub use iter::{FreeRanges, MemoryPfnRanges, MemoryRanges, PhysmemRanges};
+pub use owners::{Owned, ReservedOwners};
+pub use reserve_mem::{ReserveMem, ReserveMemError};
 
-use crate::{Chunk, NodeId, PageSize, PhysRange, Region, RegionTable, TableFull, TooManySlabs};
+use crate::owner::Owners;
+use crate::{Chunk, Direction, DirectMap, NodeId, PageSize, PhysRange, Region, RegionTable, TooManySlabs};
+use reserve_mem::NamedReservations;
 
 /// Linux's memblock: what memory there is, and what of it is taken.
 ///
@@ -47,9 +58,18 @@ pub struct Memblock<'m> {
     reserved: RegionTable<'m>,
     physmem: RegionTable<'m>,
     page_size: PageSize,
+    current_limit: u64,
+    direction: Direction,
     movable_node: bool,
     mirrored_kernelcore: bool,
     has_mirror: bool,
+    kho_scratch_only: bool,
+    kern_accounting: bool,
+    /// How tables reach the memory they grow into; `None` while they may not grow by themselves.
+    map: Option<DirectMap<'m>>,
+    has_grown: bool,
+    owners: Owners,
+    named: NamedReservations,
 }
 
 /// What [`Memblock::remove`] did.
@@ -82,9 +102,17 @@ impl<'m> Memblock<'m> {
             reserved: RegionTable::new(),
             physmem: RegionTable::new(),
             page_size,
+            current_limit: u64::MAX,
+            direction: Direction::TopDown,
             movable_node: false,
             mirrored_kernelcore: false,
             has_mirror: false,
+            kho_scratch_only: false,
+            kern_accounting: false,
+            map: None,
+            has_grown: false,
+            owners: Owners::new(),
+            named: NamedReservations::new(),
         }
     }
 
@@ -138,15 +166,6 @@ impl<'m> Memblock<'m> {
         }
     }
 
-    /// Does `change` to a table, and says in the error which one it was.
-    fn change<T>(
-        &mut self,
-        table: TableKind,
-        change: impl FnOnce(&mut RegionTable<'m>) -> Result<T, TableFull>,
-    ) -> Result<T, MemblockError> {
-        change(self.table_mut(table)).map_err(|cause| MemblockError::Full { table, cause })
-    }
-
     /// Adds memory without node or attributes (`memblock_add`, 6.12); gives the bytes that are new.
     /// See [`RegionTable::add`]. O(log n) for each part that is new.
     ///
@@ -192,7 +211,8 @@ impl<'m> Memblock<'m> {
     ///
     /// # Errors
     ///
-    /// [`MemblockError::Full`] only as [`RegionTable::remove`] says; nothing is changed.
+    /// [`MemblockError::InUse`] for memblock's own tables, and [`MemblockError::Full`] only as
+    /// [`RegionTable::remove`] says; nothing is changed.
     ///
     /// ```
     /// use memblock::{Memblock, PhysRange};
@@ -204,11 +224,13 @@ impl<'m> Memblock<'m> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn remove(&mut self, range: PhysRange) -> Result<Removed, MemblockError> {
+        self.refuse_own(range)?;
         let memory = self.memory.overlapping(range);
         let taken = crate::ranges::intersection(memory, self.reserved.overlapping(range));
         let still_reserved =
             taken.filter_map(|piece| piece.range.intersect(range)).map(PhysRange::size).sum();
         let size = self.change(TableKind::Memory, |memory| memory.remove(range))?;
+        self.refill(TableKind::Memory, range);
         Ok(Removed { size, still_reserved })
     }
 
@@ -256,7 +278,8 @@ impl<'m> Memblock<'m> {
     ///
     /// # Errors
     ///
-    /// [`MemblockError::Full`] only as [`RegionTable::remove`] says; nothing is changed.
+    /// [`MemblockError::InUse`] for memblock's own tables, and [`MemblockError::Full`] only as
+    /// [`RegionTable::remove`] says; nothing is changed.
     ///
     /// ```
     /// use memblock::{Memblock, PhysRange};
@@ -267,7 +290,10 @@ impl<'m> Memblock<'m> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn free(&mut self, range: PhysRange) -> Result<u64, MemblockError> {
-        self.change(TableKind::Reserved, |reserved| reserved.remove(range))
+        self.refuse_own(range)?;
+        let size = self.change(TableKind::Reserved, |reserved| reserved.remove(range))?;
+        self.refill(TableKind::Reserved, range);
+        Ok(size)
     }
 
     /// Adds to physmem (`memblock_physmem_add`, 6.12); otherwise as [`Memblock::add`].

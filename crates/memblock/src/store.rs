@@ -1,12 +1,14 @@
-//! Chunks in a `static`.
+//! Chunks made of raw memory: a `static`, pages, or what a memblock manages. All unsafe code of the crate.
 #![allow(unsafe_code)]
 
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::mem::MaybeUninit;
+use core::ptr::NonNull;
+use core::slice;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use crate::Chunk;
+use crate::{Chunk, PhysRange};
 
 /// Chunks for a `static`, handed out once.
 ///
@@ -79,5 +81,69 @@ impl Chunk {
         }
         // SAFETY: the loop wrote every element.
         unsafe { memory.assume_init_mut() }
+    }
+}
+
+/// The way from a physical address to a pointer, which tables need to grow into the memory they manage: in a
+/// kernel the direct map, on a host an offset into a buffer.
+///
+/// ```
+/// use core::ptr::NonNull;
+/// use memblock::{DirectMap, PhysRange};
+///
+/// fn direct_map(range: PhysRange) -> Option<NonNull<u8>> {
+///     const PAGE_OFFSET: usize = 0xffff_8880_0000_0000;
+///     NonNull::new(usize::try_from(range.start()).ok()?.wrapping_add(PAGE_OFFSET) as *mut u8)
+/// }
+/// // SAFETY: the kernel maps all memory there before it allows growth, and never unmaps it.
+/// let map = unsafe { DirectMap::new(&direct_map) };
+/// ```
+#[derive(Clone, Copy)]
+pub struct DirectMap<'m> {
+    map: &'m (dyn Fn(PhysRange) -> Option<NonNull<u8>> + Sync),
+}
+
+impl<'m> DirectMap<'m> {
+    /// Takes the function that maps. It gets a range of whole pages, and gives the pointer to its first byte,
+    /// or `None` for a range that is not mapped in one piece; then the table does not grow, and says so.
+    ///
+    /// # Safety
+    ///
+    /// For every range that `map` gives a pointer for, and the memblock reserves for itself
+    /// ([`Memblock::own_memory`](crate::Memblock::own_memory)):
+    ///
+    /// 1. all its bytes can be read and written behind that pointer, for as long as `'m`;
+    /// 2. nothing else reads or writes them meanwhile. This is what a reservation means, so it holds when
+    ///    everybody uses only memory the memblock gave them, and the memblock knows of all that is taken;
+    /// 3. different ranges are mapped to different memory.
+    pub const unsafe fn new(map: &'m (dyn Fn(PhysRange) -> Option<NonNull<u8>> + Sync)) -> Self {
+        Self { map }
+    }
+
+    /// A range as empty chunks. The caller has reserved it, and asks for it once. `None` if it is not
+    /// mapped, or its pointer is not aligned for chunks.
+    pub(crate) fn chunks(self, range: PhysRange) -> Option<&'m mut [Chunk]> {
+        let first = (self.map)(range)?.cast::<MaybeUninit<Chunk>>();
+        // A slice has no more bytes than `isize::MAX`.
+        let bytes = isize::try_from(range.size()).ok()?.unsigned_abs();
+        if !first.is_aligned() {
+            return None;
+        }
+        let len = bytes / size_of::<Chunk>();
+        // SAFETY:
+        // 1. `first` is aligned, and `len` chunks lie inside the range, all of it mapped and writable for 'm:
+        //    the promise of `new`, 1.
+        // 2. Nobody else has a reference to it: the range was free and is reserved now, by 2 and 3 of the
+        //    promise and the caller's.
+        // 3. The elements may be uninitialised: they are `MaybeUninit`.
+        // 4. The size is at most `isize::MAX`: it was converted above.
+        let memory = unsafe { slice::from_raw_parts_mut(first.as_ptr(), len) };
+        Some(Chunk::fill(memory))
+    }
+}
+
+impl fmt::Debug for DirectMap<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DirectMap")
     }
 }

@@ -4,12 +4,14 @@ mod change;
 mod display;
 mod gaps;
 mod iter;
+mod owned;
 mod query;
 #[cfg(test)]
 mod tests;
 
 pub use gaps::Gaps;
 pub use iter::Regions;
+pub(crate) use owned::OwnedRegions;
 
 use crate::arena::TooManySlabs;
 use crate::tree::{Missing, Tree};
@@ -178,7 +180,8 @@ impl<'m> RegionTable<'m> {
     ///
     /// Debug builds assert it after every change, of tables of at most 512 regions.
     pub fn is_consistent(&self) -> bool {
-        let merged = self.iter().zip(self.iter().skip(1)).all(|(a, b)| !a.merges_with(&b));
+        let slots = self.tree.slots(&self.tree.start(), &self.tree.end());
+        let merged = slots.clone().zip(slots.skip(1)).all(|(a, b)| !a.merges_with(b));
         merged
             && self.tree.is_consistent()
             && self.len == self.iter().count()

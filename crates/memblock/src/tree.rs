@@ -15,6 +15,7 @@ mod summary;
 mod walk;
 
 pub(crate) use insert::Missing;
+pub(crate) use search::Wanted;
 pub(crate) use walk::Slots;
 
 use crate::arena::Arena;
@@ -103,6 +104,12 @@ impl<'m> Tree<'m> {
     #[inline]
     fn chunk_mut(&mut self, id: u32) -> &mut Chunk {
         self.arena.get_mut(id).unwrap_or(&mut self.root)
+    }
+
+    /// All regions, if they lie in one piece.
+    #[inline]
+    pub(crate) fn flat(&self) -> Option<&[Slot]> {
+        if self.height == 1 { Some(self.root.slots()) } else { None }
     }
 
     /// First start and last end of all regions.

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::TableFull;
+use crate::{PhysRange, TableFull, TooManySlabs};
 
 /// One of the tables of a [`Memblock`](crate::Memblock).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -43,7 +43,7 @@ impl fmt::Display for TableKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MemblockError {
-    /// A table needs memory first.
+    /// A table needs memory first, and may not take any ([`Memblock::allow_growth`](crate::Memblock::allow_growth)).
     #[error("memblock.{table}: {cause}")]
     Full {
         /// The table.
@@ -51,5 +51,42 @@ pub enum MemblockError {
         /// The request, and how many chunks are missing.
         #[source]
         cause: TableFull,
+    },
+    /// A table needs memory, and there is none for it.
+    #[error("memblock.{table}: {cause}, for which no {bytes} bytes of memory are free outside that range")]
+    CannotGrow {
+        /// The table.
+        table: TableKind,
+        /// The request, and how many chunks are missing.
+        #[source]
+        cause: TableFull,
+        /// The least that would have done.
+        bytes: u64,
+    },
+    /// A table took memory to grow into, and the [`DirectMap`](crate::DirectMap) has no pointer for it.
+    #[error("memblock.{table}: the direct map has no aligned pointer for {range}, where the table was to grow")]
+    NotMapped {
+        /// The table.
+        table: TableKind,
+        /// The memory.
+        range: PhysRange,
+    },
+    /// A table was given memory 32 times already.
+    #[error("memblock.{table}: {cause}")]
+    TooManySlabs {
+        /// The table.
+        table: TableKind,
+        /// The limit.
+        #[source]
+        cause: TooManySlabs,
+    },
+    /// The range holds memblock's own tables ([`Memblock::own_memory`](crate::Memblock::own_memory)). Linux
+    /// frees or removes them under its own feet.
+    #[error("{range} holds tables of memblock itself, at {own}")]
+    InUse {
+        /// The range of the request.
+        range: PhysRange,
+        /// What of memblock's own memory lies there first.
+        own: PhysRange,
     },
 }

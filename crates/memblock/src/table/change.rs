@@ -5,6 +5,7 @@
 
 use super::{RegionTable, TableFull};
 use crate::chunk::Slot;
+use crate::owner::Owner;
 use crate::tree::{Missing, Path};
 use crate::{NodeId, PhysRange, Region, RegionFlags};
 
@@ -28,9 +29,20 @@ impl RegionTable<'_> {
     /// assert_eq!(table.len(), 3);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[inline]
     pub fn add(&mut self, region: Region) -> Result<u64, TableFull> {
-        let range = region.range;
-        if self.tree.insert_flat(Slot::leaf(region)) {
+        self.add_slot(Slot::leaf(region))
+    }
+
+    /// As [`RegionTable::add`], for an owner.
+    #[inline]
+    pub(crate) fn add_owned(&mut self, region: Region, owner: Owner) -> Result<u64, TableFull> {
+        self.add_slot(Slot::leaf(region).owned_by(owner))
+    }
+
+    fn add_slot(&mut self, new: Slot) -> Result<u64, TableFull> {
+        let range = PhysRange::trusted(new.start, new.end);
+        if self.tree.insert_flat(new) {
             self.len += 1;
             self.total_size += range.size();
             debug_assert!(self.is_consistent_if_small());
@@ -39,11 +51,11 @@ impl RegionTable<'_> {
         let size_before = self.total_size;
         let mut path = self.tree.locate(range.start());
         if self.tree.get(&path).is_none_or(|next| next.start >= range.end()) {
-            self.fill_gap(&mut path, Slot::leaf(region), Room::KeepSpare)
-                .map_err(|missing| TableFull::new(range, missing))?;
+            self.fill_gap(&mut path, new, Room::KeepSpare)
         } else {
-            self.add_across(region).map_err(|missing| TableFull::new(range, missing))?;
+            self.add_across(new)
         }
+        .map_err(|missing| TableFull::new(range, missing))?;
         debug_assert!(self.is_consistent_if_small());
         Ok(self.total_size - size_before)
     }
@@ -214,10 +226,12 @@ impl RegionTable<'_> {
     }
 
     /// Adds what is not covered of a range that overlaps regions.
-    fn add_across(&mut self, region: Region) -> Result<(), Missing> {
-        let range = region.range;
+    fn add_across(&mut self, new: Slot) -> Result<(), Missing> {
+        let range = PhysRange::trusted(new.start, new.end);
         // Counting first: the table must not be left half changed.
-        let is_alike = |address: u64| self.region_at(address).is_some_and(|there| there.is_alike(&region));
+        let is_alike = |address: u64| {
+            self.tree.find(address).is_some_and(|there| there.start <= address && there.is_alike(&new))
+        };
         let joins = |gap: &PhysRange| gap.start().checked_sub(1).is_some_and(is_alike) || is_alike(gap.end());
         let inserts = self.gaps(range, 1).filter(|gap| !joins(gap)).count();
         if inserts > 0 {
@@ -233,8 +247,7 @@ impl RegionTable<'_> {
                 continue;
             }
             let end = next.map_or(range.end(), |next| next.start.min(range.end()));
-            let part = Region { range: PhysRange::trusted(address, end), ..region };
-            self.fill_gap(&mut path, Slot::leaf(part), Room::UseSpare)?;
+            self.fill_gap(&mut path, new.moved(address, end), Room::UseSpare)?;
             address = end;
         }
         Ok(())
@@ -305,7 +318,7 @@ impl RegionTable<'_> {
             let Some(slot) = self.tree.get(&path).filter(|slot| slot.start < range.end()) else { break };
             let part = (slot.start.max(range.start()), slot.end.min(range.end()));
             address = part.1;
-            let new = Slot::leaf(change(slot.region()));
+            let new = Slot::leaf(change(slot.region())).owned_by(slot.owner());
             if new == slot {
                 // Past all that is as it should be, without searching for each.
                 let mut behind = self.iter_from(slot.end);
@@ -328,7 +341,7 @@ impl RegionTable<'_> {
         if slot.start > range.start() || range.end() > slot.end {
             return false;
         }
-        let new = Slot::leaf(change(slot.region()));
+        let new = Slot::leaf(change(slot.region())).owned_by(slot.owner());
         if new == slot {
             return true;
         }

@@ -2,16 +2,17 @@
 
 use super::RegionTable;
 use crate::PhysRange;
+use crate::tree::Wanted;
 
 impl RegionTable<'_> {
     /// The highest gap that has at least `min_size` bytes inside `within`, cut to it.
     ///
     /// What lies in `within` below the first region and above the last counts as gaps.
     ///
-    /// O(log n), however many smaller gaps lie in between, when `min_size` has at most 27 significant bits, as
-    /// any size up to 128 MiB has, and any multiple of 4 KiB up to 512 GiB: the directory knows the largest
-    /// gap below each of its entries, rounded down to so many bits. For a longer number, gaps that are too
-    /// small and round to the same cost a look each: O(n) when most are such.
+    /// O(log n), however many smaller gaps lie in between, when `min_size` has at most 21 significant bits, as
+    /// any size up to 2 MiB has, and any multiple of 4 KiB up to 8 GiB: the directory knows the largest gap
+    /// below each of its entries, rounded down to so many bits. For a longer number, gaps that are too small
+    /// and round to the same cost a look each: O(n) when most are such.
     ///
     /// ```
     /// use memblock::{PhysRange, Region, RegionTable};
@@ -24,21 +25,29 @@ impl RegionTable<'_> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn last_gap(&self, within: PhysRange, min_size: u64) -> Option<PhysRange> {
-        let fits = |gap: &PhysRange| gap.size() >= min_size;
-        let path = self.tree.first_starting_at_or_after(within.end());
-        let topmost = within.start().max(self.tree.before(&path).map_or(0, |below| below.end));
+        self.last_hole(within, &Wanted::new(min_size, 1))
+    }
+
+    /// The highest gap inside `within`, cut to it, that what is wanted fits in.
+    ///
+    /// As [`RegionTable::last_gap`] for plain sizes. With an alignment, gaps that are large enough but lie
+    /// badly cost a look each when others next to them, too small, lie well.
+    pub(crate) fn last_hole(&self, within: PhysRange, wanted: &Wanted) -> Option<PhysRange> {
+        let fits = |gap: &PhysRange| wanted.fits(*gap);
+        let mut path = self.tree.first_starting_at_or_after(within.end());
+        let below = self.tree.before(&path);
+        let topmost = within.start().max(below.map_or(0, |below| below.end));
         // The topmost gap reaches up to the end of `within`, the others end at a region.
         if let Some(gap) = PhysRange::new(topmost, within.end()).ok().filter(fits) {
             return Some(gap);
         }
-        let mut path = path;
-        self.tree.before(&path)?;
+        below?;
         self.tree.step_back(&mut path);
-        let (start, end) = match self.tree.gap_before(&path, min_size.max(1)) {
+        let gap = match self.tree.gap_before(&path, wanted) {
             Some(gap) => gap,
-            None => (0, self.tree.ends()?.0),
+            None => PhysRange::new(0, self.tree.ends()?.0).ok()?,
         };
-        PhysRange::new(start, end).ok()?.intersect(within).filter(fits)
+        gap.intersect(within).filter(fits)
     }
 
     /// The lowest gap that has at least `min_size` bytes inside `within`, cut to it; otherwise as
@@ -53,22 +62,22 @@ impl RegionTable<'_> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn first_gap(&self, within: PhysRange, min_size: u64) -> Option<PhysRange> {
-        let fits = |gap: &PhysRange| gap.size() >= min_size;
-        if let Some(gap) = self.lowest(within, fits) {
-            return Some(gap);
-        }
-        let path = self.tree.locate(within.start());
-        let (start, end) = match self.tree.gap_behind(&path, min_size.max(1)) {
-            Some(gap) => gap,
-            None => (self.tree.ends()?.1, u64::MAX),
-        };
-        PhysRange::new(start, end).ok()?.intersect(within).filter(fits)
+        self.first_hole(within, &Wanted::new(min_size, 1))
     }
 
-    /// The gap at the start of `within`, if there is one that `fits`.
-    fn lowest(&self, within: PhysRange, fits: impl Fn(&PhysRange) -> bool) -> Option<PhysRange> {
-        let end = self.tree.find(within.start()).map_or(u64::MAX, |above| above.start);
-        PhysRange::new(within.start(), end.min(within.end())).ok().filter(fits)
+    /// The lowest gap inside `within`; otherwise as [`RegionTable::last_hole`].
+    pub(crate) fn first_hole(&self, within: PhysRange, wanted: &Wanted) -> Option<PhysRange> {
+        let fits = |gap: &PhysRange| wanted.fits(*gap);
+        let path = self.tree.locate(within.start());
+        let above = self.tree.get(&path).map_or(u64::MAX, |above| above.start);
+        if let Some(gap) = PhysRange::new(within.start(), above.min(within.end())).ok().filter(fits) {
+            return Some(gap);
+        }
+        let gap = match self.tree.gap_behind(&path, wanted) {
+            Some(gap) => gap,
+            None => PhysRange::new(self.tree.ends()?.1, u64::MAX).ok()?,
+        };
+        gap.intersect(within).filter(fits)
     }
 
     /// The gaps of at least `min_size` bytes inside `within`, cut to it, from either end. Each costs what

@@ -87,8 +87,8 @@ impl Tree<'_> {
         if !leaf.is_full() {
             let lost = leaf.gap_below(at);
             leaf.insert(at, slot);
-            let gained = leaf.gap_around(at);
-            self.lift(path, 1, Change::new(lost, gained));
+            let gained = leaf.gaps_around(at);
+            self.lift(path, 1, Change::Known { lost, gained });
             return Ok(());
         }
         let cost = self.cost(path);
@@ -119,7 +119,7 @@ impl Tree<'_> {
         {
             leaf.append(&[slot]);
         }
-        self.lift(&path, 1, Change::UNKNOWN);
+        self.lift(&path, 1, Change::Unknown);
     }
 
     /// Puts `slot` in its place if the tree is its root alone, the slot neither overlaps nor merges with
@@ -164,7 +164,7 @@ impl Tree<'_> {
     fn split_insert(&mut self, path: &mut Path, level: usize, at: usize, slot: Slot, split: Split) {
         if !self.chunk(path.id(level)).is_full() {
             self.chunk_mut(path.id(level)).insert(at, slot);
-            self.lift(path, level + 1, Change::UNKNOWN);
+            self.lift(path, level + 1, Change::Unknown);
             return;
         }
         if path.id(level) == ROOT {

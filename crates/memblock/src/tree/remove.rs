@@ -26,10 +26,10 @@ impl Tree<'_> {
     pub(crate) fn remove(&mut self, path: &Path) {
         let (id, at) = (path.id(0), path.at(0));
         let leaf = self.chunk_mut(id);
-        let lost = leaf.gap_around(at);
+        let lost = leaf.gaps_around(at);
         leaf.remove(at);
         let gained = leaf.gap_below(at);
-        self.settle(path, 0, Change::new(lost, gained));
+        self.settle(path, 0, Change::Known { lost, gained });
     }
 
     /// Repairs the tree above a chunk of `level` that lost a slot.
@@ -44,12 +44,12 @@ impl Tree<'_> {
         if len == 0 {
             self.release(id, level);
             self.chunk_mut(parent).remove(at);
-            self.settle(path, level + 1, Change::UNKNOWN);
+            self.settle(path, level + 1, Change::Unknown);
         } else if len < SLOTS / 4
             && let Some(lower_at) = self.joinable(parent, at)
         {
             self.join(parent, lower_at, level);
-            self.settle(path, level + 1, Change::UNKNOWN);
+            self.settle(path, level + 1, Change::Unknown);
         } else {
             self.lift(path, level + 1, change);
         }

@@ -2,83 +2,83 @@
 
 use super::{Path, Tree};
 use crate::chunk::Chunk;
-use crate::gap::GapSize;
+use crate::gap::Capacity;
+use crate::{Direction, PhysRange};
 
-/// A gap between two regions: its first byte and the first byte behind it.
-type Gap = (u64, u64);
-
-fn gap_below(chunk: &Chunk, at: usize) -> Option<Gap> {
-    let below = chunk.get(at.checked_sub(1)?)?;
-    Some((below.end, chunk.get(at)?.start))
+/// What a gap is searched for.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted {
+    size: u64,
+    align: u64,
+    capacity: Capacity,
 }
 
-const fn holds(gap: Gap, size: u64) -> bool {
-    gap.1 - gap.0 >= size
+impl Wanted {
+    /// `size` bytes, taken as 1 when 0, at a multiple of `align`, a power of two.
+    #[inline]
+    pub(crate) const fn new(size: u64, align: u64) -> Self {
+        let size = if size == 0 { 1 } else { size };
+        Self { size, align, capacity: Capacity::wanted(size, align) }
+    }
+
+    /// Whether it fits into a gap.
+    #[inline]
+    pub(crate) const fn fits(&self, gap: PhysRange) -> bool {
+        Direction::TopDown.fit(gap, self.size, self.align).is_some()
+    }
+}
+
+/// The gap below slot `at` of a chunk, if what is wanted fits.
+#[inline]
+fn gap_below(chunk: &Chunk, at: usize, wanted: &Wanted) -> Option<PhysRange> {
+    let below = chunk.get(at.checked_sub(1)?)?;
+    PhysRange::new(below.end, chunk.get(at)?.start).ok().filter(|gap| wanted.fits(*gap))
 }
 
 impl Tree<'_> {
-    /// The highest gap of at least `size` bytes that lies between two regions at or below `path`. O(log n)
-    /// for a `size` that [`GapSize`] does not round.
-    pub(crate) fn gap_before(&self, path: &Path, size: u64) -> Option<Gap> {
-        let wanted = GapSize::of(size);
+    /// The highest gap between two regions at or below `path` that what is wanted fits in. O(log n), if the
+    /// summaries do not mislead (see [`Capacity`]).
+    pub(crate) fn gap_before(&self, path: &Path, wanted: &Wanted) -> Option<PhysRange> {
         (0..self.height).find_map(|level| {
             let chunk = self.chunk(path.id(level));
             // `path` may be behind the last region: there is no gap between two regions above that.
             let at = path.at(level).min(chunk.len().checked_sub(1)?);
-            if let Some(gap) = gap_below(chunk, at).filter(|gap| holds(*gap, size)) {
-                return Some(gap);
-            }
-            self.last_gap_in(chunk, level, at, wanted, size)
+            gap_below(chunk, at, wanted).or_else(|| self.last_gap_in(chunk, level, at, wanted))
         })
     }
 
     /// The highest fitting gap among the first `len` slots of `chunk`, and inside them.
-    fn last_gap_in(
-        &self,
-        chunk: &Chunk,
-        level: usize,
-        len: usize,
-        wanted: GapSize,
-        size: u64,
-    ) -> Option<Gap> {
+    fn last_gap_in(&self, chunk: &Chunk, level: usize, len: usize, wanted: &Wanted) -> Option<PhysRange> {
         (0..len).rev().find_map(|at| {
-            if level > 0 && chunk.get(at)?.gap() >= wanted {
+            if level > 0 && chunk.get(at)?.gaps().may_hold(wanted.capacity) {
                 let child = self.chunk(chunk.get(at)?.child());
-                let found = self.last_gap_in(child, level - 1, child.len(), wanted, size);
+                let found = self.last_gap_in(child, level - 1, child.len(), wanted);
                 if found.is_some() {
                     return found;
                 }
             }
-            gap_below(chunk, at).filter(|gap| holds(*gap, size))
+            gap_below(chunk, at, wanted)
         })
     }
 
-    /// The lowest gap of at least `size` bytes that lies between two regions at or above `path`. O(log n)
-    /// for a `size` that [`GapSize`] does not round.
-    pub(crate) fn gap_behind(&self, path: &Path, size: u64) -> Option<Gap> {
-        let wanted = GapSize::of(size);
+    /// The lowest gap between two regions at or above `path` that what is wanted fits in; otherwise as
+    /// [`Tree::gap_before`].
+    pub(crate) fn gap_behind(&self, path: &Path, wanted: &Wanted) -> Option<PhysRange> {
         (0..self.height).find_map(|level| {
             let chunk = self.chunk(path.id(level));
-            self.first_gap_in(chunk, level, path.at(level) + 1, wanted, size)
+            self.first_gap_in(chunk, level, path.at(level) + 1, wanted)
         })
     }
 
     /// The lowest fitting gap below and inside the slots of `chunk` from `from` on.
-    fn first_gap_in(
-        &self,
-        chunk: &Chunk,
-        level: usize,
-        from: usize,
-        wanted: GapSize,
-        size: u64,
-    ) -> Option<Gap> {
+    fn first_gap_in(&self, chunk: &Chunk, level: usize, from: usize, wanted: &Wanted) -> Option<PhysRange> {
         (from..chunk.len()).find_map(|at| {
-            let below = gap_below(chunk, at).filter(|gap| holds(*gap, size));
-            if below.is_some() || level == 0 || chunk.get(at)?.gap() < wanted {
+            let below = gap_below(chunk, at, wanted);
+            if below.is_some() || level == 0 || !chunk.get(at)?.gaps().may_hold(wanted.capacity) {
                 return below;
             }
             let child = self.chunk(chunk.get(at)?.child());
-            self.first_gap_in(child, level - 1, 0, wanted, size)
+            self.first_gap_in(child, level - 1, 0, wanted)
         })
     }
 }

@@ -1,0 +1,356 @@
+//! Allocation: searching for a hole, and reserving it.
+
+use super::{Memblock, TableKind};
+use crate::chunk::Slot;
+use crate::owner::Owner;
+use crate::tree::Wanted;
+use crate::{
+    AllocError, AllocFailure, Attempt, Direction, NodeId, PhysRange, Region, RegionFlags, Request, SearchSettings,
+    Shortage,
+};
+
+impl Memblock<'_> {
+    /// Finds memory for a request and reserves it (`memblock_alloc_range_nid`, 6.12). The memory is not
+    /// touched, so it is not zeroed.
+    ///
+    /// First fit in the order of addresses, from the end that [`Memblock::set_bottom_up`] says; where the
+    /// request leaves a choice, in the order of [`Request::attempts`]. What is free is memory that is not
+    /// reserved, without NOMAP and driver-managed memory, and with `movable_node` without hot-pluggable
+    /// memory.
+    ///
+    /// O(log n) for each search, and O(1) for each memory region that is free in part and too small; the
+    /// search goes over all reservations at once.
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError`] says what stood in the way; nothing is changed. It costs O(memory + reserved regions).
+    ///
+    /// ```
+    /// use memblock::{Memblock, NodeId, PhysRange, Region, Request};
+    /// let mut memblock = Memblock::new();
+    /// let node = NodeId::new(1);
+    /// memblock.add(PhysRange::new(0x10_0000, 0x20_0000)?)?;
+    /// memblock.add_node(Region { node, ..Region::plain(PhysRange::new(0x20_0000, 0x30_0000)?) })?;
+    ///
+    /// let page = Request { align: 0x1000, ..Request::new(0x1000) };
+    /// assert_eq!(memblock.alloc(&page)?, PhysRange::new(0x2f_f000, 0x30_0000)?);
+    /// assert_eq!(memblock.alloc(&page)?, PhysRange::new(0x2f_e000, 0x2f_f000)?);
+    ///
+    /// let huge = Request { node, exact_node: true, ..Request::new(0x10_0000) };
+    /// let error = memblock.alloc(&huge).unwrap_err();
+    /// assert!(error.to_string().contains("1048576 are of other nodes, 8192 are reserved"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn alloc(&mut self, request: &Request) -> Result<PhysRange, AllocError> {
+        let (found, node) = self.search(request)?;
+        let mut region = Region::plain(found);
+        if self.kern_accounting {
+            region.node = node;
+            region.flags = RegionFlags::RSRV_KERN;
+        }
+        let owner = match request.tag {
+            Some(tag) => self.owners.number(tag),
+            None => Owner::UNKNOWN,
+        };
+        match self.change(TableKind::Reserved, |reserved| reserved.add_owned(region, owner)) {
+            Ok(_) => Ok(found),
+            Err(error) => Err(refused(request, error.into())),
+        }
+    }
+
+    /// Finds what [`Memblock::alloc`] would give, and reserves nothing (`memblock_find_in_range`, 6.12).
+    ///
+    /// # Errors
+    ///
+    /// As [`Memblock::alloc`], but for a full table.
+    ///
+    /// ```
+    /// use memblock::{Memblock, PhysRange, Request};
+    /// let mut memblock = Memblock::new();
+    /// memblock.add(PhysRange::new(0x10_0000, 0x20_0000)?)?;
+    /// let request = Request { max: Some(0x18_0000), ..Request::new(0x1000) };
+    /// assert_eq!(memblock.find(&request)?, PhysRange::new(0x17_f000, 0x18_0000)?);
+    /// assert!(memblock.reserved().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn find(&self, request: &Request) -> Result<PhysRange, AllocError> {
+        self.search(request).map(|(found, _)| found)
+    }
+
+    /// A hole for a request, and the node that was searched.
+    #[inline]
+    fn search(&self, request: &Request) -> Result<(PhysRange, Option<NodeId>), AllocError> {
+        if request.size > 0 && request.align.is_power_of_two() {
+            for attempt in request.attempts(&self.search_settings()) {
+                if let Some(found) = self.hole(&attempt, request.size, request.align) {
+                    return Ok((found, attempt.selection.node));
+                }
+            }
+        }
+        Err(self.explain(request))
+    }
+
+    /// What requests are searched for with, as the settings of this memblock stand.
+    ///
+    /// ```
+    /// use memblock::{Memblock, RegionFlags, Request};
+    /// let mut memblock = Memblock::new();
+    /// memblock.set_kho_scratch_only(true);
+    /// assert_eq!(memblock.search_settings().prefer, RegionFlags::KHO_SCRATCH);
+    /// assert_eq!(Request::new(1).attempts(&memblock.search_settings()).count(), 1);
+    /// ```
+    #[inline]
+    pub const fn search_settings(&self) -> SearchSettings {
+        let prefer = if self.kho_scratch_only {
+            RegionFlags::KHO_SCRATCH
+        } else if self.has_mirror {
+            RegionFlags::MIRROR
+        } else {
+            RegionFlags::empty()
+        };
+        SearchSettings { page_size: self.page_size, current_limit: self.current_limit, prefer }
+    }
+
+    /// The first hole of one search.
+    #[inline]
+    pub(super) fn hole(&self, attempt: &Attempt, size: u64, align: u64) -> Option<PhysRange> {
+        if self.direction == Direction::TopDown
+            && let (Some(memory), Some(reserved)) = (self.memory.flat(), self.reserved.flat())
+        {
+            return self.highest_flat(memory, reserved, attempt, size, align);
+        }
+        self.hole_by_gaps(attempt, size, align)
+    }
+
+    /// The first hole, searched among the gaps between reservations.
+    fn hole_by_gaps(&self, attempt: &Attempt, size: u64, align: u64) -> Option<PhysRange> {
+        let wanted = Wanted::new(size, align);
+        let mut left = attempt.window;
+        loop {
+            let gap = match self.direction {
+                Direction::TopDown => self.reserved.last_hole(left, &wanted)?,
+                Direction::BottomUp => self.reserved.first_hole(left, &wanted)?,
+            };
+            let fit = |region: Region| {
+                let piece = region.range.intersect(gap)?;
+                let found = self.direction.fit(piece, size, align)?;
+                attempt.selection.shows(&region, self.movable_node).then_some(found)
+            };
+            let mut regions = self.memory.overlapping(gap);
+            let found = match self.direction {
+                Direction::TopDown => regions.rev().find_map(fit),
+                Direction::BottomUp => regions.find_map(fit),
+            };
+            if found.is_some() {
+                return found;
+            }
+            left = match self.direction {
+                Direction::TopDown => PhysRange::new(left.start(), gap.start()).ok()?,
+                Direction::BottomUp => PhysRange::new(gap.end(), left.end()).ok()?,
+            };
+        }
+    }
+
+    /// The highest hole, where both tables are in one piece: one walk down both, as in Linux, which for so
+    /// few regions is faster than any directory.
+    fn highest_flat(
+        &self,
+        memory: &[Slot],
+        reserved: &[Slot],
+        attempt: &Attempt,
+        size: u64,
+        align: u64,
+    ) -> Option<PhysRange> {
+        let Attempt { selection, window } = attempt;
+        let mut above = reserved.iter().rev().peekable();
+        for slot in memory.iter().rev() {
+            let floor = slot.start.max(window.start());
+            let mut ceiling = slot.end.min(window.end());
+            if ceiling <= floor {
+                if slot.end <= window.start() {
+                    return None;
+                }
+                continue;
+            }
+            if !selection.shows(&slot.region(), self.movable_node) {
+                continue;
+            }
+            while above.next_if(|taken| taken.start >= ceiling).is_some() {}
+            loop {
+                let below = above.peek().map_or(floor, |taken| taken.end.max(floor));
+                if below < ceiling {
+                    let found = Direction::TopDown.fit(PhysRange::trusted(below, ceiling), size, align);
+                    if found.is_some() {
+                        return found;
+                    }
+                }
+                match above.peek() {
+                    // A reservation that reaches below this region may cut the next one too.
+                    Some(taken) if taken.start > floor => ceiling = ceiling.min(taken.start),
+                    _ => break,
+                }
+                above.next();
+            }
+        }
+        None
+    }
+
+    /// Why nothing was found.
+    #[cold]
+    fn explain(&self, request: &Request) -> AllocError {
+        let settings = self.search_settings();
+        refused(
+            request,
+            if request.size == 0 {
+                AllocFailure::ZeroSize
+            } else if !request.align.is_power_of_two() {
+                AllocFailure::Alignment
+            } else if let Some(attempt) = request.attempts(&settings).last() {
+                AllocFailure::NoSpace(self.shortage(&attempt, request))
+            } else {
+                let min = request.min.max(settings.page_size.bytes());
+                AllocFailure::EmptyWindow { min, end: request.max.unwrap_or(settings.current_limit) }
+            },
+        )
+    }
+
+    /// Counts memory as a search saw it that found nothing.
+    fn shortage(&self, attempt: &Attempt, request: &Request) -> Shortage {
+        use crate::Skipped;
+
+        let Attempt { selection, window } = attempt;
+        let mut shortage = Shortage { memory: self.memory_size(), ..Shortage::default() };
+        let mut inside = 0;
+        let mut allowed = 0;
+        for region in self.memory.overlapping(*window) {
+            let size = region.range.intersect(*window).map_or(0, PhysRange::size);
+            inside += size;
+            match selection.skips(&region, self.movable_node) {
+                None => allowed += size,
+                Some(Skipped::OtherNode) => shortage.other_node += size,
+                Some(Skipped::Hotplug) => shortage.hotplug += size,
+                Some(Skipped::Nomap) => shortage.nomap += size,
+                Some(Skipped::DriverManaged) => shortage.driver_managed += size,
+                // The last search insists on scratch memory, never on mirrored memory.
+                Some(Skipped::NotMirrored | Skipped::NotScratch) => shortage.not_scratch += size,
+            }
+        }
+        shortage.outside = shortage.memory - inside;
+        let mut free = 0;
+        for piece in self.free_ranges(*selection).filter_map(|piece| piece.range.intersect(*window)) {
+            free += piece.size();
+            // What a smaller request could have: the piece from its first aligned address on.
+            let Some(usable) = Direction::BottomUp.fit(piece, 1, request.align) else { continue };
+            let usable = PhysRange::trusted(usable.start(), piece.end());
+            if shortage.largest.is_none_or(|largest| usable.size() > largest.size()) {
+                shortage.largest = Some(usable);
+            }
+        }
+        shortage.reserved = allowed - free;
+        let Some(largest) = shortage.largest else { return shortage };
+        let neighbours = [Some(largest.end()), largest.start().checked_sub(1)].into_iter().flatten();
+        for address in neighbours {
+            if let Some((region, owner)) = self.reserved.owned_at(address) {
+                shortage.blocked_by = Some(region.range);
+                shortage.blocked_by_owner = self.owners.name(owner);
+                break;
+            }
+        }
+        shortage
+    }
+
+    /// Whether memory is given out from its low end: the counterpart of
+    /// [`Memblock::set_bottom_up`] (`memblock_bottom_up`, 6.12).
+    pub const fn bottom_up(&self) -> bool {
+        matches!(self.direction, Direction::BottomUp)
+    }
+
+    /// Gives memory out from its low end from now on, or from its high end, as at first
+    /// (`memblock_set_bottom_up`, 6.12).
+    ///
+    /// ```
+    /// use memblock::{Memblock, PhysRange, Request};
+    /// let mut memblock = Memblock::new();
+    /// memblock.add(PhysRange::new(0x10_0000, 0x20_0000)?)?;
+    /// memblock.set_bottom_up(true);
+    /// assert_eq!(memblock.alloc(&Request::new(0x40))?.start(), 0x10_0000);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn set_bottom_up(&mut self, on: bool) {
+        self.direction = if on { Direction::BottomUp } else { Direction::TopDown };
+    }
+
+    /// The first address that requests without an end may not have (`memblock_get_current_limit`, 6.12).
+    pub const fn current_limit(&self) -> u64 {
+        self.current_limit
+    }
+
+    /// Limits requests that name no end of their own, for example to what is mapped yet
+    /// (`memblock_set_current_limit`, 6.12). `limit` is the first address not allowed; at first there is
+    /// none.
+    ///
+    /// ```
+    /// use memblock::{Memblock, PhysRange, Request};
+    /// let mut memblock = Memblock::new();
+    /// memblock.add(PhysRange::new(0x10_0000, 0x20_0000)?)?;
+    /// memblock.set_current_limit(0x18_0000);
+    /// assert_eq!(memblock.find(&Request::new(0x1000))?.end(), 0x18_0000);
+    /// assert_eq!(memblock.find(&Request { max: Some(u64::MAX), ..Request::new(0x1000) })?.end(), 0x20_0000);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn set_current_limit(&mut self, limit: u64) {
+        self.current_limit = limit;
+    }
+
+    /// Restricts allocations to scratch memory of kexec handover, or lifts that
+    /// (`memblock_set_kho_scratch_only`, later than 6.12): memory outside may hold what the kernel before
+    /// handed over. Mirrored memory is not preferred meanwhile.
+    ///
+    /// ```
+    /// use memblock::{Memblock, PhysRange, Request};
+    /// let mut memblock = Memblock::new();
+    /// memblock.add(PhysRange::new(0x10_0000, 0x20_0000)?)?;
+    /// memblock.mark_kho_scratch(PhysRange::new(0x14_0000, 0x15_0000)?)?;
+    /// memblock.set_kho_scratch_only(true);
+    /// assert_eq!(memblock.alloc(&Request::new(0x1000))?.end(), 0x15_0000);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn set_kho_scratch_only(&mut self, on: bool) {
+        self.kho_scratch_only = on;
+    }
+
+    /// Marks every allocation as the kernel's own, with the node that was asked for, as releases later than
+    /// 6.12 do; [`Memblock::reserved_kern_size`] counts them. Off at first: then allocations have neither node
+    /// nor attributes, and merge, as in 6.12.
+    ///
+    /// ```
+    /// use memblock::{Memblock, NodeId, PhysRange, Request};
+    /// let mut memblock = Memblock::new();
+    /// memblock.add(PhysRange::new(0x10_0000, 0x20_0000)?)?;
+    /// memblock.set_kern_accounting(true);
+    /// memblock.alloc(&Request::new(0x1000))?;
+    /// memblock.reserve(PhysRange::new(0, 0x1000)?)?;
+    /// assert_eq!(memblock.reserved_kern_size(u64::MAX, None), 0x1000);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn set_kern_accounting(&mut self, on: bool) {
+        self.kern_accounting = on;
+    }
+
+    /// Bytes below `limit` that are reserved for the kernel itself (`RSRV_KERN`) on `node`, or on any
+    /// (`memblock_reserved_kern_size`, later than 6.12). O(reserved regions below `limit`).
+    pub fn reserved_kern_size(&self, limit: u64, node: Option<NodeId>) -> u64 {
+        let below = self.reserved.iter().map_while(|region| {
+            let end = region.range.end().min(limit);
+            Some((PhysRange::new(region.range.start(), end).ok()?, region))
+        });
+        let is_counted = |region: &Region| {
+            region.flags.contains(RegionFlags::RSRV_KERN) && (node.is_none() || region.node == node)
+        };
+        below.filter(|(_, region)| is_counted(region)).map(|(range, _)| range.size()).sum()
+    }
+}
+
+const fn refused(request: &Request, failure: AllocFailure) -> AllocError {
+    AllocError { request: *request, failure }
+}

@@ -1,0 +1,164 @@
+//! Tables that grow into the memory they manage.
+
+use super::{Memblock, MemblockError, TableKind};
+use crate::owner::Owner;
+use crate::{Chunk, Direction, DirectMap, PhysRange, Region, RegionTable, Request, TableFull};
+
+/// How often a change is tried again. Once is enough but for `reserved`, where what a table grew into is
+/// noted down as well.
+const TRIES: usize = 4;
+/// Chunks that noting down one more reservation takes at most, in the highest tree there can be.
+const CHUNKS_FOR_ONE: usize = crate::tree::MAX_HEIGHT + 1;
+
+impl<'m> Memblock<'m> {
+    /// Lets the tables take memory of their own accord from now on, from what is free
+    /// (`memblock_allow_resize`, 6.12, and the way from a physical address to a pointer).
+    ///
+    /// A table that is full takes as much again as it has, in whole pages, from the end that allocations
+    /// are served from, and reserves it. It never takes what is being added, removed or reserved at that
+    /// moment; Linux heeds that for reservations only, and may put the table into memory that is just being
+    /// removed. What a table took it keeps: see [`Memblock::own_memory`].
+    ///
+    /// Removals that cut a region in two find the room for that prepared, so freeing does not wait for
+    /// memory; the room is made up for after them.
+    ///
+    /// ```
+    /// use core::ptr::NonNull;
+    /// use memblock::{DirectMap, Memblock, PhysRange};
+    ///
+    /// // 1 MiB of "RAM" at 0x10_0000. A kernel adds the offset of its direct map instead.
+    /// let ram = vec![0_u64; 0x2_0000].leak();
+    /// let first = NonNull::from(ram).cast::<u8>();
+    /// let offset = first.addr().get().next_multiple_of(16) - 0x10_0000;
+    /// let map = move |range: PhysRange| NonNull::new((range.start() as usize + offset) as *mut u8);
+    /// let map: &'static _ = Box::leak(Box::new(map));
+    ///
+    /// let mut memblock = Memblock::new();
+    /// memblock.add(PhysRange::new(0x10_0000, 0x1f_f000)?)?;
+    /// // SAFETY: the buffer lives for ever, and nothing else uses it.
+    /// memblock.allow_growth(unsafe { DirectMap::new(map) });
+    /// for page in 0..1000 {
+    ///     memblock.reserve(PhysRange::from_size(0x100_0000 + page * 0x2000, 0x1000)?)?;
+    /// }
+    /// assert!(memblock.own_memory().all(|own| memblock.is_region_reserved(own)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn allow_growth(&mut self, map: DirectMap<'m>) {
+        self.map = Some(map);
+    }
+
+    /// The memory that tables grew into, ascending. It stays reserved: [`Memblock::free`] and the other
+    /// calls that take memory away refuse it.
+    ///
+    /// A kernel that needs memblock no more after the hand-over collects these ranges, drops the memblock,
+    /// and frees them (`memblock_discard`, 6.12). O(reserved regions).
+    ///
+    /// ```
+    /// let memblock = memblock::Memblock::new();
+    /// assert_eq!(memblock.own_memory().count(), 0);
+    /// ```
+    pub fn own_memory(&self) -> impl Iterator<Item = PhysRange> + '_ {
+        let owned = self.reserved.owned();
+        owned.filter(|(_, owner)| *owner == Owner::MEMBLOCK).map(|(region, _)| region.range)
+    }
+
+    /// Refuses a range in which memblock's own tables lie.
+    #[inline]
+    pub(super) fn refuse_own(&self, range: PhysRange) -> Result<(), MemblockError> {
+        if self.has_grown { self.refuse_own_slowly(range) } else { Ok(()) }
+    }
+
+    fn refuse_own_slowly(&self, range: PhysRange) -> Result<(), MemblockError> {
+        let mut inside = self.reserved.owned_overlapping(range);
+        match inside.find(|(_, owner)| *owner == Owner::MEMBLOCK) {
+            Some((own, _)) => Err(MemblockError::InUse { range, own: own.range }),
+            None => Ok(()),
+        }
+    }
+
+    /// Does `change` to a table, which grows if it has to and may.
+    #[inline]
+    pub(super) fn change<T>(
+        &mut self,
+        table: TableKind,
+        change: impl Fn(&mut RegionTable<'m>) -> Result<T, TableFull>,
+    ) -> Result<T, MemblockError> {
+        match change(self.table_mut(table)) {
+            Ok(done) => Ok(done),
+            Err(cause) => self.grow_and_change(table, cause, change),
+        }
+    }
+
+    #[cold]
+    fn grow_and_change<T>(
+        &mut self,
+        table: TableKind,
+        mut cause: TableFull,
+        change: impl Fn(&mut RegionTable<'m>) -> Result<T, TableFull>,
+    ) -> Result<T, MemblockError> {
+        for _ in 0..TRIES {
+            self.grow_by_itself(table, cause)?;
+            match change(self.table_mut(table)) {
+                Ok(done) => return Ok(done),
+                Err(again) => cause = again,
+            }
+        }
+        Err(MemblockError::Full { table, cause })
+    }
+
+    /// Makes up for the room that a cut took. Should that fail, the cut is done all the same, and whatever
+    /// needs the room says so.
+    #[inline]
+    pub(super) fn refill(&mut self, table: TableKind, range: PhysRange) {
+        if self.map.is_some() && !self.table(table).has_spare() {
+            let _ = self.grow_by_itself(table, TableFull { range, chunks: 1 });
+        }
+    }
+
+    /// Finds memory for a table outside `cause.range`, reserves it and hands it over.
+    pub(super) fn grow_by_itself(&mut self, table: TableKind, cause: TableFull) -> Result<(), MemblockError> {
+        let Some(map) = self.map else { return Err(MemblockError::Full { table, cause }) };
+        if table != TableKind::Reserved && self.reserved.room() == 0 {
+            // What this table takes has to be noted down there.
+            self.grow_by_itself(TableKind::Reserved, TableFull { chunks: 1, ..cause })?;
+        }
+        let least = cause.chunks.saturating_add(CHUNKS_FOR_ONE);
+        let wished = least.max(self.table(table).chunks());
+        let range = [wished, least].into_iter().find_map(|chunks| self.room_for(chunks, cause.range));
+        let Some(range) = range else {
+            return Err(MemblockError::CannotGrow { table, cause, bytes: self.bytes_of(least) });
+        };
+        let slab = map.chunks(range).ok_or(MemblockError::NotMapped { table, range })?;
+        self.table_mut(table)
+            .grow(slab)
+            .map_err(|cause| MemblockError::TooManySlabs { table, cause })?;
+        self.has_grown = true;
+        self.reserved
+            .add_owned(Region::plain(range), Owner::MEMBLOCK)
+            .map_err(|cause| MemblockError::Full { table: TableKind::Reserved, cause })?;
+        Ok(())
+    }
+
+    /// Bytes of the pages that hold so many chunks.
+    fn bytes_of(&self, chunks: usize) -> u64 {
+        let bytes = (chunks as u64).saturating_mul(size_of::<Chunk>() as u64);
+        bytes.checked_next_multiple_of(self.page_size.bytes()).unwrap_or(u64::MAX)
+    }
+
+    /// Free memory for so many chunks, not in `avoid`.
+    fn room_for(&self, chunks: usize, avoid: PhysRange) -> Option<PhysRange> {
+        let size = self.bytes_of(chunks);
+        let page = self.page_size.bytes();
+        let align = page.max(align_of::<Chunk>() as u64);
+        let above = Request { min: avoid.end(), ..Request::new(size) };
+        let below = Request { max: Some(avoid.start().min(self.current_limit)), ..Request::new(size) };
+        let sides = match self.direction {
+            Direction::TopDown => [above, below],
+            Direction::BottomUp => [below, above],
+        };
+        let settings = self.search_settings();
+        sides.iter().find_map(|side| {
+            side.attempts(&settings).find_map(|attempt| self.hole(&attempt, size, align))
+        })
+    }
+}

@@ -1,0 +1,282 @@
+//! Memory reserved by name: the boot parameter `reserve_mem=`.
+
+use super::Memblock;
+use crate::{AllocError, MemblockError, PhysRange, Request};
+
+/// How many names there can be (`RESERVE_MEM_MAX_ENTRIES`).
+const MAX_ENTRIES: usize = 8;
+/// Bytes a name has at most, as Linux's array of 16 leaves room for its end.
+const MAX_NAME: usize = 15;
+
+/// The boot parameter `reserve_mem=SIZE:ALIGN:NAME`, for example `reserve_mem=20M:2M:trace`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReserveMem<'a> {
+    /// Bytes, at least 1.
+    pub size: u64,
+    /// The address is a multiple of this; less than a cache line counts as that.
+    pub align: u64,
+    /// What the memory is found by: 1 to 15 bytes, not all of them blank.
+    pub name: &'a str,
+}
+
+/// Why memory was not reserved by name. Nothing was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReserveMemError {
+    /// The parameter is not `SIZE:ALIGN:NAME`.
+    #[error("reserve_mem=: expected SIZE:ALIGN:NAME, found something else at byte {at}")]
+    Syntax {
+        /// Offset in the parameter's value.
+        at: usize,
+    },
+    /// The size is 0.
+    #[error("reserve_mem=: the size is 0")]
+    ZeroSize,
+    /// The name is empty, blank, or longer than 15 bytes.
+    #[error("reserve_mem=: a name has 1 to {MAX_NAME} bytes, not all of them blank")]
+    Name,
+    /// The name is taken.
+    #[error("reserve_mem=: the name is taken by {range}")]
+    NameTaken {
+        /// What is reserved by that name.
+        range: PhysRange,
+    },
+    /// Eight names are taken.
+    #[error("reserve_mem=: all {MAX_ENTRIES} names are taken")]
+    TooMany,
+    /// There is no memory for it.
+    #[error("reserve_mem=: {0}")]
+    Alloc(#[from] AllocError),
+    /// The reservation could not be ended.
+    #[error("reserve_mem=: {0}")]
+    Table(#[from] MemblockError),
+}
+
+impl<'a> ReserveMem<'a> {
+    /// Reads the parameter's value. Sizes are decimal, octal after `0` or hexadecimal after `0x`, and may
+    /// end in K, M, G, T, P or E, of either case (`memparse`).
+    ///
+    /// # Errors
+    ///
+    /// [`ReserveMemError::Syntax`], [`ReserveMemError::ZeroSize`] and [`ReserveMemError::Name`].
+    ///
+    /// ```
+    /// use memblock::{ReserveMem, ReserveMemError};
+    /// let parameter = ReserveMem::parse("0x10k:4096:oops")?;
+    /// assert_eq!(parameter, ReserveMem { size: 0x4000, align: 4096, name: "oops" });
+    /// assert_eq!(ReserveMem::parse("20M,4096:oops"), Err(ReserveMemError::Syntax { at: 3 }));
+    /// # Ok::<(), ReserveMemError>(())
+    /// ```
+    pub fn parse(value: &'a str) -> Result<Self, ReserveMemError> {
+        let expect_colon = |rest: &'a str| {
+            let at = value.len() - rest.len();
+            rest.strip_prefix(':').ok_or(ReserveMemError::Syntax { at })
+        };
+        let (size, rest) = memparse(value).ok_or(ReserveMemError::Syntax { at: 0 })?;
+        if size == 0 {
+            return Err(ReserveMemError::ZeroSize);
+        }
+        let rest = expect_colon(rest)?;
+        let at = value.len() - rest.len();
+        let (align, rest) = memparse(rest).ok_or(ReserveMemError::Syntax { at })?;
+        let name = expect_colon(rest)?;
+        check_name(name)?;
+        Ok(Self { size, align, name })
+    }
+}
+
+fn check_name(name: &str) -> Result<(), ReserveMemError> {
+    let is_blank = name.bytes().all(|byte| byte.is_ascii_whitespace() || byte == b'\x0b');
+    if is_blank || name.len() > MAX_NAME { Err(ReserveMemError::Name) } else { Ok(()) }
+}
+
+/// A number at the start of `text`, and what stands behind it. `None` without a digit, or for a number that
+/// does not fit, which Linux takes modulo 2^64.
+fn memparse(text: &str) -> Option<(u64, &str)> {
+    let hexadecimal = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
+    let hexadecimal = hexadecimal.filter(|rest| rest.starts_with(|c: char| c.is_ascii_hexdigit()));
+    let (digits, radix) = match hexadecimal {
+        Some(digits) => (digits, 16),
+        None if text.starts_with('0') => (text, 8),
+        None => (text, 10),
+    };
+    let end = digits.find(|c: char| !c.is_digit(radix)).unwrap_or(digits.len());
+    let (number, rest) = digits.split_at_checked(end)?;
+    let number = u64::from_str_radix(number, radix).ok()?;
+    let suffixes = ['k', 'm', 'g', 't', 'p', 'e'].into_iter().zip((10_u32..).step_by(10));
+    let shift = rest.chars().next().and_then(|suffix| {
+        suffixes.clone().find(|(letter, _)| letter.eq_ignore_ascii_case(&suffix)).map(|(_, shift)| shift)
+    });
+    match shift {
+        Some(shift) => Some((number.checked_mul(1 << shift)?, rest.get(1..)?)),
+        None => Some((number, rest)),
+    }
+}
+
+/// What is reserved by name.
+#[derive(Clone, Debug, Default)]
+pub(super) struct NamedReservations {
+    entries: [Option<Named>; MAX_ENTRIES],
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Named {
+    name: [u8; MAX_NAME],
+    len: usize,
+    range: PhysRange,
+}
+
+impl Named {
+    fn new(name: &str, range: PhysRange) -> Self {
+        let mut bytes = [0; MAX_NAME];
+        bytes.iter_mut().zip(name.bytes()).for_each(|(place, byte)| *place = byte);
+        Self { name: bytes, len: name.len(), range }
+    }
+
+    fn is_called(&self, name: &str) -> bool {
+        self.name.get(..self.len) == Some(name.as_bytes())
+    }
+}
+
+impl NamedReservations {
+    pub(super) const fn new() -> Self {
+        Self { entries: [None; MAX_ENTRIES] }
+    }
+
+    fn find(&self, name: &str) -> Option<PhysRange> {
+        let named = self.entries.iter().flatten().find(|named| named.is_called(name));
+        named.map(|named| named.range)
+    }
+}
+
+impl Memblock<'_> {
+    /// Reserves memory that can be found by name, now or after the hand-over, by who knows the name
+    /// (`reserve_mem`, 6.12).
+    ///
+    /// # Errors
+    ///
+    /// All of [`ReserveMemError`] but [`Syntax`](ReserveMemError::Syntax); nothing is changed.
+    ///
+    /// ```
+    /// use memblock::{Memblock, PhysRange, ReserveMem};
+    /// let mut memblock = Memblock::new();
+    /// memblock.add(PhysRange::new(0x10_0000, 0x100_0000)?)?;
+    /// let range = memblock.reserve_mem(&ReserveMem::parse("2M:4096:trace")?)?;
+    /// assert_eq!(memblock.reserve_mem_find_by_name("trace"), Some(range));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn reserve_mem(&mut self, parameter: &ReserveMem<'_>) -> Result<PhysRange, ReserveMemError> {
+        let ReserveMem { size, align, name } = *parameter;
+        check_name(name)?;
+        if size == 0 {
+            return Err(ReserveMemError::ZeroSize);
+        }
+        if let Some(range) = self.named.find(name) {
+            return Err(ReserveMemError::NameTaken { range });
+        }
+        let Some(free) = self.named.entries.iter().position(Option::is_none) else {
+            return Err(ReserveMemError::TooMany);
+        };
+        let align = align.max(Request::CACHE_LINE);
+        let range = self.alloc(&Request { align, tag: Some("reserve_mem="), ..Request::new(size) })?;
+        if let Some(place) = self.named.entries.get_mut(free) {
+            *place = Some(Named::new(name, range));
+        }
+        Ok(range)
+    }
+
+    /// The memory that was reserved by a name (`reserve_mem_find_by_name`, 6.12).
+    pub fn reserve_mem_find_by_name(&self, name: &str) -> Option<PhysRange> {
+        self.named.find(name)
+    }
+
+    /// Frees the memory that was reserved by a name, and the name (`reserve_mem_release_by_name`, later
+    /// than 6.12). Gives its range, `None` if there is no such name.
+    ///
+    /// # Errors
+    ///
+    /// As [`Memblock::free`]; nothing is changed.
+    ///
+    /// ```
+    /// use memblock::{Memblock, PhysRange, ReserveMem};
+    /// let mut memblock = Memblock::new();
+    /// memblock.add(PhysRange::new(0x10_0000, 0x100_0000)?)?;
+    /// let range = memblock.reserve_mem(&ReserveMem { size: 0x1000, align: 0, name: "log" })?;
+    /// assert_eq!(memblock.reserve_mem_release_by_name("log")?, Some(range));
+    /// assert!(memblock.reserved().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn reserve_mem_release_by_name(&mut self, name: &str) -> Result<Option<PhysRange>, MemblockError> {
+        let is_called = |entry: &Option<Named>| entry.is_some_and(|named| named.is_called(name));
+        let Some(at) = self.named.entries.iter().position(is_called) else { return Ok(None) };
+        let Some(range) = self.named.find(name) else { return Ok(None) };
+        self.free(range)?;
+        if let Some(place) = self.named.entries.get_mut(at) {
+            *place = None;
+        }
+        Ok(Some(range))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::format;
+
+    use super::*;
+
+    fn memblock() -> Memblock<'static> {
+        let mut memblock = Memblock::new();
+        memblock.add(PhysRange::new(0x10_0000, 0x100_0000).unwrap()).unwrap();
+        memblock
+    }
+
+    #[test]
+    fn numbers_are_read_as_memparse_reads_them() {
+        for (text, expected) in [
+            ("12M:", Some((12 << 20, ":"))),
+            ("010", Some((8, ""))),
+            ("0x1fg", Some((0x1f << 30, ""))),
+            ("0", Some((0, ""))),
+            ("0x", Some((0, "x"))),
+            ("16E", None),
+            ("k", None),
+            ("", None),
+            ("4\u{e9}", Some((4, "\u{e9}"))),
+        ] {
+            assert_eq!(memparse(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_parameter_is_told_where() {
+        for (value, expected) in [
+            ("", ReserveMemError::Syntax { at: 0 }),
+            ("4K", ReserveMemError::Syntax { at: 2 }),
+            ("4K:x:y", ReserveMemError::Syntax { at: 3 }),
+            ("4K:64", ReserveMemError::Syntax { at: 5 }),
+            ("0:64:y", ReserveMemError::ZeroSize),
+            ("4K:64:", ReserveMemError::Name),
+            ("4K:64: \t", ReserveMemError::Name),
+            ("4K:64:sixteen-bytes-xx", ReserveMemError::Name),
+        ] {
+            assert_eq!(ReserveMem::parse(value), Err(expected), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_taken_once_and_the_ninth_finds_no_place() {
+        let mut memblock = memblock();
+        let names: std::vec::Vec<_> = (0..9).map(|number| format!("name {number}")).collect();
+        let parameter = |name| ReserveMem { size: 64, align: 0, name };
+        let first = memblock.reserve_mem(&parameter(&names[0])).unwrap();
+        let again = memblock.reserve_mem(&parameter(&names[0]));
+        assert_eq!(again, Err(ReserveMemError::NameTaken { range: first }));
+        for name in &names[1..8] {
+            memblock.reserve_mem(&parameter(name)).unwrap();
+        }
+        assert_eq!(memblock.reserve_mem(&parameter(&names[8])), Err(ReserveMemError::TooMany));
+        memblock.reserve_mem_release_by_name(&names[3]).unwrap();
+        assert_eq!(memblock.reserve_mem_find_by_name(&names[3]), None);
+        memblock.reserve_mem(&parameter(&names[8])).unwrap();
+    }
+}
