@@ -7,6 +7,10 @@ use crate::{NodeId, PhysRange, Region, RegionFlags};
 /// Slots in a chunk. Tests use small chunks, so that few regions already make a deep tree.
 pub(crate) const SLOTS: usize = if cfg!(test) { 8 } else { 64 };
 
+/// The width of the quarters at which a search looks at each slot.
+const FINEST: usize = if cfg!(test) { 2 } else { 1 };
+const _: () = assert!(SLOTS / 4 == FINEST || SLOTS / 4 / 4 / 4 == FINEST);
+
 /// "No chunk", where the number of a chunk stands.
 pub(crate) const NONE: u32 = u32::MAX;
 
@@ -31,7 +35,8 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    const VACANT: Self = Self { start: 0, end: 1, node_or_child: 0, flags_or_gaps: 0 };
+    /// Not in use. Its end is behind every address that a search passes; see [`Chunk::first_ending_after`].
+    const VACANT: Self = Self { start: 0, end: u64::MAX, node_or_child: 0, flags_or_gaps: 0 };
 
     #[inline]
     pub(crate) const fn leaf(region: Region) -> Self {
@@ -114,6 +119,10 @@ impl Slot {
 /// assert!(table.room() > 63);
 /// # Ok::<(), memblock::TooManySlabs>(())
 /// ```
+///
+/// # Invariants
+///
+/// Slots from `len` on are [`Slot::VACANT`].
 #[derive(Clone, Copy)]
 pub struct Chunk {
     len: u32,
@@ -132,9 +141,7 @@ impl Chunk {
 
     /// Makes it hold nothing.
     pub(crate) const fn clear(&mut self) {
-        self.len = 0;
-        self.prev = NONE;
-        self.next = NONE;
+        *self = Self::EMPTY;
     }
 
     #[inline]
@@ -168,10 +175,27 @@ impl Chunk {
         self.slots().last()
     }
 
+    #[inline]
+    pub(crate) fn last_mut(&mut self) -> Option<&mut Slot> {
+        let last = self.len().checked_sub(1)?;
+        self.slots.get_mut(last)
+    }
+
     /// Index of the first slot that ends behind `address`; `len` when none does.
+    ///
+    /// Compares at the quarters, then at their quarters, down to single slots: the looks of a round do not
+    /// wait for each other, as the steps of a bisection do, and none is a branch to guess. Vacant slots end
+    /// at the end of the address space, so that the length need not be looked at.
     #[inline]
     pub(crate) fn first_ending_after(&self, address: u64) -> usize {
-        self.slots().partition_point(|slot| slot.end <= address)
+        let is_passed = |at: usize| usize::from(self.slots[at % SLOTS].end <= address);
+        let (mut at, mut quarter) = (0, SLOTS / 4);
+        while quarter > FINEST {
+            at += quarter * (1..4).map(|nth| is_passed(at + nth * quarter - 1)).sum::<usize>();
+            quarter /= 4;
+        }
+        at += (0..4 * FINEST).map(|nth| is_passed(at + nth)).sum::<usize>();
+        at.min(self.len())
     }
 
     #[inline]
@@ -199,6 +223,7 @@ impl Chunk {
         if at < len {
             self.slots.copy_within(at + 1..len, at);
             self.len -= 1;
+            self.set(len - 1, Slot::VACANT);
         }
     }
 
@@ -221,6 +246,7 @@ impl Chunk {
         let mut upper = Self::EMPTY;
         let keep = self.len() / 2;
         upper.append(self.slots().get(keep..).unwrap_or_default());
+        self.slots.iter_mut().skip(keep).for_each(|slot| *slot = Slot::VACANT);
         #[allow(clippy::cast_possible_truncation)]
         let keep = keep as u32;
         self.len = keep;
@@ -236,6 +262,11 @@ impl Chunk {
             let added = more.len() as u32;
             self.len += added;
         }
+    }
+
+    /// Whether all slots behind those in use are vacant.
+    pub(crate) fn is_padded(&self) -> bool {
+        self.slots.iter().skip(self.len()).all(|slot| *slot == Slot::VACANT)
     }
 
     /// What the gap below slot `at` in this chunk can hold; there is none below the first.
@@ -254,17 +285,30 @@ impl Chunk {
     }
 
     /// What the gaps between two regions below this chunk can hold, itself at `level` (0: a leaf).
-    pub(crate) fn capacity(&self, level: usize) -> Capacity {
-        let slots = self.slots();
-        let (size, reach) = slots.iter().zip(slots.iter().skip(1)).fold((0, 0), |(size, reach), (a, b)| {
-            let gap = b.start - a.end;
-            (gap.max(size), ((a.end.wrapping_sub(1)) ^ (b.start.wrapping_sub(1))).max(reach))
-        });
-        let between = if size == 0 { Capacity::NONE } else { Capacity::of_widest(size, reach) };
-        if level == 0 {
-            return between;
+    ///
+    /// The caller knows bounds for it. Looks no further once the upper one is reached: gaps are often alike,
+    /// so this is soon.
+    pub(crate) fn capacity(&self, level: usize, (at_least, at_most): (Capacity, Capacity)) -> Capacity {
+        if at_least == at_most {
+            return at_most;
         }
-        slots.iter().map(Slot::gaps).fold(between, Capacity::and)
+        let slots = self.slots();
+        let mut found =
+            if level == 0 { at_least } else { slots.iter().map(Slot::gaps).fold(at_least, Capacity::and) };
+        let (mut size, mut reach) = (0, 0);
+        for (lower, upper) in slots.chunks(8).zip(slots.get(1..).unwrap_or_default().chunks(8)) {
+            for (below, above) in lower.iter().zip(upper) {
+                size = size.max(above.start - below.end);
+                reach = reach.max(below.end.wrapping_sub(1) ^ above.start.wrapping_sub(1));
+            }
+            if size > 0 {
+                found = found.and(Capacity::of_widest(size, reach));
+            }
+            if found.covers(at_most) {
+                break;
+            }
+        }
+        found
     }
 }
 

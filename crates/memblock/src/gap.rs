@@ -21,6 +21,9 @@ impl Capacity {
     /// No gap at all.
     pub(crate) const NONE: Self = Self(0);
 
+    /// Of a root, whose gaps no directory knows: at least that of any gap.
+    pub(crate) const ALL: Self = Self(u32::MAX);
+
     /// The capacity of the gap `start..end`; of none if that is empty. `end` must not be below `start`.
     #[inline]
     pub(crate) const fn of_gap(start: u64, end: u64) -> Self {
@@ -56,7 +59,19 @@ impl Capacity {
     /// Whether one of the gaps may hold what is `wanted`.
     #[inline]
     pub(crate) const fn may_hold(self, wanted: Self) -> bool {
-        self.size() >= wanted.size() && self.align() >= wanted.align()
+        self.covers(wanted)
+    }
+
+    /// Whether `other` has more to offer in both respects.
+    #[inline]
+    pub(crate) const fn is_less_than(self, other: Self) -> bool {
+        self.size() < other.size() && self.align() < other.align()
+    }
+
+    /// Whether `other` has not more to offer in any respect.
+    #[inline]
+    pub(crate) const fn covers(self, other: Self) -> bool {
+        self.size() >= other.size() && self.align() >= other.align()
     }
 
     /// The capacity of both.
@@ -67,13 +82,17 @@ impl Capacity {
         Self(size << ALIGN_BITS | align)
     }
 
-    /// The capacity after gaps of capacity `lost` went and gaps of capacity `gained` came; `None` if that
-    /// cannot be told without counting again, because what went was a maximum.
+    /// The capacity after gaps of capacity `lost` went and gaps of capacity `gained` came: a lower bound and
+    /// an upper bound. They differ where what went was a maximum: whether there is another gap like it can
+    /// only be told by counting again.
     #[inline]
-    pub(crate) const fn exchange(self, lost: Self, gained: Self) -> Option<Self> {
+    pub(crate) const fn exchange(self, lost: Self, gained: Self) -> (Self, Self) {
+        let at_most = self.and(gained);
         let size_sank = lost.size() >= self.size() && gained.size() < self.size();
         let align_sank = lost.align() >= self.align() && gained.align() < self.align();
-        if size_sank || align_sank { None } else { Some(self.and(gained)) }
+        let size = if size_sank { gained.size() } else { at_most.size() };
+        let align = if align_sank { gained.align() } else { at_most.align() };
+        (Self(size << ALIGN_BITS | align), at_most)
     }
 
     /// As the number a slot stores.
@@ -145,7 +164,7 @@ mod tests {
         }
 
         #[test]
-        fn an_exchange_is_what_counting_again_gives_or_unknown(
+        fn an_exchange_bounds_what_counting_again_gives(
             gaps in proptest::collection::vec((0_u64..1 << 22, 1_u64..1 << 22), 1..6),
             new in (0_u64..1 << 22, 1_u64..1 << 22),
         ) {
@@ -154,9 +173,11 @@ mod tests {
             let (old, lost) = (all(&gaps), of(&gaps[0]));
             let mut after = gaps.clone();
             after[0] = new;
-            if let Some(told) = old.exchange(lost, of(&new)) {
-                prop_assert_eq!(told, all(&after));
-            }
+            let (at_least, at_most) = old.exchange(lost, of(&new));
+            prop_assert!(all(&after).covers(at_least) && at_most.covers(all(&after)));
+            // Each of the two is exact, or not known at all but for the gap that came.
+            prop_assert!(at_least.size() == at_most.size() || lost.size() == old.size());
+            prop_assert!(at_least.align() == at_most.align() || lost.align() == old.align());
         }
     }
 }

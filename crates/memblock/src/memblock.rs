@@ -1,11 +1,15 @@
 //! The tables of one machine, and what is done to them.
 
 mod alloc;
+#[cfg(test)]
+mod alloc_tests;
 mod error;
 mod growth;
 mod hand_over;
 mod iter;
 mod limits;
+#[cfg(test)]
+mod limits_tests;
 mod mark;
 mod owners;
 mod query;
@@ -225,13 +229,17 @@ impl<'m> Memblock<'m> {
     /// ```
     pub fn remove(&mut self, range: PhysRange) -> Result<Removed, MemblockError> {
         self.refuse_own(range)?;
-        let memory = self.memory.overlapping(range);
-        let taken = crate::ranges::intersection(memory, self.reserved.overlapping(range));
-        let still_reserved =
-            taken.filter_map(|piece| piece.range.intersect(range)).map(PhysRange::size).sum();
+        let still_reserved = if self.reserved.overlaps(range) { self.reserved_memory(range) } else { 0 };
         let size = self.change(TableKind::Memory, |memory| memory.remove(range))?;
         self.refill(TableKind::Memory, range);
         Ok(Removed { size, still_reserved })
+    }
+
+    /// Bytes of memory in `range` that are reserved.
+    fn reserved_memory(&self, range: PhysRange) -> u64 {
+        let taken =
+            crate::ranges::intersection(self.memory.overlapping(range), self.reserved.overlapping(range));
+        taken.filter_map(|piece| piece.range.intersect(range)).map(PhysRange::size).sum()
     }
 
     /// Reserves a range (`memblock_reserve`, 6.12), which need not lie in memory; gives the bytes that were

@@ -5,7 +5,7 @@ use std::vec::Vec;
 
 use proptest::prelude::*;
 
-use crate::{NodeId, PhysRange, Region, RegionFlags};
+use crate::{NodeId, PhysRange, Region, RegionFlags, RegionTable};
 
 /// Bytes of a page of the model; addresses inside a page do occur.
 pub(crate) const UNIT: u64 = 0x400;
@@ -31,6 +31,22 @@ pub(crate) fn range(start: usize, end: usize) -> PhysRange {
 impl Model {
     pub(crate) fn new() -> Self {
         Self { owner: std::vec![None; UNITS] }
+    }
+
+    /// Whom the regions of a table say.
+    pub(crate) fn of(table: &RegionTable<'_>) -> Self {
+        let mut model = Self::new();
+        for region in table {
+            model.fill(region);
+        }
+        model
+    }
+
+    /// As [`Model::change`], for a region whose ends lie inside units: those count as a whole.
+    fn fill(&mut self, region: Region) {
+        let end = usize::try_from(region.range.end().div_ceil(UNIT)).unwrap().min(UNITS);
+        let start = usize::try_from(region.range.start() / UNIT).unwrap();
+        self.owner[start..end].fill(Some((region.node, region.flags)));
     }
 
     pub(crate) fn change(&mut self, range: PhysRange, to: impl Fn(Option<Attributes>) -> Option<Attributes>) {

@@ -180,7 +180,7 @@ impl<'m> RegionTable<'m> {
     ///
     /// Debug builds assert it after every change, of tables of at most 512 regions.
     pub fn is_consistent(&self) -> bool {
-        let slots = self.tree.slots(&self.tree.start(), &self.tree.end());
+        let slots = self.tree.all_slots();
         let merged = slots.clone().zip(slots.skip(1)).all(|(a, b)| !a.merges_with(b));
         merged
             && self.tree.is_consistent()

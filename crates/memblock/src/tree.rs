@@ -9,6 +9,7 @@
 
 mod check;
 mod insert;
+mod quick;
 mod remove;
 mod search;
 mod summary;

@@ -97,7 +97,7 @@ impl<'m> Memblock<'m> {
         change: impl Fn(&mut RegionTable<'m>) -> Result<T, TableFull>,
     ) -> Result<T, MemblockError> {
         for _ in 0..TRIES {
-            self.grow_by_itself(table, cause)?;
+            self.grow_by_itself(table, cause, Some(cause.range))?;
             match change(self.table_mut(table)) {
                 Ok(done) => return Ok(done),
                 Err(again) => cause = again,
@@ -111,20 +111,25 @@ impl<'m> Memblock<'m> {
     #[inline]
     pub(super) fn refill(&mut self, table: TableKind, range: PhysRange) {
         if self.map.is_some() && !self.table(table).has_spare() {
-            let _ = self.grow_by_itself(table, TableFull { range, chunks: 1 });
+            let _ = self.grow_by_itself(table, TableFull { range, chunks: 1 }, None);
         }
     }
 
-    /// Finds memory for a table outside `cause.range`, reserves it and hands it over.
-    pub(super) fn grow_by_itself(&mut self, table: TableKind, cause: TableFull) -> Result<(), MemblockError> {
+    /// Finds memory for a table outside `avoid`, reserves it and hands it over.
+    pub(super) fn grow_by_itself(
+        &mut self,
+        table: TableKind,
+        cause: TableFull,
+        avoid: Option<PhysRange>,
+    ) -> Result<(), MemblockError> {
         let Some(map) = self.map else { return Err(MemblockError::Full { table, cause }) };
         if table != TableKind::Reserved && self.reserved.room() == 0 {
             // What this table takes has to be noted down there.
-            self.grow_by_itself(TableKind::Reserved, TableFull { chunks: 1, ..cause })?;
+            self.grow_by_itself(TableKind::Reserved, TableFull { chunks: 1, ..cause }, avoid)?;
         }
         let least = cause.chunks.saturating_add(CHUNKS_FOR_ONE);
         let wished = least.max(self.table(table).chunks());
-        let range = [wished, least].into_iter().find_map(|chunks| self.room_for(chunks, cause.range));
+        let range = [wished, least].into_iter().find_map(|chunks| self.room_for(chunks, avoid));
         let Some(range) = range else {
             return Err(MemblockError::CannotGrow { table, cause, bytes: self.bytes_of(least) });
         };
@@ -146,19 +151,17 @@ impl<'m> Memblock<'m> {
     }
 
     /// Free memory for so many chunks, not in `avoid`.
-    fn room_for(&self, chunks: usize, avoid: PhysRange) -> Option<PhysRange> {
+    fn room_for(&self, chunks: usize, avoid: Option<PhysRange>) -> Option<PhysRange> {
         let size = self.bytes_of(chunks);
-        let page = self.page_size.bytes();
-        let align = page.max(align_of::<Chunk>() as u64);
-        let above = Request { min: avoid.end(), ..Request::new(size) };
-        let below = Request { max: Some(avoid.start().min(self.current_limit)), ..Request::new(size) };
-        let sides = match self.direction {
-            Direction::TopDown => [above, below],
-            Direction::BottomUp => [below, above],
+        let align = self.page_size.bytes().max(align_of::<Chunk>() as u64);
+        let anywhere = Request { align, ..Request::new(size) };
+        let above = avoid.map(|avoid| Request { min: avoid.end(), ..anywhere });
+        let below = avoid.map(|avoid| Request { max: Some(avoid.start().min(self.current_limit)), ..anywhere });
+        let sides = match (self.direction, avoid) {
+            (_, None) => [Some(anywhere), None],
+            (Direction::TopDown, _) => [above, below],
+            (Direction::BottomUp, _) => [below, above],
         };
-        let settings = self.search_settings();
-        sides.iter().find_map(|side| {
-            side.attempts(&settings).find_map(|attempt| self.hole(&attempt, size, align))
-        })
+        sides.into_iter().flatten().find_map(|side| self.find(&side).ok())
     }
 }

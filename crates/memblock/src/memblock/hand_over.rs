@@ -116,7 +116,7 @@ impl Memblock<'_> {
             let cuts = ends.filter(|&end| self.is_inside_reserved(end)).count();
             while cuts > self.reserved.room() {
                 let chunks = cuts - self.reserved.room();
-                self.grow_by_itself(TableKind::Reserved, TableFull { range, chunks })?;
+                self.grow_by_itself(TableKind::Reserved, TableFull { range, chunks }, None)?;
             }
         }
         let mut next = self.memory.first();

@@ -42,8 +42,8 @@ impl RegionTable<'_> {
 
     fn add_slot(&mut self, new: Slot) -> Result<u64, TableFull> {
         let range = PhysRange::trusted(new.start, new.end);
-        if self.tree.insert_flat(new) {
-            self.len += 1;
+        if let Some(inserted) = self.tree.insert_quick(new) {
+            self.len += inserted;
             self.total_size += range.size();
             debug_assert!(self.is_consistent_if_small());
             return Ok(range.size());
@@ -113,8 +113,8 @@ impl RegionTable<'_> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn remove(&mut self, range: PhysRange) -> Result<u64, TableFull> {
-        if let Some(size) = self.tree.remove_flat(range.start(), range.end()) {
-            self.len -= 1;
+        if let Some((size, change)) = self.tree.remove_quick(range.start(), range.end()) {
+            self.len = self.len.wrapping_add_signed(change);
             self.total_size -= size;
             debug_assert!(self.is_consistent_if_small());
             return Ok(size);

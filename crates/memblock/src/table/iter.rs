@@ -48,7 +48,7 @@ impl RegionTable<'_> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn iter(&self) -> Regions<'_> {
-        Regions(self.tree.slots(&self.tree.start(), &self.tree.end()))
+        Regions(self.tree.all_slots())
     }
 
     /// The regions that hold `address` or lie above it. O(log n) for the first, then O(1).

@@ -33,7 +33,7 @@ impl DoubleEndedIterator for OwnedRegions<'_> {
 impl RegionTable<'_> {
     /// All regions.
     pub(crate) fn owned(&self) -> OwnedRegions<'_> {
-        OwnedRegions(self.tree.slots(&self.tree.start(), &self.tree.end()))
+        OwnedRegions(self.tree.all_slots())
     }
 
     /// The regions that have at least one byte of `range`, uncut.

@@ -21,7 +21,8 @@ impl Tree<'_> {
         if slots.is_empty() && id != ROOT {
             return None;
         }
-        let sorted = slots.iter().all(|slot| slot.start < slot.end)
+        let sorted = chunk.is_padded()
+            && slots.iter().all(|slot| slot.start < slot.end)
             && slots.iter().zip(slots.iter().skip(1)).all(|(a, b)| a.end <= b.start);
         if !sorted {
             return None;

@@ -122,28 +122,6 @@ impl Tree<'_> {
         self.lift(&path, 1, Change::Unknown);
     }
 
-    /// Puts `slot` in its place if the tree is its root alone, the slot neither overlaps nor merges with
-    /// another, and that takes nothing of the spare room: the short way for a small table. O(log n) and a
-    /// move within the root; O(1) behind the last.
-    #[inline]
-    pub(crate) fn insert_flat(&mut self, slot: Slot) -> bool {
-        if self.height > 1 || self.root.len() >= SLOTS - 1 {
-            return false;
-        }
-        let slots = self.root.slots();
-        let at = match slots.last() {
-            Some(last) if last.end > slot.start => self.root.first_ending_after(slot.start),
-            _ => slots.len(),
-        };
-        let follows = at.checked_sub(1).and_then(|below| slots.get(below));
-        let is_clean = follows.is_none_or(|below| below.is_cleanly_before(&slot))
-            && slots.get(at).is_none_or(|above| slot.is_cleanly_before(above));
-        if is_clean {
-            self.root.insert(at, slot);
-        }
-        is_clean
-    }
-
     /// Puts `parts`, which cover the region at `path` exactly, in its place, if its leaf has room and the
     /// spare room stays. What the directory says of the leaf stays true.
     pub(crate) fn splice(&mut self, path: &Path, parts: &[Slot]) -> bool {

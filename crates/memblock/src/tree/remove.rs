@@ -5,23 +5,6 @@ use super::{Path, ROOT, Tree};
 use crate::chunk::SLOTS;
 
 impl Tree<'_> {
-    /// Takes out the only region that overlaps `start..end`, if the tree is its root alone and all of the
-    /// region goes: the short way for a small table. Gives its size.
-    #[inline]
-    pub(crate) fn remove_flat(&mut self, start: u64, end: u64) -> Option<u64> {
-        if self.height > 1 {
-            return None;
-        }
-        let at = self.root.first_ending_after(start);
-        let slot = self.root.get(at).filter(|slot| start <= slot.start && slot.end <= end)?;
-        let size = slot.end - slot.start;
-        if self.root.get(at + 1).is_some_and(|next| next.start < end) {
-            return None;
-        }
-        self.root.remove(at);
-        Some(size)
-    }
-
     /// Takes the region at `path` out. O(log n).
     pub(crate) fn remove(&mut self, path: &Path) {
         let (id, at) = (path.id(0), path.at(0));

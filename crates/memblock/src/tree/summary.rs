@@ -17,11 +17,15 @@ pub(super) enum Change {
     },
 }
 
+/// The bounds of a capacity of which nothing is known.
+const UNKNOWN: (Capacity, Capacity) = (Capacity::NONE, Capacity::ALL);
+
 impl Change {
+    /// Bounds for what the gaps can hold that held `old` before.
     #[inline]
-    fn apply(self, old: Capacity) -> Option<Capacity> {
+    const fn apply(self, old: Capacity) -> (Capacity, Capacity) {
         match self {
-            Self::Unknown => None,
+            Self::Unknown => UNKNOWN,
             Self::Known { lost, gained } => old.exchange(lost, gained),
         }
     }
@@ -32,7 +36,7 @@ impl Tree<'_> {
     pub(super) fn summary(&self, id: u32, level: usize) -> Slot {
         let chunk = self.chunk(id);
         let (start, end) = chunk.first().zip(chunk.last()).map_or((0, 1), |(a, b)| (a.start, b.end));
-        Slot::branch(start, end, id, chunk.capacity(level))
+        Slot::branch(start, end, id, chunk.capacity(level, UNKNOWN))
     }
 
     /// Takes a change of the chunk below `from` up the path, until a level does not see it.
@@ -49,7 +53,7 @@ impl Tree<'_> {
                 return;
             };
             let (old, before) = (*old, parent.gaps_around(at));
-            let gaps = change.apply(old.gaps()).unwrap_or_else(|| child.capacity(level - 1));
+            let gaps = child.capacity(level - 1, change.apply(old.gaps()));
             let new = Slot::branch(first.start, last.end, child_id, gaps);
             if new == old {
                 return;

@@ -2,7 +2,7 @@
 
 use core::slice;
 
-use super::{Path, Tree};
+use super::{Path, ROOT, Tree};
 use crate::chunk::Slot;
 
 /// The slots of the leaves between two places, from either end.
@@ -31,9 +31,14 @@ impl Tree<'_> {
         Slots { tree: self, front: front.iter(), back: back.iter(), front_id, back_id }
     }
 
-    /// The place of the first region.
-    pub(crate) fn start(&self) -> Path {
-        self.locate(0)
+    /// All regions.
+    #[inline]
+    pub(crate) fn all_slots(&self) -> Slots<'_> {
+        if self.height == 1 {
+            let back = self.root.slots().iter();
+            return Slots { tree: self, front: [].iter(), back, front_id: ROOT, back_id: ROOT };
+        }
+        self.slots(&self.locate(0), &self.end())
     }
 }
 

@@ -1,0 +1,218 @@
+//! Changes that stay inside one leaf: most changes are such.
+//!
+//! Each finds its place in one descent and changes a leaf; the directory above is told only if it would see
+//! the difference. Where more is needed, nothing has been changed, and `None` says so. Nothing here is needed
+//! for correct results.
+
+use super::summary::Change;
+use super::{Path, ROOT, Tree};
+use crate::chunk::{Chunk, NONE, SLOTS, Slot};
+use crate::gap::Capacity;
+
+/// The place of the first region that ends behind an address. The rest of the path to it stands apart:
+/// it is seldom needed, and costs to carry along.
+#[derive(Clone, Copy)]
+struct Spot {
+    leaf: u32,
+    at: usize,
+    /// What the directory says of the leaf's gaps. Of a root everything, as nothing depends on it.
+    gaps: Capacity,
+}
+
+impl Tree<'_> {
+    /// `None` behind the last region.
+    #[inline]
+    fn spot(&self, address: u64, path: &mut Path) -> Option<Spot> {
+        let mut spot = Spot { leaf: ROOT, at: 0, gaps: Capacity::ALL };
+        let mut chunk = &self.root;
+        for level in (1..self.height).rev() {
+            let at = chunk.first_ending_after(address);
+            let slot = chunk.get(at)?;
+            path.set_at(level, at);
+            spot.leaf = slot.child();
+            spot.gaps = slot.gaps();
+            path.set(level - 1, spot.leaf, 0);
+            chunk = self.chunk(spot.leaf);
+        }
+        spot.at = chunk.first_ending_after(address);
+        path.set_at(0, spot.at);
+        (spot.at < chunk.len()).then_some(spot)
+    }
+
+    /// The slot before index `at` of a leaf.
+    #[inline]
+    fn slot_before<'a>(&'a self, leaf: &'a Chunk, at: usize) -> Option<&'a Slot> {
+        match at.checked_sub(1) {
+            Some(below) => leaf.get(below),
+            None if leaf.prev == NONE => None,
+            None => self.chunk(leaf.prev).last(),
+        }
+    }
+
+    /// The slot behind index `at` of a leaf.
+    #[inline]
+    fn slot_behind<'a>(&'a self, leaf: &'a Chunk, at: usize) -> Option<&'a Slot> {
+        match leaf.get(at + 1) {
+            None if leaf.next != NONE => self.chunk(leaf.next).first(),
+            behind => behind,
+        }
+    }
+
+    /// Whether a leaf of this length takes one more region, and the room for a cut anywhere stays.
+    #[inline]
+    fn has_room(&self, len: usize) -> bool {
+        if self.height == 1 {
+            len < SLOTS - 1
+        } else {
+            // More than an insertion and a cut can take together: no need to look.
+            len < SLOTS && self.arena().vacant() > 2 * self.height + 2
+        }
+    }
+
+    /// Tells the directory that a leaf's gaps have `gained`, if it does not know as much already.
+    #[inline]
+    fn gain(&mut self, spot: Spot, path: &Path, gained: Capacity) {
+        if !spot.gaps.covers(gained) {
+            self.lift(path, 1, Change::Known { lost: Capacity::NONE, gained });
+        }
+    }
+
+    /// Adds a region that overlaps none: as a new slot, or to the one neighbour that it merges with. `Some`
+    /// if it is done: 1 for a new slot, 0 for none.
+    #[inline]
+    pub(crate) fn insert_quick(&mut self, new: Slot) -> Option<usize> {
+        let mut path = Path::ROOT;
+        let Some(spot) = self.spot(new.start, &mut path) else { return self.append_quick(new) };
+        let (leaf, at) = (self.chunk(spot.leaf), spot.at);
+        let above = leaf.get(at)?;
+        if above.start < new.end {
+            return None;
+        }
+        let below = self.slot_before(leaf, at);
+        let joins = (below.is_some_and(|below| below.merges_with(&new)), new.merges_with(above));
+        let lost = leaf.gap_below(at);
+        let leaf = match joins {
+            (false, false) if self.has_room(leaf.len()) => {
+                let leaf = self.chunk_mut(spot.leaf);
+                leaf.insert(at, new);
+                leaf
+            }
+            (false, true) => {
+                let slot = above.moved(new.start, above.end);
+                let leaf = self.chunk_mut(spot.leaf);
+                leaf.set(at, slot);
+                leaf
+            }
+            (true, false) if at > 0 => {
+                let slot = below?.moved(below?.start, new.end);
+                let leaf = self.chunk_mut(spot.leaf);
+                leaf.set(at - 1, slot);
+                leaf
+            }
+            _ => return None,
+        };
+        // What comes of the gap has less to offer than the gap had: where that did not count, all stays.
+        if at == 0 || !lost.is_less_than(spot.gaps) {
+            let gained = leaf.gaps_around(at);
+            self.lift(&path, 1, Change::Known { lost, gained });
+        }
+        Some(usize::from(joins == (false, false)))
+    }
+
+    /// Adds a region behind all others, and tells the directory on the way down. As [`Tree::insert_quick`].
+    fn append_quick(&mut self, new: Slot) -> Option<usize> {
+        let Some((len, last)) = self.last() else {
+            self.root.append(&[new]);
+            return Some(1);
+        };
+        let merges = last.merges_with(&new);
+        if !merges && !self.has_room(len) {
+            return None;
+        }
+        let mut id = ROOT;
+        if self.height > 1 {
+            let gap = Capacity::of_gap(last.end, new.start);
+            for _ in 1..self.height {
+                let slot = self.chunk_mut(id).last_mut()?;
+                *slot = Slot::branch(slot.start, new.end, slot.child(), slot.gaps().and(gap));
+                id = slot.child();
+            }
+        }
+        let leaf = self.chunk_mut(id);
+        if merges {
+            let slot = leaf.last_mut()?;
+            *slot = slot.moved(slot.start, new.end);
+        } else {
+            leaf.append(&[new]);
+        }
+        Some(usize::from(!merges))
+    }
+
+    /// The last region, and how many its leaf has.
+    #[inline]
+    fn last(&self) -> Option<(usize, Slot)> {
+        let mut chunk = &self.root;
+        for _ in 1..self.height {
+            chunk = self.chunk(chunk.last()?.child());
+        }
+        Some((chunk.len(), *chunk.last()?))
+    }
+
+    /// Takes `start..end` out, if only one region has any of it. `Some` if it is done: the bytes that were in
+    /// the tree, and the change of the number of regions.
+    #[inline]
+    pub(crate) fn remove_quick(&mut self, start: u64, end: u64) -> Option<(u64, isize)> {
+        let mut path = Path::ROOT;
+        let Some(spot) = self.spot(start, &mut path) else { return Some((0, 0)) };
+        let (leaf, at) = (self.chunk(spot.leaf), spot.at);
+        let slot = *leaf.get(at)?;
+        if slot.start >= end {
+            return Some((0, 0));
+        }
+        if slot.end < end && self.slot_behind(leaf, at).is_some_and(|behind| behind.start < end) {
+            return None;
+        }
+        let size = slot.end.min(end) - slot.start.max(start);
+        let len = leaf.len();
+        // Gaps only grow, and what they can hold with them; but the ends of a leaf are the directory's too.
+        let is_inner = at > 0 && at + 1 < len;
+        let lost = if is_inner { Capacity::NONE } else { leaf.gaps_around(at) };
+        let change = match (slot.start < start, end < slot.end) {
+            (true, true) => {
+                // A cut may use the room that is kept for it; but then it is not quick.
+                if !self.has_room(len) {
+                    return None;
+                }
+                let leaf = self.chunk_mut(spot.leaf);
+                leaf.set(at, slot.moved(end, slot.end));
+                leaf.insert(at, slot.moved(slot.start, start));
+                self.gain(spot, &path, Capacity::of_gap(start, end));
+                return Some((size, 1));
+            }
+            (true, false) => {
+                self.chunk_mut(spot.leaf).set(at, slot.moved(slot.start, start));
+                0
+            }
+            (false, true) => {
+                self.chunk_mut(spot.leaf).set(at, slot.moved(end, slot.end));
+                0
+            }
+            (false, false) => {
+                // A leaf that becomes small is joined with its neighbour.
+                if self.height > 1 && len <= SLOTS / 4 {
+                    return None;
+                }
+                self.chunk_mut(spot.leaf).remove(at);
+                -1
+            }
+        };
+        let leaf = self.chunk(spot.leaf);
+        let gained = if change < 0 { leaf.gap_below(at) } else { leaf.gaps_around(at) };
+        if is_inner {
+            self.gain(spot, &path, gained);
+        } else {
+            self.lift(&path, 1, Change::Known { lost, gained });
+        }
+        Some((size, change))
+    }
+}
