@@ -284,31 +284,32 @@ impl Chunk {
         self.gap_below(at).and(self.gap_below(at + 1))
     }
 
-    /// What the gaps between two regions below this chunk can hold, itself at `level` (0: a leaf).
-    ///
-    /// The caller knows bounds for it. Looks no further once the upper one is reached: gaps are often alike,
-    /// so this is soon.
-    pub(crate) fn capacity(&self, level: usize, (at_least, at_most): (Capacity, Capacity)) -> Capacity {
-        if at_least == at_most {
-            return at_most;
-        }
+    /// The gaps between neighbouring slots: where each starts and ends.
+    #[inline]
+    fn gaps(&self) -> impl Iterator<Item = (u64, u64)> {
         let slots = self.slots();
-        let mut found =
-            if level == 0 { at_least } else { slots.iter().map(Slot::gaps).fold(at_least, Capacity::and) };
-        let (mut size, mut reach) = (0, 0);
-        for (lower, upper) in slots.chunks(8).zip(slots.get(1..).unwrap_or_default().chunks(8)) {
-            for (below, above) in lower.iter().zip(upper) {
-                size = size.max(above.start - below.end);
-                reach = reach.max(below.end.wrapping_sub(1) ^ above.start.wrapping_sub(1));
-            }
-            if size > 0 {
-                found = found.and(Capacity::of_widest(size, reach));
-            }
-            if found.covers(at_most) {
-                break;
-            }
-        }
-        found
+        slots.iter().zip(slots.iter().skip(1)).map(|(below, above)| (below.end, above.start))
+    }
+
+    /// What the gaps between two regions below this chunk can hold, itself at `level` (0: a leaf).
+    pub(crate) fn capacity(&self, level: usize) -> Capacity {
+        let reach = self.gaps().filter(|(start, end)| start < end);
+        let reach = reach.map(|(start, end)| start.wrapping_sub(1) ^ end.wrapping_sub(1)).max();
+        let size = self.gaps().map(|(start, end)| end - start).max().unwrap_or(0);
+        let between = reach.map_or(Capacity::NONE, |reach| Capacity::of_widest(size, reach));
+        self.with_children(level, between)
+    }
+
+    /// As [`Chunk::capacity`], for a caller who knows an upper bound for it and believes its alignment.
+    pub(crate) fn capacity_below(&self, level: usize, at_most: Capacity) -> Capacity {
+        let size = self.gaps().map(|(start, end)| end - start).max().unwrap_or(0);
+        self.with_children(level, Capacity::of_widest(size, 0)).with_align_of(at_most)
+    }
+
+    /// `between`, and above the leaves what the children have.
+    #[inline]
+    fn with_children(&self, level: usize, between: Capacity) -> Capacity {
+        if level == 0 { between } else { self.slots().iter().map(Slot::gaps).fold(between, Capacity::and) }
     }
 }
 

@@ -34,7 +34,8 @@ const _: () = assert!(Arena::is_outside(ROOT) && Arena::is_outside(NONE));
 /// - Regions are sorted and disjoint.
 /// - All leaves are `height - 1` levels below the root, and linked in order.
 /// - Only the root may be empty, and only when it is a leaf; a root above leaves has two children or more.
-/// - A slot above the leaves has its child's first start, last end and largest inner gap.
+/// - A slot above the leaves has its child's first start and last end, the size of its largest inner gap, and at
+///   least the largest alignment of any.
 pub(crate) struct Tree<'m> {
     root: Chunk,
     height: usize,

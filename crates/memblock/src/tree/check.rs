@@ -35,7 +35,9 @@ impl Tree<'_> {
         }
         slots.iter().try_fold(1, |chunks, slot| {
             let child = slot.child();
-            if self.summary(child, level - 1) != *slot {
+            let counted = self.summary(child, level - 1);
+            let has_same_ends = (counted.start, counted.end) == (slot.start, slot.end);
+            if !has_same_ends || !slot.gaps().is_bound_of(counted.gaps()) {
                 return None;
             }
             Some(chunks + self.check(child, level - 1, leaf_before)?)

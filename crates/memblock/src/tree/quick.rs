@@ -112,7 +112,7 @@ impl Tree<'_> {
             _ => return None,
         };
         // What comes of the gap has less to offer than the gap had: where that did not count, all stays.
-        if at == 0 || !lost.is_less_than(spot.gaps) {
+        if at == 0 || !lost.is_smaller_than(spot.gaps) {
             let gained = leaf.gaps_around(at);
             self.lift(&path, 1, Change::Known { lost, gained });
         }

@@ -1,7 +1,7 @@
 //! Keeping the directory true after a change in a leaf.
 
 use super::{Path, Tree};
-use crate::chunk::Slot;
+use crate::chunk::{Chunk, Slot};
 use crate::gap::Capacity;
 
 /// What a change in a chunk did to its gaps.
@@ -17,16 +17,16 @@ pub(super) enum Change {
     },
 }
 
-/// The bounds of a capacity of which nothing is known.
-const UNKNOWN: (Capacity, Capacity) = (Capacity::NONE, Capacity::ALL);
-
 impl Change {
-    /// Bounds for what the gaps can hold that held `old` before.
+    /// What the gaps of `child`, at `level`, can hold that could hold `old` before.
     #[inline]
-    const fn apply(self, old: Capacity) -> (Capacity, Capacity) {
+    fn apply(self, old: Capacity, child: &Chunk, level: usize) -> Capacity {
         match self {
-            Self::Unknown => UNKNOWN,
-            Self::Known { lost, gained } => old.exchange(lost, gained),
+            Self::Unknown => child.capacity(level),
+            Self::Known { lost, gained } => match old.exchange(lost, gained) {
+                Ok(gaps) => gaps,
+                Err(at_most) => child.capacity_below(level, at_most),
+            },
         }
     }
 }
@@ -36,7 +36,7 @@ impl Tree<'_> {
     pub(super) fn summary(&self, id: u32, level: usize) -> Slot {
         let chunk = self.chunk(id);
         let (start, end) = chunk.first().zip(chunk.last()).map_or((0, 1), |(a, b)| (a.start, b.end));
-        Slot::branch(start, end, id, chunk.capacity(level, UNKNOWN))
+        Slot::branch(start, end, id, chunk.capacity(level))
     }
 
     /// Takes a change of the chunk below `from` up the path, until a level does not see it.
@@ -53,7 +53,7 @@ impl Tree<'_> {
                 return;
             };
             let (old, before) = (*old, parent.gaps_around(at));
-            let gaps = child.capacity(level - 1, change.apply(old.gaps()));
+            let gaps = change.apply(old.gaps(), child, level - 1);
             let new = Slot::branch(first.start, last.end, child_id, gaps);
             if new == old {
                 return;

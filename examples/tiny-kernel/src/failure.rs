@@ -1,0 +1,33 @@
+//! Why a boot ends early.
+
+use alloc::collections::TryReserveError;
+
+use memblock::{AllocError, MemblockError, RangeError};
+
+use crate::pvh::PvhError;
+
+/// What the kernel cannot go on after.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// Without the start info, there is no memory map.
+    #[error("pvh: {0}")]
+    Pvh(#[from] PvhError),
+    /// The map has no whole page of RAM.
+    #[error("pvh: the memory map has no RAM")]
+    NoMemory,
+    /// A constant of the kernel, or its link script, is wrong.
+    #[error("range: {0}")]
+    Range(#[from] RangeError),
+    /// A table is full and could not grow.
+    #[error(transparent)]
+    Memblock(#[from] MemblockError),
+    /// Early memory ran out.
+    #[error("alloc: {0}")]
+    Alloc(#[from] AllocError),
+    /// The buddy allocator has no memory.
+    #[error("heap: {0}")]
+    Heap(#[from] TryReserveError),
+    /// The kernel looked at what it did, and it is not what it meant to do.
+    #[error("check: {0}")]
+    Wrong(&'static str),
+}

@@ -1,0 +1,28 @@
+//! The tables, for people.
+
+use alloc::collections::BTreeMap;
+
+use memblock::Memblock;
+
+use crate::serial::say;
+use crate::size::Size;
+
+/// The tables as `/sys/kernel/debug/memblock` shows them, and below, for whom each range is reserved.
+pub(crate) fn tables(memblock: &Memblock<'_>) {
+    say!("memblock.memory:\n{}", memblock.memory());
+    say!("memblock.reserved:\n{}", memblock.reserved());
+    for owned in memblock.reserved_owners() {
+        say!("reserved: {} for {}", owned.region.range, owned.owner.unwrap_or("somebody"));
+    }
+}
+
+/// How much is reserved for each owner. The sums lie on the heap: the boot is over.
+pub(crate) fn owners(memblock: &Memblock<'_>) {
+    let mut sums = BTreeMap::<&str, u64>::new();
+    for owned in memblock.reserved_owners() {
+        *sums.entry(owned.owner.unwrap_or("somebody")).or_default() += owned.region.range.size();
+    }
+    for (owner, size) in sums {
+        say!("kept: {} for {owner}", Size(size));
+    }
+}
