@@ -1,52 +1,111 @@
-//! Linux's memblock in `no_std` Rust: which memory a machine has, who owns it, and what may be done with it.
+//! Linux's memblock in `no_std` Rust: which memory a machine has, who owns it, and what may be done with it,
+//! from the firmware's map to the page allocator.
 //!
-//! No heap, no panic, any number of regions. Behaviour is that of Linux 6.12 unless an item says otherwise;
-//! where Linux's memblock is known to go wrong, this one does it right, and the item says that too.
+//! No heap, no panic, any number of regions, and every change and search in O(log n). Behaviour is that of
+//! Linux 6.12, compared with Linux's own code call by call, but for what
+//! [differs on purpose](#where-it-differs-from-linux).
 //!
-//! # A tour
+//! # A kernel's first minutes
 //!
-//! [`Memblock`] keeps three [`RegionTable`]s. A [`Region`] is a [`PhysRange`] with a [`NodeId`] and
-//! [`RegionFlags`]; a range is never empty and never wraps, so nothing has to be checked again.
+//! A [`Memblock`] holds three [`RegionTable`]s: *memory*, *reserved* and *physmem*. A [`Region`] is a
+//! [`PhysRange`] with a [`NodeId`] and [`RegionFlags`]; a range is never empty and never wraps, so nothing has
+//! to be checked again.
 //!
 //! ```
-//! use memblock::{Memblock, NodeId, PhysRange, Region, RegionFlags, Selection};
+//! use memblock::{HandOver, Memblock, NodeId, PhysRange, Region, Request, Selection};
 //!
 //! let range = PhysRange::new;
-//! let mut memblock = Memblock::new();
+//! let mut memblock = Memblock::new(); // constant: a `static` behind a lock can hold it
 //!
 //! // What the firmware says: RAM on two nodes, the upper one can be unplugged.
 //! let node = NodeId::new;
 //! memblock.add_node(Region { node: node(0), ..Region::plain(range(0x0000_1000, 0x8000_0000)?) })?;
 //! memblock.add_node(Region { node: node(1), ..Region::plain(range(0x1_0000_0000, 0x1_8000_0000)?) })?;
 //! memblock.mark_hotplug(range(0x1_0000_0000, 0x1_8000_0000)?)?;
-//!
-//! // What is taken: the kernel.
-//! memblock.reserve(range(0x100_0000, 0x300_0000)?)?;
-//!
-//! // What is free, lazily, from either end.
-//! let free: Vec<String> =
-//!     memblock.free_ranges(Selection::ANY).map(|piece| piece.range.to_string()).collect();
-//! assert_eq!(free, ["00001000-00ffffff", "03000000-7fffffff", "100000000-17fffffff"]);
-//!
-//! // With `movable_node`, hot-pluggable memory is out of bounds.
 //! memblock.set_movable_node(true);
-//! let highest = memblock.free_ranges(Selection::ANY).next_back().map(|piece| piece.range);
-//! assert_eq!(highest, Some(range(0x300_0000, 0x8000_0000)?));
+//!
+//! // What is taken, and by whom.
+//! memblock.reserve_for(range(0x100_0000, 0x300_0000)?, "kernel")?;
+//!
+//! // Early allocation: top-down, aligned, near its user. Hot-pluggable memory is spared.
+//! let request = Request { align: 4096, node: node(0), tag: Some("page tables"), ..Request::new(0x8000) };
+//! let page_tables = memblock.alloc(&request)?;
+//! assert_eq!(page_tables, range(0x7fff_8000, 0x8000_0000)?);
+//!
+//! // What cannot be had says why.
+//! let error = memblock.alloc(&Request { align: 1 << 30, ..Request::new(1 << 30) }).unwrap_err();
+//! assert_eq!(
+//!     error.to_string(),
+//!     "cannot allocate 1073741824 bytes at a multiple of 1073741824: the largest hole that would do is \
+//!      40000000-7fff7fff (1073709056 bytes), next to 7fff8000-7fffffff, reserved for page tables; \
+//!      of 4294963200 bytes of memory, 2147483648 are hot-pluggable, which movable_node spares, \
+//!      33587200 are reserved",
+//! );
 //!
 //! // Tables print as /sys/kernel/debug/memblock does.
 //! assert_eq!(
-//!     memblock.memory().to_string(),
-//!     "   0: 0x0000000000001000..0x000000007fffffff    0 NONE\n   \
-//!         1: 0x0000000100000000..0x000000017fffffff    1 HOTPLUG\n",
+//!     memblock.reserved().to_string(),
+//!     "   0: 0x0000000001000000..0x0000000002ffffff    x NONE\n   \
+//!         1: 0x000000007fff8000..0x000000007fffffff    x NONE\n",
 //! );
+//!
+//! // What is free, lazily, from either end; and at last all of it, in blocks for the page allocator.
+//! let free = memblock.free_ranges(Selection::ANY).map(|piece| piece.range.size()).sum::<u64>();
+//! let pages: u64 = memblock.free_all(HandOver::default())?.map(|block| block.pages()).sum();
+//! assert_eq!(pages * 4096, free + 0x8000_0000); // hot-pluggable memory goes to the page allocator, too
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! - [`Memblock`]: the tables of a machine, its marks, queries and walks.
-//! - [`RegionTable`]: one table; also of use on its own. Takes memory as [`Chunk`]s.
-//! - [`ranges`]: union, intersection and difference of any sorted ranges.
-//! - [`Selection`]: which regions a walk shows.
-//! - [`rules`]: which memory may be used for what, and why.
+//! `examples/tiny-kernel` in the repository does this in earnest: it boots under QEMU, reads the firmware's
+//! map and the ACPI SRAT, lets the tables grow, and hands its memory to an allocator.
+//!
+//! # Storage
+//!
+//! A table has room for 64 regions inside. Beyond that it is given memory, as a slice of [`Chunk`]s: from a
+//! `static` ([`ChunkStore`]), from pages ([`Chunk::fill`]), or by itself from the memory it manages, once
+//! [`Memblock::allow_growth`] says how to reach that. A full table is 24.25 bytes per region.
+//! A change that finds no room changes nothing and says how much is missing.
+//!
+//! # Where to look
+//!
+//! | for | see |
+//! |---|---|
+//! | the tables, settings, marks and queries of a machine | [`Memblock`] |
+//! | allocation | [`Memblock::alloc`], [`Request`], [`AllocError`], [`Direction`] |
+//! | who reserved what | [`Memblock::reserve_for`], [`Memblock::reserved_owners`] |
+//! | the end of early allocation | [`Memblock::free_all`], [`HandOver`] |
+//! | `mem=`, `reserve_mem=` | [`Memblock::mem_limit_remove_map`], [`ReserveMem`] |
+//! | one table; also of use on its own | [`RegionTable`] |
+//! | which regions a walk shows | [`Selection`] |
+//! | union, intersection and difference of sorted ranges | [`ranges`] |
+//! | which memory may be used for what, and why | [`rules`] |
+//!
+//! # Where it differs from Linux
+//!
+//! Each of these was seen on Linux 6.12's own code; the repository's `referee` has a test for each that shows
+//! both answers.
+//!
+//! | Linux 6.12 | here |
+//! |---|---|
+//! | the memory table may grow into the very range that is being removed | never into what is being added, removed, reserved or marked |
+//! | growing `physmem` frees its static array out of `reserved` | a table keeps what it was given |
+//! | own tables can be freed and removed like any memory | refused: [`MemblockError::InUse`] |
+//! | a full table before `memblock_allow_resize` panics | an error; nothing is changed |
+//! | `memblock_trim_memory` leaves `total_size` too large | totals are exact |
+//! | allocating 0 bytes gives an address behind the end of memory | [`AllocFailure::ZeroSize`] |
+//! | an alignment that is no power of two gives a misaligned address | [`AllocFailure::Alignment`] |
+//! | 0 means "no memory", "no room in a table" and "no such range" alike | [`AllocError`] with the request, the largest hole and what stood in the way |
+//! | `memblock_cap_memory_range` with a size that wraps deletes reservations inside | a range cannot wrap |
+//! | capping leaves a NOMAP region that reaches over the end in two pieces | regions are always merged |
+//! | `memblock_estimated_nr_free_pages` goes below zero when reservations lie outside memory | [`Memblock::free_size`] counts what is free |
+//! | `memblock_is_region_memory` is false across regions that touch and differ | true if every byte is memory |
+//! | memory that is removed while reserved goes silently | [`Removed::still_reserved`] |
+//! | `memblock_end_of_DRAM` of an empty map reads outside the array | `None` |
+//! | the last byte of the address space is dropped silently | [`RangeError`]: it cannot be the end of a half-open range |
+//! | `memblock_overlaps_region` and others take empty ranges | there is none |
+//! | the free walk gives empty pieces where reservations touch that differ | no piece is empty |
+//! | a walk goes on silently after the table was changed | the borrow checker refuses it |
+//! | numbers too large in `reserve_mem=` are taken modulo 2^64 | [`ReserveMemError::Syntax`] |
 //!
 //! # Features
 //!
@@ -91,15 +150,13 @@ mod table;
 #[forbid(unsafe_code)]
 mod tree;
 
-pub use alloc::{
-    AllocError, AllocFailure, Attempt, Attempts, Direction, Request, SearchSettings, Shortage,
-};
+pub use alloc::{AllocError, AllocFailure, Attempt, Attempts, Direction, Request, SearchSettings, Shortage};
 pub use arena::TooManySlabs;
 pub use chunk::Chunk;
 pub use flags::RegionFlags;
 pub use memblock::{
-    FreeBlock, FreeBlocks, FreeRanges, HandOver, Memblock, MemblockError, MemoryPfnRanges, MemoryRanges, Owned,
-    PhysmemRanges, Removed, ReserveMem, ReserveMemError, ReservedOwners, TableKind,
+    FreeBlock, FreeBlocks, FreeRanges, HandOver, Memblock, MemblockError, MemoryPfnRanges, MemoryRanges,
+    Owned, PhysmemRanges, Removed, ReserveMem, ReserveMemError, ReservedOwners, TableKind,
 };
 pub use node::NodeId;
 pub use pfn::{PageSize, PfnRange};

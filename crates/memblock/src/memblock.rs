@@ -3,6 +3,7 @@
 mod alloc;
 #[cfg(test)]
 mod alloc_tests;
+mod display;
 mod error;
 mod growth;
 mod hand_over;
@@ -24,7 +25,7 @@ pub use owners::{Owned, ReservedOwners};
 pub use reserve_mem::{ReserveMem, ReserveMemError};
 
 use crate::owner::Owners;
-use crate::{Chunk, Direction, DirectMap, NodeId, PageSize, PhysRange, Region, RegionTable, TooManySlabs};
+use crate::{Chunk, DirectMap, Direction, NodeId, PageSize, PhysRange, Region, RegionTable, TooManySlabs};
 use reserve_mem::NamedReservations;
 
 /// Linux's memblock: what memory there is, and what of it is taken.
@@ -57,6 +58,8 @@ use reserve_mem::NamedReservations;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
+// Each switch is a boot parameter or a state of its own: all combinations occur.
+#[allow(clippy::struct_excessive_bools)]
 pub struct Memblock<'m> {
     memory: RegionTable<'m>,
     reserved: RegionTable<'m>,

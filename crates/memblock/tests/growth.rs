@@ -1,11 +1,13 @@
 //! Tables that grow into the memory they manage, with a buffer for RAM.
 #![allow(unsafe_code)]
+// A test may fail loudly, in its helpers too.
+#![allow(clippy::unwrap_used)]
 
 use std::ptr::NonNull;
 
 use memblock::{
-    AllocFailure, Chunk, DirectMap, HandOver, Memblock, MemblockError, NodeId, PhysRange, Region, RegionFlags,
-    Request, TableKind,
+    AllocFailure, Chunk, DirectMap, HandOver, Memblock, MemblockError, NodeId, PhysRange, Region,
+    RegionFlags, Request, TableKind,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -65,8 +67,8 @@ fn bottom_up_a_table_takes_memory_from_the_bottom() {
 
 #[test]
 fn a_table_never_grows_into_what_is_being_reserved_or_removed_or_marked() {
-    let upper = r(RAM + 0x8_0000, RAM + 0x10_0000);
     type Change = fn(&mut Memblock<'static>, PhysRange);
+    let upper = r(RAM + 0x8_0000, RAM + 0x10_0000);
     let changes: [Change; 3] = [
         |memblock, range| {
             memblock.reserve(range).unwrap();

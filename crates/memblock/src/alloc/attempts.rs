@@ -132,12 +132,8 @@ mod tests {
     fn the_minimum_is_given_up_last_and_only_if_it_may() {
         let strict = Request { min: 0x8000, node: NodeId::new(0), ..Request::new(1) };
         let mirror = SearchSettings { prefer: RegionFlags::MIRROR, ..SETTINGS };
-        let first = [
-            (true, true, 0x8000),
-            (false, true, 0x8000),
-            (true, false, 0x8000),
-            (false, false, 0x8000),
-        ];
+        let first =
+            [(true, true, 0x8000), (false, true, 0x8000), (true, false, 0x8000), (false, false, 0x8000)];
         assert_eq!(order(strict, mirror), first);
         let all = order(Request { min_is_optional: true, ..strict }, mirror);
         assert_eq!(all[..4], first);
@@ -160,7 +156,8 @@ mod tests {
 
     #[test]
     fn an_end_counts_above_the_current_limit_and_an_empty_window_is_no_search() {
-        let end = |max| Request { max, ..Request::new(1) }.attempts(&SETTINGS).next().map(|it| it.window.end());
+        let end =
+            |max| Request { max, ..Request::new(1) }.attempts(&SETTINGS).next().map(|it| it.window.end());
         assert_eq!(end(None), Some(0x10_0000));
         assert_eq!(end(Some(0x20_0000)), Some(0x20_0000));
         assert_eq!(end(Some(0x1000)), None);

@@ -61,7 +61,7 @@ mod tests {
         ) {
             let gap = PhysRange::from_size(start, len).unwrap();
             let align = 1 << shift;
-            let fits = |at: &u64| size > 0 && at % align == 0 && at + size <= gap.end();
+            let fits = |at: &u64| size > 0 && at.is_multiple_of(align) && at + size <= gap.end();
             let mut starts = gap.start()..gap.end();
             let lowest = Direction::BottomUp.fit(gap, size, align).map(|found| (found.start(), found.size()));
             prop_assert_eq!(lowest, starts.clone().find(fits).map(|at| (at, size)));

@@ -5,8 +5,8 @@ use crate::chunk::Slot;
 use crate::owner::Owner;
 use crate::tree::Wanted;
 use crate::{
-    AllocError, AllocFailure, Attempt, Direction, NodeId, PhysRange, Region, RegionFlags, Request, SearchSettings,
-    Shortage,
+    AllocError, AllocFailure, Attempt, Direction, NodeId, PhysRange, Region, RegionFlags, Request,
+    SearchSettings, Shortage,
 };
 
 impl Memblock<'_> {

@@ -88,8 +88,9 @@ impl Machine {
                 let shown = attempt.selection.shows(&Region { range, node, flags }, memblock.movable_node());
                 range.intersect(attempt.window).filter(|_| shown)
             });
-            let mut fits = free.filter_map(|piece| memblock.direction.fit(piece, request.size, request.align));
-            if memblock.bottom_up() { fits.next() } else { fits.last() }
+            let mut fits =
+                free.filter_map(|piece| memblock.direction.fit(piece, request.size, request.align));
+            if memblock.bottom_up() { fits.next() } else { fits.next_back() }
         })
     }
 }

@@ -64,7 +64,9 @@ pub enum MemblockError {
         bytes: u64,
     },
     /// A table took memory to grow into, and the [`DirectMap`](crate::DirectMap) has no pointer for it.
-    #[error("memblock.{table}: the direct map has no aligned pointer for {range}, where the table was to grow")]
+    #[error(
+        "memblock.{table}: the direct map has no aligned pointer for {range}, where the table was to grow"
+    )]
     NotMapped {
         /// The table.
         table: TableKind,

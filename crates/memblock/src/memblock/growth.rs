@@ -2,7 +2,7 @@
 
 use super::{Memblock, MemblockError, TableKind};
 use crate::owner::Owner;
-use crate::{Chunk, Direction, DirectMap, PhysRange, Region, RegionTable, Request, TableFull};
+use crate::{Chunk, DirectMap, Direction, PhysRange, Region, RegionTable, Request, TableFull};
 
 /// How often a change is tried again. Once is enough but for `reserved`, where what a table grew into is
 /// noted down as well.
@@ -134,9 +134,7 @@ impl<'m> Memblock<'m> {
             return Err(MemblockError::CannotGrow { table, cause, bytes: self.bytes_of(least) });
         };
         let slab = map.chunks(range).ok_or(MemblockError::NotMapped { table, range })?;
-        self.table_mut(table)
-            .grow(slab)
-            .map_err(|cause| MemblockError::TooManySlabs { table, cause })?;
+        self.table_mut(table).grow(slab).map_err(|cause| MemblockError::TooManySlabs { table, cause })?;
         self.has_grown = true;
         self.reserved
             .add_owned(Region::plain(range), Owner::MEMBLOCK)
@@ -156,7 +154,8 @@ impl<'m> Memblock<'m> {
         let align = self.page_size.bytes().max(align_of::<Chunk>() as u64);
         let anywhere = Request { align, ..Request::new(size) };
         let above = avoid.map(|avoid| Request { min: avoid.end(), ..anywhere });
-        let below = avoid.map(|avoid| Request { max: Some(avoid.start().min(self.current_limit)), ..anywhere });
+        let below =
+            avoid.map(|avoid| Request { max: Some(avoid.start().min(self.current_limit)), ..anywhere });
         let sides = match (self.direction, avoid) {
             (_, None) => [Some(anywhere), None],
             (Direction::TopDown, _) => [above, below],

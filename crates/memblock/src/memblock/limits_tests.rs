@@ -28,15 +28,15 @@ proptest! {
     fn a_limit_counts_bytes_from_the_lowest(
         regions in vec(any_region(), 0..30),
         taken in vec(any_range(), 0..30),
-        limit in 0..UNITS as u64,
+        limit in 0..UNITS,
         keeps_nomap in any::<bool>(),
     ) {
         let (mut memblock, memory, reserved) = machine(&regions, &taken);
-        let counted = (0..UNITS).filter(|unit| memory.at(*unit).is_some()).nth((limit as usize).wrapping_sub(1));
+        let counted = (0..UNITS).filter(|unit| memory.at(*unit).is_some()).nth(limit.wrapping_sub(1));
         let gone = if keeps_nomap {
-            memblock.mem_limit_remove_map(limit * UNIT)
+            memblock.mem_limit_remove_map(limit as u64 * UNIT)
         } else {
-            memblock.enforce_memory_limit(limit * UNIT)
+            memblock.enforce_memory_limit(limit as u64 * UNIT)
         };
         prop_assert_eq!(gone.unwrap() + memblock.memory_size(), memory.size());
         check(&memblock, &memory, &reserved, |unit| counted.is_none_or(|last| unit <= last), keeps_nomap)?;

@@ -61,7 +61,7 @@ impl RegionTable<'_> {
     }
 
     /// Adds many regions, in any order; fastest in ascending order, where each costs O(1) or a little more
-    /// and chunks are left full. Sort a slice before with `sort_unstable_by_key(|region| region.range.start())`.
+    /// and chunks are left full; see [`RegionTable::add_unsorted`].
     ///
     /// # Errors
     ///
@@ -92,6 +92,26 @@ impl RegionTable<'_> {
         }
         debug_assert!(self.is_consistent_if_small());
         Ok(())
+    }
+
+    /// Adds many regions that stand in no order, and sorts the slice for it: [`RegionTable::add_all`] in one
+    /// call. The sorting takes most of the time.
+    ///
+    /// # Errors
+    ///
+    /// As [`RegionTable::add_all`].
+    ///
+    /// ```
+    /// use memblock::{PhysRange, Region, RegionTable};
+    /// let region = |start| Region::plain(PhysRange::from_size(start, 0x1000).unwrap());
+    /// let mut table = RegionTable::new();
+    /// table.add_unsorted(&mut [region(0x8000), region(0x1000), region(0x4000)])?;
+    /// assert!(table.iter().eq([region(0x1000), region(0x4000), region(0x8000)]));
+    /// # Ok::<(), memblock::TableFull>(())
+    /// ```
+    pub fn add_unsorted(&mut self, regions: &mut [Region]) -> Result<(), TableFull> {
+        regions.sort_unstable_by_key(|region| region.range.start());
+        self.add_all(regions.iter().copied())
     }
 
     /// Takes `range` out of the table, and gives the bytes that were in it (`memblock_remove_range`, 6.12).

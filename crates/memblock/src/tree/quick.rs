@@ -12,7 +12,7 @@ use crate::gap::Capacity;
 /// The place of the first region that ends behind an address. The rest of the path to it stands apart:
 /// it is seldom needed, and costs to carry along.
 #[derive(Clone, Copy)]
-struct Spot {
+struct Place {
     leaf: u32,
     at: usize,
     /// What the directory says of the leaf's gaps. Of a root everything, as nothing depends on it.
@@ -22,21 +22,21 @@ struct Spot {
 impl Tree<'_> {
     /// `None` behind the last region.
     #[inline]
-    fn spot(&self, address: u64, path: &mut Path) -> Option<Spot> {
-        let mut spot = Spot { leaf: ROOT, at: 0, gaps: Capacity::ALL };
+    fn place_of(&self, address: u64, path: &mut Path) -> Option<Place> {
+        let mut place = Place { leaf: ROOT, at: 0, gaps: Capacity::ALL };
         let mut chunk = &self.root;
         for level in (1..self.height).rev() {
             let at = chunk.first_ending_after(address);
             let slot = chunk.get(at)?;
             path.set_at(level, at);
-            spot.leaf = slot.child();
-            spot.gaps = slot.gaps();
-            path.set(level - 1, spot.leaf, 0);
-            chunk = self.chunk(spot.leaf);
+            place.leaf = slot.child();
+            place.gaps = slot.gaps();
+            path.set(level - 1, place.leaf, 0);
+            chunk = self.chunk(place.leaf);
         }
-        spot.at = chunk.first_ending_after(address);
-        path.set_at(0, spot.at);
-        (spot.at < chunk.len()).then_some(spot)
+        place.at = chunk.first_ending_after(address);
+        path.set_at(0, place.at);
+        (place.at < chunk.len()).then_some(place)
     }
 
     /// The slot before index `at` of a leaf.
@@ -71,8 +71,8 @@ impl Tree<'_> {
 
     /// Tells the directory that a leaf's gaps have `gained`, if it does not know as much already.
     #[inline]
-    fn gain(&mut self, spot: Spot, path: &Path, gained: Capacity) {
-        if !spot.gaps.covers(gained) {
+    fn gain(&mut self, place: Place, path: &Path, gained: Capacity) {
+        if !place.gaps.covers(gained) {
             self.lift(path, 1, Change::Known { lost: Capacity::NONE, gained });
         }
     }
@@ -81,9 +81,12 @@ impl Tree<'_> {
     /// if it is done: 1 for a new slot, 0 for none.
     #[inline]
     pub(crate) fn insert_quick(&mut self, new: Slot) -> Option<usize> {
+        if self.root.last().is_none_or(|last| last.end <= new.start) {
+            return self.append_quick(new);
+        }
         let mut path = Path::ROOT;
-        let Some(spot) = self.spot(new.start, &mut path) else { return self.append_quick(new) };
-        let (leaf, at) = (self.chunk(spot.leaf), spot.at);
+        let place = self.place_of(new.start, &mut path)?;
+        let (leaf, at) = (self.chunk(place.leaf), place.at);
         let above = leaf.get(at)?;
         if above.start < new.end {
             return None;
@@ -93,26 +96,26 @@ impl Tree<'_> {
         let lost = leaf.gap_below(at);
         let leaf = match joins {
             (false, false) if self.has_room(leaf.len()) => {
-                let leaf = self.chunk_mut(spot.leaf);
+                let leaf = self.chunk_mut(place.leaf);
                 leaf.insert(at, new);
                 leaf
             }
             (false, true) => {
                 let slot = above.moved(new.start, above.end);
-                let leaf = self.chunk_mut(spot.leaf);
+                let leaf = self.chunk_mut(place.leaf);
                 leaf.set(at, slot);
                 leaf
             }
             (true, false) if at > 0 => {
                 let slot = below?.moved(below?.start, new.end);
-                let leaf = self.chunk_mut(spot.leaf);
+                let leaf = self.chunk_mut(place.leaf);
                 leaf.set(at - 1, slot);
                 leaf
             }
             _ => return None,
         };
         // What comes of the gap has less to offer than the gap had: where that did not count, all stays.
-        if at == 0 || !lost.is_smaller_than(spot.gaps) {
+        if at == 0 || !lost.is_smaller_than(place.gaps) {
             let gained = leaf.gaps_around(at);
             self.lift(&path, 1, Change::Known { lost, gained });
         }
@@ -163,8 +166,8 @@ impl Tree<'_> {
     #[inline]
     pub(crate) fn remove_quick(&mut self, start: u64, end: u64) -> Option<(u64, isize)> {
         let mut path = Path::ROOT;
-        let Some(spot) = self.spot(start, &mut path) else { return Some((0, 0)) };
-        let (leaf, at) = (self.chunk(spot.leaf), spot.at);
+        let Some(place) = self.place_of(start, &mut path) else { return Some((0, 0)) };
+        let (leaf, at) = (self.chunk(place.leaf), place.at);
         let slot = *leaf.get(at)?;
         if slot.start >= end {
             return Some((0, 0));
@@ -183,18 +186,18 @@ impl Tree<'_> {
                 if !self.has_room(len) {
                     return None;
                 }
-                let leaf = self.chunk_mut(spot.leaf);
+                let leaf = self.chunk_mut(place.leaf);
                 leaf.set(at, slot.moved(end, slot.end));
                 leaf.insert(at, slot.moved(slot.start, start));
-                self.gain(spot, &path, Capacity::of_gap(start, end));
+                self.gain(place, &path, Capacity::of_gap(start, end));
                 return Some((size, 1));
             }
             (true, false) => {
-                self.chunk_mut(spot.leaf).set(at, slot.moved(slot.start, start));
+                self.chunk_mut(place.leaf).set(at, slot.moved(slot.start, start));
                 0
             }
             (false, true) => {
-                self.chunk_mut(spot.leaf).set(at, slot.moved(end, slot.end));
+                self.chunk_mut(place.leaf).set(at, slot.moved(end, slot.end));
                 0
             }
             (false, false) => {
@@ -202,14 +205,14 @@ impl Tree<'_> {
                 if self.height > 1 && len <= SLOTS / 4 {
                     return None;
                 }
-                self.chunk_mut(spot.leaf).remove(at);
+                self.chunk_mut(place.leaf).remove(at);
                 -1
             }
         };
-        let leaf = self.chunk(spot.leaf);
+        let leaf = self.chunk(place.leaf);
         let gained = if change < 0 { leaf.gap_below(at) } else { leaf.gaps_around(at) };
         if is_inner {
-            self.gain(spot, &path, gained);
+            self.gain(place, &path, gained);
         } else {
             self.lift(&path, 1, Change::Known { lost, gained });
         }

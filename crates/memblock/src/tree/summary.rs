@@ -60,8 +60,7 @@ impl Tree<'_> {
             }
             let parent = self.chunk_mut(parent_id);
             parent.set(at, new);
-            change =
-                Change::Known { lost: before.and(old.gaps()), gained: parent.gaps_around(at).and(gaps) };
+            change = Change::Known { lost: before.and(old.gaps()), gained: parent.gaps_around(at).and(gaps) };
         }
     }
 
