@@ -93,7 +93,9 @@ impl Tree<'_> {
         }
         let below = self.slot_before(leaf, at);
         let joins = (below.is_some_and(|below| below.merges_with(&new)), new.merges_with(above));
-        let lost = leaf.gap_below(at);
+        // No directory stands above a root.
+        let is_root = self.height == 1;
+        let lost = if is_root { Capacity::NONE } else { leaf.gap_below(at) };
         let leaf = match joins {
             (false, false) if self.has_room(leaf.len()) => {
                 let leaf = self.chunk_mut(place.leaf);
@@ -115,7 +117,7 @@ impl Tree<'_> {
             _ => return None,
         };
         // What comes of the gap has less to offer than the gap had: where that did not count, all stays.
-        if at == 0 || !lost.is_smaller_than(place.gaps) {
+        if !is_root && (at == 0 || !lost.is_smaller_than(place.gaps)) {
             let gained = leaf.gaps_around(at);
             self.lift(&path, 1, Change::Known { lost, gained });
         }
@@ -178,8 +180,9 @@ impl Tree<'_> {
         let size = slot.end.min(end) - slot.start.max(start);
         let len = leaf.len();
         // Gaps only grow, and what they can hold with them; but the ends of a leaf are the directory's too.
+        let is_root = self.height == 1;
         let is_inner = at > 0 && at + 1 < len;
-        let lost = if is_inner { Capacity::NONE } else { leaf.gaps_around(at) };
+        let lost = if is_inner || is_root { Capacity::NONE } else { leaf.gaps_around(at) };
         let change = match (slot.start < start, end < slot.end) {
             (true, true) => {
                 // A cut may use the room that is kept for it; but then it is not quick.
@@ -189,7 +192,9 @@ impl Tree<'_> {
                 let leaf = self.chunk_mut(place.leaf);
                 leaf.set(at, slot.moved(end, slot.end));
                 leaf.insert(at, slot.moved(slot.start, start));
-                self.gain(place, &path, Capacity::of_gap(start, end));
+                if !is_root {
+                    self.gain(place, &path, Capacity::of_gap(start, end));
+                }
                 return Some((size, 1));
             }
             (true, false) => {
@@ -202,13 +207,16 @@ impl Tree<'_> {
             }
             (false, false) => {
                 // A leaf that becomes small is joined with its neighbour.
-                if self.height > 1 && len <= SLOTS / 4 {
+                if !is_root && len <= SLOTS / 4 {
                     return None;
                 }
                 self.chunk_mut(place.leaf).remove(at);
                 -1
             }
         };
+        if is_root {
+            return Some((size, change));
+        }
         let leaf = self.chunk(place.leaf);
         let gained = if change < 0 { leaf.gap_below(at) } else { leaf.gaps_around(at) };
         if is_inner {
