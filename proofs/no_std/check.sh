@@ -18,7 +18,8 @@ if [ -n "$forbidden" ]; then
     printf 'the library links an allocator or the standard library:\n%s\n' "$forbidden" >&2
     exit 1
 fi
-for symbol in proof_add proof_reserve proof_free proof_mark_hotplug proof_free_size proof_find; do
+for symbol in proof_add proof_reserve proof_free proof_mark_hotplug proof_free_size proof_find proof_alloc \
+    proof_allow_growth proof_free_all; do
     printf '%s\n' "$symbols" | grep -q " T $symbol\$" || {
         printf 'the library lacks %s: nothing was proved\n' "$symbol" >&2
         exit 1

@@ -65,7 +65,7 @@ impl<'m> Arena<'m> {
             return Ok(());
         }
         let place = self.slabs.get_mut(self.slab_count as usize).ok_or(TooManySlabs)?;
-        *place = slab.split_at_mut(used).0;
+        *place = slab.get_mut(..used).unwrap_or_default();
         self.slab_count += 1;
         self.vacant += used;
         self.total += used;

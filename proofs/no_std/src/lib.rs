@@ -5,8 +5,9 @@ use core::cell::UnsafeCell;
 use core::panic::PanicInfo;
 use core::sync::atomic::{AtomicBool, Ordering};
 
+use core::ptr::NonNull;
 use firmware as _;
-use memblock::{ChunkStore, Memblock, PhysRange, Selection, TableKind};
+use memblock::{ChunkStore, DirectMap, HandOver, Memblock, PhysRange, Request, Selection, TableKind};
 
 #[panic_handler]
 fn panic(_: &PanicInfo<'_>) -> ! {
@@ -76,6 +77,32 @@ pub extern "C" fn proof_free_size() -> u64 {
 pub extern "C" fn proof_find(end: u64, size: u64) -> u64 {
     let Ok(within) = PhysRange::new(0x1000, end) else { return 0 };
     MEMBLOCK.with(|memblock| memblock.reserved().last_gap(within, size).map_or(0, PhysRange::start))
+}
+
+/// Allocates `size` bytes at a multiple of `align`; the address, 0 when there is none.
+#[unsafe(no_mangle)]
+pub extern "C" fn proof_alloc(size: u64, align: u64) -> u64 {
+    let request = Request { align, tag: Some("proof"), ..Request::new(size) };
+    MEMBLOCK.with(|memblock| memblock.alloc(&request).map_or(0, PhysRange::start))
+}
+
+/// Lets the tables grow into the memory they manage, mapped one to one.
+#[unsafe(no_mangle)]
+pub extern "C" fn proof_allow_growth() {
+    fn identity(range: PhysRange) -> Option<NonNull<u8>> {
+        NonNull::new(core::ptr::with_exposed_provenance_mut(usize::try_from(range.start()).ok()?))
+    }
+    // SAFETY: whoever links this library maps its memory so; nobody runs it.
+    MEMBLOCK.with(|memblock| memblock.allow_growth(unsafe { DirectMap::new(&identity) }));
+}
+
+/// Hands all free memory over; how many pages that are.
+#[unsafe(no_mangle)]
+pub extern "C" fn proof_free_all() -> u64 {
+    MEMBLOCK.with(|memblock| {
+        let blocks = memblock.free_all(HandOver::default());
+        blocks.map_or(0, |blocks| blocks.map(|block| block.pages()).sum())
+    })
 }
 
 fn change(start: u64, end: u64, work: impl FnOnce(&mut Memblock<'static>, PhysRange) -> bool) -> i32 {

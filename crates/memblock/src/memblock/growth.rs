@@ -145,7 +145,7 @@ impl<'m> Memblock<'m> {
     /// Bytes of the pages that hold so many chunks.
     fn bytes_of(&self, chunks: usize) -> u64 {
         let bytes = (chunks as u64).saturating_mul(size_of::<Chunk>() as u64);
-        bytes.checked_next_multiple_of(self.page_size.bytes()).unwrap_or(u64::MAX)
+        self.page_size.pfn_up(bytes).saturating_mul(self.page_size.bytes())
     }
 
     /// Free memory for so many chunks, not in `avoid`.
