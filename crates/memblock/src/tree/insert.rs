@@ -71,7 +71,7 @@ impl Tree<'_> {
     pub(crate) fn room(&self) -> usize {
         let vacant = self.arena().vacant();
         // Each addition splits one chunk per level at most; one more level may come.
-        let by_chunks = vacant.saturating_sub(self.height + 4) / (self.height + 1);
+        let by_chunks = vacant.saturating_sub(self.height + 4).checked_div(self.height + 1).unwrap_or(0);
         let in_root = if self.height == 1 { SLOTS - 1 - self.root.len().min(SLOTS - 1) } else { 0 };
         in_root + by_chunks
     }
