@@ -124,6 +124,13 @@ impl<'m> RegionTable<'m> {
         self.tree.room()
     }
 
+    /// Chunks that are missing for so many cuts of regions, anywhere; `None` if all fit.
+    pub(crate) fn chunks_missing_for(&self, cuts: usize) -> Option<usize> {
+        // No more leaves than chunks in use, and the root.
+        let leaves = self.chunks() - self.vacant_chunks() + 1;
+        self.tree.admits(cuts, leaves).err().map(|missing| missing.0)
+    }
+
     /// Whether a removal that cuts a region in two certainly fits, wherever it lies. O(1).
     ///
     /// Always true after an operation that added a region. False at most after such removals took the

@@ -114,8 +114,7 @@ impl Memblock<'_> {
             // Not to stop halfway: every end of a memory region inside a reservation may cut it.
             let ends = self.memory.iter().flat_map(|region| [region.range.start(), region.range.end()]);
             let cuts = ends.filter(|&end| self.is_inside_reserved(end)).count();
-            while cuts > self.reserved.room() {
-                let chunks = cuts - self.reserved.room();
+            while let Some(chunks) = self.reserved.chunks_missing_for(cuts) {
                 self.grow_by_itself(TableKind::Reserved, TableFull { range, chunks }, None)?;
             }
         }
