@@ -108,10 +108,14 @@ impl<'m> Tree<'m> {
         self.arena.get_mut(id).unwrap_or(&mut self.root)
     }
 
-    /// All regions, if they lie in one piece.
+    /// The last leaf. O(height), without a search.
     #[inline]
-    pub(crate) fn flat(&self) -> Option<&[Slot]> {
-        if self.height == 1 { Some(self.root.slots()) } else { None }
+    pub(crate) fn last_leaf(&self) -> &[Slot] {
+        let mut chunk = &self.root;
+        for _ in 1..self.height {
+            chunk = chunk.last().map_or(chunk, |slot| self.chunk(slot.child()));
+        }
+        chunk.slots()
     }
 
     /// First start and last end of all regions.

@@ -64,6 +64,20 @@ impl Request {
     }
 }
 
+impl Request {
+    /// The first of [`Request::attempts`].
+    #[inline]
+    pub(crate) const fn first_attempt(&self, settings: &SearchSettings) -> Option<Attempt> {
+        let end = match self.max {
+            Some(max) => max,
+            None => settings.current_limit,
+        };
+        let page = settings.page_size.bytes();
+        let Ok(window) = PhysRange::new(if self.min > page { self.min } else { page }, end) else { return None };
+        Some(Attempt { selection: Selection { node: self.node, flags: settings.prefer }, window })
+    }
+}
+
 impl Attempts {
     /// Whether the request allows to give up what `step` does.
     #[inline]
@@ -138,6 +152,14 @@ mod tests {
         let all = order(Request { min_is_optional: true, ..strict }, mirror);
         assert_eq!(all[..4], first);
         assert_eq!(all[4..], first.map(|(node, mirror, _)| (node, mirror, 0x1000)));
+    }
+
+    #[test]
+    fn the_first_attempt_is_the_first_of_all() {
+        for (min, max) in [(0, None), (0x5000, Some(0x9000)), (0x5000, Some(0x5000))] {
+            let request = Request { min, max, node: NodeId::new(1), ..Request::new(1) };
+            assert_eq!(request.first_attempt(&SETTINGS), request.attempts(&SETTINGS).next());
+        }
     }
 
     #[test]

@@ -1,13 +1,23 @@
 //! Allocation: searching for a hole, and reserving it.
 
 use super::{Memblock, TableKind};
-use crate::chunk::Slot;
 use crate::owner::Owner;
 use crate::tree::Wanted;
 use crate::{
     AllocError, AllocFailure, Attempt, Direction, NodeId, PhysRange, Region, RegionFlags, Request,
     SearchSettings, Shortage,
 };
+
+/// Reservations and regions that are looked at near the top of memory before the directory is asked.
+const STEPS_NEAR_THE_TOP: usize = 8;
+
+/// What a walk of the last leaves says.
+enum Seen {
+    /// What the search finds.
+    All(Option<PhysRange>),
+    /// Nothing: more is to be looked at.
+    Part,
+}
 
 impl Memblock<'_> {
     /// Finds memory for a request and reserves it (`memblock_alloc_range_nid`, 6.12). The memory is not
@@ -81,7 +91,15 @@ impl Memblock<'_> {
     #[inline]
     fn search(&self, request: &Request) -> Result<(PhysRange, Option<NodeId>), AllocError> {
         if request.size > 0 && request.align.is_power_of_two() {
-            for attempt in request.attempts(&self.search_settings()) {
+            let settings = self.search_settings();
+            // Nearly always the first search finds something; it needs no list of them.
+            let first = request.first_attempt(&settings);
+            if let Some(attempt) = first
+                && let Some(found) = self.hole(&attempt, request.size, request.align)
+            {
+                return Ok((found, attempt.selection.node));
+            }
+            for attempt in request.attempts(&settings).skip(usize::from(first.is_some())) {
                 if let Some(found) = self.hole(&attempt, request.size, request.align) {
                     return Ok((found, attempt.selection.node));
                 }
@@ -115,9 +133,9 @@ impl Memblock<'_> {
     #[inline]
     pub(super) fn hole(&self, attempt: &Attempt, size: u64, align: u64) -> Option<PhysRange> {
         if self.direction == Direction::TopDown
-            && let (Some(memory), Some(reserved)) = (self.memory.flat(), self.reserved.flat())
+            && let Seen::All(found) = self.hole_near_the_top(attempt, size, align)
         {
-            return self.highest_flat(memory, reserved, attempt, size, align);
+            return found;
         }
         self.hole_by_gaps(attempt, size, align)
     }
@@ -151,48 +169,64 @@ impl Memblock<'_> {
         }
     }
 
-    /// The highest hole, where both tables are in one piece: one walk down both, as in Linux, which for so
-    /// few regions is faster than any directory.
-    fn highest_flat(
-        &self,
-        memory: &[Slot],
-        reserved: &[Slot],
-        attempt: &Attempt,
-        size: u64,
-        align: u64,
-    ) -> Option<PhysRange> {
+    /// The highest hole, by walking down the last leaves of both tables side by side.
+    ///
+    /// Small tables have no other leaves; then this is the whole search, as in Linux. Of large ones it is a
+    /// few steps, for the many allocations that find memory right where the one before did.
+    #[inline]
+    fn hole_near_the_top(&self, attempt: &Attempt, size: u64, align: u64) -> Seen {
         let Attempt { selection, window } = attempt;
+        let (memory, reserved) = (self.memory.last_leaf(), self.reserved.last_leaf());
+        let is_all = memory.len() == self.memory.len() && reserved.len() == self.reserved.len();
+        let mut steps = if is_all { usize::MAX } else { STEPS_NEAR_THE_TOP };
         let mut above = reserved.iter().rev().peekable();
         for slot in memory.iter().rev() {
             let floor = slot.start.max(window.start());
             let mut ceiling = slot.end.min(window.end());
             if ceiling <= floor {
                 if slot.end <= window.start() {
-                    return None;
+                    return Seen::All(None);
                 }
-                continue;
-            }
-            if !selection.shows(&slot.region(), self.movable_node) {
-                continue;
-            }
-            while above.next_if(|taken| taken.start >= ceiling).is_some() {}
-            loop {
-                let below = above.peek().map_or(floor, |taken| taken.end.max(floor));
-                if below < ceiling {
-                    let found = Direction::TopDown.fit(PhysRange::trusted(below, ceiling), size, align);
-                    if found.is_some() {
-                        return found;
+            } else if selection.shows(&slot.region(), self.movable_node) {
+                loop {
+                    let Some(taken) = above.peek() else {
+                        if reserved.len() < self.reserved.len() {
+                            return Seen::Part;
+                        }
+                        let found = Direction::TopDown.fit(PhysRange::trusted(floor, ceiling), size, align);
+                        if found.is_some() {
+                            return Seen::All(found);
+                        }
+                        break;
+                    };
+                    if taken.start < ceiling {
+                        let below = taken.end.max(floor);
+                        if below < ceiling {
+                            let hole = PhysRange::trusted(below, ceiling);
+                            let found = Direction::TopDown.fit(hole, size, align);
+                            if found.is_some() {
+                                return Seen::All(found);
+                            }
+                        }
+                        if taken.start <= floor {
+                            // It may cut the next region too.
+                            break;
+                        }
+                        ceiling = ceiling.min(taken.start);
+                    }
+                    above.next();
+                    steps -= 1;
+                    if steps == 0 {
+                        return Seen::Part;
                     }
                 }
-                match above.peek() {
-                    // A reservation that reaches below this region may cut the next one too.
-                    Some(taken) if taken.start > floor => ceiling = ceiling.min(taken.start),
-                    _ => break,
-                }
-                above.next();
+            }
+            steps -= 1;
+            if steps == 0 {
+                return Seen::Part;
             }
         }
-        None
+        if is_all { Seen::All(None) } else { Seen::Part }
     }
 
     /// Why nothing was found.

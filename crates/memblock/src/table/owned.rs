@@ -48,9 +48,9 @@ impl RegionTable<'_> {
         self.tree.find(address).filter(|slot| slot.start <= address).map(owned)
     }
 
-    /// All regions, if they lie in one piece.
+    /// The highest regions: those of the last leaf, ascending.
     #[inline]
-    pub(crate) fn flat(&self) -> Option<&[Slot]> {
-        self.tree.flat()
+    pub(crate) fn last_leaf(&self) -> &[Slot] {
+        self.tree.last_leaf()
     }
 }

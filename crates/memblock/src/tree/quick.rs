@@ -126,17 +126,18 @@ impl Tree<'_> {
 
     /// Adds a region behind all others, and tells the directory on the way down. As [`Tree::insert_quick`].
     fn append_quick(&mut self, new: Slot) -> Option<usize> {
-        let Some((len, last)) = self.last() else {
+        let leaf = self.last_leaf();
+        let Some(last) = leaf.last() else {
             self.root.append(&[new]);
             return Some(1);
         };
-        let merges = last.merges_with(&new);
-        if !merges && !self.has_room(len) {
+        let (last_end, merges) = (last.end, last.merges_with(&new));
+        if !merges && !self.has_room(leaf.len()) {
             return None;
         }
         let mut id = ROOT;
         if self.height > 1 {
-            let gap = Capacity::of_gap(last.end, new.start);
+            let gap = Capacity::of_gap(last_end, new.start);
             for _ in 1..self.height {
                 let slot = self.chunk_mut(id).last_mut()?;
                 *slot = Slot::branch(slot.start, new.end, slot.child(), slot.gaps().and(gap));
@@ -151,16 +152,6 @@ impl Tree<'_> {
             leaf.append(&[new]);
         }
         Some(usize::from(!merges))
-    }
-
-    /// The last region, and how many its leaf has.
-    #[inline]
-    fn last(&self) -> Option<(usize, Slot)> {
-        let mut chunk = &self.root;
-        for _ in 1..self.height {
-            chunk = self.chunk(chunk.last()?.child());
-        }
-        Some((chunk.len(), *chunk.last()?))
     }
 
     /// Takes `start..end` out, if only one region has any of it. `Some` if it is done: the bytes that were in

@@ -1,7 +1,7 @@
 //! Finding a gap by the summaries, without looking at the regions in between.
 
 use super::{Path, Tree};
-use crate::chunk::Chunk;
+use crate::chunk::{Chunk, Slot};
 use crate::gap::Capacity;
 use crate::{Direction, PhysRange};
 
@@ -26,13 +26,22 @@ impl Wanted {
     pub(crate) const fn fits(&self, gap: PhysRange) -> bool {
         Direction::TopDown.fit(gap, self.size, self.align).is_some()
     }
+
+    /// As [`Wanted::fits`], for the gap `start..end`, mostly too small, or empty.
+    #[inline]
+    fn fits_between(&self, start: u64, end: u64) -> Option<PhysRange> {
+        if end - start < self.size {
+            return None;
+        }
+        PhysRange::new(start, end).ok().filter(|gap| self.fits(*gap))
+    }
 }
 
 /// The gap below slot `at` of a chunk, if what is wanted fits.
 #[inline]
 fn gap_below(chunk: &Chunk, at: usize, wanted: &Wanted) -> Option<PhysRange> {
     let below = chunk.get(at.checked_sub(1)?)?;
-    PhysRange::new(below.end, chunk.get(at)?.start).ok().filter(|gap| wanted.fits(*gap))
+    wanted.fits_between(below.end, chunk.get(at)?.start)
 }
 
 impl Tree<'_> {
@@ -49,15 +58,23 @@ impl Tree<'_> {
 
     /// The highest fitting gap among the first `len` slots of `chunk`, and inside them.
     fn last_gap_in(&self, chunk: &Chunk, level: usize, len: usize, wanted: &Wanted) -> Option<PhysRange> {
+        let slots = chunk.slots().get(..len)?;
+        let between = |pair: &[Slot]| match pair {
+            [below, above] => wanted.fits_between(below.end, above.start),
+            _ => None,
+        };
+        if level == 0 {
+            return slots.windows(2).rev().find_map(between);
+        }
         (0..len).rev().find_map(|at| {
-            if level > 0 && chunk.get(at)?.gaps().may_hold(wanted.capacity) {
-                let child = self.chunk(chunk.get(at)?.child());
-                let found = self.last_gap_in(child, level - 1, child.len(), wanted);
-                if found.is_some() {
-                    return found;
-                }
-            }
-            gap_below(chunk, at, wanted)
+            let slot = slots.get(at)?;
+            let inside = if slot.gaps().may_hold(wanted.capacity) {
+                let child = self.chunk(slot.child());
+                self.last_gap_in(child, level - 1, child.len(), wanted)
+            } else {
+                None
+            };
+            inside.or_else(|| between(slots.get(at.checked_sub(1)?..=at)?))
         })
     }
 
