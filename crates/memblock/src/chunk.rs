@@ -191,7 +191,10 @@ impl Chunk {
         let is_passed = |at: usize| usize::from(self.slots[at % SLOTS].end <= address);
         let (mut at, mut quarter) = (0, SLOTS / 4);
         while quarter > FINEST {
-            at += quarter * (1..4).map(|nth| is_passed(at + nth * quarter - 1)).sum::<usize>();
+            // The rounds after this one reach so far by themselves.
+            if self.len() > quarter {
+                at += quarter * (1..4).map(|nth| is_passed(at + nth * quarter - 1)).sum::<usize>();
+            }
             quarter /= 4;
         }
         at += (0..4 * FINEST).map(|nth| is_passed(at + nth)).sum::<usize>();

@@ -73,7 +73,9 @@ impl Request {
             None => settings.current_limit,
         };
         let page = settings.page_size.bytes();
-        let Ok(window) = PhysRange::new(if self.min > page { self.min } else { page }, end) else { return None };
+        let Ok(window) = PhysRange::new(if self.min > page { self.min } else { page }, end) else {
+            return None;
+        };
         Some(Attempt { selection: Selection { node: self.node, flags: settings.prefer }, window })
     }
 }

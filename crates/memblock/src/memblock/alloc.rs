@@ -1,5 +1,7 @@
 //! Allocation: searching for a hole, and reserving it.
 
+use core::num::NonZero;
+
 use super::{Memblock, TableKind};
 use crate::owner::Owner;
 use crate::tree::Wanted;
@@ -10,14 +12,6 @@ use crate::{
 
 /// Reservations and regions that are looked at near the top of memory before the directory is asked.
 const STEPS_NEAR_THE_TOP: usize = 8;
-
-/// What a walk of the last leaves says.
-enum Seen {
-    /// What the search finds.
-    All(Option<PhysRange>),
-    /// Nothing: more is to be looked at.
-    Part,
-}
 
 impl Memblock<'_> {
     /// Finds memory for a request and reserves it (`memblock_alloc_range_nid`, 6.12). The memory is not
@@ -52,7 +46,9 @@ impl Memblock<'_> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn alloc(&mut self, request: &Request) -> Result<PhysRange, AllocError> {
-        let (found, node) = self.search(request)?;
+        let mut node = request.node;
+        let Some(start) = self.search(request, &mut node) else { return Err(self.explain(request)) };
+        let found = PhysRange::trusted(start, start + request.size);
         let mut region = Region::plain(found);
         if self.kern_accounting {
             region.node = node;
@@ -84,28 +80,39 @@ impl Memblock<'_> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn find(&self, request: &Request) -> Result<PhysRange, AllocError> {
-        self.search(request).map(|(found, _)| found)
+        let start = self.search(request, &mut None).ok_or_else(|| self.explain(request))?;
+        Ok(PhysRange::trusted(start, start + request.size))
     }
 
-    /// A hole for a request, and the node that was searched.
+    /// Where a hole for a request starts. `node` becomes the one that was searched, unless that is the
+    /// request's.
+    ///
+    /// Searches give addresses, not ranges: those travel in registers.
     #[inline]
-    fn search(&self, request: &Request) -> Result<(PhysRange, Option<NodeId>), AllocError> {
-        if request.size > 0 && request.align.is_power_of_two() {
-            let settings = self.search_settings();
-            // Nearly always the first search finds something; it needs no list of them.
-            let first = request.first_attempt(&settings);
-            if let Some(attempt) = first
-                && let Some(found) = self.hole(&attempt, request.size, request.align)
-            {
-                return Ok((found, attempt.selection.node));
-            }
-            for attempt in request.attempts(&settings).skip(usize::from(first.is_some())) {
-                if let Some(found) = self.hole(&attempt, request.size, request.align) {
-                    return Ok((found, attempt.selection.node));
-                }
-            }
+    fn search(&self, request: &Request, node: &mut Option<NodeId>) -> Option<u64> {
+        if request.size == 0 || !request.align.is_power_of_two() {
+            return None;
         }
-        Err(self.explain(request))
+        // Nearly always the first search finds something; it needs no list of them.
+        let settings = self.search_settings();
+        let first = request.first_attempt(&settings);
+        let found = first.and_then(|attempt| self.hole(&attempt, request.size, request.align));
+        if found.is_some() { found } else { self.search_further(request, first.is_some(), node) }
+    }
+
+    /// The searches behind the first.
+    #[cold]
+    fn search_further(
+        &self,
+        request: &Request,
+        without_first: bool,
+        node: &mut Option<NodeId>,
+    ) -> Option<u64> {
+        request.attempts(&self.search_settings()).skip(usize::from(without_first)).find_map(|attempt| {
+            let found = self.hole(&attempt, request.size, request.align)?;
+            *node = attempt.selection.node;
+            Some(found)
+        })
     }
 
     /// What requests are searched for with, as the settings of this memblock stand.
@@ -131,17 +138,17 @@ impl Memblock<'_> {
 
     /// The first hole of one search.
     #[inline]
-    pub(super) fn hole(&self, attempt: &Attempt, size: u64, align: u64) -> Option<PhysRange> {
+    pub(super) fn hole(&self, attempt: &Attempt, size: u64, align: u64) -> Option<u64> {
         if self.direction == Direction::TopDown
-            && let Seen::All(found) = self.hole_near_the_top(attempt, size, align)
+            && let Some(found) = self.hole_near_the_top(attempt, size, align)
         {
-            return found;
+            return found.map(NonZero::get);
         }
         self.hole_by_gaps(attempt, size, align)
     }
 
     /// The first hole, searched among the gaps between reservations.
-    fn hole_by_gaps(&self, attempt: &Attempt, size: u64, align: u64) -> Option<PhysRange> {
+    fn hole_by_gaps(&self, attempt: &Attempt, size: u64, align: u64) -> Option<u64> {
         let wanted = Wanted::new(size, align);
         let mut left = attempt.window;
         loop {
@@ -159,8 +166,8 @@ impl Memblock<'_> {
                 Direction::TopDown => regions.rev().find_map(fit),
                 Direction::BottomUp => regions.find_map(fit),
             };
-            if found.is_some() {
-                return found;
+            if let Some(found) = found {
+                return Some(found.start());
             }
             left = match self.direction {
                 Direction::TopDown => PhysRange::new(left.start(), gap.start()).ok()?,
@@ -172,9 +179,14 @@ impl Memblock<'_> {
     /// The highest hole, by walking down the last leaves of both tables side by side.
     ///
     /// Small tables have no other leaves; then this is the whole search, as in Linux. Of large ones it is a
-    /// few steps, for the many allocations that find memory right where the one before did.
+    /// few steps, for the many allocations that find memory right where the one before did. `None` if there is
+    /// more to look at, `Some(None)` if there is no hole. Page 0 is never given, so no hole starts at 0.
     #[inline]
-    fn hole_near_the_top(&self, attempt: &Attempt, size: u64, align: u64) -> Seen {
+    fn hole_near_the_top(&self, attempt: &Attempt, size: u64, align: u64) -> Option<Option<NonZero<u64>>> {
+        let fit = |start, end| {
+            let found = Direction::TopDown.fit(PhysRange::new(start, end).ok()?, size, align)?;
+            NonZero::new(found.start())
+        };
         let Attempt { selection, window } = attempt;
         let (memory, reserved) = (self.memory.last_leaf(), self.reserved.last_leaf());
         let is_all = memory.len() == self.memory.len() && reserved.len() == self.reserved.len();
@@ -185,28 +197,24 @@ impl Memblock<'_> {
             let mut ceiling = slot.end.min(window.end());
             if ceiling <= floor {
                 if slot.end <= window.start() {
-                    return Seen::All(None);
+                    return Some(None);
                 }
             } else if selection.shows(&slot.region(), self.movable_node) {
                 loop {
                     let Some(taken) = above.peek() else {
                         if reserved.len() < self.reserved.len() {
-                            return Seen::Part;
+                            return None;
                         }
-                        let found = Direction::TopDown.fit(PhysRange::trusted(floor, ceiling), size, align);
+                        let found = fit(floor, ceiling);
                         if found.is_some() {
-                            return Seen::All(found);
+                            return Some(found);
                         }
                         break;
                     };
                     if taken.start < ceiling {
-                        let below = taken.end.max(floor);
-                        if below < ceiling {
-                            let hole = PhysRange::trusted(below, ceiling);
-                            let found = Direction::TopDown.fit(hole, size, align);
-                            if found.is_some() {
-                                return Seen::All(found);
-                            }
+                        let found = fit(taken.end.max(floor), ceiling);
+                        if found.is_some() {
+                            return Some(found);
                         }
                         if taken.start <= floor {
                             // It may cut the next region too.
@@ -217,16 +225,16 @@ impl Memblock<'_> {
                     above.next();
                     steps -= 1;
                     if steps == 0 {
-                        return Seen::Part;
+                        return None;
                     }
                 }
             }
             steps -= 1;
             if steps == 0 {
-                return Seen::Part;
+                return None;
             }
         }
-        if is_all { Seen::All(None) } else { Seen::Part }
+        is_all.then_some(None)
     }
 
     /// Why nothing was found.
