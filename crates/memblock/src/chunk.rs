@@ -122,7 +122,7 @@ impl Slot {
 ///
 /// # Invariants
 ///
-/// Slots from `len` on are [`Slot::VACANT`].
+/// Slots from `len` on are vacant.
 #[derive(Clone, Copy)]
 pub struct Chunk {
     len: u32,

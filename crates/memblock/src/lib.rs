@@ -82,7 +82,7 @@
 //!
 //! # Where it differs from Linux
 //!
-//! Seen on Linux 6.12's own code: `referee/tests/differences.rs` in the repository shows both answers. Where
+//! Seen on Linux 6.12's own code: `referee/tests/differences` in the repository shows both answers. Where
 //! nothing stands here, random sequences of all calls found no difference.
 //!
 //! | Linux 6.12 | here |
