@@ -1,16 +1,17 @@
 //! The calls a kernel logs with `memblock=debug`.
 
-use memblock::PhysRange;
+use memblock::{NodeId, PhysRange, RegionFlags};
 
 use super::LogError;
-use super::line::{Cursor, Lines, lines};
+use super::cursor::Cursor;
+use super::line::{Lines, lines};
 
 /// What was asked of memblock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MemblockCallKind {
     /// `memblock_add`: a range becomes memory.
     Add,
-    /// `memblock_add_node`: the same, with a node and flags (the node is not read).
+    /// `memblock_add_node`: the same, with a node and attributes.
     AddNode,
     /// `memblock_remove`: a range is memory no longer.
     Remove,
@@ -31,6 +32,10 @@ pub struct MemblockCall<'a> {
     pub kind: MemblockCallKind,
     /// The range it was asked for.
     pub range: PhysRange,
+    /// The node, of [`AddNode`](MemblockCallKind::AddNode) only, if one was named.
+    pub node: Option<NodeId>,
+    /// The attributes, of [`AddNode`](MemblockCallKind::AddNode) only.
+    pub flags: RegionFlags,
     /// Who asked, as the kernel prints it: `setup_arch+0x5a/0x1280`. Empty when the log does not say.
     pub caller: &'a [u8],
 }
@@ -40,7 +45,8 @@ pub struct MemblockCall<'a> {
 /// Calls made before `memblock=debug` was parsed are not in the log, and a range of size 0 (Linux ignores
 /// those) comes as [`LogError::Range`]. A call for "everything from here on" prints a last byte that has
 /// wrapped; its range is given up to the last address, where Linux cuts it
-/// (`mm/memblock.c:memblock_cap_size`). An allocation shows as the reservation it made.
+/// (`mm/memblock.c:memblock_cap_size`). An allocation shows as the reservation it made; what was asked for is
+/// read by [`memblock_requests`](super::memblock_requests).
 ///
 /// Source: `mm/memblock.c`, the `memblock_dbg` of each function.
 ///
@@ -91,11 +97,15 @@ fn read(line: usize, message: &[u8]) -> Result<Option<MemblockCall<'_>>, LogErro
     cursor.expect("]")?;
     let wrapped = last.checked_add(1).is_some_and(|end| end < start);
     let bounds = (start, if wrapped { u64::MAX - 1 } else { last });
-    let caller = match cursor.rest().rsplit(|byte| *byte == b' ').next() {
-        Some(word) if word.contains(&b'+') => word,
-        _ => &[],
-    };
-    Ok(Some(MemblockCall { line, kind, range: cursor.range(bounds)?, caller }))
+    let (mut node, mut flags) = (None, RegionFlags::empty());
+    if kind == MemblockCallKind::AddNode {
+        cursor.expect(" nid=")?;
+        node = cursor.node()?;
+        cursor.expect(" flags=")?;
+        flags = RegionFlags::from_bits_retain(cursor.bare_hex()?);
+    }
+    let caller = cursor.caller();
+    Ok(Some(MemblockCall { line, kind, range: cursor.range(bounds)?, node, flags, caller }))
 }
 
 #[cfg(test)]
@@ -117,6 +127,18 @@ memblock_phys_free: [0x1000-0x1fff] free_it+0x1/0x2
 ";
         let kinds: Vec<_> = memblock_calls(text).map(|call| call.unwrap().kind).collect();
         assert_eq!(kinds, [MemblockCallKind::Add, MemblockCallKind::AddNode, MemblockCallKind::Free]);
+    }
+
+    #[test]
+    fn memory_of_a_driver_comes_with_its_node_and_attributes() {
+        let line = |nid: &str, flags: &str| {
+            let text = std::format!("memblock_add_node: [0x1000-0x1fff] nid={nid} flags={flags} add+0x1/0x2");
+            memblock_calls(text.as_bytes()).next().unwrap().map(|call| (call.node, call.flags))
+        };
+        assert_eq!(line("1", "8"), Ok((NodeId::new(1), RegionFlags::DRIVER_MANAGED)));
+        assert_eq!(line("-1", "c"), Ok((None, RegionFlags::DRIVER_MANAGED | RegionFlags::NOMAP)));
+        assert!(matches!(line("x", "8"), Err(LogError::Malformed { .. })));
+        assert!(matches!(line("0", "100000000"), Err(LogError::Malformed { .. })));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The e820 maps an x86 kernel prints.
 
 use super::LogError;
-use super::line::{Cursor, Lines, lines};
+use super::cursor::Cursor;
+use super::line::{Lines, lines};
 use crate::e820::{E820Type, Entry};
 
 /// Which of the maps a line belongs to. A log holds several, one after the other.

@@ -3,7 +3,8 @@
 use uefi_raw::table::boot::{MemoryAttribute, MemoryType};
 
 use super::LogError;
-use super::line::{Cursor, Lines, lines};
+use super::cursor::Cursor;
+use super::line::{Lines, lines};
 use crate::efi::Entry;
 
 /// Which map a line belongs to.

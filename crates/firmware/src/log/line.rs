@@ -1,8 +1,4 @@
-//! The lines of a kernel log without their prefixes, and a cursor to read one with.
-
-use memblock::{PhysRange, RangeError};
-
-use super::LogError;
+//! The lines of a kernel log without their prefixes.
 
 /// The lines of `text`: 1-based number and message, priority, time stamp, caller, host and `kernel:` stripped.
 ///
@@ -45,7 +41,7 @@ impl<'a> Iterator for Lines<'a> {
 impl core::iter::FusedIterator for Lines<'_> {}
 
 /// What stands before and behind the first `byte`.
-fn split_at_byte(text: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
+pub(super) fn split_at_byte(text: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
     let at = text.iter().position(|b| *b == byte)?;
     Some((text.get(..at)?, text.get(at.checked_add(1)?..)?))
 }
@@ -181,116 +177,6 @@ fn has_shape(word: &[u8], shape: &[u8]) -> bool {
         })
 }
 
-/// Reads one message from the left. Each step takes what it expects or says what it expected.
-pub(super) struct Cursor<'a> {
-    rest: &'a [u8],
-    line: usize,
-    what: &'static str,
-}
-
-impl<'a> Cursor<'a> {
-    pub(super) fn new(message: &'a [u8], line: usize, what: &'static str) -> Self {
-        Self { rest: message, line, what }
-    }
-
-    pub(super) fn malformed(&self, expected: &'static str) -> LogError {
-        LogError::Malformed { line: self.line, what: self.what, expected }
-    }
-
-    /// Takes `text` if it comes next.
-    pub(super) fn skip(&mut self, text: &str) -> bool {
-        match self.rest.strip_prefix(text.as_bytes()) {
-            Some(rest) => {
-                self.rest = rest;
-                true
-            }
-            None => false,
-        }
-    }
-
-    pub(super) fn expect(&mut self, text: &'static str) -> Result<(), LogError> {
-        if self.skip(text) { Ok(()) } else { Err(self.malformed(text)) }
-    }
-
-    pub(super) fn skip_blanks(&mut self) {
-        self.rest = self.rest.trim_ascii_start();
-    }
-
-    /// What has not been read yet.
-    pub(super) fn rest(&self) -> &'a [u8] {
-        self.rest
-    }
-
-    /// The line must end here, but for blanks.
-    pub(super) fn end(&self) -> Result<(), LogError> {
-        if self.rest.trim_ascii().is_empty() { Ok(()) } else { Err(self.malformed("end of line")) }
-    }
-
-    /// Everything up to `byte`, which is taken too.
-    pub(super) fn until(&mut self, byte: u8, expected: &'static str) -> Result<&'a [u8], LogError> {
-        let (before, rest) = split_at_byte(self.rest, byte).ok_or_else(|| self.malformed(expected))?;
-        self.rest = rest;
-        Ok(before)
-    }
-
-    fn digits(&mut self, radix: u32, expected: &'static str) -> Result<u64, LogError> {
-        let mut value: u64 = 0;
-        let mut rest = self.rest;
-        while let Some((byte, behind)) = rest.split_first()
-            && let Some(digit) = char::from(*byte).to_digit(radix)
-        {
-            value = value
-                .checked_mul(u64::from(radix))
-                .and_then(|value| value.checked_add(u64::from(digit)))
-                .ok_or_else(|| self.malformed("a number of at most 64 bits"))?;
-            rest = behind;
-        }
-        if rest.len() == self.rest.len() {
-            return Err(self.malformed(expected));
-        }
-        self.rest = rest;
-        Ok(value)
-    }
-
-    /// A decimal number of at most 32 bits.
-    pub(super) fn decimal(&mut self) -> Result<u32, LogError> {
-        let value = self.digits(10, "a decimal number")?;
-        u32::try_from(value).map_err(|_| self.malformed("a number of at most 32 bits"))
-    }
-
-    /// A hexadecimal number with its `0x`.
-    pub(super) fn hex(&mut self) -> Result<u64, LogError> {
-        self.expect("0x")?;
-        self.digits(16, "a hexadecimal number")
-    }
-
-    /// `0x<start>-0x<last>`, both included, as two numbers.
-    pub(super) fn bounds(&mut self) -> Result<(u64, u64), LogError> {
-        let start = self.hex()?;
-        self.expect("-")?;
-        Ok((start, self.hex()?))
-    }
-
-    /// `0x<start>-0x<last>` as numbers, to become a range once the line has been read to its end.
-    pub(super) fn range(&self, (start, last): (u64, u64)) -> Result<PhysRange, LogError> {
-        let range = match last.checked_add(1) {
-            // A size of 0 shows as a last byte before the first.
-            Some(end) if end == start => Err(RangeError::Empty { start }),
-            _ => PhysRange::from_inclusive(start, last),
-        };
-        range.map_err(|source| self.no_range(source))
-    }
-
-    /// The same for a start and a size.
-    pub(super) fn sized_range(&self, start: u64, size: u64) -> Result<PhysRange, LogError> {
-        PhysRange::from_size(start, size).map_err(|source| self.no_range(source))
-    }
-
-    fn no_range(&self, source: RangeError) -> LogError {
-        LogError::Range { line: self.line, what: self.what, source }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -401,11 +287,5 @@ mod tests {
     fn bytes_that_are_no_text_do_not_end_the_log() {
         let text = b"\xff\xfe\n\n[    0.0] last";
         assert_eq!(lines(text).last().unwrap(), (3, &b"last"[..]));
-    }
-
-    #[test]
-    fn numbers_wider_than_64_bits_are_refused() {
-        let mut cursor = Cursor::new(b"0x10000000000000000", 1, "test");
-        assert!(matches!(cursor.hex(), Err(LogError::Malformed { line: 1, .. })));
     }
 }

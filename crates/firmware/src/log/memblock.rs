@@ -3,7 +3,8 @@
 use memblock::{NodeId, PhysRange, RegionFlags};
 
 use super::LogError;
-use super::line::{Cursor, Lines, lines};
+use super::cursor::Cursor;
+use super::line::{Lines, lines};
 
 /// Which of memblock's region tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -15,13 +15,16 @@
 //! | [`early_node_ranges`] | the lines below `Early memory node ranges` |
 //! | [`memblock()`] | `MEMBLOCK configuration` dumps of `memblock=debug` |
 //! | [`memblock_calls`] | `memblock_reserve: […]` and its like, of `memblock=debug` |
+//! | [`memblock_requests`] | `memblock_alloc_try_nid: …` and its like, of `memblock=debug` |
 
 mod calls;
+mod cursor;
 mod e820;
 mod efi;
 mod line;
 mod memblock;
 mod numa;
+mod requests;
 
 use ::memblock::RangeError;
 
@@ -31,6 +34,7 @@ pub use self::efi::{EfiLine, EfiLines, EfiMap, efi};
 pub use self::line::{Lines, lines};
 pub use self::memblock::{MemblockLine, MemblockLines, MemblockList, MemblockRegion, memblock};
 pub use self::numa::{EarlyNodeRange, EarlyNodeRanges, SratLine, SratLines, early_node_ranges, srat};
+pub use self::requests::{MemblockRequest, MemblockRequests, memblock_requests};
 
 /// Why a line that begins like one of a reader's own does not read as one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

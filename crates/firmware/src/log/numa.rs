@@ -3,7 +3,8 @@
 use memblock::{NodeId, PhysRange};
 
 use super::LogError;
-use super::line::{Cursor, Lines, lines};
+use super::cursor::Cursor;
+use super::line::{Lines, lines};
 
 /// One memory range of the SRAT, as Linux accepted it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -13,6 +13,9 @@ use crate::{
 /// Reservations and regions that are looked at near the top of memory before the directory is asked.
 const STEPS_NEAR_THE_TOP: usize = 8;
 
+/// There is more to look at.
+struct More;
+
 impl Memblock<'_> {
     /// Finds memory for a request and reserves it (`memblock_alloc_range_nid`, 6.12). The memory is not
     /// touched, so it is not zeroed.
@@ -140,7 +143,7 @@ impl Memblock<'_> {
     #[inline]
     pub(super) fn hole(&self, attempt: &Attempt, size: u64, align: u64) -> Option<u64> {
         if self.direction == Direction::TopDown
-            && let Some(found) = self.hole_near_the_top(attempt, size, align)
+            && let Ok(found) = self.hole_near_the_top(attempt, size, align)
         {
             return found.map(NonZero::get);
         }
@@ -179,10 +182,15 @@ impl Memblock<'_> {
     /// The highest hole, by walking down the last leaves of both tables side by side.
     ///
     /// Small tables have no other leaves; then this is the whole search, as in Linux. Of large ones it is a
-    /// few steps, for the many allocations that find memory right where the one before did. `None` if there is
-    /// more to look at, `Some(None)` if there is no hole. Page 0 is never given, so no hole starts at 0.
+    /// few steps, for the many allocations that find memory right where the one before did. Gives where the hole
+    /// starts; page 0 is never given, so that is not 0.
     #[inline]
-    fn hole_near_the_top(&self, attempt: &Attempt, size: u64, align: u64) -> Option<Option<NonZero<u64>>> {
+    fn hole_near_the_top(
+        &self,
+        attempt: &Attempt,
+        size: u64,
+        align: u64,
+    ) -> Result<Option<NonZero<u64>>, More> {
         let fit = |start, end| {
             let found = Direction::TopDown.fit(PhysRange::new(start, end).ok()?, size, align)?;
             NonZero::new(found.start())
@@ -197,24 +205,24 @@ impl Memblock<'_> {
             let mut ceiling = slot.end.min(window.end());
             if ceiling <= floor {
                 if slot.end <= window.start() {
-                    return Some(None);
+                    return Ok(None);
                 }
             } else if selection.shows(&slot.region(), self.movable_node) {
                 loop {
                     let Some(taken) = above.peek() else {
                         if reserved.len() < self.reserved.len() {
-                            return None;
+                            return Err(More);
                         }
                         let found = fit(floor, ceiling);
                         if found.is_some() {
-                            return Some(found);
+                            return Ok(found);
                         }
                         break;
                     };
                     if taken.start < ceiling {
                         let found = fit(taken.end.max(floor), ceiling);
                         if found.is_some() {
-                            return Some(found);
+                            return Ok(found);
                         }
                         if taken.start <= floor {
                             // It may cut the next region too.
@@ -225,16 +233,16 @@ impl Memblock<'_> {
                     above.next();
                     steps -= 1;
                     if steps == 0 {
-                        return None;
+                        return Err(More);
                     }
                 }
             }
             steps -= 1;
             if steps == 0 {
-                return None;
+                return Err(More);
             }
         }
-        is_all.then_some(None)
+        if is_all { Ok(None) } else { Err(More) }
     }
 
     /// Why nothing was found.

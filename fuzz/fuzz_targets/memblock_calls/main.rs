@@ -1,0 +1,67 @@
+//! All calls of a memblock, in any order: after each, the tables are those that a plain model has, an error
+//! has changed nothing, and whatever can be asked is answered as by looking at every region.
+//!
+//! `calls` is what can be asked, `make` makes it and says what is to become of it, `machine` compares,
+//! `invariants` holds after every call, and `model` is the plain model.
+#![no_main]
+
+mod calls;
+mod grants;
+mod hand_over;
+mod invariants;
+mod machine;
+mod make;
+mod model;
+mod named;
+mod questions;
+mod ram;
+
+use std::sync::LazyLock;
+
+use calls::{Call, Input, Place};
+use libfuzzer_sys::fuzz_target;
+use machine::{Machine, Settings};
+use memblock::{Chunk, DirectMap, Memblock, PhysRange};
+use model::Tables;
+use ram::{Ram, Store};
+
+/// Calls of one run.
+const CALLS: u64 = 192;
+/// Chunks that can be handed over in one run.
+const CHUNKS: usize = 24;
+
+static RAM: LazyLock<Ram> = LazyLock::new(Ram::new);
+
+fuzz_target!(|input: Input| {
+    let mut chunks = vec![Chunk::EMPTY; CHUNKS];
+    let map = |range: PhysRange| RAM.map(range);
+    // SAFETY:
+    // 1. RAM lives for ever, and maps only what lies in its buffer.
+    // 2. Nothing else uses the buffer while the memblock does: runs follow each other, and the buffer is
+    //    looked at when the memblock of the run is gone.
+    // 3. Different ranges lie at different offsets.
+    let map = unsafe { DirectMap::new(&map) };
+    let mut machine = Machine {
+        memblock: Memblock::with_page_size(input.page_size.page_size()),
+        store: Store(&mut chunks),
+        map,
+        call: Call::AllowGrowth,
+        before: Tables::default(),
+        settings: Settings::default(),
+        calls_left: CALLS,
+        is_inside_comb: false,
+        named: Vec::new(),
+    };
+    if input.has_memory {
+        machine.make(Call::Add(Place { page: 1, size: 30, form: 2 }));
+    }
+    if input.may_grow {
+        machine.make(Call::AllowGrowth);
+    }
+    for call in input.calls {
+        machine.make(call);
+    }
+    let own: Vec<PhysRange> = machine.memblock.own_memory().collect();
+    drop(machine);
+    RAM.check_and_clean(&own);
+});

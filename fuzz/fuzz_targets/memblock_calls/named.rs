@@ -1,0 +1,93 @@
+//! Memory reserved by name.
+
+use memblock::{AllocFailure, PhysRange, RegionFlags, Request, ReserveMem, ReserveMemError};
+
+use crate::machine::{Growth, Machine, hold};
+use crate::model;
+
+/// How many names there can be.
+const NAMES: usize = 8;
+/// What those reservations are listed for.
+const OWNER: &str = "reserve_mem=";
+
+/// Reads the parameter as text, and reserves what it says.
+pub fn parse_and_reserve(machine: &mut Machine<'_>, bytes: &[u8]) {
+    let text = bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+    match ReserveMem::parse(text) {
+        Ok(parameter) => {
+            let ReserveMem { size, align, name } = parameter;
+            hold!(machine, size > 0 && text.ends_with(&format!(":{name}")), "{parameter:?} of {text:?}");
+            let again = format!("{size}:{align}:{name}");
+            hold!(machine, ReserveMem::parse(&again) == Ok(parameter), "{again:?} reads otherwise");
+            reserve(machine, size, align, name);
+        }
+        Err(error) => {
+            let is_of_text = match error {
+                ReserveMemError::Syntax { at } => text.is_char_boundary(at),
+                ReserveMemError::ZeroSize | ReserveMemError::Name => true,
+                _ => false,
+            };
+            hold!(machine, is_of_text, "{error:?} of {text:?}");
+            machine.unchanged();
+        }
+    }
+}
+
+/// Reserves by name.
+pub fn reserve(machine: &mut Machine<'_>, size: u64, align: u64, name: &str) {
+    let request =
+        Request { align: align.max(Request::CACHE_LINE), tag: Some(OWNER), ..Request::new(size.max(1)) };
+    let found = machine.memblock.find(&request);
+    let result = machine.memblock.reserve_mem(&ReserveMem { size, align, name });
+    let is_blank = name.bytes().all(|byte| matches!(byte, b' ' | b'\t'..=b'\r'));
+    let taken = machine.named.iter().find(|(known, _)| known == name).map(|(_, range)| *range);
+    let fits = match &result {
+        Ok(range) => found == Ok(*range),
+        Err(ReserveMemError::Name) => is_blank || name.len() > 15,
+        Err(ReserveMemError::ZeroSize) => size == 0,
+        Err(ReserveMemError::NameTaken { range }) => taken == Some(*range),
+        Err(ReserveMemError::TooMany) => machine.named.len() == NAMES,
+        Err(ReserveMemError::Alloc(error)) => {
+            matches!(error.failure, AllocFailure::Table(_)) || found.as_ref() == Err(error)
+        }
+        Err(_) => false,
+    };
+    hold!(machine, fits, "{result:?}, found {found:?}");
+    let is_refused =
+        is_blank || name.len() > 15 || size == 0 || taken.is_some() || machine.named.len() == NAMES;
+    hold!(machine, !is_refused || result.is_err(), "{result:?}");
+    let flags = if machine.settings.kern_accounting { RegionFlags::RSRV_KERN } else { RegionFlags::empty() };
+    let range = result.as_ref().ok().copied();
+    let growth = range.map_or(Growth::None, Growth::Before);
+    let given = machine.settle(growth, result, |tables| {
+        range.iter().for_each(|range| model::add(&mut tables.reserved, *range, (None, flags, Some(OWNER))));
+    });
+    machine.named.extend(given.map(|range| (name.to_owned(), range)));
+    check_names(machine);
+}
+
+/// Frees by name.
+pub fn release(machine: &mut Machine<'_>, name: &str) {
+    let known = machine.named.iter().position(|(known, _)| known == name);
+    let range = known.map(|at| machine.named[at].1);
+    let result = machine.memblock.reserve_mem_release_by_name(name);
+    let fits = result.as_ref().map_or(true, |released| *released == range);
+    hold!(machine, fits, "{result:?} was released, {range:?} is known");
+    // By then somebody may have freed it, and a table may have taken it.
+    let own = range.is_some_and(|range: PhysRange| machine.owns(range));
+    machine.check_in_use(&result, own);
+    let released = machine.settle(Growth::After, result, |tables| {
+        range.iter().for_each(|range| model::remove(&mut tables.reserved, *range));
+    });
+    if let (Some(at), Some(_)) = (known, released) {
+        machine.named.remove(at);
+    }
+    check_names(machine);
+}
+
+fn check_names(machine: &Machine<'_>) {
+    for (name, range) in &machine.named {
+        let found = machine.memblock.reserve_mem_find_by_name(name);
+        hold!(machine, found == Some(*range), "{name} finds {found:?}");
+    }
+}
