@@ -13,7 +13,7 @@ struct Page {
 /// Memory that may be written at its address, as physical memory is here.
 fn ram(pages: usize) -> PhysRange {
     let pages = vec![Page { _bytes: [1; 4096] }; pages].leak();
-    PhysRange::from_size(address::of(pages.as_ptr()), size_of_val(pages) as u64).unwrap()
+    PhysRange::from_size(address::of(pages.as_mut_ptr()), size_of_val(pages) as u64).unwrap()
 }
 
 /// A world that may grow, with so much memory.
