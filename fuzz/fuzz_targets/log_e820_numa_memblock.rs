@@ -3,6 +3,7 @@
 
 use firmware::log::{self, LogError, MemblockLine};
 use libfuzzer_sys::fuzz_target;
+use memblock::Request;
 
 /// Checks that line numbers rise and stay inside the log, and gives the good items.
 fn ordered<T: PartialEq + std::fmt::Debug>(
@@ -19,6 +20,20 @@ fn ordered<T: PartialEq + std::fmt::Debug>(
         last = line;
     }
     items.into_iter().flatten().collect()
+}
+
+/// The line of the function that insists on what the request insists on.
+fn as_logged(request: &Request) -> String {
+    let Request { size, align, min, max, node, exact_node, min_is_optional, .. } = *request;
+    let function = match (min_is_optional, exact_node) {
+        (false, _) => "memblock_phys_alloc_range",
+        (true, false) => "memblock_alloc_try_nid",
+        (true, true) => "memblock_alloc_exact_nid_raw",
+    };
+    let node = node.map_or("-1".to_owned(), |node| node.to_string());
+    let node = if min_is_optional { format!(" nid={node}") } else { String::new() };
+    let max = max.unwrap_or(0);
+    format!("{function}: {size} bytes align={align:#x}{node} from={min:#018x} max_addr={max:#018x}")
 }
 
 fuzz_target!(|data: &[u8]| {
@@ -67,4 +82,9 @@ fuzz_target!(|data: &[u8]| {
         }
     }
     ordered(|| log::memblock_calls(data).collect(), lines, |call| call.line);
+    for asked in ordered(|| log::memblock_requests(data).collect(), lines, |asked| asked.line) {
+        let text = as_logged(&asked.request);
+        let again = log::memblock_requests(text.as_bytes()).next().unwrap().unwrap();
+        assert_eq!(again.request, asked.request, "{text}");
+    }
 });

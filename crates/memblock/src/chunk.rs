@@ -80,11 +80,6 @@ impl Slot {
         self.end == next.start && self.is_alike(next)
     }
 
-    /// Whether `next` lies above and does not merge with this region.
-    pub(crate) const fn is_cleanly_before(&self, next: &Self) -> bool {
-        self.end <= next.start && !self.merges_with(next)
-    }
-
     /// The same at other addresses.
     pub(crate) const fn moved(self, start: u64, end: u64) -> Self {
         Self { start, end, ..self }

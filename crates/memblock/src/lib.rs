@@ -1,7 +1,7 @@
 //! Linux's memblock in `no_std` Rust: which memory a machine has, who owns it, and what may be done with it,
 //! from the firmware's map to the page allocator.
 //!
-//! No heap, no panic, any number of regions, and every change and search in O(log n). Behaviour is that of
+//! No heap, no panic, any number of regions; a change costs O(log n), and so does a search for memory. Behaviour is that of
 //! Linux 6.12, compared with Linux's own code call by call, but for what
 //! [differs on purpose](#where-it-differs-from-linux).
 //!
@@ -89,11 +89,12 @@
 //! |---|---|
 //! | the memory table may grow into the very range that is being removed | never into what is being added, removed, reserved or marked |
 //! | growing `physmem` frees its static array out of `reserved` | a table keeps what it was given |
-//! | own tables can be freed and removed like any memory | refused: [`MemblockError::InUse`] |
+//! | own tables can be freed, removed, cut off and made NOMAP like any memory | refused: [`MemblockError::InUse`] |
 //! | a full table before `memblock_allow_resize` panics | an error; nothing is changed |
 //! | `memblock_trim_memory` leaves `total_size` too large | totals are exact |
 //! | allocating 0 bytes gives an address behind the end of memory | [`AllocFailure::ZeroSize`] |
 //! | an alignment that is no power of two gives a misaligned address | [`AllocFailure::Alignment`] |
+//! | alignment 0 means a cache line | refused like any other that is no power of two |
 //! | 0 means "no memory", "no room in a table" and "no such range" alike | [`AllocError`] with the request, the largest hole and what stood in the way |
 //! | `memblock_cap_memory_range` with a size that wraps deletes reservations inside | a range cannot wrap |
 //! | trimming memory in the last bytes of the address space rounds its start up to 0 | what holds no multiple is dropped |

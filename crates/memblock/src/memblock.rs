@@ -178,7 +178,7 @@ impl<'m> Memblock<'m> {
     ///
     /// # Errors
     ///
-    /// [`MemblockError::Full`]; nothing is changed.
+    /// [`MemblockError`] if the table has no room and cannot grow; no region is changed.
     ///
     /// ```
     /// use memblock::{Memblock, PhysRange};
@@ -197,7 +197,7 @@ impl<'m> Memblock<'m> {
     ///
     /// # Errors
     ///
-    /// [`MemblockError::Full`]; nothing is changed.
+    /// [`MemblockError`] if the table has no room and cannot grow; no region is changed.
     ///
     /// ```
     /// use memblock::{Memblock, NodeId, PhysRange, Region, RegionFlags};
@@ -218,8 +218,8 @@ impl<'m> Memblock<'m> {
     ///
     /// # Errors
     ///
-    /// [`MemblockError::InUse`] for memblock's own tables, and [`MemblockError::Full`] only as
-    /// [`RegionTable::remove`] says; nothing is changed.
+    /// [`MemblockError::InUse`] for memblock's own tables; another [`MemblockError`] only where
+    /// [`RegionTable::remove`] fails and the table cannot grow. No region is changed.
     ///
     /// ```
     /// use memblock::{Memblock, PhysRange};
@@ -250,7 +250,7 @@ impl<'m> Memblock<'m> {
     ///
     /// # Errors
     ///
-    /// [`MemblockError::Full`]; nothing is changed.
+    /// [`MemblockError`] if the table has no room and cannot grow; no region is changed.
     ///
     /// ```
     /// use memblock::{Memblock, PhysRange};
@@ -268,7 +268,7 @@ impl<'m> Memblock<'m> {
     ///
     /// # Errors
     ///
-    /// [`MemblockError::Full`]; nothing is changed.
+    /// [`MemblockError`] if the table has no room and cannot grow; no region is changed.
     ///
     /// ```
     /// use memblock::{Memblock, PhysRange, Region, RegionFlags};
@@ -289,8 +289,8 @@ impl<'m> Memblock<'m> {
     ///
     /// # Errors
     ///
-    /// [`MemblockError::InUse`] for memblock's own tables, and [`MemblockError::Full`] only as
-    /// [`RegionTable::remove`] says; nothing is changed.
+    /// [`MemblockError::InUse`] for memblock's own tables; another [`MemblockError`] only where
+    /// [`RegionTable::remove`] fails and the table cannot grow. No region is changed.
     ///
     /// ```
     /// use memblock::{Memblock, PhysRange};
@@ -303,6 +303,7 @@ impl<'m> Memblock<'m> {
     pub fn free(&mut self, range: PhysRange) -> Result<u64, MemblockError> {
         self.refuse_own(range)?;
         let size = self.change(TableKind::Reserved, |reserved| reserved.remove(range))?;
+        self.named.free(range);
         self.refill(TableKind::Reserved, range);
         Ok(size)
     }
@@ -311,7 +312,7 @@ impl<'m> Memblock<'m> {
     ///
     /// # Errors
     ///
-    /// [`MemblockError::Full`]; nothing is changed.
+    /// [`MemblockError`] if the table has no room and cannot grow; no region is changed.
     ///
     /// ```
     /// use memblock::{Memblock, PhysRange};
@@ -326,6 +327,9 @@ impl<'m> Memblock<'m> {
 
     /// Shrinks every memory region to multiples of `align` bytes (`memblock_trim_memory`, 6.12); gives the
     /// bytes that went. See [`RegionTable::trim`]. O(n log n).
+    ///
+    /// With a larger `align` than that of pages, memory may go that memblock's own tables lie in; it stays
+    /// reserved.
     ///
     /// ```
     /// use memblock::{Memblock, PhysRange};
@@ -344,7 +348,7 @@ impl<'m> Memblock<'m> {
     ///
     /// # Errors
     ///
-    /// [`MemblockError::Full`]; nothing is changed.
+    /// [`MemblockError`] if the table has no room and cannot grow; no region is changed.
     ///
     /// ```
     /// use memblock::{Memblock, NodeId, PhysRange, TableKind};
@@ -360,7 +364,7 @@ impl<'m> Memblock<'m> {
         range: PhysRange,
         node: Option<NodeId>,
     ) -> Result<(), MemblockError> {
-        self.change(table, |regions| regions.set_node(range, node))
+        self.relabel(table, |regions| regions.set_node(range, node))
     }
 
     /// The boot parameter `movable_node`: keep the kernel off hot-pluggable memory.

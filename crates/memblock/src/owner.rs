@@ -69,6 +69,16 @@ impl Owners {
         }
     }
 
+    /// How many names there are, memblock's own included.
+    pub(crate) const fn count(&self) -> u16 {
+        self.count
+    }
+
+    /// Forgets the names behind the first `count`.
+    pub(crate) const fn truncate(&mut self, count: u16) {
+        self.count = count;
+    }
+
     /// The name of a number, `None` for [`Owner::UNKNOWN`].
     pub(crate) fn name(&self, owner: Owner) -> Option<&'static str> {
         if owner == Owner::UNKNOWN { None } else { self.names.get(usize::from(owner.0)).copied() }

@@ -98,7 +98,8 @@ impl Chunk {
 /// // SAFETY: the kernel maps all memory there before it allows growth, and never unmaps it.
 /// let map = unsafe { DirectMap::new(&direct_map) };
 /// ```
-#[derive(Clone, Copy)]
+///
+/// Not `Clone`: it goes to one memblock, whose tables grow nowhere else.
 pub struct DirectMap<'m> {
     map: &'m (dyn Fn(PhysRange) -> Option<NonNull<u8>> + Sync),
 }
@@ -109,12 +110,14 @@ impl<'m> DirectMap<'m> {
     ///
     /// # Safety
     ///
-    /// For every range that `map` gives a pointer for, and the memblock reserves for itself
-    /// ([`Memblock::own_memory`](crate::Memblock::own_memory)):
+    /// For every range that `map` gives a pointer for, and the memblock this map is given to
+    /// ([`Memblock::allow_growth`](crate::Memblock::allow_growth)) reserves for itself
+    /// ([`Memblock::own_memory`](crate::Memblock::own_memory)), until that memblock is dropped:
     ///
-    /// 1. all its bytes can be read and written behind that pointer, for as long as `'m`;
-    /// 2. nothing else reads or writes them meanwhile. This is what a reservation means, so it holds when
-    ///    everybody uses only memory the memblock gave them, and the memblock knows of all that is taken;
+    /// 1. all its bytes can be read and written behind that pointer;
+    /// 2. nothing else reads or writes them, no other memblock either. This is what a reservation means, so it
+    ///    holds when everybody uses only memory that this memblock gave them, and it knows of all that is
+    ///    taken;
     /// 3. different ranges are mapped to different memory.
     pub const unsafe fn new(map: &'m (dyn Fn(PhysRange) -> Option<NonNull<u8>> + Sync)) -> Self {
         Self { map }
@@ -122,7 +125,7 @@ impl<'m> DirectMap<'m> {
 
     /// A range as empty chunks. The caller has reserved it, and asks for it once. `None` if it is not
     /// mapped, or its pointer is not aligned for chunks.
-    pub(crate) fn chunks(self, range: PhysRange) -> Option<&'m mut [Chunk]> {
+    pub(crate) fn chunks(&self, range: PhysRange) -> Option<&'m mut [Chunk]> {
         let first = (self.map)(range)?.cast::<MaybeUninit<Chunk>>();
         // A slice has no more bytes than `isize::MAX`.
         let bytes = isize::try_from(range.size()).ok()?.unsigned_abs();
@@ -131,8 +134,8 @@ impl<'m> DirectMap<'m> {
         }
         let len = bytes / size_of::<Chunk>();
         // SAFETY:
-        // 1. `first` is aligned, and `len` chunks lie inside the range, all of it mapped and writable for 'm:
-        //    the promise of `new`, 1.
+        // 1. `first` is aligned, and `len` chunks lie inside the range, all of it mapped and writable as long
+        //    as the memblock may use them: the promise of `new`, 1.
         // 2. Nobody else has a reference to it: the range was free and is reserved now, by 2 and 3 of the
         //    promise and the caller's.
         // 3. The elements may be uninitialised: they are `MaybeUninit`.

@@ -176,6 +176,56 @@ fn the_hand_over_gives_all_but_what_is_reserved_and_the_tables() {
     assert_eq!(memblock.reserved_pages().map(|region| region.node).collect::<Vec<_>>().len(), 16 + 64 + 1);
 }
 
+#[test]
+fn after_the_hand_over_no_table_grows() {
+    let mut memblock = machine(0x10_0000);
+    assert!(memblock.free_all(HandOver::default()).unwrap().next().is_some());
+    let error = (0x200..).find_map(|number| memblock.reserve(page(number * 2)).err()).unwrap();
+    assert!(matches!(error, MemblockError::Full { table: TableKind::Reserved, .. }), "{error}");
+    assert_eq!(memblock.own_memory().count(), 0);
+}
+
+#[test]
+fn a_hand_over_that_has_no_room_for_nodes_changes_nothing_and_one_that_needs_none_succeeds() {
+    for (regions, fillers) in [(4, 63), (8, 63), (16, 63), (1, 63)] {
+        for chunks in 0..8 {
+            let mut memblock = Memblock::new();
+            memblock.grow(TableKind::Reserved, vec![Chunk::EMPTY; chunks].leak()).unwrap();
+            for node in 0..regions {
+                let range = PhysRange::from_size(RAM + node * 0x1_0000, 0x1_0000).unwrap();
+                let node = NodeId::new(u32::try_from(node % 2).unwrap());
+                memblock.add_node(Region { node, ..Region::plain(range) }).unwrap();
+            }
+            let mut number = 0x1000;
+            let mut add = |memblock: &mut Memblock<'_>| {
+                number += 2;
+                memblock.reserve(page(number)).is_ok()
+            };
+            memblock.reserve(r(RAM, RAM + regions * 0x1_0000)).unwrap();
+            for _ in 0..fillers {
+                add(&mut memblock);
+            }
+            let before: Vec<Region> = memblock.reserved().iter().collect();
+            let is_done = memblock.free_all(HandOver::default()).is_ok();
+            assert!(is_done || memblock.reserved().iter().eq(before), "{regions} regions, {chunks} chunks");
+            assert!(is_done || regions > 1);
+        }
+    }
+}
+
+#[test]
+fn a_change_of_attributes_may_grow_into_its_own_range() {
+    let mut memblock = machine(0x10_0000);
+    for number in 0..62 {
+        memblock.add(page(0x1000 + number * 2)).unwrap();
+    }
+    memblock.set_node(TableKind::Memory, r(RAM + PAGE, u64::MAX), NodeId::new(1)).unwrap();
+    memblock.mark_hotplug(r(RAM + PAGE, u64::MAX)).unwrap();
+    assert!(memblock.own_memory().count() > 0);
+    let own = memblock.own_memory().next().unwrap();
+    assert!(matches!(memblock.mark_nomap(own), Err(MemblockError::InUse { .. })));
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Add(PhysRange, u32),

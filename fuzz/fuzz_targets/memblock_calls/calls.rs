@@ -36,8 +36,8 @@ pub enum Call {
     Set(Switch, bool),
     SetCurrentLimit(Place),
     ReserveMem(Size, Size, Name),
-    /// The parameter as text, cut at the first byte that is none.
-    ReserveMemText([u8; 24]),
+    /// The same as the text of a boot parameter.
+    ReserveMemText(Text),
     Release(Name),
     FreeAll {
         max_order: u8,
@@ -252,6 +252,55 @@ impl Name {
             Self::Long => "sixteen bytes ab".to_owned(),
             Self::Blank => " \t\u{b}".to_owned(),
             Self::Empty => String::new(),
+        }
+    }
+}
+
+/// The text of `reserve_mem=`: as it should be, spoilt at one place, or any bytes.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub enum Text {
+    Sound(Size, Size, Name, Base),
+    Spoilt(Size, Size, Name, Base, u8, u8),
+    Bytes([u8; 20]),
+}
+
+/// How a number is written.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub enum Base {
+    Decimal,
+    Hexadecimal,
+    Octal,
+    WithSuffix(u8),
+}
+
+impl Base {
+    fn write(self, number: u64) -> String {
+        match self {
+            Self::Decimal => format!("{number}"),
+            Self::Hexadecimal => format!("{number:#x}"),
+            Self::Octal => format!("0{number:o}"),
+            Self::WithSuffix(at) => {
+                let suffix = ["k", "K", "m", "M", "G", "t", "P", "E"][usize::from(at % 8)];
+                format!("{}{suffix}", number >> 10)
+            }
+        }
+    }
+}
+
+impl Text {
+    pub fn bytes(self) -> Vec<u8> {
+        let sound = |size: Size, align: Size, name: Name, base: Base| {
+            format!("{}:{}:{}", base.write(size.bytes()), base.write(align.bytes()), name.text()).into_bytes()
+        };
+        match self {
+            Self::Sound(size, align, name, base) => sound(size, align, name, base),
+            Self::Spoilt(size, align, name, base, at, byte) => {
+                let mut bytes = sound(size, align, name, base);
+                let at = usize::from(at) % bytes.len();
+                bytes[at] = byte;
+                bytes
+            }
+            Self::Bytes(bytes) => bytes.to_vec(),
         }
     }
 }

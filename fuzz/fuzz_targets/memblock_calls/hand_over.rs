@@ -28,6 +28,8 @@ pub fn free_all(machine: &mut Machine<'_>, max_order: u32, end_pfn: u64) {
     }) else {
         return;
     };
+    // What is free from then on is somebody else's.
+    machine.settings.may_grow = false;
     let free = model::minus(&shown(machine, Selection::ANY), &machine.before.reserved);
     let mut blocks = blocks.into_iter().peekable();
     let mut count = 0;

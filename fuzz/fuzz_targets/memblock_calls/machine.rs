@@ -1,19 +1,22 @@
 //! A memblock, and what is expected of it.
 
 use std::fmt::Debug;
+use std::ptr::NonNull;
 
-use memblock::{AllocFailure, DirectMap, Memblock, MemblockError, PhysRange, RegionFlags, ReserveMemError};
+use memblock::{AllocFailure, Memblock, MemblockError, PhysRange, RegionFlags, ReserveMemError};
 
 use crate::calls::Call;
 use crate::invariants;
 use crate::model::{self, OWN, Row, Tables};
+use crate::named::Named;
 use crate::ram::Store;
 
 /// A memblock, its tables before the call that is being made, and what it was told.
 pub struct Machine<'m> {
     pub memblock: Memblock<'m>,
     pub store: Store<'m>,
-    pub map: DirectMap<'m>,
+    /// The way to the memory that tables grow into; it keeps the promise of `DirectMap`.
+    pub map: &'m (dyn Fn(PhysRange) -> Option<NonNull<u8>> + Sync),
     pub call: Call,
     pub before: Tables,
     pub settings: Settings,
@@ -22,7 +25,7 @@ pub struct Machine<'m> {
     /// More calls of the same kind follow: what holds after every one is looked at after the last.
     pub is_inside_comb: bool,
     /// What is reserved by name.
-    pub named: Vec<(String, PhysRange)>,
+    pub named: Vec<Named>,
 }
 
 /// What a memblock was told.
@@ -104,8 +107,8 @@ pub enum Growth {
 
 impl Machine<'_> {
     /// Compares the tables with those before: a success did what `effect` does and no more, an error changed
-    /// nothing, and what tables grew into was free. One table may have grown, and reserved what it grew into,
-    /// before it turned out that another could not.
+    /// nothing, and what tables grew into was free. `reserved` may have grown before it turned out that another
+    /// table could not.
     pub fn settle<T: Debug, E: Refusal>(
         &mut self,
         growth: Growth,

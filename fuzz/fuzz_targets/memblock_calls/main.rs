@@ -21,7 +21,7 @@ use std::sync::LazyLock;
 use calls::{Call, Input, Place};
 use libfuzzer_sys::fuzz_target;
 use machine::{Machine, Settings};
-use memblock::{Chunk, DirectMap, Memblock, PhysRange};
+use memblock::{Chunk, Memblock, PhysRange};
 use model::Tables;
 use ram::{Ram, Store};
 
@@ -34,17 +34,16 @@ static RAM: LazyLock<Ram> = LazyLock::new(Ram::new);
 
 fuzz_target!(|input: Input| {
     let mut chunks = vec![Chunk::EMPTY; CHUNKS];
-    let map = |range: PhysRange| RAM.map(range);
-    // SAFETY:
+    // This keeps the promise of `DirectMap`:
     // 1. RAM lives for ever, and maps only what lies in its buffer.
     // 2. Nothing else uses the buffer while the memblock does: runs follow each other, and the buffer is
     //    looked at when the memblock of the run is gone.
     // 3. Different ranges lie at different offsets.
-    let map = unsafe { DirectMap::new(&map) };
+    let map = |range: PhysRange| RAM.map(range);
     let mut machine = Machine {
         memblock: Memblock::with_page_size(input.page_size.page_size()),
         store: Store(&mut chunks),
-        map,
+        map: &map,
         call: Call::AllowGrowth,
         before: Tables::default(),
         settings: Settings::default(),

@@ -1,6 +1,6 @@
 //! Making the calls, and what each is to do.
 
-use memblock::{MemblockError, NodeId, PhysRange, Region, RegionFlags, TableKind};
+use memblock::{DirectMap, MemblockError, NodeId, PhysRange, Region, RegionFlags, TableKind};
 
 use crate::calls::{self, Call, Mark, Switch};
 use crate::machine::{Growth, Machine, hold};
@@ -49,14 +49,15 @@ impl<'m> Machine<'m> {
             Call::ReserveMem(size, align, name) => {
                 named::reserve(self, size.bytes(), align.bytes(), &name.text());
             }
-            Call::ReserveMemText(text) => named::parse_and_reserve(self, &text),
+            Call::ReserveMemText(text) => named::parse_and_reserve(self, &text.bytes()),
             Call::Release(name) => named::release(self, &name.text()),
             Call::FreeAll { max_order, end } => {
                 hand_over::free_all(self, u32::from(max_order), end.range().start());
             }
             Call::Grow(table, chunks) => self.grow(table.kind(), usize::from(chunks % 8)),
             Call::AllowGrowth => {
-                self.memblock.allow_growth(self.map);
+                // SAFETY: the promise of `Machine::map`; this is its one memblock.
+                self.memblock.allow_growth(unsafe { DirectMap::new(self.map) });
                 self.settings.may_grow = true;
                 self.unchanged();
             }
@@ -127,6 +128,9 @@ impl<'m> Machine<'m> {
         hold!(self, result.is_ok() || own || !had_spare, "{result:?} with room to spare");
         let freed = self.settle(Growth::After, result, |tables| model::remove(&mut tables.reserved, range));
         hold!(self, freed.is_none_or(|freed| freed == size), "{freed:x?} bytes of {size:#x} were freed");
+        if freed.is_some() {
+            named::note_freed(self, range);
+        }
     }
 
     /// Whether tables lie in a range.
@@ -141,19 +145,19 @@ impl<'m> Machine<'m> {
     }
 
     fn mark(&mut self, mark: Mark, range: PhysRange) {
+        let own = self.owns(range);
+        let mirrored_kernelcore = self.settings.mirrored_kernelcore;
         let memblock = &mut self.memblock;
         let (result, table, flags, on) = match mark {
             Mark::Hotplug => (memblock.mark_hotplug(range), TableKind::Memory, RegionFlags::HOTPLUG, true),
             Mark::ClearHotplug => {
                 (memblock.clear_hotplug(range), TableKind::Memory, RegionFlags::HOTPLUG, false)
             }
-            Mark::Mirror if self.settings.mirrored_kernelcore => {
-                self.settings.has_mirror = true;
-                (memblock.mark_mirror(range), TableKind::Memory, RegionFlags::MIRROR, true)
-            }
             Mark::Mirror => {
-                let none = RegionFlags::empty();
-                (memblock.mark_mirror(range), TableKind::Memory, none, true)
+                let result = memblock.mark_mirror(range);
+                let flags = if mirrored_kernelcore { RegionFlags::MIRROR } else { RegionFlags::empty() };
+                self.settings.has_mirror |= mirrored_kernelcore && result.is_ok();
+                (result, TableKind::Memory, flags, true)
             }
             Mark::Nomap => (memblock.mark_nomap(range), TableKind::Memory, RegionFlags::NOMAP, true),
             Mark::ClearNomap => (memblock.clear_nomap(range), TableKind::Memory, RegionFlags::NOMAP, false),
@@ -171,7 +175,10 @@ impl<'m> Machine<'m> {
                 (memblock.reserved_mark_kern(range), TableKind::Reserved, RegionFlags::RSRV_KERN, true)
             }
         };
-        self.settle(Growth::Before(range), result, |tables| {
+        // What is not mapped can hold no table; all other attributes leave memory what it is.
+        let growth = if let Mark::Nomap = mark { Growth::Before(range) } else { Growth::BeforeAnywhere };
+        self.check_in_use(&result, own && matches!(mark, Mark::Nomap));
+        self.settle(growth, result, |tables| {
             model::change(tables.rows(table), range, |(node, had, owner): Paint| {
                 (node, if on { had | flags } else { had.difference(flags) }, owner)
             });
@@ -180,7 +187,7 @@ impl<'m> Machine<'m> {
 
     fn set_node(&mut self, table: TableKind, range: PhysRange, node: Option<NodeId>) {
         let result = self.memblock.set_node(table, range, node);
-        self.settle(Growth::Before(range), result, |tables| {
+        self.settle(Growth::BeforeAnywhere, result, |tables| {
             model::change(tables.rows(table), range, |(_, flags, owner)| (node, flags, owner));
         });
     }
@@ -268,11 +275,14 @@ impl<'m> Machine<'m> {
         self.check_in_use(&result, own);
         let size = model::size(&self.before.memory);
         let taken = self.settle(Growth::None, result, |tables: &mut Tables| {
-            for range in ranges {
-                model::remove(&mut tables.reserved, range);
-                model::repaint(&mut tables.memory, range, |had| had.filter(|paint| stays(*paint)));
+            for range in &ranges {
+                model::remove(&mut tables.reserved, *range);
+                model::repaint(&mut tables.memory, *range, |had| had.filter(|paint| stays(*paint)));
             }
         });
+        if taken.is_some() {
+            ranges.into_iter().for_each(|range| named::note_freed(self, range));
+        }
         let left = model::size(&self.before.memory);
         hold!(self, taken.is_none_or(|taken| taken == size - left), "{taken:x?} bytes went, {left:#x} stay");
     }

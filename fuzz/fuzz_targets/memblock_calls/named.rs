@@ -10,15 +10,32 @@ const NAMES: usize = 8;
 /// What those reservations are listed for.
 const OWNER: &str = "reserve_mem=";
 
-/// Reads the parameter as text, and reserves what it says.
+/// A reservation by name.
+#[derive(Debug)]
+pub struct Named {
+    name: String,
+    range: PhysRange,
+    /// Some of it was freed by its addresses, and may be somebody else's.
+    is_gone: bool,
+}
+
+/// A range was freed by its addresses.
+pub fn note_freed(machine: &mut Machine<'_>, range: PhysRange) {
+    for named in &mut machine.named {
+        named.is_gone |= named.range.overlaps(range);
+    }
+}
+
+/// Reads the parameter, cut at the first byte that is no text, and reserves what it says.
 pub fn parse_and_reserve(machine: &mut Machine<'_>, bytes: &[u8]) {
     let text = bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid());
     match ReserveMem::parse(text) {
         Ok(parameter) => {
             let ReserveMem { size, align, name } = parameter;
             hold!(machine, size > 0 && text.ends_with(&format!(":{name}")), "{parameter:?} of {text:?}");
-            let again = format!("{size}:{align}:{name}");
-            hold!(machine, ReserveMem::parse(&again) == Ok(parameter), "{again:?} reads otherwise");
+            for again in [format!("{size}:{align}:{name}"), format!("{size:#x}:0{align:o}:{name}")] {
+                hold!(machine, ReserveMem::parse(&again) == Ok(parameter), "{again:?} reads otherwise");
+            }
             reserve(machine, size, align, name);
         }
         Err(error) => {
@@ -40,7 +57,7 @@ pub fn reserve(machine: &mut Machine<'_>, size: u64, align: u64, name: &str) {
     let found = machine.memblock.find(&request);
     let result = machine.memblock.reserve_mem(&ReserveMem { size, align, name });
     let is_blank = name.bytes().all(|byte| matches!(byte, b' ' | b'\t'..=b'\r'));
-    let taken = machine.named.iter().find(|(known, _)| known == name).map(|(_, range)| *range);
+    let taken = machine.named.iter().find(|named| named.name == name).map(|named| named.range);
     let fits = match &result {
         Ok(range) => found == Ok(*range),
         Err(ReserveMemError::Name) => is_blank || name.len() > 15,
@@ -62,20 +79,18 @@ pub fn reserve(machine: &mut Machine<'_>, size: u64, align: u64, name: &str) {
     let given = machine.settle(growth, result, |tables| {
         range.iter().for_each(|range| model::add(&mut tables.reserved, *range, (None, flags, Some(OWNER))));
     });
-    machine.named.extend(given.map(|range| (name.to_owned(), range)));
+    machine.named.extend(given.map(|range| Named { name: name.to_owned(), range, is_gone: false }));
     check_names(machine);
 }
 
-/// Frees by name.
+/// Frees by name; what is gone already only loses the name.
 pub fn release(machine: &mut Machine<'_>, name: &str) {
-    let known = machine.named.iter().position(|(known, _)| known == name);
-    let range = known.map(|at| machine.named[at].1);
+    let known = machine.named.iter().position(|named| named.name == name);
+    let range = known.map(|at| &machine.named[at]).filter(|named| !named.is_gone).map(|named| named.range);
     let result = machine.memblock.reserve_mem_release_by_name(name);
     let fits = result.as_ref().map_or(true, |released| *released == range);
     hold!(machine, fits, "{result:?} was released, {range:?} is known");
-    // By then somebody may have freed it, and a table may have taken it.
-    let own = range.is_some_and(|range: PhysRange| machine.owns(range));
-    machine.check_in_use(&result, own);
+    machine.check_in_use(&result, false);
     let released = machine.settle(Growth::After, result, |tables| {
         range.iter().for_each(|range| model::remove(&mut tables.reserved, *range));
     });
@@ -86,7 +101,7 @@ pub fn release(machine: &mut Machine<'_>, name: &str) {
 }
 
 fn check_names(machine: &Machine<'_>) {
-    for (name, range) in &machine.named {
+    for Named { name, range, .. } in &machine.named {
         let found = machine.memblock.reserve_mem_find_by_name(name);
         hold!(machine, found == Some(*range), "{name} finds {found:?}");
     }

@@ -141,18 +141,20 @@ fn joined(table: &RegionTable<'_>) -> Vec<PhysRange> {
 }
 
 fn print(outcomes: &Outcomes) {
-    println!("{:40} NODES CALLS   DUMPED ALLOCATED UNKNOWN AT THE END", "CAPTURE");
+    println!("{:40} NODES CALLS    DUMPED ALLOCATED UNKNOWN    AT END", "CAPTURE");
     let mut sums = [(); 3].map(|()| Tally::default());
     for outcome in &outcomes.replayed {
         let Outcome { name, nodes, calls, unknown, dumped, allocated, at_the_end } = outcome;
-        println!("{name:40} {nodes:5} {calls:5} {dumped:>8} {allocated:>9} {unknown:7} {at_the_end:>10}");
+        println!("{name:40} {nodes:5} {calls:5} {dumped:>9} {allocated:>9} {unknown:7} {at_the_end:>9}");
         for (sum, tally) in sums.iter_mut().zip([dumped, allocated, at_the_end]) {
             sum.add(tally);
         }
     }
     let [dumped, allocated, at_the_end] = sums;
-    let count = outcomes.replayed.len();
-    println!("{count:3} captures {dumped:>45} {allocated:>9} {at_the_end:>18}");
+    let calls: usize = outcomes.replayed.iter().map(|outcome| outcome.calls).sum();
+    let unknown: usize = outcomes.replayed.iter().map(|outcome| outcome.unknown).sum();
+    let name = format!("{} captures", outcomes.replayed.len());
+    println!("{name:40}       {calls:5} {dumped:>9} {allocated:>9} {unknown:7} {at_the_end:>9}");
     for (name, why) in &outcomes.not_replayed {
         println!("{name:40} not replayed: {why}");
     }

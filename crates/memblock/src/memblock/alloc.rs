@@ -2,8 +2,7 @@
 
 use core::num::NonZero;
 
-use super::{Memblock, TableKind};
-use crate::owner::Owner;
+use super::Memblock;
 use crate::tree::Wanted;
 use crate::{
     AllocError, AllocFailure, Attempt, Direction, NodeId, PhysRange, Region, RegionFlags, Request,
@@ -16,6 +15,14 @@ const STEPS_NEAR_THE_TOP: usize = 8;
 /// There is more to look at.
 struct More;
 
+/// Where a search goes on.
+enum Step {
+    /// Here is room.
+    Found(u64),
+    /// From here: the gap has nothing to offer.
+    From(u64),
+}
+
 impl Memblock<'_> {
     /// Finds memory for a request and reserves it (`memblock_alloc_range_nid`, 6.12). The memory is not
     /// touched, so it is not zeroed.
@@ -25,8 +32,10 @@ impl Memblock<'_> {
     /// reserved, without NOMAP and driver-managed memory, and with `movable_node` without hot-pluggable
     /// memory.
     ///
-    /// O(log n) for each search, and O(1) for each memory region that is free in part and too small; the
-    /// search goes over all reservations at once.
+    /// O(log n) for each search that finds memory in the first gap between reservations that is large enough.
+    /// A gap that lies outside memory, or in memory that may not be used, costs O(log n) together with all
+    /// others up to the next region that may be used, and a region that is not used O(1). With an alignment
+    /// larger than most gaps, gaps that are large enough and hold no such address may each cost a look.
     ///
     /// # Errors
     ///
@@ -57,11 +66,11 @@ impl Memblock<'_> {
             region.node = node;
             region.flags = RegionFlags::RSRV_KERN;
         }
-        let owner = match request.tag {
-            Some(tag) => self.owners.number(tag),
-            None => Owner::UNKNOWN,
+        let reserved = match request.tag {
+            Some(tag) => self.reserve_owned(region, tag),
+            None => self.reserve_region(region),
         };
-        match self.change(TableKind::Reserved, |reserved| reserved.add_owned(region, owner)) {
+        match reserved {
             Ok(_) => Ok(found),
             Err(error) => Err(refused(request, error.into())),
         }
@@ -92,7 +101,7 @@ impl Memblock<'_> {
     ///
     /// Searches give addresses, not ranges: those travel in registers.
     #[inline]
-    fn search(&self, request: &Request, node: &mut Option<NodeId>) -> Option<u64> {
+    pub(super) fn search(&self, request: &Request, node: &mut Option<NodeId>) -> Option<u64> {
         if request.size == 0 || !request.align.is_power_of_two() {
             return None;
         }
@@ -150,31 +159,44 @@ impl Memblock<'_> {
         self.hole_by_gaps(attempt, size, align)
     }
 
-    /// The first hole, searched among the gaps between reservations.
+    /// The first hole, by leaps: to the next gap between reservations that is large enough, from there to the
+    /// next region that may be used, from there to the next gap.
     fn hole_by_gaps(&self, attempt: &Attempt, size: u64, align: u64) -> Option<u64> {
+        let is_down = self.direction == Direction::TopDown;
         let wanted = Wanted::new(size, align);
         let mut left = attempt.window;
         loop {
-            let gap = match self.direction {
-                Direction::TopDown => self.reserved.last_hole(left, &wanted)?,
-                Direction::BottomUp => self.reserved.first_hole(left, &wanted)?,
+            let gap = if is_down {
+                self.reserved.last_hole(left, &wanted)?
+            } else {
+                self.reserved.first_hole(left, &wanted)?
             };
-            let fit = |region: Region| {
-                let piece = region.range.intersect(gap)?;
-                let found = self.direction.fit(piece, size, align)?;
-                attempt.selection.shows(&region, self.movable_node).then_some(found)
+            // The gap, and what lies behind it in the direction of the search.
+            let rest = if is_down {
+                PhysRange::trusted(left.start(), gap.end())
+            } else {
+                PhysRange::trusted(gap.start(), left.end())
             };
-            let mut regions = self.memory.overlapping(gap);
-            let found = match self.direction {
-                Direction::TopDown => regions.rev().find_map(fit),
-                Direction::BottomUp => regions.find_map(fit),
+            let may_be_used = |region: &Region| attempt.selection.shows(region, self.movable_node);
+            let regions = self.memory.overlapping(rest).filter(may_be_used);
+            let step = |region: Region| {
+                let region = region.range;
+                let piece = region.intersect(gap);
+                let found = piece.and_then(|piece| self.direction.fit(piece, size, align));
+                let reaches_on =
+                    if is_down { region.start() < gap.start() } else { region.end() > gap.end() };
+                match found {
+                    Some(found) => Some(Step::Found(found.start())),
+                    None if reaches_on && is_down => Some(Step::From(gap.start().min(region.end()))),
+                    None if reaches_on => Some(Step::From(gap.end().max(region.start()))),
+                    None => None,
+                }
             };
-            if let Some(found) = found {
-                return Some(found.start());
-            }
-            left = match self.direction {
-                Direction::TopDown => PhysRange::new(left.start(), gap.start()).ok()?,
-                Direction::BottomUp => PhysRange::new(gap.end(), left.end()).ok()?,
+            let next = if is_down { regions.rev().find_map(step) } else { { regions }.find_map(step) };
+            left = match (next?, self.direction) {
+                (Step::Found(start), _) => return Some(start),
+                (Step::From(address), Direction::TopDown) => PhysRange::new(left.start(), address).ok()?,
+                (Step::From(address), Direction::BottomUp) => PhysRange::new(address, left.end()).ok()?,
             };
         }
     }

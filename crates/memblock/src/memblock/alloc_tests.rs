@@ -225,3 +225,41 @@ fn reservations_of_different_owners_stay_apart_and_those_of_one_merge() {
     memblock.reserve(r(0x1f_e000, 0x20_0000)).unwrap();
     assert_eq!(memblock.reserved_owners().next_back().unwrap().owner, None);
 }
+
+#[test]
+fn a_name_that_came_with_a_failure_is_forgotten() {
+    let mut memblock = Memblock::new();
+    while memblock
+        .reserve(PhysRange::from_size(memblock.reserved_size() * 2 + 0x1000, 0x1000).unwrap())
+        .is_ok()
+    {}
+    for number in 0..200 {
+        let tag: &'static str = std::format!("owner {number}").leak();
+        assert!(memblock.reserve_for(r(0x100_0000, 0x100_1000), tag).is_err());
+    }
+    let first = memblock.reserved().first().unwrap();
+    memblock.free(first.range).unwrap();
+    memblock.reserve_for(r(0x100_0000, 0x100_1000), "kernel").unwrap();
+    assert_eq!(memblock.reserved_owners().next_back().unwrap().owner, Some("kernel"));
+}
+
+#[test]
+fn gaps_outside_memory_and_on_other_nodes_are_leapt_over() {
+    for bottom_up in [false, true] {
+        let mut memblock = Memblock::new();
+        for table in [TableKind::Memory, TableKind::Reserved] {
+            memblock.grow(table, std::vec![Chunk::EMPTY; 200].leak()).unwrap();
+        }
+        memblock.set_bottom_up(bottom_up);
+        let on = |node, range| Region { node: NodeId::new(node), ..Region::plain(range) };
+        memblock.add_node(on(1, r(0x10_0000, 0x20_0000))).unwrap();
+        memblock.add_node(on(0, r(0x20_0000, 0x20_8000))).unwrap();
+        memblock.add_node(on(1, r(0x20_8000, 0x30_0000))).unwrap();
+        for number in 0x80..0x380 {
+            memblock.reserve(PhysRange::from_size(number * 0x1000, 0x400).unwrap()).unwrap();
+        }
+        let request = Request { node: NodeId::new(0), exact_node: true, ..Request::new(0x800) };
+        let expected = if bottom_up { 0x20_0400 } else { 0x20_7800 };
+        assert_eq!(memblock.find(&request).unwrap().start(), expected);
+    }
+}

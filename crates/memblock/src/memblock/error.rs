@@ -25,7 +25,8 @@ impl fmt::Display for TableKind {
     }
 }
 
-/// Why a request to a [`Memblock`](crate::Memblock) failed. Nothing was changed.
+/// Why a request to a [`Memblock`](crate::Memblock) failed. No region was changed; but `reserved` may have grown
+/// on the way to it, and have one region more for that.
 ///
 /// ```
 /// use memblock::{Memblock, MemblockError, PhysRange, TableKind};

@@ -20,7 +20,11 @@ impl<'m> Memblock<'m> {
     /// removed. What a table took it keeps: see [`Memblock::own_memory`].
     ///
     /// Removals that cut a region in two find the room for that prepared, so freeing does not wait for
-    /// memory; the room is made up for after them.
+    /// memory; the room is made up for after them, perhaps in what was just freed.
+    ///
+    /// Memory that is not mapped must lie above [`Memblock::set_current_limit`], or be reserved: a table that
+    /// wants to grow into it gives up. [`Memblock::free_all`] ends growth, as free memory then has another
+    /// owner.
     ///
     /// ```
     /// use core::ptr::NonNull;
@@ -43,7 +47,7 @@ impl<'m> Memblock<'m> {
     /// assert!(memblock.own_memory().all(|own| memblock.is_region_reserved(own)));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub const fn allow_growth(&mut self, map: DirectMap<'m>) {
+    pub fn allow_growth(&mut self, map: DirectMap<'m>) {
         self.map = Some(map);
     }
 
@@ -76,7 +80,7 @@ impl<'m> Memblock<'m> {
         }
     }
 
-    /// Does `change` to a table, which grows if it has to and may.
+    /// Does `change` to a table, which grows if it has to and may, but not into the range of the change.
     #[inline]
     pub(super) fn change<T>(
         &mut self,
@@ -85,7 +89,20 @@ impl<'m> Memblock<'m> {
     ) -> Result<T, MemblockError> {
         match change(self.table_mut(table)) {
             Ok(done) => Ok(done),
-            Err(cause) => self.grow_and_change(table, cause, change),
+            Err(cause) => self.grow_and_change(table, cause, Some(cause.range), change),
+        }
+    }
+
+    /// As [`Memblock::change`], for a change that leaves memory what it is, so that the table may grow into the
+    /// range of the change as well as elsewhere.
+    pub(super) fn relabel(
+        &mut self,
+        table: TableKind,
+        change: impl Fn(&mut RegionTable<'m>) -> Result<(), TableFull>,
+    ) -> Result<(), MemblockError> {
+        match change(self.table_mut(table)) {
+            Ok(()) => Ok(()),
+            Err(cause) => self.grow_and_change(table, cause, None, change),
         }
     }
 
@@ -94,10 +111,11 @@ impl<'m> Memblock<'m> {
         &mut self,
         table: TableKind,
         mut cause: TableFull,
+        avoid: Option<PhysRange>,
         change: impl Fn(&mut RegionTable<'m>) -> Result<T, TableFull>,
     ) -> Result<T, MemblockError> {
         for _ in 0..TRIES {
-            self.grow_by_itself(table, cause, Some(cause.range))?;
+            self.grow_by_itself(table, cause, avoid)?;
             match change(self.table_mut(table)) {
                 Ok(done) => return Ok(done),
                 Err(again) => cause = again,
@@ -122,24 +140,42 @@ impl<'m> Memblock<'m> {
         cause: TableFull,
         avoid: Option<PhysRange>,
     ) -> Result<(), MemblockError> {
-        let Some(map) = self.map else { return Err(MemblockError::Full { table, cause }) };
+        if self.map.is_none() {
+            return Err(MemblockError::Full { table, cause });
+        }
         if table != TableKind::Reserved && self.reserved.room() == 0 {
-            // What this table takes has to be noted down there.
+            // What this table takes has to be noted down there, and so has what that takes.
             self.grow_by_itself(TableKind::Reserved, TableFull { chunks: 1, ..cause }, avoid)?;
         }
         let least = cause.chunks.saturating_add(CHUNKS_FOR_ONE);
         let wished = least.max(self.table(table).chunks());
-        let range = [wished, least].into_iter().find_map(|chunks| self.room_for(chunks, avoid));
-        let Some(range) = range else {
+        let sizes =
+            core::iter::successors(Some(wished), |size| (*size > least).then(|| (size / 2).max(least)));
+        let Some(range) = sizes.into_iter().find_map(|chunks| self.room_for(chunks, avoid)) else {
             return Err(MemblockError::CannotGrow { table, cause, bytes: self.bytes_of(least) });
         };
-        let slab = map.chunks(range).ok_or(MemblockError::NotMapped { table, range })?;
-        self.table_mut(table).grow(slab).map_err(|cause| MemblockError::TooManySlabs { table, cause })?;
+        if table == TableKind::Reserved {
+            // The table has room for the note only after it has grown; but then for certain.
+            self.hand_over_slab(table, range)?;
+            let noted = self.reserved.add_owned_using_spare(Region::plain(range), Owner::MEMBLOCK);
+            debug_assert!(noted.is_ok(), "there are chunks for one more region: CHUNKS_FOR_ONE");
+        } else {
+            let note = self.reserved.add_owned_using_spare(Region::plain(range), Owner::MEMBLOCK);
+            note.map_err(|cause| MemblockError::Full { table: TableKind::Reserved, cause })?;
+            if let Err(error) = self.hand_over_slab(table, range) {
+                // Taking out what was just added cuts nothing.
+                let _ = self.reserved.remove(range);
+                return Err(error);
+            }
+        }
         self.has_grown = true;
-        self.reserved
-            .add_owned(Region::plain(range), Owner::MEMBLOCK)
-            .map_err(|cause| MemblockError::Full { table: TableKind::Reserved, cause })?;
         Ok(())
+    }
+
+    fn hand_over_slab(&mut self, table: TableKind, range: PhysRange) -> Result<(), MemblockError> {
+        let slab = self.map.as_ref().and_then(|map| map.chunks(range));
+        let slab = slab.ok_or(MemblockError::NotMapped { table, range })?;
+        self.table_mut(table).grow(slab).map_err(|cause| MemblockError::TooManySlabs { table, cause })
     }
 
     /// Bytes of the pages that hold so many chunks.
@@ -161,6 +197,7 @@ impl<'m> Memblock<'m> {
             (Direction::TopDown, _) => [above, below],
             (Direction::BottomUp, _) => [below, above],
         };
-        sides.into_iter().flatten().find_map(|side| self.find(&side).ok())
+        let start = sides.into_iter().flatten().find_map(|side| self.search(&side, &mut None))?;
+        PhysRange::from_size(start, size).ok()
     }
 }

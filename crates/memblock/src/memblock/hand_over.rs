@@ -78,7 +78,9 @@ impl Memblock<'_> {
     /// First HOTPLUG is cleared on all of memory (so nothing is spared any more by `movable_node`), and the
     /// reservations get the nodes of the memory they lie in; see [`Memblock::reserved_pages`]. Then each free
     /// range gives its whole pages, in blocks as large as alignment and end allow, lowest first. NOMAP and
-    /// driver-managed memory stay out. The tables stay as they are: a block that was taken is not noted.
+    /// driver-managed memory stay out. The tables stay as they are: a block that was taken is not noted. So
+    /// this is called once, and nothing is allocated after it; tables do not grow any more either
+    /// ([`Memblock::grow`] still serves).
     ///
     /// O(memory + reserved regions) before the first block; O(1) for each block.
     ///
@@ -101,8 +103,10 @@ impl Memblock<'_> {
         self.set_nodes_of_reserved()?;
         if let Some(all) = self.memory.span() {
             // Regions only become more alike: they merge, which takes no room.
-            self.change(TableKind::Memory, |memory| memory.clear_flags(all, RegionFlags::HOTPLUG))?;
+            self.relabel(TableKind::Memory, |memory| memory.clear_flags(all, RegionFlags::HOTPLUG))?;
         }
+        // What is free from now on is the page allocator's: no table may grow into it.
+        self.map = None;
         let limits = HandOver { max_order: limits.max_order.min(u64::BITS - 1), ..limits };
         let ranges = self.free_ranges(Selection::ANY);
         Ok(FreeBlocks { ranges, page_size: self.page_size, limits, pfn: 0, end: 0, node: None })
@@ -110,18 +114,21 @@ impl Memblock<'_> {
 
     /// Gives every reservation the node of the memory it lies in. Where it lies in none, it keeps its own.
     fn set_nodes_of_reserved(&mut self) -> Result<(), MemblockError> {
-        if let Some(range) = self.memory.span() {
-            // Not to stop halfway: every end of a memory region inside a reservation may cut it.
+        let Some(range) = self.memory.span() else { return Ok(()) };
+        // Not to stop halfway: every end of a memory region inside a reservation may cut it.
+        loop {
             let ends = self.memory.iter().flat_map(|region| [region.range.start(), region.range.end()]);
             let cuts = ends.filter(|&end| self.is_inside_reserved(end)).count();
-            while let Some(chunks) = self.reserved.chunks_missing_for(cuts) {
-                self.grow_by_itself(TableKind::Reserved, TableFull { range, chunks }, None)?;
+            if cuts == 0 {
+                break;
             }
+            let Some(chunks) = self.reserved.chunks_missing_for(cuts) else { break };
+            self.grow_by_itself(TableKind::Reserved, TableFull { range, chunks }, None)?;
         }
-        let mut next = self.memory.first();
-        while let Some(region) = next {
-            self.change(TableKind::Reserved, |reserved| reserved.set_node(region.range, region.node))?;
-            next = self.memory.iter_from(region.range.end()).next();
+        for region in &self.memory {
+            self.reserved
+                .set_node_using_spare(region.range, region.node)
+                .map_err(|cause| MemblockError::Full { table: TableKind::Reserved, cause })?;
         }
         Ok(())
     }

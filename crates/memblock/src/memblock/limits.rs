@@ -58,6 +58,7 @@ impl Memblock<'_> {
         let Some(above) = end.and_then(|end| PhysRange::new(end, u64::MAX).ok()) else { return Ok(0) };
         self.refuse_own(above)?;
         take(&mut self.reserved, above, |_| false);
+        self.named.free(above);
         Ok(take(&mut self.memory, above, |_| false))
     }
 
@@ -93,6 +94,7 @@ impl Memblock<'_> {
         let mut taken = 0;
         for range in outside.into_iter().flatten() {
             take(&mut self.reserved, range, |_| false);
+            self.named.free(range);
             taken += take(&mut self.memory, range, is_nomap);
         }
         Ok(taken)

@@ -8,18 +8,18 @@ use crate::{PhysRange, RegionFlags};
 
 impl Memblock<'_> {
     fn set(&mut self, table: TableKind, range: PhysRange, flags: RegionFlags) -> Result<(), MemblockError> {
-        self.change(table, |regions| regions.set_flags(range, flags))
+        self.relabel(table, |regions| regions.set_flags(range, flags))
     }
 
     fn clear(&mut self, range: PhysRange, flags: RegionFlags) -> Result<(), MemblockError> {
-        self.change(TableKind::Memory, |memory| memory.clear_flags(range, flags))
+        self.relabel(TableKind::Memory, |memory| memory.clear_flags(range, flags))
     }
 
     /// Marks memory as hot-pluggable (`memblock_mark_hotplug`, 6.12).
     ///
     /// # Errors
     ///
-    /// [`MemblockError::Full`]; nothing is changed.
+    /// [`MemblockError`] if the table has no room and cannot grow; no region is changed.
     ///
     /// ```
     /// use memblock::{Memblock, PhysRange, Selection};
@@ -39,7 +39,7 @@ impl Memblock<'_> {
     ///
     /// # Errors
     ///
-    /// [`MemblockError::Full`]; nothing is changed.
+    /// [`MemblockError`] if the table has no room and cannot grow; no region is changed.
     ///
     /// ```
     /// use memblock::{Memblock, PhysRange};
@@ -60,7 +60,7 @@ impl Memblock<'_> {
     ///
     /// # Errors
     ///
-    /// [`MemblockError::Full`]; nothing is changed, except that [`Memblock::has_mirror`] is true.
+    /// [`MemblockError`] if the table has no room and cannot grow; no region is changed.
     ///
     /// ```
     /// use memblock::{Memblock, PhysRange};
@@ -76,15 +76,16 @@ impl Memblock<'_> {
         if !self.mirrored_kernelcore {
             return Ok(());
         }
+        self.set(TableKind::Memory, range, RegionFlags::MIRROR)?;
         self.has_mirror = true;
-        self.set(TableKind::Memory, range, RegionFlags::MIRROR)
+        Ok(())
     }
 
     /// Marks memory as not to be mapped, allocated or dumped (`memblock_mark_nomap`, 6.12).
     ///
     /// # Errors
     ///
-    /// [`MemblockError::Full`]; nothing is changed.
+    /// [`MemblockError::InUse`] for memblock's own tables, another [`MemblockError`] if the table has no room and cannot grow; no region is changed.
     ///
     /// ```
     /// use memblock::{Memblock, PhysRange, RegionFlags};
@@ -96,14 +97,15 @@ impl Memblock<'_> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn mark_nomap(&mut self, range: PhysRange) -> Result<(), MemblockError> {
-        self.set(TableKind::Memory, range, RegionFlags::NOMAP)
+        self.refuse_own(range)?;
+        self.change(TableKind::Memory, |memory| memory.set_flags(range, RegionFlags::NOMAP))
     }
 
     /// Undoes [`Memblock::mark_nomap`] (`memblock_clear_nomap`, 6.12).
     ///
     /// # Errors
     ///
-    /// [`MemblockError::Full`]; nothing is changed.
+    /// [`MemblockError`] if the table has no room and cannot grow; no region is changed.
     ///
     /// ```
     /// use memblock::{Memblock, PhysRange};
@@ -123,7 +125,7 @@ impl Memblock<'_> {
     ///
     /// # Errors
     ///
-    /// [`MemblockError::Full`]; nothing is changed.
+    /// [`MemblockError`] if the table has no room and cannot grow; no region is changed.
     ///
     /// ```
     /// use memblock::{Memblock, PhysRange, RegionFlags};
@@ -142,7 +144,7 @@ impl Memblock<'_> {
     ///
     /// # Errors
     ///
-    /// [`MemblockError::Full`]; nothing is changed.
+    /// [`MemblockError`] if the table has no room and cannot grow; no region is changed.
     ///
     /// ```
     /// use memblock::{Memblock, PhysRange};
@@ -163,7 +165,7 @@ impl Memblock<'_> {
     ///
     /// # Errors
     ///
-    /// [`MemblockError::Full`]; nothing is changed.
+    /// [`MemblockError`] if the table has no room and cannot grow; no region is changed.
     ///
     /// ```
     /// use memblock::{Memblock, PhysRange, RegionFlags};
@@ -182,7 +184,7 @@ impl Memblock<'_> {
     ///
     /// # Errors
     ///
-    /// [`MemblockError::Full`]; nothing is changed.
+    /// [`MemblockError`] if the table has no room and cannot grow; no region is changed.
     ///
     /// ```
     /// use memblock::{Memblock, PhysRange, RegionFlags};

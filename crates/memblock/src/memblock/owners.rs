@@ -65,8 +65,18 @@ impl Memblock<'_> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn reserve_for(&mut self, range: PhysRange, tag: &'static str) -> Result<u64, MemblockError> {
+        self.reserve_owned(Region::plain(range), tag)
+    }
+
+    /// Reserves a region for an owner. Without success, a new name is forgotten.
+    pub(super) fn reserve_owned(&mut self, region: Region, tag: &'static str) -> Result<u64, MemblockError> {
+        let known = self.owners.count();
         let owner = self.owners.number(tag);
-        self.change(TableKind::Reserved, |reserved| reserved.add_owned(Region::plain(range), owner))
+        let reserved = self.change(TableKind::Reserved, |reserved| reserved.add_owned(region, owner));
+        if reserved.is_err() {
+            self.owners.truncate(known);
+        }
+        reserved
     }
 
     /// Reserves a range as the kernel's own (`memblock_reserve_kern`, later than 6.12); otherwise as

@@ -124,13 +124,15 @@ struct Named {
     name: [u8; MAX_NAME],
     len: usize,
     range: PhysRange,
+    /// Some of it was freed or cut off since. The name stays taken.
+    is_gone: bool,
 }
 
 impl Named {
     fn new(name: &str, range: PhysRange) -> Self {
         let mut bytes = [0; MAX_NAME];
         bytes.iter_mut().zip(name.bytes()).for_each(|(place, byte)| *place = byte);
-        Self { name: bytes, len: name.len(), range }
+        Self { name: bytes, len: name.len(), range, is_gone: false }
     }
 
     fn is_called(&self, name: &str) -> bool {
@@ -143,9 +145,16 @@ impl NamedReservations {
         Self { entries: [None; MAX_ENTRIES] }
     }
 
-    fn find(&self, name: &str) -> Option<PhysRange> {
-        let named = self.entries.iter().flatten().find(|named| named.is_called(name));
-        named.map(|named| named.range)
+    /// Notes that a range is freed.
+    #[inline]
+    pub(super) fn free(&mut self, range: PhysRange) {
+        for named in self.entries.iter_mut().flatten() {
+            named.is_gone |= named.range.overlaps(range);
+        }
+    }
+
+    fn find(&self, name: &str) -> Option<&Named> {
+        self.entries.iter().flatten().find(|named| named.is_called(name))
     }
 }
 
@@ -171,8 +180,8 @@ impl Memblock<'_> {
         if size == 0 {
             return Err(ReserveMemError::ZeroSize);
         }
-        if let Some(range) = self.named.find(name) {
-            return Err(ReserveMemError::NameTaken { range });
+        if let Some(named) = self.named.find(name) {
+            return Err(ReserveMemError::NameTaken { range: named.range });
         }
         let Some(free) = self.named.entries.iter().position(Option::is_none) else {
             return Err(ReserveMemError::TooMany);
@@ -185,13 +194,15 @@ impl Memblock<'_> {
         Ok(range)
     }
 
-    /// The memory that was reserved by a name (`reserve_mem_find_by_name`, 6.12).
+    /// The memory that was reserved by a name (`reserve_mem_find_by_name`, 6.12). The name stays when
+    /// the memory is freed by its range or cut off, as in Linux.
     pub fn reserve_mem_find_by_name(&self, name: &str) -> Option<PhysRange> {
-        self.named.find(name)
+        self.named.find(name).map(|named| named.range)
     }
 
     /// Frees the memory that was reserved by a name, and the name (`reserve_mem_release_by_name`, later
-    /// than 6.12). Gives its range, `None` if there is no such name.
+    /// than 6.12). Gives its range; `None` if there is no such name, or its memory was freed before and may be
+    /// somebody else's.
     ///
     /// # Errors
     ///
@@ -207,14 +218,14 @@ impl Memblock<'_> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn reserve_mem_release_by_name(&mut self, name: &str) -> Result<Option<PhysRange>, MemblockError> {
-        let is_called = |entry: &Option<Named>| entry.is_some_and(|named| named.is_called(name));
-        let Some(at) = self.named.entries.iter().position(is_called) else { return Ok(None) };
-        let Some(range) = self.named.find(name) else { return Ok(None) };
-        self.free(range)?;
-        if let Some(place) = self.named.entries.get_mut(at) {
-            *place = None;
+        let range = self.named.find(name).filter(|named| !named.is_gone).map(|named| named.range);
+        if let Some(range) = range {
+            self.free(range)?;
         }
-        Ok(Some(range))
+        for entry in &mut self.named.entries {
+            *entry = entry.filter(|named| !named.is_called(name));
+        }
+        Ok(range)
     }
 }
 
@@ -261,6 +272,21 @@ mod tests {
         ] {
             assert_eq!(ReserveMem::parse(value), Err(expected), "{value:?}");
         }
+    }
+
+    #[test]
+    fn a_name_does_not_free_what_was_reserved_by_others_since() {
+        let freed = |free: fn(&mut Memblock<'static>, PhysRange)| {
+            let mut memblock = memblock();
+            let range = memblock.reserve_mem(&ReserveMem { size: 0x1000, align: 0, name: "log" }).unwrap();
+            free(&mut memblock, range);
+            memblock.reserve(range).unwrap();
+            assert_eq!(memblock.reserve_mem_release_by_name("log"), Ok(None));
+            assert!(memblock.reserved().covers(range));
+        };
+        freed(|memblock, range| assert!(memblock.free(range).is_ok()));
+        freed(|memblock, _| assert!(memblock.mem_limit_remove_map(0x1000).is_ok()));
+        freed(|memblock, _| assert!(memblock.enforce_memory_limit(0x1000).is_ok()));
     }
 
     #[test]

@@ -31,16 +31,21 @@ impl RegionTable<'_> {
     /// ```
     #[inline]
     pub fn add(&mut self, region: Region) -> Result<u64, TableFull> {
-        self.add_slot(Slot::leaf(region))
+        self.add_slot(Slot::leaf(region), Room::KeepSpare)
     }
 
     /// As [`RegionTable::add`], for an owner.
     #[inline]
     pub(crate) fn add_owned(&mut self, region: Region, owner: Owner) -> Result<u64, TableFull> {
-        self.add_slot(Slot::leaf(region).owned_by(owner))
+        self.add_slot(Slot::leaf(region).owned_by(owner), Room::KeepSpare)
     }
 
-    fn add_slot(&mut self, new: Slot) -> Result<u64, TableFull> {
+    /// As [`RegionTable::add_owned`], for a region that overlaps none, without leaving room for a cut.
+    pub(crate) fn add_owned_using_spare(&mut self, region: Region, owner: Owner) -> Result<u64, TableFull> {
+        self.add_slot(Slot::leaf(region).owned_by(owner), Room::UseSpare)
+    }
+
+    fn add_slot(&mut self, new: Slot, room: Room) -> Result<u64, TableFull> {
         let range = PhysRange::trusted(new.start, new.end);
         if let Some(inserted) = self.tree.insert_quick(new) {
             self.len += inserted;
@@ -51,7 +56,7 @@ impl RegionTable<'_> {
         let size_before = self.total_size;
         let mut path = self.tree.locate(range.start());
         if self.tree.get(&path).is_none_or(|next| next.start >= range.end()) {
-            self.fill_gap(&mut path, new, Room::KeepSpare)
+            self.fill_gap(&mut path, new, room)
         } else {
             self.add_across(new)
         }
@@ -77,21 +82,7 @@ impl RegionTable<'_> {
     /// # Ok::<(), memblock::TableFull>(())
     /// ```
     pub fn add_all(&mut self, regions: impl IntoIterator<Item = Region>) -> Result<(), TableFull> {
-        let mut regions = regions.into_iter().peekable();
-        while let Some(region) = regions.next() {
-            self.add(region)?;
-            let (mut count, mut size) = (0, 0);
-            self.tree.append_while(|last| {
-                let next = Slot::leaf(regions.next_if(|next| last.is_cleanly_before(&Slot::leaf(*next)))?);
-                count += 1;
-                size += next.end - next.start;
-                Some(next)
-            });
-            self.len += count;
-            self.total_size += size;
-        }
-        debug_assert!(self.is_consistent_if_small());
-        Ok(())
+        regions.into_iter().try_for_each(|region| self.add(region).map(drop))
     }
 
     /// Adds many regions that stand in no order, and sorts the slice for it: [`RegionTable::add_all`] in one
@@ -155,7 +146,7 @@ impl RegionTable<'_> {
         Ok(size_before - self.total_size)
     }
 
-    /// Sets attributes on what the table has of `range` (`memblock_setclr_flag`, 6.12). Regions are cut at
+    /// Sets attributes, bits 0 to 15 of them, on what the table has of `range` (`memblock_setclr_flag`, 6.12). Regions are cut at
     /// the ends of `range`, and merged again where they have become alike. O(log n) for each region touched.
     ///
     /// # Errors
@@ -173,7 +164,7 @@ impl RegionTable<'_> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn set_flags(&mut self, range: PhysRange, flags: RegionFlags) -> Result<(), TableFull> {
-        self.rewrite(range, |region| Region { flags: region.flags | flags, ..region })
+        self.rewrite(range, Room::KeepSpare, |region| Region { flags: region.flags | flags, ..region })
     }
 
     /// Clears attributes; otherwise as [`RegionTable::set_flags`].
@@ -192,7 +183,10 @@ impl RegionTable<'_> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn clear_flags(&mut self, range: PhysRange, flags: RegionFlags) -> Result<(), TableFull> {
-        self.rewrite(range, |region| Region { flags: region.flags.difference(flags), ..region })
+        self.rewrite(range, Room::KeepSpare, |region| Region {
+            flags: region.flags.difference(flags),
+            ..region
+        })
     }
 
     /// Sets the node of what the table has of `range` (`memblock_set_node`, 6.12); otherwise as
@@ -211,7 +205,16 @@ impl RegionTable<'_> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn set_node(&mut self, range: PhysRange, node: Option<NodeId>) -> Result<(), TableFull> {
-        self.rewrite(range, |region| Region { node, ..region })
+        self.rewrite(range, Room::KeepSpare, |region| Region { node, ..region })
+    }
+
+    /// As [`RegionTable::set_node`], for a caller who has counted what room it takes.
+    pub(crate) fn set_node_using_spare(
+        &mut self,
+        range: PhysRange,
+        node: Option<NodeId>,
+    ) -> Result<(), TableFull> {
+        self.rewrite(range, Room::UseSpare, |region| Region { node, ..region })
     }
 
     /// Shrinks every region to multiples of `align` bytes, and drops those that hold none
@@ -319,7 +322,12 @@ impl RegionTable<'_> {
     }
 
     /// Changes node or attributes of what the table has of `range`.
-    fn rewrite(&mut self, range: PhysRange, change: impl Fn(Region) -> Region) -> Result<(), TableFull> {
+    fn rewrite(
+        &mut self,
+        range: PhysRange,
+        room: Room,
+        change: impl Fn(Region) -> Region,
+    ) -> Result<(), TableFull> {
         if self.rewrite_inside_one(range, &change) {
             debug_assert!(self.is_consistent_if_small());
             return Ok(());
@@ -329,7 +337,7 @@ impl RegionTable<'_> {
             cut.is_some_and(|region| change(region) != region)
         });
         let cuts = cuts.count();
-        if cuts > 0 {
+        if cuts > 0 && room == Room::KeepSpare {
             self.tree.admits(cuts, cuts).map_err(|missing| TableFull::new(range, missing))?;
         }
         let mut address = range.start();

@@ -93,7 +93,7 @@ impl RegionTable<'_> {
         parts.map(PhysRange::size).sum()
     }
 
-    /// The lowest region. O(1).
+    /// The lowest region. O(log n).
     pub fn first(&self) -> Option<Region> {
         self.iter().next()
     }

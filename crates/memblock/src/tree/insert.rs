@@ -107,21 +107,6 @@ impl Tree<'_> {
         Ok(())
     }
 
-    /// Puts slots behind the last region as long as `next` has one to follow it and they fit into the last
-    /// leaf. O(1) each, O(log n) in all. Takes no chunk, and nothing of the spare room.
-    pub(crate) fn append_while(&mut self, mut next: impl FnMut(&Slot) -> Option<Slot>) {
-        let path = self.end();
-        // The last place of a root that is a leaf is the spare room.
-        let capacity = if self.height == 1 { SLOTS - 1 } else { SLOTS };
-        let leaf = self.chunk_mut(path.id(0));
-        while leaf.len() < capacity
-            && let Some(slot) = leaf.last().and_then(&mut next)
-        {
-            leaf.append(&[slot]);
-        }
-        self.lift(&path, 1, Change::Unknown);
-    }
-
     /// Puts `parts`, which cover the region at `path` exactly, in its place, if its leaf has room and the
     /// spare room stays. What the directory says of the leaf stays true.
     pub(crate) fn splice(&mut self, path: &Path, parts: &[Slot]) -> bool {
