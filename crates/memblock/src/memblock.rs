@@ -234,7 +234,7 @@ impl<'m> Memblock<'m> {
         self.refuse_own(range)?;
         let still_reserved = if self.reserved.overlaps(range) { self.reserved_memory(range) } else { 0 };
         let size = self.change(TableKind::Memory, |memory| memory.remove(range))?;
-        self.refill(TableKind::Memory, range);
+        self.refill(TableKind::Memory, range, Some(range));
         Ok(Removed { size, still_reserved })
     }
 
@@ -304,7 +304,7 @@ impl<'m> Memblock<'m> {
         self.refuse_own(range)?;
         let size = self.change(TableKind::Reserved, |reserved| reserved.remove(range))?;
         self.named.free(range);
-        self.refill(TableKind::Reserved, range);
+        self.refill(TableKind::Reserved, range, None);
         Ok(size)
     }
 

@@ -177,6 +177,30 @@ fn the_hand_over_gives_all_but_what_is_reserved_and_the_tables() {
 }
 
 #[test]
+fn a_refusal_for_want_of_memory_leaves_no_growth_behind() {
+    // From too little for one table to enough for both, full to the last place.
+    for pages in 1..24 {
+        let mut memblock = machine(pages * PAGE);
+        for number in 0..62 {
+            memblock.add(page(0x1000 + number * 2)).unwrap();
+        }
+        while memblock.reserved().room() > 0 {
+            memblock.reserve(page(0x1000 + memblock.reserved().len() as u64 * 2)).unwrap();
+        }
+        let before = (memblock.own_memory().count(), memblock.reserved_size(), memblock.memory_size());
+        let added = memblock.add(page(0x2000));
+        let after = (memblock.own_memory().count(), memblock.reserved_size(), memblock.memory_size());
+        match added {
+            Ok(_) => assert!(after.0 > 0 && memblock.memory().is_consistent()),
+            Err(error) => {
+                assert!(matches!(error, MemblockError::CannotGrow { .. }), "{error}");
+                assert_eq!(after, before, "{pages} pages");
+            }
+        }
+    }
+}
+
+#[test]
 fn after_the_hand_over_no_table_grows() {
     let mut memblock = machine(0x10_0000);
     assert!(memblock.free_all(HandOver::default()).unwrap().next().is_some());

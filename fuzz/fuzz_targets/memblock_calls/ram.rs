@@ -12,7 +12,7 @@ const UNTOUCHED: u8 = 0x5a;
 
 /// The buffer behind [`RAM`], and what was asked of it.
 pub struct Ram {
-    buffer: Mutex<Vec<u128>>,
+    buffer: Mutex<Vec<u64>>,
     /// The pointer to the buffer's first byte, exposed.
     address: usize,
     mapped: Mutex<Vec<PhysRange>>,
@@ -21,7 +21,7 @@ pub struct Ram {
 impl Ram {
     pub fn new() -> Self {
         let bytes = usize::try_from(RAM.1 - RAM.0).expect("a few MiB");
-        let mut buffer = vec![u128::from_ne_bytes([UNTOUCHED; 16]); bytes / size_of::<u128>()];
+        let mut buffer = vec![u64::from_ne_bytes([UNTOUCHED; 8]); bytes / size_of::<u64>()];
         let address = buffer.as_mut_ptr().expose_provenance();
         Self { buffer: Mutex::new(buffer), address, mapped: Mutex::new(Vec::new()) }
     }
@@ -50,10 +50,10 @@ impl Ram {
         assert_eq!(joined(mapped.drain(..)), joined(own.iter().copied()), "mapped, and listed as its own");
         let mut buffer = self.buffer.lock().expect("nobody panics with it");
         for range in own {
-            let words = |address| usize::try_from((address - RAM.0) / 16).expect("it was mapped");
-            buffer[words(range.start())..words(range.end())].fill(u128::from_ne_bytes([UNTOUCHED; 16]));
+            let words = |address| usize::try_from((address - RAM.0) / 8).expect("it was mapped");
+            buffer[words(range.start())..words(range.end())].fill(u64::from_ne_bytes([UNTOUCHED; 8]));
         }
-        let first = u128::from_ne_bytes([UNTOUCHED; 16]);
+        let first = u64::from_ne_bytes([UNTOUCHED; 8]);
         assert!(buffer.iter().all(|word| *word == first), "written outside of its own memory, {own:?}");
     }
 }

@@ -25,8 +25,7 @@ impl fmt::Display for TableKind {
     }
 }
 
-/// Why a request to a [`Memblock`](crate::Memblock) failed. No region was changed; but `reserved` may have grown
-/// on the way to it, and have one region more for that.
+/// Why a request to a [`Memblock`](crate::Memblock) failed. Nothing was changed.
 ///
 /// ```
 /// use memblock::{Memblock, MemblockError, PhysRange, TableKind};

@@ -124,29 +124,51 @@ impl<'m> Memblock<'m> {
         Err(MemblockError::Full { table, cause })
     }
 
-    /// Makes up for the room that a cut took. Should that fail, the cut is done all the same, and whatever
-    /// needs the room says so.
+    /// Makes up for the room that a cut or a note took, outside `avoid`. Should that fail, what took it is done
+    /// all the same, and whatever needs the room says so.
     #[inline]
-    pub(super) fn refill(&mut self, table: TableKind, range: PhysRange) {
+    pub(super) fn refill(&mut self, table: TableKind, range: PhysRange, avoid: Option<PhysRange>) {
         if self.map.is_some() && !self.table(table).has_spare() {
-            let _ = self.grow_by_itself(table, TableFull { range, chunks: 1 }, None);
+            let _ = self.grow_by_itself(table, TableFull { range, chunks: 1 }, avoid);
         }
     }
 
-    /// Finds memory for a table outside `avoid`, reserves it and hands it over.
+    /// Finds memory for a table outside `avoid`, reserves it and hands it over; or changes nothing.
     pub(super) fn grow_by_itself(
         &mut self,
         table: TableKind,
         cause: TableFull,
         avoid: Option<PhysRange>,
     ) -> Result<(), MemblockError> {
-        if self.map.is_none() {
-            return Err(MemblockError::Full { table, cause });
+        let (range, slab) = self.slab_for(table, cause, [avoid, None])?;
+        if table == TableKind::Reserved {
+            return self.grow_reserved(range, slab);
         }
-        if table != TableKind::Reserved && self.reserved.room() == 0 {
-            // What this table takes has to be noted down there, and so has what that takes.
-            self.grow_by_itself(TableKind::Reserved, TableFull { chunks: 1, ..cause }, avoid)?;
+        if self.note(range).is_err() {
+            // Not even the place that is kept for a cut is left to note the memory down in.
+            let cause = TableFull { chunks: 1, ..cause };
+            let (range, slab) = self.slab_for(TableKind::Reserved, cause, [avoid, Some(range)])?;
+            self.grow_reserved(range, slab)?;
+            self.note(range).map_err(|cause| MemblockError::Full { table: TableKind::Reserved, cause })?;
         }
+        if let Err(cause) = self.table_mut(table).grow(slab) {
+            // Taking out what was just noted cuts nothing.
+            let _ = self.reserved.remove(range);
+            return Err(MemblockError::TooManySlabs { table, cause });
+        }
+        self.has_grown = true;
+        self.refill(TableKind::Reserved, range, avoid);
+        Ok(())
+    }
+
+    /// Memory for a table to grow into, free still, and mapped.
+    fn slab_for(
+        &self,
+        table: TableKind,
+        cause: TableFull,
+        avoid: [Option<PhysRange>; 2],
+    ) -> Result<(PhysRange, &'m mut [Chunk]), MemblockError> {
+        let Some(map) = &self.map else { return Err(MemblockError::Full { table, cause }) };
         let least = cause.chunks.saturating_add(CHUNKS_FOR_ONE);
         let wished = least.max(self.table(table).chunks());
         let sizes =
@@ -154,28 +176,21 @@ impl<'m> Memblock<'m> {
         let Some(range) = sizes.into_iter().find_map(|chunks| self.room_for(chunks, avoid)) else {
             return Err(MemblockError::CannotGrow { table, cause, bytes: self.bytes_of(least) });
         };
-        if table == TableKind::Reserved {
-            // The table has room for the note only after it has grown; but then for certain.
-            self.hand_over_slab(table, range)?;
-            let noted = self.reserved.add_owned_using_spare(Region::plain(range), Owner::MEMBLOCK);
-            debug_assert!(noted.is_ok(), "there are chunks for one more region: CHUNKS_FOR_ONE");
-        } else {
-            let note = self.reserved.add_owned_using_spare(Region::plain(range), Owner::MEMBLOCK);
-            note.map_err(|cause| MemblockError::Full { table: TableKind::Reserved, cause })?;
-            if let Err(error) = self.hand_over_slab(table, range) {
-                // Taking out what was just added cuts nothing.
-                let _ = self.reserved.remove(range);
-                return Err(error);
-            }
-        }
-        self.has_grown = true;
-        Ok(())
+        let slab = map.chunks(range).ok_or(MemblockError::NotMapped { table, range })?;
+        Ok((range, slab))
     }
 
-    fn hand_over_slab(&mut self, table: TableKind, range: PhysRange) -> Result<(), MemblockError> {
-        let slab = self.map.as_ref().and_then(|map| map.chunks(range));
-        let slab = slab.ok_or(MemblockError::NotMapped { table, range })?;
-        self.table_mut(table).grow(slab).map_err(|cause| MemblockError::TooManySlabs { table, cause })
+    /// Hands `reserved` memory, and notes that down in it. The note takes fewer chunks than any slab has.
+    fn grow_reserved(&mut self, range: PhysRange, slab: &'m mut [Chunk]) -> Result<(), MemblockError> {
+        let table = TableKind::Reserved;
+        self.reserved.grow(slab).map_err(|cause| MemblockError::TooManySlabs { table, cause })?;
+        self.has_grown = true;
+        self.note(range).map_err(|cause| MemblockError::Full { table, cause })
+    }
+
+    /// Reserves memory for memblock itself, if need be in the place that is kept for a cut.
+    fn note(&mut self, range: PhysRange) -> Result<(), TableFull> {
+        self.reserved.add_owned_using_spare(Region::plain(range), Owner::MEMBLOCK).map(drop)
     }
 
     /// Bytes of the pages that hold so many chunks.
@@ -184,20 +199,27 @@ impl<'m> Memblock<'m> {
         self.page_size.pfn_up(bytes).saturating_mul(self.page_size.bytes())
     }
 
-    /// Free memory for so many chunks, not in `avoid`.
-    fn room_for(&self, chunks: usize, avoid: Option<PhysRange>) -> Option<PhysRange> {
+    /// Free memory for so many chunks, that has nothing of what is to be avoided.
+    fn room_for(&self, chunks: usize, avoid: [Option<PhysRange>; 2]) -> Option<PhysRange> {
         let size = self.bytes_of(chunks);
         let align = self.page_size.bytes().max(align_of::<Chunk>() as u64);
-        let anywhere = Request { align, ..Request::new(size) };
-        let above = avoid.map(|avoid| Request { min: avoid.end(), ..anywhere });
-        let below =
-            avoid.map(|avoid| Request { max: Some(avoid.start().min(self.current_limit)), ..anywhere });
-        let sides = match (self.direction, avoid) {
-            (_, None) => [Some(anywhere), None],
-            (Direction::TopDown, _) => [above, below],
-            (Direction::BottomUp, _) => [below, above],
+        let avoid = || avoid.into_iter().flatten();
+        // Windows start at 0 and behind each range, and end where the next begins.
+        let mut starts = [0, 0, 0];
+        starts.iter_mut().skip(1).zip(avoid()).for_each(|(start, range)| *start = range.end());
+        starts.sort_unstable();
+        let window = |min: u64| {
+            if avoid().any(|range| range.contains(min)) {
+                return None;
+            }
+            let next = avoid().map(PhysRange::start).filter(|start| *start >= min).min();
+            let max = next.map_or(self.current_limit, |next| next.min(self.current_limit));
+            let request = Request { align, min, max: Some(max), ..Request::new(size) };
+            PhysRange::from_size(self.search(&request, &mut None)?, size).ok()
         };
-        let start = sides.into_iter().flatten().find_map(|side| self.search(&side, &mut None))?;
-        PhysRange::from_size(start, size).ok()
+        match self.direction {
+            Direction::TopDown => starts.into_iter().rev().find_map(window),
+            Direction::BottomUp => starts.into_iter().find_map(window),
+        }
     }
 }
