@@ -8,10 +8,11 @@ use memblock::{Chunk, PhysRange};
 /// Where the memory lies that can really be written: all of the lower places, and none of the others.
 const RAM: (u64, u64) = (0, 0x28_0000);
 /// What stands in it where no table lies.
-const UNTOUCHED: u8 = 0x5a;
+const UNTOUCHED: u64 = 0x5a5a_5a5a_5a5a_5a5a;
 
 /// The buffer behind [`RAM`], and what was asked of it.
 pub struct Ram {
+    /// Words, for whatever tables lie in is aligned to those.
     buffer: Mutex<Vec<u64>>,
     /// The pointer to the buffer's first byte, exposed.
     address: usize,
@@ -21,7 +22,7 @@ pub struct Ram {
 impl Ram {
     pub fn new() -> Self {
         let bytes = usize::try_from(RAM.1 - RAM.0).expect("a few MiB");
-        let mut buffer = vec![u64::from_ne_bytes([UNTOUCHED; 8]); bytes / size_of::<u64>()];
+        let mut buffer = vec![UNTOUCHED; bytes / size_of::<u64>()];
         let address = buffer.as_mut_ptr().expose_provenance();
         Self { buffer: Mutex::new(buffer), address, mapped: Mutex::new(Vec::new()) }
     }
@@ -51,10 +52,9 @@ impl Ram {
         let mut buffer = self.buffer.lock().expect("nobody panics with it");
         for range in own {
             let words = |address| usize::try_from((address - RAM.0) / 8).expect("it was mapped");
-            buffer[words(range.start())..words(range.end())].fill(u64::from_ne_bytes([UNTOUCHED; 8]));
+            buffer[words(range.start())..words(range.end())].fill(UNTOUCHED);
         }
-        let first = u64::from_ne_bytes([UNTOUCHED; 8]);
-        assert!(buffer.iter().all(|word| *word == first), "written outside of its own memory, {own:?}");
+        assert!(buffer.iter().all(|word| *word == UNTOUCHED), "written outside of its own memory, {own:?}");
     }
 }
 

@@ -98,6 +98,28 @@ mod shown {
     }
 
     #[test]
+    fn the_last_byte_of_the_address_space_is_lost_to_linux_and_refused_by_ours() {
+        let mut linux = Linux::lock();
+        let page = 0_u64.wrapping_sub(0x1000);
+        linux.add_node(page, 0x1000, None, 0).unwrap();
+        assert!(linux.is_memory(u64::MAX - 1) && !linux.is_memory(u64::MAX));
+        assert!(PhysRange::from_size(page, 0x1000).is_err());
+    }
+
+    #[test]
+    fn an_alignment_of_0_is_a_cache_line_to_linux() {
+        let calls = [Operation::Add(span(MIB, 2 * MIB))];
+        after(&calls, |_, linux| {
+            let address = linux.alloc(1, 0);
+            assert!(address > MIB && address.is_multiple_of(32), "{address:#x}");
+        });
+        let mut memblock = Memblock::new();
+        memblock.add(r(MIB, 2 * MIB)).unwrap();
+        let failure = memblock.alloc(&Request { align: 0, ..Request::new(1) }).unwrap_err().failure;
+        assert_eq!(failure, AllocFailure::Alignment);
+    }
+
+    #[test]
     fn reservations_outside_memory_make_linux_count_free_pages_below_zero() {
         let calls =
             [Operation::Add(span(0x10_0000, 0x10_1000)), Operation::Reserve(span(16 * MIB, 17 * MIB))];
