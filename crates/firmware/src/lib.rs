@@ -34,6 +34,7 @@
 //! assert_eq!(first.range.to_string(), "00000000-0009fbff");
 //! # Ok::<(), e820::E820Error>(())
 //! ```
+#![forbid(unsafe_code)]
 #![no_std]
 
 pub mod acpi;

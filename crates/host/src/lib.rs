@@ -27,6 +27,7 @@
 //! A file that is larger than any kernel prints it is unreadable, not half read. An archive is read as a
 //! stream: only the files named above are kept, and their sum is limited, so that a hostile or huge one
 //! cannot exhaust memory.
+#![forbid(unsafe_code)]
 
 pub mod capture;
 

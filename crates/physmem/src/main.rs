@@ -1,4 +1,5 @@
 //! `physmem`: the physical memory of a Linux machine, shown and explained.
+#![forbid(unsafe_code)]
 
 mod capture;
 mod cli;
