@@ -117,6 +117,8 @@ fn memparse(text: &str) -> Option<(u64, &str)> {
 #[derive(Clone, Debug, Default)]
 pub(super) struct NamedReservations {
     entries: [Option<Named>; MAX_ENTRIES],
+    /// Whether a name was ever taken: mostly none is, and freeing need not look.
+    is_used: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -142,12 +144,19 @@ impl Named {
 
 impl NamedReservations {
     pub(super) const fn new() -> Self {
-        Self { entries: [None; MAX_ENTRIES] }
+        Self { entries: [None; MAX_ENTRIES], is_used: false }
     }
 
     /// Notes that a range is freed.
     #[inline]
     pub(super) fn free(&mut self, range: PhysRange) {
+        if self.is_used {
+            self.note_freed(range);
+        }
+    }
+
+    #[cold]
+    fn note_freed(&mut self, range: PhysRange) {
         for named in self.entries.iter_mut().flatten() {
             named.is_gone |= named.range.overlaps(range);
         }
@@ -190,6 +199,7 @@ impl Memblock<'_> {
         let range = self.alloc(&Request { align, tag: Some("reserve_mem="), ..Request::new(size) })?;
         if let Some(place) = self.named.entries.get_mut(free) {
             *place = Some(Named::new(name, range));
+            self.named.is_used = true;
         }
         Ok(range)
     }
