@@ -5,6 +5,7 @@
 //! What each range may be used for is asked of [`memblock::rules`], and of nothing else.
 #![forbid(unsafe_code)]
 
+mod architecture;
 mod blocks;
 mod classify;
 pub mod command_line;
@@ -17,14 +18,17 @@ pub mod memblock_text;
 pub mod memory_range;
 mod node_map;
 pub mod range_set;
+pub mod release;
 pub mod resources;
 pub mod snapshot;
 mod unknown;
 pub mod zones;
 
+pub use architecture::Architecture;
 pub use blocks::State;
 pub use kernel::Kernel;
 pub use machine::{Machine, MachineError, Parts};
 pub use memory_range::{MemoryRange, Provider};
+pub use release::Release;
 pub use snapshot::Snapshot;
 pub use unknown::Unknown;
