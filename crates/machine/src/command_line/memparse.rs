@@ -1,0 +1,106 @@
+//! Numbers and sizes as the kernel reads them.
+
+/// A size at the start of a text, in bytes, and what follows it, as `lib/cmdline.c:memparse` (6.12).
+///
+/// The number is decimal, octal after `0` or hexadecimal after `0x`; one of K, M, G, T, P and E, of either
+/// case, shifts it left by 10 to 60 bits. What does not fit is lost at the top: `16E` is 0. Behind `0x`, an E
+/// is a digit.
+///
+/// A text without a digit is 0, and nothing is taken from it but the suffix if it begins with one:
+/// `memmap=exact` is read as 0 with `xact` behind it.
+///
+/// ```
+/// use machine::command_line::memparse::memparse;
+/// assert_eq!(memparse("64M@0x10000000"), (64 << 20, "@0x10000000"));
+/// assert_eq!(memparse("010k"), (8 << 10, ""));
+/// assert_eq!(memparse("none"), (0, "none"));
+/// ```
+pub fn memparse(text: &str) -> (u64, &str) {
+    let (number, rest) = number(text);
+    let shift = match rest.bytes().next().map(|letter| letter.to_ascii_uppercase()) {
+        Some(b'K') => 10,
+        Some(b'M') => 20,
+        Some(b'G') => 30,
+        Some(b'T') => 40,
+        Some(b'P') => 50,
+        Some(b'E') => 60,
+        _ => return (number, rest),
+    };
+    // Shifting in one go loses the same bits as the kernel's ten at a time.
+    (number << shift, rest.get(1..).unwrap_or_default())
+}
+
+/// A number at the start of a text and what follows it, as `lib/vsprintf.c:simple_strtoull` with base 0
+/// (6.12): decimal, octal after `0`, hexadecimal after `0x`, modulo 2^64; 0 without a digit. No sign is read.
+///
+/// ```
+/// use machine::command_line::memparse::number;
+/// assert_eq!(number("0x1fg"), (0x1f, "g"));
+/// assert_eq!(number("089"), (0, "89"));
+/// assert_eq!(number("-1"), (0, "-1"));
+/// ```
+pub fn number(text: &str) -> (u64, &str) {
+    let hexadecimal = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
+    match hexadecimal.filter(|digits| digits.starts_with(|c: char| c.is_ascii_hexdigit())) {
+        Some(digits) => take_digits(digits, 16),
+        None if text.starts_with('0') => take_digits(text, 8),
+        None => take_digits(text, 10),
+    }
+}
+
+fn take_digits(text: &str, radix: u32) -> (u64, &str) {
+    let end = text.find(|c: char| !c.is_digit(radix)).unwrap_or(text.len());
+    let (digits, rest) = text.split_at_checked(end).unwrap_or((text, ""));
+    let value = digits
+        .chars()
+        .filter_map(|c| c.to_digit(radix))
+        .fold(0_u64, |value, digit| value.wrapping_mul(u64::from(radix)).wrapping_add(u64::from(digit)));
+    (value, rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_as_the_kernel_reads_them() {
+        for (text, expected) in [
+            ("", (0, "")),
+            ("12M:", (12 << 20, ":")),
+            ("0x1fg", (0x1f << 30, "")),
+            ("0x", (0, "x")),
+            ("08", (0, "8")),
+            ("1kb", (1 << 10, "b")),
+            ("16E", (0, "")),
+            ("0x1E", (0x1e, "")),
+            ("18446744073709551617", (1, "")),
+            ("exact", (0, "xact")),
+            ("k", (0, "")),
+            ("4\u{e9}", (4, "\u{e9}")),
+            ("+1", (0, "+1")),
+        ] {
+            assert_eq!(memparse(text), expected, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_written_size_is_read_back(number: u64, suffix in 0_usize..7, rest in "[^0-9a-zA-Z]{0,4}") {
+            let letters = ["", "K", "m", "G", "t", "P", "e"];
+            let shift = u32::try_from(suffix * 10).unwrap();
+            let hexadecimal = if suffix == 6 { format!("{number}") } else { format!("{number:#x}") };
+            for text in [format!("{number}"), hexadecimal, format!("0{number:o}")] {
+                let text = format!("{text}{}{rest}", letters[suffix]);
+                prop_assert_eq!(memparse(&text), (number << shift, rest.as_str()));
+            }
+        }
+
+        #[test]
+        fn no_text_is_too_odd(text in any::<String>()) {
+            let (_, rest) = memparse(&text);
+            prop_assert!(text.ends_with(rest));
+        }
+    }
+}
