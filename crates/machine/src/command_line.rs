@@ -1,6 +1,37 @@
-//! The kernel command line: its grammar, and the numbers in it.
+//! The kernel command line: its grammar, and what its parameters ask of physical memory.
+//!
+//! [`grammar`] cuts the line into parameters as the kernel does. [`BootParameters::parse`] reads every
+//! parameter that decides what a boot does with memory, for one architecture and one release, and remarks on
+//! each value that the kernel refuses, misreads or does not know.
+//!
+//! Sources are `Documentation/admin-guide/kernel-parameters.txt` and what Linux 6.12.117 was seen to do with
+//! odd values; the kernel functions named beside the rules say where each is at home.
 
+pub mod acpi;
+pub mod boot_parameters;
+pub mod cma;
+pub mod cpus;
+pub mod crashkernel;
+mod crashkernel_text;
+pub mod debug;
+pub mod direct_map;
+pub mod efi;
 pub mod grammar;
+pub mod hotplug;
+pub mod huge_pages;
+pub mod image;
+pub mod kho;
+mod kstrto;
+pub mod map_edit;
 pub mod memparse;
+pub mod movable;
+pub mod numa;
+pub mod remark;
+pub mod reserve_mem;
+pub mod since;
+pub mod swiotlb;
 
+pub use boot_parameters::BootParameters;
 pub use grammar::{has, parameters, values};
+pub use map_edit::MapEdit;
+pub use remark::Remark;

@@ -1,0 +1,61 @@
+//! ACPI: `acpi=`, `acpi_no_memhotplug`.
+
+use super::remark::Remarks;
+use crate::Architecture;
+
+const SOURCE: &str = "arch/x86/kernel/acpi/boot.c:parse_acpi, arch/arm64/kernel/acpi.c:parse_acpi (6.12)";
+
+/// What the command line says about ACPI, which tells of nodes, distances and hot-added memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Acpi {
+    /// The last of `acpi=off`, `on` and `force`.
+    pub mode: Option<AcpiMode>,
+    /// `acpi_no_memhotplug`: no DIMM is hot-added. What a crash kernel should be given.
+    pub no_memhotplug: bool,
+}
+
+/// Whether ACPI tables are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AcpiMode {
+    /// Not at all.
+    Off,
+    /// arm64: rather than the device tree, where there are any.
+    On,
+    /// x86: also where the BIOS is too old. arm64: or the kernel does without both.
+    Force,
+}
+
+impl Acpi {
+    pub(super) fn mode(&mut self, value: Option<&str>, architecture: Architecture, remarks: &mut Remarks) {
+        let is_x86 = architecture == Architecture::X86_64;
+        let others: &[&str] = match architecture {
+            Architecture::X86_64 => &["noirq", "strict", "rsdt", "copy_dsdt", "nocmcff", "nospcr"],
+            Architecture::Arm64 => &["nospcr"],
+        };
+        match value {
+            Some("off") => self.mode = Some(AcpiMode::Off),
+            Some("on") if !is_x86 => self.mode = Some(AcpiMode::On),
+            Some("force") => self.mode = Some(AcpiMode::Force),
+            Some(word) if others.contains(&word) => {}
+            _ => remarks.say("refused: not a word of acpi= here", SOURCE),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn on_is_a_word_of_arm64() {
+        let (mut acpi, mut remarks) = (Acpi::default(), Remarks::default());
+        acpi.mode(Some("on"), Architecture::Arm64, &mut remarks);
+        assert_eq!((acpi.mode, remarks.list.len()), (Some(AcpiMode::On), 0));
+        acpi.mode(Some("on"), Architecture::X86_64, &mut remarks);
+        acpi.mode(Some("bogus"), Architecture::Arm64, &mut remarks);
+        acpi.mode(None, Architecture::Arm64, &mut remarks);
+        assert_eq!(remarks.list.len(), 3);
+        acpi.mode(Some("noirq"), Architecture::X86_64, &mut remarks);
+        assert_eq!((acpi.mode, remarks.list.len()), (Some(AcpiMode::On), 3));
+    }
+}

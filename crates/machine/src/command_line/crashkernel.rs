@@ -1,0 +1,244 @@
+//! Memory for a crash kernel: `crashkernel=` in all its forms.
+
+use super::crashkernel_text::{Size, find_last, parse_plain, parse_suffixed};
+use super::remark::Remarks;
+use super::since::{Target, is_known};
+use crate::Architecture;
+
+const SOURCE: &str = "kernel/crash_reserve.c:parse_crashkernel (6.12)";
+const MIB: u64 = 1 << 20;
+
+/// The `crashkernel=` values of a command line, not yet held against the memory there is.
+///
+/// The kernel does not read them as parameters: it looks for the text `crashkernel=` in the whole line, also
+/// behind `--` and inside other words, takes the value up to the next space, and knows no quotes. The last of
+/// each kind counts, the kind being told by how the value ends: `,high`, `,low`, `,cma` where that is known,
+/// else plain.
+///
+/// ```
+/// use machine::command_line::crashkernel::{CrashkernelError, LowMemory};
+/// use machine::command_line::BootParameters;
+/// use machine::{Architecture, Release};
+///
+/// let parse = |line| BootParameters::parse(line, Architecture::X86_64, &Release::v6_12()).crashkernel;
+/// let request = parse("crashkernel=1G-4G:192M,4G-:256M").request(8 << 30)?;
+/// assert_eq!((request.size, request.base, request.high), (256 << 20, None, false));
+///
+/// let request = parse("crashkernel=1G,high crashkernel=0,low").request(8 << 30)?;
+/// assert_eq!((request.high, request.low), (true, LowMemory::Bytes(0)));
+///
+/// assert_eq!(parse("crashkernel=4G-:256M").request(2 << 30), Err(CrashkernelError::Zero));
+/// # Ok::<(), CrashkernelError>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Crashkernel {
+    /// The last value of no other kind, e.g. `256M` or `1G-:256M`.
+    pub plain: Option<String>,
+    /// The last value that ends in `,high`.
+    pub high: Option<String>,
+    /// The last value that ends in `,low`.
+    pub low: Option<String>,
+    /// The last value that ends in `,cma`, where the kernel reserves that.
+    pub cma: Option<String>,
+    /// `,high` counts also where the plain value is malformed or 0 (x86 before 6.7).
+    pub falls_back_to_high: bool,
+}
+
+/// What is to be reserved. Whether there is room for it is another question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CrashkernelRequest {
+    /// Bytes, at least 1.
+    pub size: u64,
+    /// The address it has to lie at; `None` leaves it to the kernel, as does the address 0.
+    pub base: Option<u64>,
+    /// `,high`: above 4 GiB (x86) or the DMA limit (arm64) first, and only then below. Without it and without
+    /// a base it is the other way round.
+    pub high: bool,
+    /// What is reserved in low memory besides, if the main part ends up high.
+    pub low: LowMemory,
+    /// Bytes of `,cma` besides, which stay usable for movable pages; the kernel settles for less, in up to
+    /// four pieces.
+    pub cma: Option<u64>,
+}
+
+/// The second, low part of a reservation that lies high.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LowMemory {
+    /// As much as [`default_low_size`] says.
+    Default,
+    /// This many bytes; none if 0 (`crashkernel=0,low`).
+    Bytes(u64),
+}
+
+/// Why nothing is reserved for a crash kernel. The quoted texts are the kernel's own, with its own slip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CrashkernelError {
+    /// There is neither a plain `crashkernel=` nor one with `,high`. The kernel says nothing.
+    #[error("no crashkernel= is given")]
+    NotGiven,
+    /// No range holds the memory there is, or the range's size is 0.
+    #[error("crashkernel size resulted in zero bytes")]
+    Zero,
+    /// The size without ranges is 0. The kernel says nothing.
+    #[error("crashkernel= asks for 0 bytes")]
+    ZeroSize,
+    /// The size is that of all memory or more. The kernel says nothing.
+    #[error("crashkernel= asks for {size} bytes, and the machine has {total}")]
+    TooLarge {
+        /// Bytes asked for.
+        size: u64,
+        /// Bytes of memory.
+        total: u64,
+    },
+    /// A size is missing.
+    #[error("crashkernel: memory value expected")]
+    MemoryValue,
+    /// A number of a range is missing.
+    #[error("crashkernel: Memory value expected")]
+    RangeValue,
+    /// The `-` of a range is missing.
+    #[error("crashkernel: '-' expected")]
+    Dash,
+    /// A range ends before it starts.
+    #[error("crashkernel: end <= start")]
+    EndBeforeStart,
+    /// The `:` of a range is missing.
+    #[error("crashkernel: ':' expected")]
+    Colon,
+    /// The size of a range is that of all memory, rounded up to 128 MiB, or more.
+    #[error("crashkernel: invalid size")]
+    InvalidSize,
+    /// Ranges are followed by `@` without an address.
+    #[error("crahskernel: Memory value expected after '@'")]
+    Base,
+    /// Something stands behind a size that does not belong there.
+    #[error("crashkernel: unrecognized char: {0}")]
+    Unrecognized(char),
+}
+
+/// How much low memory goes with a high reservation if `,low` does not say: on x86 what swiotlb takes and 8
+/// MiB, but no less than 256 MiB (`arch/x86/include/asm/crash_reserve.h:crash_low_size_default`, 6.12), on
+/// arm64 128 MiB. `swiotlb` is in bytes: [`super::swiotlb::Swiotlb::size`]. The result is in bytes too.
+///
+/// ```
+/// use machine::{Architecture, command_line::crashkernel::default_low_size};
+/// assert_eq!(default_low_size(Architecture::X86_64, 64 << 20), 256 << 20);
+/// assert_eq!(default_low_size(Architecture::X86_64, 512 << 20), 520 << 20);
+/// ```
+pub fn default_low_size(architecture: Architecture, swiotlb: u64) -> u64 {
+    match architecture {
+        Architecture::X86_64 => swiotlb.saturating_add(8 * MIB).max(256 * MIB),
+        Architecture::Arm64 => 128 * MIB,
+    }
+}
+
+impl Crashkernel {
+    /// Finds the values in a whole command line.
+    pub(super) fn parse(command_line: &str, target: &Target, remarks: &mut Remarks) -> Self {
+        let knows_cma = is_known("crashkernel=,cma", target);
+        let suffixes: &[&str] = if knows_cma { &[",high", ",low", ",cma"] } else { &[",high", ",low"] };
+        let reserves_cma = is_known("crashkernel=,cma is reserved", target);
+        let last = |suffix| find_last(command_line, suffix, suffixes).map(str::to_owned);
+        let this = Self {
+            plain: last(None),
+            high: last(Some(",high")),
+            low: last(Some(",low")),
+            cma: last(Some(",cma")).filter(|_| reserves_cma),
+            falls_back_to_high: !is_known("crashkernel=,high only without a plain one", target),
+        };
+        this.remark(remarks);
+        if let Some(cma) = last(Some(",cma")).filter(|_| knows_cma && !reserves_cma) {
+            remarks.current = format!("crashkernel={cma}");
+            remarks.say("ignored in silence: `,cma` is reserved on x86 only", SOURCE);
+        }
+        this
+    }
+
+    fn remark(&self, remarks: &mut Remarks) {
+        let mut on = |value: &Option<String>, what: &str| {
+            if let Some(value) = value {
+                remarks.current = format!("crashkernel={value}");
+                remarks.say(what, SOURCE);
+            }
+        };
+        let unknown_cma = self.plain.clone().filter(|value| value.ends_with(",cma"));
+        let hides_others = !self.falls_back_to_high && self.plain.is_some();
+        if unknown_cma.is_some() {
+            let cma = "`,cma` is not known to this kernel: it takes this for the last plain value, finds it \
+                       malformed, and reserves nothing";
+            on(&unknown_cma, cma);
+        }
+        if hides_others {
+            on(&self.high, "ignored: a crashkernel= without suffix is given");
+            on(&self.low, "ignored: a crashkernel= without suffix is given");
+        } else if self.high.is_none() && self.plain.is_none() {
+            on(&self.low, "ignored: it goes with `,high` only, which is not given");
+        }
+        // No memory is too small for this one, so that only the form of the values is judged.
+        let error = self.request(1 << 62).err();
+        let known = [CrashkernelError::NotGiven, CrashkernelError::Zero];
+        if let Some(error) = error.filter(|error| unknown_cma.is_none() && !known.contains(error)) {
+            let value = if hides_others || self.high.is_none() { &self.plain } else { &self.high };
+            on(value, &format!("nothing is reserved: {error}"));
+        }
+    }
+
+    /// What is to be reserved on a machine with this much memory, in bytes: all of memblock's `memory`, which
+    /// on x86 and arm64 is what `memblock_phys_mem_size` counts. Ranges are compared with it rounded up to
+    /// 128 MiB, and the first one that holds it counts; what stands behind that one is not even read, but for
+    /// an `@`.
+    ///
+    /// # Errors
+    ///
+    /// Why nothing is reserved: [`CrashkernelError`].
+    pub fn request(&self, total_ram: u64) -> Result<CrashkernelRequest, CrashkernelError> {
+        let plain = self.plain.as_deref().map(|value| parse_plain(value, total_ram));
+        let plain = match plain {
+            Some(Ok(Size { bytes: 0, .. }) | Err(_)) if self.falls_back_to_high && self.high.is_some() => {
+                None
+            }
+            plain => plain,
+        };
+        let (size, base, low) = if let Some(plain) = plain {
+            let Size { bytes, base } = plain?;
+            (bytes, base, None)
+        } else {
+            let high = self.high.as_deref().ok_or(CrashkernelError::NotGiven)?;
+            (parse_suffixed(high, ",high")?, 0, Some(self.low_part()?))
+        };
+        if size == 0 {
+            return Err(CrashkernelError::ZeroSize);
+        }
+        if size >= total_ram {
+            return Err(CrashkernelError::TooLarge { size, total: total_ram });
+        }
+        let cma = self.cma.as_deref().and_then(|value| parse_suffixed(value, ",cma").ok());
+        Ok(CrashkernelRequest {
+            size,
+            base: Some(base).filter(|&base| base != 0),
+            high: low.is_some(),
+            low: low.unwrap_or(LowMemory::Default),
+            cma: cma.filter(|&bytes| bytes != 0),
+        })
+    }
+
+    fn low_part(&self) -> Result<LowMemory, CrashkernelError> {
+        let Some(low) = &self.low else {
+            return Ok(LowMemory::Default);
+        };
+        match parse_suffixed(low, ",low") {
+            Ok(bytes) => Ok(LowMemory::Bytes(bytes)),
+            // x86 before 6.7 takes the default for a malformed one, later kernels reserve nothing at all.
+            Err(_) if self.falls_back_to_high => Ok(LowMemory::Default),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Total memory as ranges see it: rounded up to 128 MiB, since firmware keeps some for itself.
+pub(super) fn rounded_total(total_ram: u64) -> u128 {
+    u128::from(total_ram).next_multiple_of(u128::from(128 * MIB))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+//! What the kernel prints and tests of memory while it boots.
+
+use super::kstrto::{get_option, kstrtoull};
+use super::memparse::memparse;
+use super::remark::Remarks;
+
+const LOG: &str = "kernel/printk/printk.c:log_buf_len_setup (6.12)";
+const MEMTEST: &str = "mm/memtest.c:parse_memtest (6.12)";
+const CORRUPTION: &str = "arch/x86/kernel/check.c (6.12)";
+const MEMBLOCK: &str = "mm/memblock.c:early_memblock (6.12)";
+/// `LOG_BUF_LEN_MAX`.
+const LOG_MAX: u64 = 1 << 31;
+/// Patterns that `memtest` without a number writes.
+const PATTERNS: u32 = 17;
+
+/// What the command line says about early messages and tests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Debug {
+    /// The largest `log_buf_len=`, in bytes, rounded up to a power of two, at most 2 GiB. Only one that is
+    /// larger than the built-in buffer (CONFIG_LOG_BUF_SHIFT) takes memory.
+    pub log_buf_len: Option<u64>,
+    /// `memblock=debug`, or any value with `debug` in it: every call of memblock is printed.
+    pub memblock: bool,
+    /// `memtest=`: how many patterns are written to all free memory; what fails is reserved.
+    pub memtest: Option<u32>,
+    /// `mminit_loglevel=`, where CONFIG_DEBUG_MEMORY_INIT is.
+    pub mminit_loglevel: Option<i32>,
+    /// x86, CONFIG_X86_CHECK_BIOS_CORRUPTION: `memory_corruption_check=`: low memory is reserved and watched.
+    pub corruption_check: Option<bool>,
+    /// `memory_corruption_check_size=`, in bytes; else 64 KiB.
+    pub corruption_check_size: Option<u64>,
+    /// `memory_corruption_check_period=`, in seconds; else 60.
+    pub corruption_check_period: Option<u64>,
+}
+
+impl Debug {
+    pub(super) fn log_buf_len(&mut self, value: Option<&str>, remarks: &mut Remarks) {
+        let Some(value) = value else {
+            return remarks.say("refused: it needs a value", LOG);
+        };
+        let (size, _) = memparse(value);
+        if size > LOG_MAX {
+            remarks.say("taken for 2 GiB: `log_buf over 2G is not supported`", LOG);
+        }
+        match size.min(LOG_MAX).checked_next_power_of_two().filter(|_| size > 0) {
+            Some(size) => self.log_buf_len = self.log_buf_len.max(Some(size)),
+            None => remarks.say("ignored in silence: the size is 0", LOG),
+        }
+    }
+
+    pub(super) fn memblock(&mut self, value: Option<&str>, remarks: &mut Remarks) {
+        if value.is_some_and(|value| value.contains("debug")) {
+            self.memblock = true;
+        } else {
+            remarks.say("ignored in silence: the value is not debug", MEMBLOCK);
+        }
+    }
+
+    pub(super) fn memtest(&mut self, value: Option<&str>, remarks: &mut Remarks) {
+        let count = match value {
+            Some(value) => kstrtoull(value, u64::from(u32::MAX)).and_then(|count| u32::try_from(count).ok()),
+            None => Some(PATTERNS),
+        };
+        match count {
+            Some(count) => self.memtest = Some(count),
+            None => remarks.say("refused: expected a number of patterns", MEMTEST),
+        }
+    }
+
+    pub(super) fn mminit_loglevel(&mut self, value: Option<&str>) {
+        self.mminit_loglevel = value.and_then(get_option).or(self.mminit_loglevel);
+    }
+
+    pub(super) fn corruption_check(&mut self, value: Option<&str>, remarks: &mut Remarks) {
+        match value.and_then(|value| kstrtoull(value, u64::MAX)) {
+            Some(number) => self.corruption_check = Some(number != 0),
+            None => remarks.say("refused: expected 0 or 1", CORRUPTION),
+        }
+    }
+
+    pub(super) fn corruption_check_period(&mut self, value: Option<&str>, remarks: &mut Remarks) {
+        match value.and_then(|value| kstrtoull(value, u64::MAX)) {
+            Some(seconds) => self.corruption_check_period = Some(seconds),
+            None => remarks.say("refused: expected a number of seconds", CORRUPTION),
+        }
+    }
+
+    pub(super) fn corruption_check_size(&mut self, value: Option<&str>, remarks: &mut Remarks) {
+        match value.map(memparse) {
+            Some((size, "")) => self.corruption_check_size = Some(size),
+            _ => remarks.say("refused: expected a size", CORRUPTION),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_grows_to_a_power_of_two_and_never_shrinks() {
+        let log = |values: &[&str]| {
+            let (mut debug, mut remarks) = (Debug::default(), Remarks::default());
+            for value in values {
+                debug.log_buf_len(Some(value), &mut remarks);
+            }
+            (debug.log_buf_len, remarks.list.len())
+        };
+        assert_eq!(log(&["3M"]), (Some(4 << 20), 0));
+        assert_eq!(log(&["3M", "1M"]), (Some(4 << 20), 0));
+        assert_eq!(log(&["9E"]), (Some(2 << 30), 1));
+        assert_eq!(log(&["x"]), (None, 1));
+    }
+
+    #[test]
+    fn memtest_without_a_number_writes_all_patterns() {
+        let (mut debug, mut remarks) = (Debug::default(), Remarks::default());
+        debug.memtest(None, &mut remarks);
+        assert_eq!(debug.memtest, Some(17));
+        debug.memtest(Some("4"), &mut remarks);
+        debug.memtest(Some("abc"), &mut remarks);
+        assert_eq!((debug.memtest, remarks.list.len()), (Some(4), 1));
+    }
+
+    #[test]
+    fn memblock_looks_for_debug_in_the_value() {
+        let (mut debug, mut remarks) = (Debug::default(), Remarks::default());
+        debug.memblock(Some("nodebug"), &mut remarks);
+        assert!(debug.memblock && remarks.list.is_empty());
+    }
+}

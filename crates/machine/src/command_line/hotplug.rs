@@ -1,0 +1,171 @@
+//! Memory hotplug: `memhp_default_state=` and the parameters of `memory_hotplug`.
+
+use super::kstrto::{kstrtobool, kstrtoull};
+use super::remark::Remarks;
+use super::since::{Target, is_known};
+
+const STATE: &str = "mm/memory_hotplug.c:setup_memhp_default_state (6.12)";
+const MEMMAP: &str = "mm/memory_hotplug.c:set_memmap_mode (6.12)";
+const POLICY: &str = "mm/memory_hotplug.c:set_online_policy (6.12)";
+const MODULE: &str = "mm/memory_hotplug.c, kernel/params.c (6.12)";
+
+/// What the command line says about hot-added memory; `None` leaves it to the kernel's configuration or
+/// default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hotplug {
+    /// `memhp_default_state=`; else as CONFIG_MHP_DEFAULT_ONLINE_TYPE has it.
+    pub default_state: Option<OnlineType>,
+    /// `memory_hotplug.memmap_on_memory=`; else off.
+    pub memmap_on_memory: Option<MemmapOnMemory>,
+    /// `memory_hotplug.online_policy=`; else [`OnlinePolicy::ContigZones`].
+    pub online_policy: Option<OnlinePolicy>,
+    /// `memory_hotplug.auto_movable_ratio=`: percent of movable to kernel memory; else 301.
+    pub auto_movable_ratio: Option<u32>,
+    /// `memory_hotplug.auto_movable_numa_aware=`; else on.
+    pub auto_movable_numa_aware: Option<bool>,
+}
+
+/// What happens to a block when it is added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnlineType {
+    /// It stays offline.
+    Offline,
+    /// It goes online in the zone that the policy chooses.
+    Online,
+    /// It goes online in a zone of the kernel's.
+    OnlineKernel,
+    /// It goes online in ZONE_MOVABLE.
+    OnlineMovable,
+}
+
+/// Whether hot-added memory holds its own page structures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemmapOnMemory {
+    /// No.
+    Off,
+    /// Where they fill whole page blocks.
+    On,
+    /// Always, at the price of wasted pages.
+    Force,
+}
+
+/// How plain `online` chooses a zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnlinePolicy {
+    /// The zone of the neighbours.
+    ContigZones,
+    /// Movable while the ratio allows.
+    AutoMovable,
+}
+
+impl Hotplug {
+    pub(super) fn default_state(&mut self, value: Option<&str>, remarks: &mut Remarks) {
+        let state = match value.map(without_newline) {
+            Some("offline") => OnlineType::Offline,
+            Some("online") => OnlineType::Online,
+            Some("online_kernel") => OnlineType::OnlineKernel,
+            Some("online_movable") => OnlineType::OnlineMovable,
+            Some(_) => return remarks.say("ignored in silence: not a state of a memory block", STATE),
+            None => return remarks.say("unknown without a value, passed on to init", STATE),
+        };
+        self.default_state = Some(state);
+    }
+
+    pub(super) fn memmap_on_memory(&mut self, value: Option<&str>, target: &Target, remarks: &mut Remarks) {
+        let has_force = is_known("memory_hotplug.memmap_on_memory=force", target);
+        // The parameter was a plain yes or no before, for which no value is a yes.
+        let value = value.or_else(|| (!has_force).then_some("y"));
+        let mode = match value.map(without_newline) {
+            Some("force" | "FORCE") if has_force => Some(MemmapOnMemory::Force),
+            Some(value) => kstrtobool(value, target)
+                .map(|is_on| if is_on { MemmapOnMemory::On } else { MemmapOnMemory::Off }),
+            None => None,
+        };
+        match mode {
+            Some(mode) => self.memmap_on_memory = Some(mode),
+            None => remarks.say("refused: expected y, n or force (6.6 and later)", MEMMAP),
+        }
+    }
+
+    pub(super) fn online_policy(&mut self, value: Option<&str>, remarks: &mut Remarks) {
+        match value.map(without_newline) {
+            Some("contig-zones") => self.online_policy = Some(OnlinePolicy::ContigZones),
+            Some("auto-movable") => self.online_policy = Some(OnlinePolicy::AutoMovable),
+            _ => remarks.say("refused: expected contig-zones or auto-movable", POLICY),
+        }
+    }
+
+    pub(super) fn auto_movable_ratio(&mut self, value: Option<&str>, remarks: &mut Remarks) {
+        let ratio = value.and_then(|value| kstrtoull(value, u64::from(u32::MAX)));
+        match ratio.and_then(|ratio| u32::try_from(ratio).ok()) {
+            Some(ratio) => self.auto_movable_ratio = Some(ratio),
+            None => remarks.say("refused: expected a number of percent", MODULE),
+        }
+    }
+
+    pub(super) fn numa_aware(&mut self, value: Option<&str>, target: &Target, remarks: &mut Remarks) {
+        match kstrtobool(value.unwrap_or("y"), target) {
+            Some(is_aware) => self.auto_movable_numa_aware = Some(is_aware),
+            None => remarks.say("refused: expected y or n", MODULE),
+        }
+    }
+}
+
+/// The kernel compares as it does in sysfs, where a newline may end the value.
+fn without_newline(value: &str) -> &str {
+    value.strip_suffix('\n').unwrap_or(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Architecture;
+
+    fn target(release: &str) -> Target {
+        Target::new(Architecture::X86_64, release.parse().unwrap())
+    }
+
+    #[test]
+    fn a_state_is_a_whole_word() {
+        let (mut hotplug, mut remarks) = (Hotplug::default(), Remarks::default());
+        hotplug.default_state(Some("online_movable"), &mut remarks);
+        hotplug.default_state(Some("Online"), &mut remarks);
+        hotplug.default_state(Some("online_"), &mut remarks);
+        hotplug.default_state(None, &mut remarks);
+        assert_eq!((hotplug.default_state, remarks.list.len()), (Some(OnlineType::OnlineMovable), 3));
+    }
+
+    #[test]
+    fn force_came_with_6_6_and_took_the_empty_value_away() {
+        let mode = |release, value| {
+            let (mut hotplug, mut remarks) = (Hotplug::default(), Remarks::default());
+            hotplug.memmap_on_memory(value, &target(release), &mut remarks);
+            (hotplug.memmap_on_memory, remarks.list.len())
+        };
+        assert_eq!(mode("6.12", Some("force")), (Some(MemmapOnMemory::Force), 0));
+        // Its first letter is an f, which says no.
+        assert_eq!(mode("6.1", Some("force")), (Some(MemmapOnMemory::Off), 0));
+        assert_eq!(mode("6.1", None), (Some(MemmapOnMemory::On), 0));
+        assert_eq!(mode("6.12", None), (None, 1));
+        assert_eq!(mode("6.12", Some("bogus")), (None, 1));
+        assert_eq!(mode("6.12", Some("1")), (Some(MemmapOnMemory::On), 0));
+    }
+
+    #[test]
+    fn the_other_module_parameters_refuse_nonsense() {
+        let (mut hotplug, mut remarks) = (Hotplug::default(), Remarks::default());
+        hotplug.online_policy(Some("auto-movable"), &mut remarks);
+        hotplug.auto_movable_ratio(Some("0x64"), &mut remarks);
+        hotplug.numa_aware(None, &target("6.12"), &mut remarks);
+        assert!(remarks.list.is_empty());
+        hotplug.online_policy(Some("auto_movable"), &mut remarks);
+        hotplug.auto_movable_ratio(Some("abc"), &mut remarks);
+        hotplug.numa_aware(Some("x"), &target("6.12"), &mut remarks);
+        assert_eq!(remarks.list.len(), 3);
+        assert_eq!(
+            (hotplug.online_policy, hotplug.auto_movable_ratio),
+            (Some(OnlinePolicy::AutoMovable), Some(100))
+        );
+        assert_eq!(hotplug.auto_movable_numa_aware, Some(true));
+    }
+}

@@ -1,0 +1,147 @@
+//! Nodes: `numa=`.
+
+use super::memparse::{memparse, number};
+use super::remark::Remarks;
+use super::since::{Target, is_known};
+use crate::Architecture;
+
+const SOURCE: &str = "arch/x86/mm/numa.c:numa_setup, drivers/base/arch_numa.c:numa_parse_early_param, mm/numa_emulation.c (6.12)";
+
+/// What the command line says about nodes. Words add up: `numa=noacpi numa=nohmat` is both.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Numa {
+    /// `numa=off`, or any word that begins so: one node with all memory.
+    pub off: bool,
+    /// x86, `numa=noacpi`: no SRAT.
+    pub noacpi: bool,
+    /// x86, `numa=nohmat`: no HMAT, no soft-reserved ranges of it.
+    pub nohmat: bool,
+    /// The last `numa=fake=`, where the kernel has CONFIG_NUMA_EMU.
+    pub fake: Option<FakeNodes>,
+}
+
+/// Fake nodes (`mm/numa_emulation.c:numa_emulation`, 6.12).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FakeNodes {
+    /// How memory is split.
+    pub split: Split,
+    /// The distances between the nodes behind a `:`, as written, row by row; empty for the physical ones.
+    pub distances: String,
+}
+
+/// How memory is split into fake nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Split {
+    /// `N`: all memory into this many nodes. 0 is no emulation; what is more than MAX_NUMNODES counts as
+    /// that.
+    Nodes(u64),
+    /// `NU`: each physical node into this many.
+    PerNode(u64),
+    /// A size with a capital M or G somewhere: nodes of this many bytes.
+    Bytes(u64),
+}
+
+impl Numa {
+    pub(super) fn parse(&mut self, value: Option<&str>, target: &Target, remarks: &mut Remarks) {
+        let is_x86 = target.architecture == Architecture::X86_64;
+        let Some(value) = value else {
+            return remarks.say("refused: it needs a value", SOURCE);
+        };
+        if value.starts_with("off") {
+            self.off = true;
+        } else if let Some(fake) = value.strip_prefix("fake=") {
+            if is_known("numa=fake=", target) {
+                self.fake(fake, remarks);
+            } else {
+                remarks.say("ignored in silence: fake nodes are known since Linux 6.12", SOURCE);
+            }
+        } else if is_x86 && value.starts_with("noacpi") {
+            self.noacpi = true;
+        } else if is_x86 && value.starts_with("nohmat") {
+            self.nohmat = true;
+        } else {
+            remarks.say("ignored in silence: not a word of numa=", SOURCE);
+        }
+    }
+
+    fn fake(&mut self, text: &str, remarks: &mut Remarks) {
+        // The letters are looked for in all of the text, and only the capital ones.
+        let (split, rest) = if text.contains('U') {
+            let (nodes, rest) = number(text);
+            (Split::PerNode(nodes), rest.strip_prefix('U').unwrap_or(rest))
+        } else if text.contains(['M', 'G']) {
+            let (bytes, rest) = memparse(text);
+            (Split::Bytes(bytes), rest)
+        } else {
+            let (nodes, rest) = number(text);
+            (Split::Nodes(nodes), rest)
+        };
+        if rest.starts_with(|c: char| "kKmMgGtT".contains(c)) {
+            remarks.say("read as a number of nodes: only a capital M or G makes it a size", SOURCE);
+        }
+        if matches!(split, Split::Nodes(0) | Split::PerNode(0) | Split::Bytes(0)) {
+            remarks.say("no fake nodes: read as 0", SOURCE);
+        }
+        // The kernel skips no `U` when it looks for the colon: behind one, there are no distances.
+        let distances = if text.contains('U') { None } else { rest.strip_prefix(':') };
+        self.fake = Some(FakeNodes { split, distances: distances.unwrap_or_default().to_owned() });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parse(values: &[&str], architecture: Architecture, release: &str) -> (Numa, usize) {
+        let (mut numa, mut remarks) = (Numa::default(), Remarks::default());
+        let target = Target::new(architecture, release.parse().unwrap());
+        for value in values {
+            numa.parse(Some(value), &target, &mut remarks);
+        }
+        (numa, remarks.list.len())
+    }
+
+    fn split(value: &str) -> (Split, usize) {
+        let (numa, remarks) = parse(&[value], Architecture::X86_64, "6.12");
+        (numa.fake.unwrap().split, remarks)
+    }
+
+    #[test]
+    fn words_add_up() {
+        let (numa, remarks) = parse(&["noacpi", "nohmat", "offline"], Architecture::X86_64, "6.12");
+        assert_eq!(numa, Numa { off: true, noacpi: true, nohmat: true, fake: None });
+        assert_eq!(remarks, 0);
+        assert_eq!(parse(&["bogus"], Architecture::X86_64, "6.12"), (Numa::default(), 1));
+        assert_eq!(parse(&["noacpi"], Architecture::Arm64, "6.12"), (Numa::default(), 1));
+    }
+
+    #[test]
+    fn only_capital_letters_make_a_size() {
+        assert_eq!(split("fake=4"), (Split::Nodes(4), 0));
+        assert_eq!(split("fake=2U"), (Split::PerNode(2), 0));
+        assert_eq!(split("fake=512M"), (Split::Bytes(512 << 20), 0));
+        assert_eq!(split("fake=512m"), (Split::Nodes(512), 1));
+        assert_eq!(split("fake=0"), (Split::Nodes(0), 1));
+    }
+
+    #[test]
+    fn distances_follow_a_colon() {
+        let (numa, _) = parse(&["fake=2:10,20,20,10"], Architecture::X86_64, "6.12");
+        assert_eq!(numa.fake.unwrap().distances, "10,20,20,10");
+    }
+
+    #[test]
+    fn arm64_has_fake_nodes_since_6_12() {
+        assert_eq!(parse(&["fake=2"], Architecture::Arm64, "6.1"), (Numa::default(), 1));
+        assert!(parse(&["fake=2"], Architecture::Arm64, "6.12").0.fake.is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_is_too_odd(text in any::<String>()) {
+            parse(&[&format!("fake={text}"), &text], Architecture::X86_64, "6.12");
+        }
+    }
+}
