@@ -1,8 +1,8 @@
-//! The kernel command line: its grammar, and what its parameters ask of physical memory.
+//! The kernel command line: its grammar, what its parameters ask of physical memory, and how to edit it.
 //!
 //! [`grammar`] cuts the line into parameters as the kernel does. [`BootParameters::parse`] reads every
 //! parameter that decides what a boot does with memory, for one architecture and one release, and remarks on
-//! each value that the kernel refuses, misreads or does not know.
+//! each value that the kernel refuses, misreads or does not know. [`edit`] changes a line for a what-if.
 //!
 //! Sources are `Documentation/admin-guide/kernel-parameters.txt` and what Linux 6.12.117 was seen to do with
 //! odd values; the kernel functions named beside the rules say where each is at home.
@@ -15,6 +15,7 @@ pub mod crashkernel;
 mod crashkernel_text;
 pub mod debug;
 pub mod direct_map;
+pub mod edit;
 pub mod efi;
 pub mod grammar;
 pub mod hotplug;
