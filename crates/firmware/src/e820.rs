@@ -186,7 +186,15 @@ struct WireBootParams {
     _screen_info: [u8; 0xc0],
     ext_ramdisk_image: U32,
     ext_ramdisk_size: U32,
-    _pad_to_entries: [u8; 0x1e8 - 0xc8],
+    _pad_to_efi: [u8; EFI_INFO - 0xc8],
+    efi_loader_signature: [u8; 4],
+    _efi_systab: U32,
+    _efi_descriptor: [U32; 2],
+    efi_memmap: U32,
+    efi_memmap_size: U32,
+    _efi_systab_hi: U32,
+    efi_memmap_hi: U32,
+    _pad_to_entries: [u8; 0x1e8 - 0x1e0],
     e820_entries: u8,
     _pad_to_header: [u8; 0x202 - 0x1e9],
     header_magic: [u8; 4],
@@ -203,11 +211,14 @@ struct WireBootParams {
     _pad_to_end: [u8; 4096 - 0xcd0],
 }
 
+const EFI_INFO: usize = 0x1c0;
 const E820_ENTRIES: usize = 0x1e8;
 const HEADER_MAGIC: usize = 0x202;
 const E820_TABLE: usize = 0x2d0;
 const ZERO_PAGE_ENTRIES: usize = 128;
 const _: () = assert!(size_of::<WireBootParams>() == 4096);
+const _: () = assert!(core::mem::offset_of!(WireBootParams, efi_loader_signature) == EFI_INFO);
+const _: () = assert!(core::mem::offset_of!(WireBootParams, efi_memmap_hi) == 0x1dc);
 const _: () = assert!(core::mem::offset_of!(WireBootParams, e820_entries) == E820_ENTRIES);
 const _: () = assert!(core::mem::offset_of!(WireBootParams, header_magic) == HEADER_MAGIC);
 const _: () = assert!(core::mem::offset_of!(WireBootParams, type_of_loader) == 0x210);
@@ -286,6 +297,15 @@ impl<'a> BootParams<'a> {
                 .map(Some)
                 .map_err(|source| E820Error::Range { offset: 0x218, source }),
         }
+    }
+
+    /// Where the boot loader left the EFI memory map; `None` on a machine that did not boot by 64-bit EFI, or
+    /// where address and size make no range.
+    pub fn efi_memory_map(&self) -> Option<PhysRange> {
+        let wire = self.wire;
+        let start = u64::from(wire.efi_memmap_hi.get()) << 32 | u64::from(wire.efi_memmap.get());
+        let map = PhysRange::from_size(start, u64::from(wire.efi_memmap_size.get())).ok();
+        map.filter(|_| wire.efi_loader_signature == *b"EL64")
     }
 
     /// Physical address of the first `setup_data` node, or `None` when there is none.

@@ -29,7 +29,6 @@ pub mod movable;
 pub mod numa;
 pub mod remark;
 pub mod reserve_mem;
-pub mod since;
 pub mod swiotlb;
 
 pub use boot_parameters::BootParameters;

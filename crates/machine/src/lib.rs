@@ -7,6 +7,7 @@
 
 mod architecture;
 mod blocks;
+pub mod boot;
 mod classify;
 pub mod command_line;
 mod facts;
@@ -20,6 +21,7 @@ mod node_map;
 pub mod range_set;
 pub mod release;
 pub mod resources;
+pub mod since;
 pub mod snapshot;
 mod unknown;
 pub mod zones;

@@ -17,8 +17,8 @@ use super::movable::Movable;
 use super::numa::Numa;
 use super::remark::{Remark, Remarks};
 use super::reserve_mem::{self, NamedReservation};
-use super::since::{self, Target};
 use super::swiotlb::Swiotlb;
+use crate::since::{self, Target};
 use crate::{Architecture, Release};
 
 /// Bytes of a command line that the kernel keeps, without the one that ends it (`COMMAND_LINE_SIZE`, 2048 on
@@ -187,7 +187,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::command_line::since::TABLE;
+    use crate::since::TABLE;
 
     fn parse(line: &str, architecture: Architecture, release: &str) -> BootParameters {
         BootParameters::parse(line, architecture, &release.parse().unwrap())

@@ -2,8 +2,8 @@
 
 use super::crashkernel_text::{Size, find_last, parse_plain, parse_suffixed};
 use super::remark::Remarks;
-use super::since::{Target, is_known};
 use crate::Architecture;
+use crate::since::{Target, is_known};
 
 const SOURCE: &str = "kernel/crash_reserve.c:parse_crashkernel (6.12)";
 const MIB: u64 = 1 << 20;

@@ -2,7 +2,7 @@
 
 use super::kstrto::{kstrtobool, kstrtoull};
 use super::remark::Remarks;
-use super::since::{Target, is_known};
+use crate::since::{Target, is_known};
 
 const RODATA: &str = "init/main.c:set_debug_rodata, arch/arm64/include/asm/setup.h (6.12)";
 const PAGEALLOC: &str = "mm/debug_page_alloc.c:early_debug_pagealloc (6.12)";

@@ -2,7 +2,7 @@
 
 use super::kstrto::{kstrtobool, kstrtoull};
 use super::remark::Remarks;
-use super::since::{Target, is_known};
+use crate::since::{Target, is_known};
 
 const STATE: &str = "mm/memory_hotplug.c:setup_memhp_default_state (6.12)";
 const MEMMAP: &str = "mm/memory_hotplug.c:set_memmap_mode (6.12)";

@@ -3,7 +3,7 @@
 use super::kstrto::{kstrtobool, kstrtouint_decimal};
 use super::memparse::memparse;
 use super::remark::Remarks;
-use super::since::Target;
+use crate::since::Target;
 
 const ENABLE: &str = "kernel/kexec_handover.c:kho_parse_enable (6.16)";
 const SCRATCH: &str = "kernel/kexec_handover.c:kho_parse_scratch_size (6.16)";

@@ -1,7 +1,7 @@
 //! The kernel's strict readers of a whole value, and its words in lists.
 
 use super::memparse::number;
-use super::since::{self, Target};
+use crate::since::{self, Target};
 
 /// A yes or no by its first letters, as `lib/kstrtox.c:kstrtobool` (6.12) reads it; `None` is refused.
 /// The letters of `enable` and `disable` came with 6.14, those of `true` and `false` with 5.19.

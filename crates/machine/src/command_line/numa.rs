@@ -2,8 +2,8 @@
 
 use super::memparse::{memparse, number};
 use super::remark::Remarks;
-use super::since::{Target, is_known};
 use crate::Architecture;
+use crate::since::{Target, is_known};
 
 const SOURCE: &str = "arch/x86/mm/numa.c:numa_setup, drivers/base/arch_numa.c:numa_parse_early_param, mm/numa_emulation.c (6.12)";
 

@@ -1,8 +1,11 @@
-//! Which kernel knows which parameter: the one table of releases and architectures.
+//! What releases and architectures differ in, as far as it decides what a boot does with memory: the one table.
+//!
+//! A row names a parameter, a form of its value, or something the kernel does; and for each architecture the
+//! releases that know it.
 
 use crate::{Architecture, Release};
 
-/// The kernel a command line is for.
+/// The kernel that boots.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// Its architecture.
@@ -18,7 +21,7 @@ impl Target {
     }
 }
 
-/// Where a parameter, or one form of its value, is known.
+/// Where a parameter, one form of its value, or a way of the kernel's is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Since {
     /// The parameter with underscores, e.g. `reserve_mem`, or with a form of its value, e.g.
@@ -63,7 +66,7 @@ impl Since {
     }
 
     /// Why this kernel does not know it; `None` if it does.
-    pub(super) fn why_unknown(&self, target: &Target) -> Option<String> {
+    pub(crate) fn why_unknown(&self, target: &Target) -> Option<String> {
         let releases = match self.on(target.architecture) {
             None => return Some(format!("no parameter of {}", target.architecture)),
             Some(releases) if releases.contain(&target.release) => return None,
@@ -96,7 +99,15 @@ const fn row(
     Since { name, x86_64, arm64, source }
 }
 
-/// The parameters that decide what a boot does with memory, and the forms of their values that came or went.
+/// `crashkernel=SIZE` that does not fit into low memory goes to high memory.
+pub const CRASHKERNEL_FALLS_BACK_HIGH: &str = "crashkernel=SIZE falls back to high memory";
+/// `crashkernel=SIZE,high` that does not fit into high memory goes to low memory.
+pub const CRASHKERNEL_FALLS_BACK_LOW: &str = "crashkernel=,high falls back to low memory";
+/// What the kernel allocates for itself is reserved with RSRV_KERN, and so apart from what firmware reserved.
+pub const KERNEL_RESERVATIONS_ARE_MARKED: &str = "the kernel's own reservations are marked RSRV_KERN";
+
+/// The parameters that decide what a boot does with memory, the forms of their values that came or went, and what
+/// kernels came to do otherwise.
 #[rustfmt::skip]
 pub const TABLE: &[Since] = &[
     row("mem", ALWAYS, ALWAYS, "arch/x86/kernel/e820.c:parse_memopt, arch/arm64/mm/init.c:early_mem (6.12)"),
@@ -107,6 +118,8 @@ pub const TABLE: &[Since] = &[
     row("crashkernel=,cma is reserved", Some(from(6, 17)), None, "x86: implement crashkernel cma reservation (6.17)"),
     // Before, x86 looked for `,high` also where the plain one was malformed or 0.
     row("crashkernel=,high only without a plain one", Some(from(6, 7)), ALWAYS, "kernel/crash_core.c:parse_crashkernel (6.7)"),
+    row(CRASHKERNEL_FALLS_BACK_HIGH, ALWAYS, Some(from(6, 3)), "arm64: kdump: Support crashkernel=X fall back to reserve region above DMA zones (6.3)"),
+    row(CRASHKERNEL_FALLS_BACK_LOW, ALWAYS, Some(from(6, 4)), "arm64: kdump: simplify the reservation behaviour of crashkernel=,high (6.4)"),
     row("elfcorehdr", ALWAYS, ALWAYS, "kernel/crash_dump.c:setup_elfcorehdr (6.12)"),
     row("kernelcore", ALWAYS, ALWAYS, "mm/mm_init.c:cmdline_parse_kernelcore (6.12)"),
     row("movablecore", ALWAYS, ALWAYS, "mm/mm_init.c:cmdline_parse_movablecore (6.12)"),
@@ -163,17 +176,18 @@ pub const TABLE: &[Since] = &[
     row("rodata=on unmaps no alias", None, Some(from(6, 7)), "arm64: mm: Fix \"rodata=on\" (6.7)"),
     row("debug_pagealloc", ALWAYS, ALWAYS, "mm/debug_page_alloc.c:early_debug_pagealloc (6.12)"),
     row("kfence.sample_interval", Some(from(5, 12)), Some(from(5, 12)), "mm/kfence/core.c:param_set_sample_interval (6.12)"),
+    row(KERNEL_RESERVATIONS_ARE_MARKED, Some(from(6, 15)), Some(from(6, 15)), "mm/memblock.c:memblock_reserve_kern (6.15)"),
     row("kstrtobool=true", Some(from(5, 19)), Some(from(5, 19)), "lib/kstrtox.c:kstrtobool (5.19)"),
     row("kstrtobool=enable", Some(from(6, 14)), Some(from(6, 14)), "lib/kstrtox.c:kstrtobool (6.14)"),
 ];
 
 /// The row of a name; dash and underscore are one letter.
 pub fn find(name: &str) -> Option<&'static Since> {
-    TABLE.iter().find(|row| super::grammar::is_same_name(row.name, name))
+    TABLE.iter().find(|row| crate::command_line::grammar::is_same_name(row.name, name))
 }
 
 /// Whether a kernel knows what a row names; what has no row is known to none.
-pub(super) fn is_known(name: &str, target: &Target) -> bool {
+pub(crate) fn is_known(name: &str, target: &Target) -> bool {
     find(name).is_some_and(|row| row.is_known(target))
 }
 

@@ -1,0 +1,72 @@
+//! What is fixed when a kernel is built, and what its processors can do.
+
+use crate::architecture::Architecture;
+use crate::release::Release;
+
+/// What is fixed when a kernel is built, or is a property of its processors, and decides how much it
+/// allocates while it boots. [`Build::of`] has those of the kernels that were looked at; a log of the same
+/// kernel corrects them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Build {
+    /// Bytes in a page.
+    pub page_size: u64,
+    /// Pages of the largest block of the page allocator (`MAX_ORDER_NR_PAGES`): movable memory begins at a
+    /// multiple.
+    pub largest_block_pages: u64,
+    /// As many nodes as there is room for (`MAX_NUMNODES`).
+    pub max_nodes: usize,
+    /// Bytes of a node's `struct pglist_data`, rounded up to a cache line.
+    pub node_data: u64,
+    /// Bytes of the log buffer that is built in (`CONFIG_LOG_BUF_SHIFT`).
+    pub log_buffer: u64,
+    /// Bytes of the default CMA area (`CONFIG_CMA_SIZE_MBYTES`), 0 where CMA is not built in.
+    pub cma: u64,
+    /// Whether NUMA emulation (`numa=fake=`) is built in.
+    pub numa_emulation: bool,
+    /// Whether the processor has 1 GiB pages (`pdpe1gb`).
+    pub gib_pages: bool,
+    /// Levels of the page tables.
+    pub page_table_levels: u8,
+    /// Pages that the image sets aside for the first page tables (x86: `INIT_PGT_BUF_SIZE`).
+    pub early_page_tables: u64,
+    /// Bytes behind the image's bss for allocations of the very first moments (x86: the brk section).
+    pub brk_area: u64,
+    /// Bytes of the real-mode trampoline below 1 MiB (x86).
+    pub trampoline: u64,
+}
+
+impl Build {
+    /// What a distribution's kernel of this release has, on a processor of today: seen on Debian's 6.12.117
+    /// for x86_64, and on the same release built for arm64 with 4 KiB pages.
+    pub fn of(_release: &Release, architecture: Architecture) -> Self {
+        let common = Self {
+            page_size: 4 << 10,
+            largest_block_pages: 1 << 10,
+            max_nodes: 1024,
+            node_data: 0x2_a980,
+            log_buffer: 128 << 10,
+            cma: 0,
+            numa_emulation: true,
+            gib_pages: true,
+            page_table_levels: 5,
+            early_page_tables: 16,
+            brk_area: 192 << 10,
+            trampoline: 28 << 10,
+        };
+        match architecture {
+            Architecture::X86_64 => common,
+            Architecture::Arm64 => Self {
+                max_nodes: 16,
+                node_data: 0x2e40,
+                log_buffer: 1 << 20,
+                cma: 64 << 20,
+                numa_emulation: false,
+                page_table_levels: 4,
+                early_page_tables: 0,
+                brk_area: 0,
+                trampoline: 0,
+                ..common
+            },
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! The reservation for a crash kernel, with its fallbacks.
+
+use memblock::{PhysRange, Request};
+
+use super::early::{Early, Halt};
+use super::input::BootInput;
+use super::trace::Step;
+use crate::architecture::Architecture;
+use crate::command_line::BootParameters;
+use crate::command_line::crashkernel::{CrashkernelError, CrashkernelRequest, LowMemory, default_low_size};
+use crate::since::{CRASHKERNEL_FALLS_BACK_HIGH, CRASHKERNEL_FALLS_BACK_LOW, Target, is_known};
+
+/// Where an architecture puts crash kernels.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Policy {
+    pub(crate) architecture: Architecture,
+    /// Every reservation begins at a multiple of this (`CRASH_ALIGN`).
+    pub(crate) align: u64,
+    /// First address that is not low any more (`CRASH_ADDR_LOW_MAX`).
+    pub(crate) low_end: u64,
+    /// First address that cannot be reserved (`CRASH_ADDR_HIGH_MAX`).
+    pub(crate) high_end: u64,
+}
+
+/// Where the release looks when there is no place where it looked first.
+#[derive(Clone, Copy, Debug)]
+struct FallBack {
+    to_high: bool,
+    to_low: bool,
+}
+
+/// One reservation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CrashArea {
+    /// The addresses.
+    pub range: PhysRange,
+    /// Whether the crash kernel itself goes there (`crashk_res`), or what it needs of low memory beside it
+    /// (`crashk_low_res`).
+    pub is_main: bool,
+}
+
+/// What became of `crashkernel=`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Crashkernel {
+    /// What was reserved below the low end: 4 GiB on x86, what devices reach on arm64.
+    pub low: Option<CrashArea>,
+    /// What was reserved above it.
+    pub high: Option<CrashArea>,
+    /// Why nothing was reserved, in the kernel's words where it has any; `None` also where nothing was asked
+    /// for.
+    pub error: Option<String>,
+}
+
+impl Crashkernel {
+    /// Where the crash kernel goes.
+    pub fn main(&self) -> Option<PhysRange> {
+        [self.low, self.high].into_iter().flatten().find(|area| area.is_main).map(|area| area.range)
+    }
+
+    fn failed(error: String) -> Self {
+        Self { error: Some(error), ..Self::default() }
+    }
+}
+
+const STEP: Step = Step {
+    name: "reserve_crashkernel_generic",
+    source: "kernel/crash_reserve.c:reserve_crashkernel_generic (6.12)",
+};
+
+/// A place to look, and why there.
+struct Window {
+    start: u64,
+    end: u64,
+    why: &'static str,
+    /// Low memory to take beside what is found.
+    low: u64,
+}
+
+/// Reserves what `crashkernel=` asks for on a machine of so many bytes.
+pub(crate) fn reserve(
+    early: &mut Early<'_>,
+    policy: &Policy,
+    input: &BootInput,
+    parameters: &BootParameters,
+    memory_size: u64,
+) -> Result<Crashkernel, Halt> {
+    early.begin(STEP);
+    let wanted = match parameters.crashkernel.request(memory_size) {
+        Ok(wanted) => wanted,
+        Err(CrashkernelError::NotGiven) => return Ok(Crashkernel::default()),
+        Err(error) => {
+            early.note("no crash kernel", error.to_string());
+            return Ok(Crashkernel::failed(error.to_string()));
+        }
+    };
+    let default_low = default_low_size(policy.architecture, parameters.swiotlb.size());
+    let target = Target::new(policy.architecture, input.release.clone());
+    let fall_back = FallBack {
+        to_high: is_known(CRASHKERNEL_FALLS_BACK_HIGH, &target),
+        to_low: is_known(CRASHKERNEL_FALLS_BACK_LOW, &target),
+    };
+    place(early, policy, &wanted, default_low, fall_back)
+}
+
+/// Finds the place: exactly there with `@offset`; else below the low end and then above it, or the other way
+/// round with `,high`. What lies above needs some low memory beside it, and is given up when there is none.
+fn place(
+    early: &mut Early<'_>,
+    policy: &Policy,
+    wanted: &CrashkernelRequest,
+    default_low: u64,
+    fall_back: FallBack,
+) -> Result<Crashkernel, Halt> {
+    let (size, low_end) = (wanted.size, policy.low_end);
+    let beside = match wanted.low {
+        LowMemory::Default => default_low,
+        LowMemory::Bytes(bytes) => bytes,
+    };
+    let low = |why| Window { start: 0, end: low_end, why, low: beside };
+    let high = |why, low| Window { start: low_end, end: policy.high_end, why, low };
+    let (first, second) = if let Some(base) = wanted.base {
+        let end = base.saturating_add(size);
+        (Window { start: base, end, why: "the command line gives the address", low: 0 }, None)
+    } else if wanted.high {
+        let second = fall_back.to_low.then(|| low("nothing fits above"));
+        (high("high memory is asked for", beside), second)
+    } else {
+        let second = fall_back.to_high.then(|| high("nothing fits below", default_low));
+        (low("low memory first"), second)
+    };
+    let mut found = None;
+    for window in [Some(first), second].into_iter().flatten() {
+        let request =
+            Request { align: policy.align, min: window.start, max: Some(window.end), ..Request::new(size) };
+        if let Some(range) = early.try_alloc(&request, window.why)? {
+            found = Some((range, window));
+            break;
+        }
+    }
+    let Some((range, window)) = found else {
+        return Ok(Crashkernel::failed(match wanted.base {
+            Some(_) => "crashkernel reservation failed - memory is in use.".into(),
+            None => format!("cannot allocate crashkernel (size:{size:#x})"),
+        }));
+    };
+    let main = CrashArea { range, is_main: true };
+    if range.start() < low_end {
+        early.note(format!("crashkernel reserved: [{range}]"), "low memory: nothing is needed beside it");
+        return Ok(Crashkernel { low: Some(main), ..Crashkernel::default() });
+    }
+    let mut low = None;
+    if window.low > 0 {
+        let request = Request { align: policy.align, max: Some(low_end), ..Request::new(window.low) };
+        let Some(range) = early.try_alloc(&request, "low memory for devices, beside a crash kernel above")?
+        else {
+            early.free(range, "without low memory a crash kernel above is of no use")?;
+            let error = format!("cannot allocate crashkernel low memory (size:{:#x}).", window.low);
+            return Ok(Crashkernel::failed(error));
+        };
+        low = Some(CrashArea { range, is_main: false });
+    }
+    early.note(format!("crashkernel reserved: [{range}]"), window.why);
+    Ok(Crashkernel { low, high: Some(main), error: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use memblock::Memblock;
+
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+    const GIB: u64 = 1 << 30;
+    const POLICY: Policy =
+        Policy { architecture: Architecture::X86_64, align: 16 * MIB, low_end: 4 * GIB, high_end: 64 << 40 };
+    const BOTH: FallBack = FallBack { to_high: true, to_low: true };
+
+    /// 3 GiB below 4 GiB, and `high` bytes above.
+    fn reserved(high: u64, wanted: CrashkernelRequest) -> Crashkernel {
+        let mut memblock = Memblock::new();
+        memblock.add(PhysRange::new(MIB, 3 * GIB).unwrap()).unwrap();
+        if high > 0 {
+            memblock.add(PhysRange::from_size(4 * GIB, high).unwrap()).unwrap();
+        }
+        let mut early = Early::new(memblock);
+        let before = early.memblock.reserved_size();
+        let result = place(&mut early, &POLICY, &wanted, 256 * MIB, BOTH).unwrap();
+        let areas = [result.low, result.high].into_iter().flatten();
+        let bytes: u64 = areas.map(|area| area.range.size()).sum();
+        assert_eq!(early.memblock.reserved_size() - before, bytes, "nothing is left behind");
+        result
+    }
+
+    const PLAIN: CrashkernelRequest =
+        CrashkernelRequest { size: 256 * MIB, base: None, high: false, low: LowMemory::Default, cma: None };
+
+    fn area(start: u64, size: u64, is_main: bool) -> Option<CrashArea> {
+        PhysRange::from_size(start, size).ok().map(|range| CrashArea { range, is_main })
+    }
+
+    #[test]
+    fn a_plain_size_goes_to_the_top_of_low_memory() {
+        let result = reserved(2 * GIB, PLAIN);
+        let low = area(3 * GIB - 256 * MIB, 256 * MIB, true);
+        assert_eq!(result, Crashkernel { low, ..Crashkernel::default() });
+    }
+
+    #[test]
+    fn what_is_too_large_for_low_memory_goes_above_with_low_memory_beside_it() {
+        let result = reserved(4 * GIB, CrashkernelRequest { size: 3500 * MIB, ..PLAIN });
+        assert_eq!(result.low, area(3 * GIB - 256 * MIB, 256 * MIB, false));
+        assert_eq!(result.main().map(PhysRange::size), Some(3500 * MIB));
+        assert_eq!(
+            reserved(2 * GIB, CrashkernelRequest { size: 3500 * MIB, ..PLAIN }).error.unwrap(),
+            "cannot allocate crashkernel (size:0xdac00000)"
+        );
+    }
+
+    #[test]
+    fn high_falls_back_to_low_memory_and_needs_nothing_beside_it_there() {
+        let result = reserved(0, CrashkernelRequest { high: true, ..PLAIN });
+        assert_eq!(
+            result,
+            Crashkernel { low: area(3 * GIB - 256 * MIB, 256 * MIB, true), ..Crashkernel::default() }
+        );
+    }
+
+    #[test]
+    fn no_low_memory_is_taken_where_none_is_wanted() {
+        let result = reserved(2 * GIB, CrashkernelRequest { high: true, low: LowMemory::Bytes(0), ..PLAIN });
+        assert_eq!((result.low, result.main().is_some()), (None, true));
+    }
+
+    #[test]
+    fn an_address_is_taken_exactly_or_not_at_all() {
+        let at = |base| reserved(0, CrashkernelRequest { base: Some(base), ..PLAIN });
+        assert_eq!(at(512 * MIB).main().map(PhysRange::start), Some(512 * MIB));
+        assert_eq!(at(512 * MIB + 4096).error.unwrap(), "crashkernel reservation failed - memory is in use.");
+    }
+
+    #[test]
+    fn without_low_memory_the_reservation_above_is_given_back() {
+        let result =
+            reserved(2 * GIB, CrashkernelRequest { high: true, low: LowMemory::Bytes(4 * GIB), ..PLAIN });
+        assert_eq!(result.error.unwrap(), "cannot allocate crashkernel low memory (size:0x100000000).");
+    }
+}

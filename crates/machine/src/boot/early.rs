@@ -1,0 +1,142 @@
+//! What a booting kernel has in hand: its memblock, and the account of what was done to it.
+
+use memblock::{
+    AllocError, AllocFailure, Memblock, MemblockError, NodeId, PhysRange, Region, Request, TableKind,
+};
+
+use super::trace::{Step, Trace};
+
+/// Why a boot ends before it is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Halt {
+    /// The kernel panics, with this as the reason.
+    Panic(String),
+    /// The prediction itself cannot go on.
+    Fault(MemblockError),
+}
+
+impl From<MemblockError> for Halt {
+    fn from(fault: MemblockError) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// The memblock of a boot under way. Every change is written down with the step it belongs to.
+#[derive(Debug)]
+pub(crate) struct Early<'m> {
+    pub(crate) memblock: Memblock<'m>,
+    pub(crate) trace: Trace,
+    /// The tables when the kernel dumped them last.
+    pub(crate) dumped: Option<Dump>,
+}
+
+/// The tables at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Dump {
+    /// Memory regions with node and attributes.
+    pub memory: Vec<Region>,
+    /// Reserved regions.
+    pub reserved: Vec<Region>,
+}
+
+impl<'m> Early<'m> {
+    pub(crate) fn new(memblock: Memblock<'m>) -> Self {
+        Self { memblock, trace: Trace::default(), dumped: None }
+    }
+
+    /// Begins a step of the kernel; what follows belongs to it.
+    pub(crate) fn begin(&mut self, step: Step) {
+        self.trace.begin(step);
+    }
+
+    /// Writes down something that changes no table.
+    pub(crate) fn note(&mut self, what: impl Into<String>, why: impl Into<String>) {
+        self.trace.note(what, why);
+    }
+
+    pub(crate) fn add(&mut self, range: PhysRange, why: &str) -> Result<(), Halt> {
+        self.memblock.add(range)?;
+        self.note(format!("memblock_add: [{range}]"), why);
+        Ok(())
+    }
+
+    pub(crate) fn remove(&mut self, range: PhysRange, why: &str) -> Result<(), Halt> {
+        let _: memblock::Removed = self.memblock.remove(range)?;
+        self.note(format!("memblock_remove: [{range}]"), why);
+        Ok(())
+    }
+
+    pub(crate) fn reserve(&mut self, range: PhysRange, why: &str) -> Result<(), Halt> {
+        self.memblock.reserve(range)?;
+        self.note(format!("memblock_reserve: [{range}]"), why);
+        Ok(())
+    }
+
+    pub(crate) fn free(&mut self, range: PhysRange, why: &str) -> Result<(), Halt> {
+        self.memblock.free(range)?;
+        self.note(format!("memblock_phys_free: [{range}]"), why);
+        Ok(())
+    }
+
+    pub(crate) fn mark_nomap(&mut self, range: PhysRange, why: &str) -> Result<(), Halt> {
+        self.memblock.mark_nomap(range)?;
+        self.note(format!("memblock_mark_nomap: [{range}]"), why);
+        Ok(())
+    }
+
+    pub(crate) fn mark_hotplug(&mut self, range: PhysRange, why: &str) -> Result<(), Halt> {
+        self.memblock.mark_hotplug(range)?;
+        self.note(format!("memblock_mark_hotplug: [{range}]"), why);
+        Ok(())
+    }
+
+    pub(crate) fn clear_hotplug(&mut self, range: PhysRange, why: &str) -> Result<(), Halt> {
+        self.memblock.clear_hotplug(range)?;
+        self.note(format!("memblock_clear_hotplug: [{range}]"), why);
+        Ok(())
+    }
+
+    /// Puts what a table holds of a range on a node; the account is given once, by the caller.
+    pub(crate) fn set_node(
+        &mut self,
+        table: TableKind,
+        range: PhysRange,
+        node: Option<NodeId>,
+    ) -> Result<(), Halt> {
+        self.memblock.set_node(table, range, node)?;
+        Ok(())
+    }
+
+    /// Allocates, or says that there is no place.
+    pub(crate) fn try_alloc(&mut self, request: &Request, why: &str) -> Result<Option<PhysRange>, Halt> {
+        match self.memblock.alloc(request) {
+            Ok(range) => {
+                self.note(format!("allocated [{range}]: {request}"), why);
+                Ok(Some(range))
+            }
+            Err(AllocError { failure: AllocFailure::Table(fault), .. }) => Err(Halt::Fault(fault)),
+            Err(error) => {
+                self.note(error.to_string(), why);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Allocates what the kernel cannot do without.
+    pub(crate) fn alloc(&mut self, request: &Request, why: &str) -> Result<PhysRange, Halt> {
+        self.try_alloc(request, why)?.ok_or_else(|| Halt::Panic(format!("no memory for {why}: {request}")))
+    }
+
+    /// The kernel dumps its tables here, with `memblock=debug`.
+    pub(crate) fn dump(&mut self) {
+        self.dumped = Some(Dump {
+            memory: self.regions(TableKind::Memory),
+            reserved: self.regions(TableKind::Reserved),
+        });
+    }
+
+    /// A copy of a table.
+    pub(crate) fn regions(&self, table: TableKind) -> Vec<Region> {
+        self.memblock.table(table).iter().collect()
+    }
+}

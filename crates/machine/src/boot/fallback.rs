@@ -1,0 +1,74 @@
+//! The order in which nodes are asked for pages when a node has none left.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// For each node, the nodes in the order in which they are asked: itself first where it has memory, then the
+/// nearest. Among equally near ones, those below it stand back, and then those that have been the nearest of
+/// others (mm/page_alloc.c:find_next_best_node, build_zonelists, 6.12; seen before processors are up, which
+/// later count as a burden, too).
+pub(crate) fn order(
+    nodes: &BTreeSet<u32>,
+    with_memory: &BTreeSet<u32>,
+    distance: impl Fn(u32, u32) -> u8,
+) -> Vec<(u32, Vec<u32>)> {
+    let mut load = BTreeMap::<u32, u64>::new();
+    let mut orders = Vec::new();
+    for &from in nodes {
+        // What a node carries changes only once it is in the order, so one sorting does.
+        let mut others: Vec<u32> = with_memory.iter().copied().filter(|to| *to != from).collect();
+        others.sort_by_key(|&to| {
+            let stands_back = u64::from(to < from);
+            let distance = u64::from(distance(from, to)).saturating_add(stands_back);
+            (distance, load.get(&to).copied().unwrap_or(0), to)
+        });
+        let mut before = from;
+        for &to in &others {
+            // The first of a group of equally near nodes carries more from now on.
+            if distance(from, to) != distance(from, before) {
+                let carried = load.entry(to).or_default();
+                *carried = carried.saturating_add(1);
+            }
+            before = to;
+        }
+        let own = with_memory.contains(&from).then_some(from);
+        orders.push((from, own.into_iter().chain(others).collect()));
+    }
+    orders
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(nodes: &[u32]) -> BTreeSet<u32> {
+        nodes.iter().copied().collect()
+    }
+
+    fn far(from: u32, to: u32) -> u8 {
+        if from == to { 10 } else { 20 }
+    }
+
+    #[test]
+    fn a_node_without_memory_asks_the_one_that_carries_least() {
+        // As the capture numa-cpuless-memless shows it: node 1 has processors and no memory.
+        let orders = order(&set(&[0, 1, 2, 3]), &set(&[0, 2, 3]), far);
+        let expected = [(0, vec![0, 2, 3]), (1, vec![3, 2, 0]), (2, vec![2, 3, 0]), (3, vec![3, 0, 2])];
+        assert_eq!(orders, expected);
+    }
+
+    #[test]
+    fn nearer_nodes_come_first() {
+        let distance = |from, to| {
+            if from == to {
+                10
+            } else if from + to == 3 {
+                15
+            } else {
+                30
+            }
+        };
+        let orders = order(&set(&[0, 1, 2, 3]), &set(&[0, 1, 2, 3]), distance);
+        assert_eq!(orders[0].1[..2], [0, 3]);
+        assert_eq!(orders[2].1[..2], [2, 1]);
+    }
+}

@@ -1,0 +1,97 @@
+//! What a real boot came to, read from the log and from what the kernel shows.
+
+use std::collections::BTreeMap;
+
+use firmware::log::{MemblockList, MemblockRegion};
+use memblock::{PhysRange, Region};
+
+use super::crashkernel::{CrashArea, Crashkernel};
+use super::log::LogFacts;
+use super::zones::{ZoneKind, ZoneSpan};
+use crate::snapshot::Snapshot;
+use crate::zones;
+
+/// What a real boot came to. Each fact is `None` where nothing shows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Observed {
+    /// Memory regions with node and attributes: the last dump of `memblock=debug`.
+    pub memory: Option<Vec<Region>>,
+    /// Reserved regions at that time.
+    pub reserved: Option<Vec<Region>>,
+    /// Whole pages of memory by node.
+    pub early_node_ranges: Option<Vec<(u32, PhysRange)>>,
+    /// The zones' limits; zones without pages are not there.
+    pub zone_limits: Option<Vec<(ZoneKind, PhysRange)>>,
+    /// The first movable address of each node that has one.
+    pub movable_start: Option<BTreeMap<u32, u64>>,
+    /// The crash kernel's reservation.
+    pub crashkernel: Option<Crashkernel>,
+    /// The nodes that each node asks for pages.
+    pub fallback_order: Option<Vec<(u32, Vec<u32>)>>,
+    /// The zones of /proc/zoneinfo; `None` also where memory was added after boot, which changes them.
+    pub zones: Option<Vec<ZoneSpan>>,
+}
+
+impl Observed {
+    /// Reads what a machine shows of its boot. Crash kernels that lie at `low_end` or above count as high.
+    pub fn of(snapshot: &Snapshot, low_end: u64, page_size: u64) -> Self {
+        let log = snapshot.kernel_log.read().map_or("", String::as_str);
+        let facts = LogFacts::of(log);
+        let early: Vec<(u32, PhysRange)> = firmware::log::early_node_ranges(log.as_bytes())
+            .filter_map(Result::ok)
+            .map(|line| (line.node.get(), line.range))
+            .collect();
+        let limits = facts.zones.iter().filter_map(|(name, range)| Some((kind(name)?, (*range)?)));
+        let mut zone_limits: Vec<(ZoneKind, PhysRange)> = limits.collect();
+        zone_limits.sort_by_key(|(kind, _)| *kind);
+        let seen = |has: bool| has.then_some(());
+        Self {
+            memory: last_dump(log, MemblockList::Memory),
+            reserved: last_dump(log, MemblockList::Reserved),
+            zones: zones_at_boot(snapshot, &early, page_size),
+            early_node_ranges: seen(facts.has_zones).map(|()| early),
+            zone_limits: seen(!facts.zones.is_empty()).map(|()| zone_limits),
+            movable_start: facts.movable.clone(),
+            crashkernel: seen(facts.has_zones).map(|()| crashkernel(&facts, low_end)),
+            fallback_order: seen(!facts.fallback.is_empty()).map(|()| facts.fallback),
+        }
+    }
+}
+
+fn kind(name: &str) -> Option<ZoneKind> {
+    [ZoneKind::Dma, ZoneKind::Dma32, ZoneKind::Normal, ZoneKind::Movable]
+        .into_iter()
+        .find(|kind| kind.as_str() == name)
+}
+
+fn last_dump(log: &str, list: MemblockList) -> Option<Vec<Region>> {
+    let regions: Vec<MemblockRegion> =
+        firmware::log::memblock(log.as_bytes()).regions().filter_map(Result::ok).collect();
+    let newest = regions.iter().map(|region| region.dump).max()?;
+    let of_last = regions.iter().filter(|region| region.dump == newest && region.list == list);
+    Some(of_last.map(|r| Region { range: r.range, node: r.node, flags: r.flags }).collect())
+}
+
+fn crashkernel(facts: &LogFacts, low_end: u64) -> Crashkernel {
+    let area = |range: Option<PhysRange>, is_main| range.map(|range| CrashArea { range, is_main });
+    let main = area(facts.crashkernel, true);
+    let beside = area(facts.crashkernel_low, false);
+    let (low, high) = match main {
+        Some(main) if main.range.start() < low_end => (Some(main), None),
+        main => (beside, main),
+    };
+    Crashkernel { low, high, error: facts.crashkernel_error.clone() }
+}
+
+/// /proc/zoneinfo's zones, unless memory blocks outside the ranges of boot were added to them.
+fn zones_at_boot(snapshot: &Snapshot, early: &[(u32, PhysRange)], page_size: u64) -> Option<Vec<ZoneSpan>> {
+    let zones = zones::parse(snapshot.zoneinfo.read()?).ok()?;
+    let of_boot: u64 = early.iter().map(|(_, range)| range.size() / page_size.max(1)).sum();
+    let present: u64 = zones.iter().map(|zone| zone.present).fold(0, u64::saturating_add);
+    let spans = zones.iter().filter(|zone| zone.present > 0).map(|zone| {
+        let span = zone.span(page_size)?;
+        Some(ZoneSpan { node: zone.node, zone: kind(&zone.name)?, span, present_pages: zone.present })
+    });
+    let spans: Option<Vec<ZoneSpan>> = spans.collect();
+    spans.filter(|_| present == of_boot)
+}

@@ -1,0 +1,55 @@
+//! What an architecture's boot ends with, before it is written up as a prediction.
+
+use std::collections::BTreeMap;
+
+use memblock::rules::Rules;
+
+use super::crashkernel::Crashkernel;
+use super::early::Early;
+use super::fallback;
+use super::input::BootInput;
+use super::movable;
+use super::numa::{self, Nodes};
+use super::zones::{Layout, ZoneLimits, ZoneSpan, memory_pages, mirrored_pages};
+use crate::command_line::BootParameters;
+
+/// What a boot ends with.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) limits: ZoneLimits,
+    pub(crate) zones: Vec<ZoneSpan>,
+    /// First movable page frame by node.
+    pub(crate) movable: BTreeMap<u32, u64>,
+    pub(crate) fallback: Vec<(u32, Vec<u32>)>,
+    pub(crate) crashkernel: Crashkernel,
+}
+
+impl Outcome {
+    /// Sizes the zones of every node, and orders the nodes (mm/mm_init.c:free_area_init, 6.12).
+    pub(crate) fn new(
+        early: &mut Early<'_>,
+        input: &BootInput,
+        parameters: &BootParameters,
+        rules: &Rules,
+        limits: &ZoneLimits,
+        nodes: &Nodes,
+        crashkernel: Crashkernel,
+    ) -> Self {
+        let wanted = &parameters.movable;
+        let movable = movable::starts(early, limits, wanted, input.build.largest_block_pages, rules);
+        let is_mirrored = wanted.mirror && !wanted.movable_node && early.memblock.has_mirror();
+        let layout = Layout {
+            limits,
+            memory: memory_pages(early),
+            movable: &movable,
+            mirrored: is_mirrored.then(|| mirrored_pages(early)),
+            page_size: early.memblock.page_size().bytes(),
+        };
+        let zones = layout.zones();
+        let with_memory = numa::with_memory(early);
+        let mut all = nodes.parsed.clone();
+        all.extend(&with_memory);
+        let fallback = fallback::order(&all, &with_memory, |from, to| nodes.distance(from, to));
+        Self { limits: limits.clone(), zones, movable, fallback, crashkernel }
+    }
+}

@@ -1,0 +1,488 @@
+//! The boot of an x86_64 kernel, from the e820 map to the zones, in the kernel's order.
+//!
+//! Read [`boot`] from top to bottom: it is `setup_arch` (arch/x86/kernel/setup.c, 6.12) as far as it decides
+//! about memory. Each step below it stands in the order in which it is called.
+
+mod direct_map;
+mod e820_map;
+
+use firmware::e820::E820Type;
+use firmware::efi::{self, MemoryAttribute, MemoryType};
+use memblock::rules::Rules;
+use memblock::{PhysRange, Request};
+
+use self::direct_map::DirectMap;
+use self::e820_map::E820Map;
+use super::crashkernel::{self, Policy};
+use super::early::{Early, Halt};
+use super::efi_mirror::efi_find_mirror;
+use super::fake_numa;
+use super::input::{BootInput, X86Platform};
+use super::log_buffer;
+use super::numa::{self, Nodes};
+use super::outcome::Outcome;
+use super::trace::Step;
+use super::zones::{ZoneKind, ZoneLimits};
+use crate::architecture::Architecture;
+use crate::command_line::acpi::AcpiMode;
+use crate::command_line::{BootParameters, MapEdit};
+
+const PAGE: u64 = 1 << 12;
+const KIB_64: u64 = 64 << 10;
+const MIB: u64 = 1 << 20;
+const GIB_4: u64 = 1 << 32;
+const ISA_HOLE: u64 = 0xa_0000;
+/// Bytes of a setup_data node before its data, and of the data where it is a seed for random numbers.
+const SETUP_DATA_HEADER: u64 = 16;
+const RANDOM_SEED: u64 = 32;
+/// Where ZONE_DMA ends.
+const DMA_END: u64 = 16 * MIB;
+
+/// Crash kernels begin at a multiple of 16 MiB, below 4 GiB or below 64 TiB
+/// (arch/x86/include/asm/crash_reserve.h, 6.12).
+const CRASHKERNEL: Policy =
+    Policy { architecture: Architecture::X86_64, align: 16 * MIB, low_end: GIB_4, high_end: 64 << 40 };
+
+/// Boots.
+pub(super) fn boot(
+    early: &mut Early<'_>,
+    input: &BootInput,
+    platform: &X86Platform,
+    parameters: &BootParameters,
+    rules: &Rules,
+) -> Result<Outcome, Halt> {
+    reserve_what_the_boot_loader_put(early, input, platform)?;
+    let mut e820 = firmware_map(early, platform, parameters);
+    edit_map(early, &mut e820, parameters);
+    reserve_setup_data(early, &mut e820, platform)?;
+    efi_init(early, platform)?;
+    trim_bios_range(early, &mut e820);
+    add_kernel_range(early, &mut e820, input);
+    let max_pfn = find_last_pages(early, &e820, input);
+    reserve_brk(early, input, platform)?;
+    let memory_size = memblock_setup(early, &e820)?;
+    efi_find_mirror(early, &platform.efi_map, parameters.movable.mirror)?;
+    reserve_efi_boot_services(early, platform)?;
+    reserve_real_mode(early, input)?;
+    map_directly(early, input, parameters, max_pfn)?;
+    log_buffer::allocate(early, input, parameters)?;
+    relocate_initrd(early, input, max_pfn)?;
+    acpi_tables(early, platform)?;
+    let nodes = numa_init(early, input, parameters, max_pfn)?;
+    early.dump();
+    let crashkernel = crashkernel::reserve(early, &CRASHKERNEL, input, parameters, memory_size)?;
+    let limits = zone_limits(early, max_pfn);
+    Ok(Outcome::new(early, input, parameters, rules, &limits, &nodes, crashkernel))
+}
+
+/// Before anything else: the kernel's image, the initial ramdisk, the first 64 KiB that BIOSes write to, and
+/// what lies between the end of low memory and 1 MiB. None of it is logged, `memblock=debug` is not parsed yet.
+fn reserve_what_the_boot_loader_put(
+    early: &mut Early<'_>,
+    input: &BootInput,
+    platform: &X86Platform,
+) -> Result<(), Halt> {
+    early.begin(Step {
+        name: "early_reserve_memory",
+        source: "arch/x86/kernel/setup.c:early_reserve_memory (6.12)",
+    });
+    early.memblock.set_current_limit(MIB);
+    early.reserve(input.kernel_image, "the kernel's image")?;
+    if let Ok(range) = PhysRange::new(0, KIB_64) {
+        early.reserve(range, "the BIOS may write to the first 64 KiB")?;
+    }
+    if let Some(initrd) = input.initrd.and_then(whole_pages) {
+        early.reserve(initrd, "the initial ramdisk")?;
+    }
+    for data in &platform.setup_data {
+        // A node without data was a seed for random numbers: the kernel forgets its length as it uses it.
+        let seed = if data.size() == SETUP_DATA_HEADER { RANDOM_SEED } else { 0 };
+        if let Ok(node) = PhysRange::from_size(data.start(), data.size().saturating_add(seed)) {
+            early.reserve(node, "a setup_data node of the boot loader")?;
+        }
+    }
+    // The end of low memory is in the BIOS's own data, which also says how far the map's first entry reaches.
+    let low = platform.e820.iter().filter(|e| e.kind == E820Type::Ram && e.range.start() < ISA_HOLE);
+    let low_end = low.map(|entry| entry.range.end().min(ISA_HOLE) & !(PAGE - 1)).max();
+    if let Some(bios) = low_end.and_then(|end| PhysRange::new(end, MIB).ok()) {
+        early.reserve(bios, "the BIOS's extended data, video memory and ROMs")?;
+    }
+    if let Some(map) = platform.efi_map_at {
+        early.reserve(map, "the EFI memory map")?;
+    }
+    Ok(())
+}
+
+/// A range widened to whole pages.
+fn whole_pages(range: PhysRange) -> Option<PhysRange> {
+    let end = range.end().checked_next_multiple_of(PAGE)?;
+    PhysRange::new(range.start() & !(PAGE - 1), end).ok()
+}
+
+/// The map as the boot loader hands it over, sorted out.
+///
+/// Where it is made of EFI's by the kernel's own stub, that has read the command line already: memory for
+/// special purposes is kept for drivers unless `efi=nosoftreserve` makes it ordinary RAM.
+fn firmware_map(early: &mut Early<'_>, platform: &X86Platform, parameters: &BootParameters) -> E820Map {
+    early.begin(Step {
+        name: "e820__memory_setup",
+        source: "arch/x86/kernel/e820.c:e820__memory_setup, e820__update_table (6.12)",
+    });
+    let mut e820 = E820Map::new(platform.e820.clone());
+    let is_special = |entry: &&efi::Entry| {
+        entry.kind == MemoryType::CONVENTIONAL && entry.attributes.contains(MemoryAttribute::SPECIAL_PURPOSE)
+    };
+    for entry in platform.efi_map.iter().filter(is_special) {
+        let (from, to) = if parameters.efi.nosoftreserve {
+            (E820Type::SoftReserved, E820Type::Ram)
+        } else {
+            (E820Type::Ram, E820Type::SoftReserved)
+        };
+        e820.retype(entry.range, from, to);
+    }
+    e820.sort_out();
+    for entry in e820.entries() {
+        early.note(format!("BIOS-e820: [{}] {}", entry.range, entry.kind), "from the firmware's map");
+    }
+    e820
+}
+
+/// `mem=` and `memmap=`, each as it is parsed; then the map is sorted out again.
+fn edit_map(early: &mut Early<'_>, e820: &mut E820Map, parameters: &BootParameters) {
+    early.begin(Step {
+        name: "parse_early_param",
+        source: "arch/x86/kernel/e820.c:parse_memopt, parse_memmap_one, e820__finish_early_params (6.12)",
+    });
+    for edit in &parameters.map.edits {
+        match edit {
+            MapEdit::LimitRam { from } => {
+                if let Ok(above) = PhysRange::new(*from, u64::MAX) {
+                    e820.remove(above, Some(E820Type::Ram));
+                    early.note(
+                        format!("e820: remove [{above}] usable"),
+                        "mem= is a limit on addresses, not an amount",
+                    );
+                }
+            }
+            MapEdit::Exact => {
+                e820.clear();
+                early.note("e820: remove everything", "memmap=exactmap: only what follows counts");
+            }
+            MapEdit::Add { range, kind } => {
+                e820.add(*range, *kind);
+                early.note(format!("e820: add [{range}] {kind}"), "memmap=");
+            }
+            MapEdit::Convert { range, from, to } => {
+                e820.retype(*range, *from, *to);
+                early.note(format!("e820: update [{range}] {from} ==> {to}"), "memmap=…%…-from+to");
+            }
+            MapEdit::Remove { range, kind } => {
+                e820.remove(*range, *kind);
+                let words = kind.map_or_else(String::new, |kind| format!(" {kind}"));
+                early.note(format!("e820: remove [{range}]{words}"), "memmap=…%… without a new type");
+            }
+        }
+    }
+    if parameters.map.edits.is_empty() {
+        return;
+    }
+    e820.sort_out();
+    for entry in e820.entries() {
+        early
+            .note(format!("user: [{}] {}", entry.range, entry.kind), "the map as the command line leaves it");
+    }
+}
+
+/// What the boot loader attached stays what it is, and is not handed out.
+fn reserve_setup_data(early: &mut Early<'_>, e820: &mut E820Map, platform: &X86Platform) -> Result<(), Halt> {
+    if platform.setup_data.is_empty() {
+        return Ok(());
+    }
+    early.begin(Step {
+        name: "e820__reserve_setup_data",
+        source: "arch/x86/kernel/e820.c:e820__reserve_setup_data (6.12)",
+    });
+    for data in &platform.setup_data {
+        early.reserve(*data, "setup_data is read again later")?;
+    }
+    e820.sort_out();
+    Ok(())
+}
+
+/// EFI's tables are reserved as they are met, those that the kernel reads later.
+fn efi_init(early: &mut Early<'_>, platform: &X86Platform) -> Result<(), Halt> {
+    if !platform.is_efi {
+        return Ok(());
+    }
+    early.begin(Step { name: "efi_init", source: "drivers/firmware/efi/memattr.c:efi_memattr_init (6.12)" });
+    for table in &platform.efi_tables {
+        early.reserve(*table, "a table of EFI's that is read later")?;
+    }
+    Ok(())
+}
+
+/// Page 0 and the hole for ISA devices are not RAM, whatever the firmware says.
+fn trim_bios_range(early: &mut Early<'_>, e820: &mut E820Map) {
+    early.begin(Step { name: "trim_bios_range", source: "arch/x86/kernel/setup.c:trim_bios_range (6.12)" });
+    if let Ok(first) = PhysRange::new(0, PAGE) {
+        e820.retype(first, E820Type::Ram, E820Type::Reserved);
+        early.note(
+            format!("e820: update [{first}] usable ==> reserved"),
+            "BIOSes keep data in the first page",
+        );
+    }
+    if let Ok(isa) = PhysRange::new(ISA_HOLE, MIB) {
+        e820.remove(isa, Some(E820Type::Ram));
+        early.note(format!("e820: remove [{isa}] usable"), "video memory and ROMs of ISA devices");
+    }
+    e820.sort_out();
+}
+
+/// A kernel that runs from where the map has no RAM takes its own image for RAM all the same: kexec may have
+/// put it into memory that this kernel was not told about.
+fn add_kernel_range(early: &mut Early<'_>, e820: &mut E820Map, input: &BootInput) {
+    early.begin(Step {
+        name: "e820_add_kernel_range",
+        source: "arch/x86/kernel/setup.c:e820_add_kernel_range (6.12)",
+    });
+    let end = input.kernel_image.end().saturating_add(input.build.brk_area);
+    let Ok(range) = PhysRange::new(input.kernel_image.start(), end) else { return };
+    let ram: u64 = e820
+        .entries()
+        .iter()
+        .filter(|entry| entry.kind == E820Type::Ram)
+        .filter_map(|entry| entry.range.intersect(range))
+        .map(PhysRange::size)
+        .fold(0, u64::saturating_add);
+    if ram >= range.size() {
+        return;
+    }
+    e820.remove(range, None);
+    e820.add(range, E820Type::Ram);
+    e820.sort_out();
+    early.note(format!("e820: add [{range}] usable"), "the kernel runs there, so it is RAM");
+}
+
+/// First page frame behind RAM and ACPI data.
+fn find_last_pages(early: &mut Early<'_>, e820: &E820Map, input: &BootInput) -> u64 {
+    early.begin(Step {
+        name: "e820__end_of_ram_pfn",
+        source: "arch/x86/kernel/e820.c:e820__end_of_ram_pfn (6.12)",
+    });
+    // What page tables of this many levels can map directly (MAXMEM).
+    let max_arch: u64 = if input.build.page_table_levels > 4 { 1 << 52 } else { 1 << 46 };
+    let max_pfn = e820.end_of_ram(max_arch) / PAGE;
+    let max_arch_pfn = max_arch / PAGE;
+    early.note(
+        format!("last_pfn = {max_pfn:#x} max_arch_pfn = {max_arch_pfn:#x}"),
+        "the last whole page of RAM; ACPI data counts, so that it is mapped",
+    );
+    max_pfn
+}
+
+/// What the kernel allocated of the area behind its bss.
+fn reserve_brk(early: &mut Early<'_>, input: &BootInput, platform: &X86Platform) -> Result<(), Halt> {
+    early.begin(Step { name: "reserve_brk", source: "arch/x86/kernel/setup.c:reserve_brk (6.12)" });
+    let brk = platform.brk.or_else(|| {
+        let pages = input.build.early_page_tables.saturating_add(1);
+        PhysRange::from_size(input.kernel_image.end(), pages.saturating_mul(PAGE)).ok()
+    });
+    brk.map_or(Ok(()), |brk| {
+        early.reserve(brk, "the kernel's early allocations: first page tables, DMI strings")
+    })
+}
+
+/// RAM becomes memory, cut to whole pages. Gives the bytes before the cut: the size that Linux goes on using.
+fn memblock_setup(early: &mut Early<'_>, e820: &E820Map) -> Result<u64, Halt> {
+    early.begin(Step {
+        name: "e820__memblock_setup",
+        source: "arch/x86/kernel/e820.c:e820__memblock_setup (6.12)",
+    });
+    for entry in e820.entries() {
+        match entry.kind {
+            E820Type::Ram => early.add(entry.range, "usable")?,
+            E820Type::SoftReserved => early.reserve(entry.range, "kept for drivers")?,
+            _ => {}
+        }
+    }
+    let size = early.memblock.memory_size();
+    let cut = early.memblock.trim_memory(PAGE);
+    if cut > 0 {
+        early.note(
+            format!("memblock_trim_memory: {cut} bytes less"),
+            "only whole pages can be used; the memory size that Linux prints keeps counting them",
+        );
+    }
+    Ok(size)
+}
+
+/// What EFI's boot services left: some firmware still uses it while virtual addresses are set.
+fn reserve_efi_boot_services(early: &mut Early<'_>, platform: &X86Platform) -> Result<(), Halt> {
+    if !platform.is_efi {
+        return Ok(());
+    }
+    early.begin(Step {
+        name: "efi_reserve_boot_services",
+        source: "arch/x86/platform/efi/quirks.c:efi_reserve_boot_services (6.12)",
+    });
+    for entry in &platform.efi_map {
+        let is_boot_service =
+            matches!(entry.kind, MemoryType::BOOT_SERVICES_CODE | MemoryType::BOOT_SERVICES_DATA);
+        if is_boot_service && !early.memblock.is_region_reserved(entry.range) {
+            early.reserve(entry.range, "EFI boot services, until EFI's virtual mode is set")?;
+        }
+    }
+    Ok(())
+}
+
+/// A trampoline for the other processors below 1 MiB; then nobody else gets anything there.
+fn reserve_real_mode(early: &mut Early<'_>, input: &BootInput) -> Result<(), Halt> {
+    early.begin(Step {
+        name: "reserve_real_mode",
+        source: "arch/x86/realmode/init.c:reserve_real_mode (6.12)",
+    });
+    let request = Request { align: PAGE, max: Some(MIB), ..Request::new(input.build.trampoline) };
+    early.try_alloc(&request, "the real-mode trampoline")?;
+    if let Ok(first) = PhysRange::new(0, MIB) {
+        early.reserve(first, "BIOSes write to the first MiB")?;
+    }
+    Ok(())
+}
+
+/// The direct map's page tables; allocations may then come from everywhere that is mapped.
+fn map_directly(
+    early: &mut Early<'_>,
+    input: &BootInput,
+    parameters: &BootParameters,
+    max_pfn: u64,
+) -> Result<(), Halt> {
+    early.begin(Step { name: "init_mem_mapping", source: "arch/x86/mm/init.c:init_mem_mapping (6.12)" });
+    let pages = input.build.early_page_tables.saturating_mul(PAGE);
+    let buffer = PhysRange::from_size(input.kernel_image.end(), pages).unwrap_or(input.kernel_image);
+    let end = max_pfn.saturating_mul(PAGE);
+    let below_end = |region: memblock::Region| PhysRange::new(0, end).ok()?.intersect(region.range);
+    let ram = early.memblock.memory().iter().filter_map(below_end).collect();
+    // The first tables come out of memory that is not mapped yet as far as memblock knows.
+    early.memblock.set_current_limit(u64::MAX);
+    let map = DirectMap {
+        gib_pages: input.build.gib_pages && parameters.direct_map.gbpages != Some(false),
+        levels: if parameters.direct_map.no5lvl { 4 } else { input.build.page_table_levels },
+        buffered: input.build.early_page_tables,
+        kernel_end: buffer.end(),
+        ram,
+        end,
+        buffer,
+    };
+    map.build(early)?;
+    early.memblock.set_current_limit(end);
+    early.note(format!("current limit: {end:#x}"), "everything is mapped now");
+    Ok(())
+}
+
+/// An initial ramdisk that lies outside RAM is copied to where it can be read.
+fn relocate_initrd(early: &mut Early<'_>, input: &BootInput, max_pfn: u64) -> Result<(), Halt> {
+    let Some(initrd) = input.initrd.and_then(whole_pages) else { return Ok(()) };
+    early.begin(Step { name: "reserve_initrd", source: "arch/x86/kernel/setup.c:reserve_initrd (6.12)" });
+    if early.memblock.is_region_memory(initrd) {
+        early.note(format!("RAMDISK: [{initrd}]"), "it lies in RAM");
+        return Ok(());
+    }
+    let end = max_pfn.saturating_mul(PAGE);
+    let request = Request { align: PAGE, max: Some(end), ..Request::new(initrd.size()) };
+    early.alloc(&request, "a copy of the initial ramdisk, which lies outside RAM")?;
+    early.free(initrd, "the ramdisk was copied")
+}
+
+/// Tables that the initial ramdisk brings, and the firmware's own, stay where they are.
+fn acpi_tables(early: &mut Early<'_>, platform: &X86Platform) -> Result<(), Halt> {
+    early.begin(Step {
+        name: "acpi_table_upgrade",
+        source: "drivers/acpi/tables.c:acpi_table_upgrade, acpi_reserve_initial_tables (6.12)",
+    });
+    if let Some(bytes) = platform.acpi_upgrade {
+        // Tables must be reachable while only low memory is certain to be mapped.
+        let low = early.memblock.memory().iter().map(|region| region.range.end().min(GIB_4)).max();
+        let end = low.unwrap_or(0);
+        let request = Request { align: PAGE, max: Some(end), ..Request::new(bytes) };
+        early.try_alloc(&request, "ACPI tables of the initial ramdisk that replace the firmware's")?;
+    }
+    for table in &platform.acpi_tables {
+        early.reserve(*table, "an ACPI table of the firmware")?;
+    }
+    Ok(())
+}
+
+/// The first source of nodes that holds: the SRAT, or one node over everything. Then each node's data.
+fn numa_init(
+    early: &mut Early<'_>,
+    input: &BootInput,
+    parameters: &BootParameters,
+    max_pfn: u64,
+) -> Result<Nodes, Halt> {
+    let mut why_faked = "numa=off";
+    if !parameters.numa.off {
+        numa::reset(early)?;
+        let from_acpi = if parameters.numa.noacpi {
+            Err(numa::Refused("numa=noacpi".into()))
+        } else if parameters.acpi.mode == Some(AcpiMode::Off) {
+            Err(numa::Refused("acpi=off".into()))
+        } else {
+            Nodes::of_acpi(&input.numa, early, input.build.max_nodes)?
+        };
+        match settle(early, input, parameters, from_acpi)? {
+            Ok(nodes) => return Ok(nodes),
+            Err(refused) => early.note("No NUMA configuration found", refused.0),
+        }
+        why_faked = "nothing describes nodes";
+    }
+    numa::reset(early)?;
+    let all = PhysRange::new(0, max_pfn.saturating_mul(PAGE)).ok();
+    let faked = Nodes::faked(all, early, why_faked);
+    settle(early, input, parameters, Ok(faked))?.map_err(|refused| Halt::Panic(refused.0))
+}
+
+/// Takes what a source says, if it holds.
+fn settle(
+    early: &mut Early<'_>,
+    input: &BootInput,
+    parameters: &BootParameters,
+    nodes: Result<Nodes, numa::Refused>,
+) -> Result<Result<Nodes, numa::Refused>, Halt> {
+    // The SRAT was read, or there is none: HOTPLUG is known, and allocations go from the top again.
+    early.memblock.set_bottom_up(false);
+    let mut nodes = match nodes {
+        Ok(nodes) => nodes,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    if let Err(refused) = nodes.clean_up(early) {
+        return Ok(Err(refused));
+    }
+    if let Some(fake) = parameters.numa.fake.as_ref().filter(|_| input.build.numa_emulation) {
+        fake_numa::emulate(&mut nodes, early, fake, GIB_4)?;
+    }
+    // Less than 1 MiB without a node is taken for a rounding error of the firmware's.
+    if let Err(refused) = nodes.register(early, MIB)? {
+        return Ok(Err(refused));
+    }
+    numa::allocate_node_data(early, input.build.node_data)?;
+    Ok(Ok(nodes))
+}
+
+/// ZONE_DMA ends at 16 MiB, ZONE_DMA32 at 4 GiB, ZONE_NORMAL with memory.
+fn zone_limits(early: &mut Early<'_>, max_pfn: u64) -> ZoneLimits {
+    early.begin(Step { name: "zone_sizes_init", source: "arch/x86/mm/init.c:zone_sizes_init (6.12)" });
+    let first = early.memblock.start_of_dram().unwrap_or(0) / PAGE;
+    let limits = ZoneLimits::new(
+        first,
+        &[
+            (ZoneKind::Dma, (DMA_END / PAGE).min(max_pfn)),
+            (ZoneKind::Dma32, (GIB_4 / PAGE).min(max_pfn)),
+            (ZoneKind::Normal, max_pfn),
+        ],
+    );
+    for (kind, start, end) in &limits.zones {
+        let (start, last) = (start.saturating_mul(PAGE), end.saturating_mul(PAGE).saturating_sub(1));
+        early.note(format!("{kind:8} [mem {start:#018x}-{last:#018x}]"), "the zone's limits");
+    }
+    limits
+}
