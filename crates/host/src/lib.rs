@@ -1,7 +1,8 @@
 //! Reads the physical memory of a Linux machine into one [`Snapshot`], and writes captures of it.
 //!
 //! The machine is the one this runs on ([`read_live`]), or any directory laid out as a machine's root, or a
-//! tar archive of one: a capture written by [`capture::write`], a sosreport, a copy made by hand ([`read`]).
+//! tar archive of one: a capture written by [`capture::write`], a sosreport, a copy made by hand ([`read`]); or
+//! what firmware hands over, each table in a file of its own ([`read_firmware`]).
 //! Nothing is written to the machine, and nothing needs root; what root alone may see is recorded in the
 //! snapshot as unreadable *for lack of privilege*.
 //!
@@ -38,7 +39,9 @@ mod compression;
 mod directory;
 mod error;
 mod files;
+mod firmware_file;
 mod firmware_memmap;
+mod firmware_text;
 mod kernel_config;
 mod kernel_log;
 mod kmsg;
@@ -53,5 +56,6 @@ mod tree;
 mod unpack;
 
 pub use error::{CaptureError, ReadError};
+pub use firmware_file::{FirmwareFileError, read_firmware};
 pub use machine::Snapshot;
 pub use read::{read, read_live};

@@ -10,9 +10,12 @@
 //! ```
 
 mod build;
+pub mod compare;
 mod crashkernel;
 mod early;
 mod efi_mirror;
+mod efi_to_e820;
+mod entries;
 mod fake_numa;
 mod fallback;
 mod from_snapshot;
@@ -24,7 +27,9 @@ mod numa;
 pub mod observed;
 mod outcome;
 mod prediction;
+pub mod seeds;
 mod trace;
+pub mod what_if;
 mod x86;
 mod zones;
 
@@ -34,6 +39,7 @@ use memblock::{Chunk, Memblock, MemblockError, NodeId, PageSize, PhysRange, Tabl
 pub use self::build::Build;
 pub use self::crashkernel::{CrashArea, Crashkernel};
 pub use self::early::Dump;
+pub use self::efi_to_e820::efi_to_e820;
 pub use self::from_snapshot::InputError;
 pub use self::input::{Arm64Platform, BootInput, Platform, X86Platform};
 pub use self::numa::{MemoryAffinity, NumaTables};

@@ -1,10 +1,13 @@
 //! The command line, and with it the help texts, the completions and the man pages.
 
+mod boot;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
+pub(crate) use self::boot::{BootArguments, BootSourceArguments, EditArguments, WhatIfArguments};
 use crate::columns;
 use crate::target::Target;
 
@@ -17,7 +20,7 @@ use crate::target::Target;
 /// Reading needs no root where the kernel allows it; what could not be read is said, never guessed. Nothing
 /// is written to the system.
 ///
-/// Exit status: 0 good, 1 failure, 2 usage.
+/// Exit status: 0 good, 1 failure, 2 usage, 3 findings (boot --verify: prediction and machine differ).
 #[derive(Debug, Parser)]
 #[command(name = "physmem", version, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -32,6 +35,13 @@ pub(crate) enum Command {
     Show(ShowArguments),
     /// Explain one address, range, memory block or node: the verdict for every use, its reason and its source
     Explain(ExplainArguments),
+    /// Predict the boot: what Linux makes of a firmware map and a command line, step by step
+    ///
+    /// Exit status: 0 good (with --verify: all that could be compared is equal), 1 failure, 2 usage, 3 findings
+    /// (with --verify: prediction and machine differ).
+    Boot(BootArguments),
+    /// Predict what another command line, release or set of rules would change, and only that
+    WhatIf(WhatIfArguments),
     /// Write a capture of this machine, for --from on another
     Capture(CaptureArguments),
     /// Print a completion script for a shell

@@ -1,6 +1,8 @@
 //! `physmem`: the physical memory of a Linux machine, shown and explained.
 #![forbid(unsafe_code)]
 
+mod boot;
+mod boot_input;
 mod capture;
 mod cli;
 mod columns;
@@ -9,12 +11,14 @@ mod failure;
 mod generate;
 mod input;
 mod json;
+mod lines;
 mod picture;
 mod show;
 mod size;
 mod style;
 mod target;
 mod unknown;
+mod what_if;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -36,7 +40,8 @@ fn main() -> ExitCode {
         }
     };
     match run(cli) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(Done::Good) => ExitCode::SUCCESS,
+        Ok(Done::Findings) => ExitCode::from(3),
         // The reader of the pipe has seen enough: `physmem show | head`.
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(failure) => {
@@ -49,15 +54,26 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> Result<(), Failure> {
+/// How a command ended that did what it was asked to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Done {
+    Good,
+    /// A check was asked for, and found something.
+    Findings,
+}
+
+fn run(cli: Cli) -> Result<Done, Failure> {
     let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut done = Done::Good;
     match cli.command {
         Command::Show(arguments) => show::run(&arguments, &mut out)?,
         Command::Explain(arguments) => explain::run(&arguments, &mut out)?,
+        Command::Boot(arguments) => done = boot::run(&arguments, &mut out)?,
+        Command::WhatIf(arguments) => what_if::run(&arguments, &mut out)?,
         Command::Capture(arguments) => capture::run(&arguments, &mut out)?,
         Command::Completions { shell } => generate::completions(shell, &mut out)?,
         Command::Man { directory } => generate::man_pages(&directory, &mut out)?,
     }
     out.flush()?;
-    Ok(())
+    Ok(done)
 }

@@ -22,8 +22,18 @@ pub(crate) fn hint(unknown: &[Unknown]) {
 
 /// Prints each unknown: what, why, which answers were given without it, and what would help.
 pub(crate) fn print(unknown: &[Unknown], style: Style, out: &mut impl Write) -> Result<(), Failure> {
+    print_as("unknown:", unknown, style, out)
+}
+
+/// The same under another label.
+pub(crate) fn print_as(
+    label: &str,
+    unknown: &[Unknown],
+    style: Style,
+    out: &mut impl Write,
+) -> Result<(), Failure> {
     for one in unknown {
-        writeln!(out, "{} {}", style.paint(Ink::No, "unknown:"), one.what)?;
+        writeln!(out, "{} {}", style.paint(Ink::No, label), one.what)?;
         let mut lines = vec![format!("because {}", one.why), format!("so {}", one.effect)];
         lines.extend(one.remedy.as_ref().map(|remedy| format!("help: {remedy}")));
         for line in lines {

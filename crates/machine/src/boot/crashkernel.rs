@@ -39,6 +39,13 @@ pub struct CrashArea {
     pub is_main: bool,
 }
 
+impl CrashArea {
+    /// The name of the kernel's resource for it.
+    pub const fn resource(&self) -> &'static str {
+        if self.is_main { "crashk_res" } else { "crashk_low_res" }
+    }
+}
+
 /// What became of `crashkernel=`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Crashkernel {
@@ -49,12 +56,19 @@ pub struct Crashkernel {
     /// Why nothing was reserved, in the kernel's words where it has any; `None` also where nothing was asked
     /// for.
     pub error: Option<String>,
+    /// Whether the kernel says nothing of that error.
+    pub is_silent: bool,
 }
 
 impl Crashkernel {
     /// Where the crash kernel goes.
     pub fn main(&self) -> Option<PhysRange> {
         [self.low, self.high].into_iter().flatten().find(|area| area.is_main).map(|area| area.range)
+    }
+
+    /// What a log shows of it: no error that the kernel keeps to itself.
+    pub(crate) fn as_printed(&self) -> Self {
+        Self { error: self.error.clone().filter(|_| !self.is_silent), ..self.clone() }
     }
 
     fn failed(error: String) -> Self {
@@ -90,7 +104,8 @@ pub(crate) fn reserve(
         Err(CrashkernelError::NotGiven) => return Ok(Crashkernel::default()),
         Err(error) => {
             early.note("no crash kernel", error.to_string());
-            return Ok(Crashkernel::failed(error.to_string()));
+            let is_silent = !error.is_printed();
+            return Ok(Crashkernel { is_silent, ..Crashkernel::failed(error.to_string()) });
         }
     };
     let default_low = default_low_size(policy.architecture, parameters.swiotlb.size());
@@ -160,7 +175,7 @@ fn place(
         low = Some(CrashArea { range, is_main: false });
     }
     early.note(format!("crashkernel reserved: [{range}]"), window.why);
-    Ok(Crashkernel { low, high: Some(main), error: None })
+    Ok(Crashkernel { low, high: Some(main), ..Crashkernel::default() })
 }
 
 #[cfg(test)]

@@ -17,10 +17,13 @@ pub(crate) struct LogFacts {
     pub(crate) has_beginning: bool,
     /// `RAMDISK: [mem …]`.
     pub(crate) ramdisk: Option<PhysRange>,
-    /// `ACPI: Reserving … table memory at [mem …]`.
+    /// `ACPI: Reserving … table memory at [mem …]`, but for copies of tables that the initial ramdisk brings:
+    /// where those lie came of the boot.
     pub(crate) acpi_tables: Vec<PhysRange>,
     /// Bytes of all tables `ACPI table found in initrd`; `None` without one.
     pub(crate) acpi_upgrade: Option<u64>,
+    /// The signature and size of each such table.
+    upgraded: Vec<(String, u64)>,
     /// `e820: update [mem …] usable ==> usable`: what the boot loader attached as setup_data.
     pub(crate) setup_data: Vec<PhysRange>,
     /// Bytes of `NODE_DATA(…) allocated [mem …]`.
@@ -99,10 +102,17 @@ impl LogFacts {
             self.has_beginning = true;
         } else if let Some(rest) = line.strip_prefix("RAMDISK: ") {
             self.ramdisk = mem(rest);
-        } else if line.starts_with("ACPI: Reserving ") {
-            self.acpi_tables.extend(mem(line));
+        } else if let Some(table) = line.strip_prefix("ACPI: Reserving ") {
+            let signature = table.split_whitespace().next().unwrap_or_default();
+            let is_copy = |range: &PhysRange| {
+                self.upgraded.iter().any(|(name, size)| name == signature && *size == range.size())
+            };
+            let range = mem(line).filter(|range| !is_copy(range));
+            self.acpi_tables.extend(range);
         } else if line.contains(" ACPI table found in initrd [") {
             let size = line.rsplit_once('[').and_then(|(_, size)| number(size.trim_end_matches(']')));
+            let signature = line.strip_prefix("ACPI: ").and_then(|rest| rest.split_whitespace().next());
+            self.upgraded.extend(signature.map(str::to_owned).zip(size));
             let all = self.acpi_upgrade.unwrap_or(0).saturating_add(size.unwrap_or(0));
             self.acpi_upgrade = Some(all);
         } else if line.starts_with("e820: update ") && line.ends_with("usable ==> usable") {
@@ -205,6 +215,16 @@ mod tests {
         assert_eq!(facts.crashkernel, PhysRange::new(0x1_6b00_0000, 0x1_7b00_0000).ok());
         assert_eq!(facts.crashkernel_low, PhysRange::new(0xb700_0000, 0xbf00_0000).ok());
         assert_eq!(facts.fallback, [(0, vec![0, 1])], "the order of boot, not a later one");
+    }
+
+    #[test]
+    fn the_copy_of_a_table_from_the_ramdisk_is_no_table_of_the_firmwares() {
+        let facts = LogFacts::of(
+            "ACPI: SSDT ACPI table found in initrd [kernel/firmware/acpi/a.aml][0xf0]\n\
+             ACPI: Reserving SSDT table memory at [mem 0xbf8d8000-0xbf8d80ef]\n\
+             ACPI: Reserving SSDT table memory at [mem 0xbffe0000-0xbffe003f]\n",
+        );
+        assert_eq!(facts.acpi_tables, [PhysRange::new(0xbffe_0000, 0xbffe_0040).unwrap()]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use memblock::{PhysRange, Region};
 use super::crashkernel::{CrashArea, Crashkernel};
 use super::log::LogFacts;
 use super::zones::{ZoneKind, ZoneSpan};
+use crate::resources::ResourceTree;
 use crate::snapshot::Snapshot;
 use crate::zones;
 
@@ -52,9 +53,18 @@ impl Observed {
             early_node_ranges: seen(facts.has_zones).map(|()| early),
             zone_limits: seen(!facts.zones.is_empty()).map(|()| zone_limits),
             movable_start: facts.movable.clone(),
-            crashkernel: seen(facts.has_zones).map(|()| crashkernel(&facts, low_end)),
+            crashkernel: seen(facts.has_zones)
+                .map(|()| crashkernel(&facts, low_end))
+                .or_else(|| crashkernel_resources(snapshot, low_end)),
             fallback_order: seen(!facts.fallback.is_empty()).map(|()| facts.fallback),
         }
+    }
+}
+
+impl Observed {
+    /// Whether the boot got as far as its zones.
+    pub(crate) fn has_booted(&self) -> bool {
+        self.zone_limits.is_some() || self.early_node_ranges.is_some() || self.zones.is_some()
     }
 }
 
@@ -80,7 +90,22 @@ fn crashkernel(facts: &LogFacts, low_end: u64) -> Crashkernel {
         Some(main) if main.range.start() < low_end => (Some(main), None),
         main => (beside, main),
     };
-    Crashkernel { low, high, error: facts.crashkernel_error.clone() }
+    Crashkernel { low, high, error: facts.crashkernel_error.clone(), is_silent: false }
+}
+
+/// The reservations as /proc/iomem shows them, where the log lost its beginning: what lies low beside one that
+/// lies high is for its devices.
+fn crashkernel_resources(snapshot: &Snapshot, low_end: u64) -> Option<Crashkernel> {
+    let tree = ResourceTree::parse(snapshot.iomem.read()?).ok()?;
+    let areas = tree.resources().iter().filter(|resource| resource.name == "Crash kernel");
+    let ranges: Vec<PhysRange> = areas.filter_map(|resource| resource.range().ok()).collect();
+    let high = ranges.iter().find(|range| range.start() >= low_end);
+    let low = ranges.iter().find(|range| range.start() < low_end);
+    Some(Crashkernel {
+        low: low.map(|range| CrashArea { range: *range, is_main: high.is_none() }),
+        high: high.map(|range| CrashArea { range: *range, is_main: true }),
+        ..Crashkernel::default()
+    })
 }
 
 /// /proc/zoneinfo's zones, unless memory blocks outside the ranges of boot were added to them.

@@ -116,6 +116,13 @@ pub enum CrashkernelError {
     Unrecognized(char),
 }
 
+impl CrashkernelError {
+    /// Whether the kernel prints it.
+    pub const fn is_printed(&self) -> bool {
+        !matches!(self, Self::NotGiven | Self::ZeroSize | Self::TooLarge { .. })
+    }
+}
+
 /// How much low memory goes with a high reservation if `,low` does not say: on x86 what swiotlb takes and 8
 /// MiB, but no less than 256 MiB (`arch/x86/include/asm/crash_reserve.h:crash_low_size_default`, 6.12), on
 /// arm64 128 MiB. `swiotlb` is in bytes: [`super::swiotlb::Swiotlb::size`]. The result is in bytes too.

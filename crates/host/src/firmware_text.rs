@@ -1,0 +1,87 @@
+//! Memory maps in text: a kernel log, lines cut out of one, or lines written by hand.
+
+use std::fmt::Write;
+
+use firmware::e820::E820Type;
+use firmware::log::{self, E820Map, EfiMap, LogError};
+use machine::boot::efi_to_e820;
+use machine::snapshot::{Snapshot, Source};
+
+/// The line above the firmware's map; a log without it is one whose beginning was overwritten.
+const HEADING: &str = "BIOS-provided physical RAM map:";
+
+/// Puts a text where a machine would show it, and says what it is; `None` without a map in it.
+pub(crate) fn read(machine: &mut Snapshot, text: &str) -> Result<Option<&'static str>, LogError> {
+    let of_bios = |text: &str| -> Result<usize, LogError> {
+        log::e820(text.as_bytes()).try_fold(0, |count: usize, line| {
+            Ok(count.saturating_add(usize::from(line?.map == E820Map::Bios)))
+        })
+    };
+    let (what, architecture, log) = if of_bios(text)? > 0 {
+        let heading = if text.contains(HEADING) { String::new() } else { format!("{HEADING}\n") };
+        ("text with an e820 map", "x86_64", heading + text)
+    } else if let Some(named) = plain_lines(text) {
+        of_bios(&named)?;
+        ("text with an e820 map", "x86_64", named)
+    } else {
+        let lines = log::efi(text.as_bytes()).collect::<Result<Vec<_>, _>>()?;
+        let map: Vec<_> =
+            lines.iter().filter(|line| line.map == EfiMap::Firmware).map(|line| line.entry).collect();
+        if map.is_empty() {
+            return Ok(None);
+        }
+        // Only x86 numbers the lines.
+        if text.contains("efi: mem") {
+            ("text with an EFI memory map", "x86_64", e820_lines(&efi_to_e820(&map)) + text)
+        } else {
+            ("text with an EFI memory map", "aarch64", text.to_owned())
+        }
+    };
+    machine.architecture = Source::Read(architecture.into());
+    if let Some(banner) = behind(text, "Linux version ") {
+        machine.version = Source::Read(format!("Linux version {banner}"));
+    }
+    if let Some(line) = behind(text, "Kernel command line: ").or_else(|| behind(text, "Command line: ")) {
+        machine.command_line = Source::Read(line.to_owned());
+    }
+    machine.kernel_log = Source::Read(log);
+    Ok(Some(what))
+}
+
+/// The rest of the first line that holds a text.
+fn behind<'a>(text: &'a str, marker: &str) -> Option<&'a str> {
+    text.lines().find_map(|line| Some(line.split_once(marker)?.1.trim_end()))
+}
+
+/// Lines that begin with `[mem 0x…-0x…]` and a type, as the lines of a log that they are short for.
+fn plain_lines(text: &str) -> Option<String> {
+    let mut named = format!("{HEADING}\n");
+    let mut has_any = false;
+    for line in text.lines().map(str::trim_start) {
+        let is_plain = line.starts_with("[mem 0x");
+        has_any |= is_plain;
+        let prefix = if is_plain { "BIOS-e820: " } else { "" };
+        // Writing to a string cannot fail.
+        let _ = writeln!(named, "{prefix}{line}");
+    }
+    has_any.then_some(named)
+}
+
+/// A map as the kernel prints it.
+fn e820_lines(map: &[firmware::e820::Entry]) -> String {
+    let mut text = format!("{HEADING}\n");
+    for entry in map {
+        let kind = match entry.kind {
+            E820Type::Ram => "usable",
+            E820Type::Acpi => "ACPI data",
+            E820Type::Nvs => "ACPI NVS",
+            E820Type::Unusable => "unusable",
+            E820Type::Pmem => "persistent (type 7)",
+            E820Type::SoftReserved => "soft reserved",
+            _ => "reserved",
+        };
+        let (start, last) = (entry.range.start(), entry.range.last());
+        let _ = writeln!(text, "BIOS-e820: [mem {start:#018x}-{last:#018x}] {kind}");
+    }
+    text
+}

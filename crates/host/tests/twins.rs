@@ -1,0 +1,90 @@
+//! Machines that were booted twice, with one parameter more the second time: what the first boot predicts of the
+//! second, held against the second.
+// A test may fail loudly: that is what it is for.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::path::Path;
+
+use machine::Snapshot;
+use machine::boot::compare::{Compared, Comparison};
+use machine::boot::{self, BootInput};
+use machine::command_line::edit::{append, remove};
+use machine::snapshot::Source;
+use memblock::rules::Rules;
+
+/// A pair of captures of one machine.
+struct Twins {
+    before: &'static str,
+    remove: &'static [&'static str],
+    append: &'static str,
+    after: &'static str,
+    /// Facts that differ for another reason than the command line: the boot loader put the initial ramdisk
+    /// elsewhere, because it was not the same one.
+    unlike: &'static [&'static str],
+}
+
+const fn added(before: &'static str, append: &'static str, after: &'static str) -> Twins {
+    Twins { before, remove: &[], append, after, unlike: &[] }
+}
+
+#[rustfmt::skip]
+const TWINS: [Twins; 22] = [
+    added("x86/dimm-default",       "movable_node",     "x86/dimm-movable_node"),
+    added("x86/dimm-default",       "kernelcore=512M",  "x86/dimm-kernelcore-512M"),
+    added("x86/dimm-default",       "kernelcore=mirror", "x86/dimm-kernelcore-mirror"),
+    added("x86/dimm-default",       "movablecore=30%",  "x86/dimm-movablecore-30pct"),
+    added("x86/dimm-default",       "mem=1G",           "x86/dimm-mem-1G"),
+    added("x86/dimm-default",       "numa=off",         "x86/dimm-numa_off"),
+    added("x86/dimm-default",       "hugetlb_cma=256M", "x86/dimm-hugetlb_cma"),
+    added("x86/dimm-default",       "crashkernel=256M", "x86/dimm-crashkernel-256M"),
+    added("x86/n2-srathot-default", "movable_node",     "x86/n2-srathot-movable_node"),
+    added("x86/n2-srathot-default", "movable_node kernelcore=512M", "x86/n2-srathot-movable_node-kernelcore"),
+    Twins { unlike: &["reserved"], ..added("x86/n3-srathot-default", "movable_node", "x86/n3-srathot-movable_node") },
+    Twins { unlike: &["reserved"], ..added("x86/n3-srathot-default", "movable_node kernelcore=512M", "x86/n3-srathot-movable_node-kernelcore") },
+    added("x86/n3-srathot-movable_node", "kernelcore=512M", "x86/n3-srathot-movable_node-kernelcore"),
+    added("x86/n3-default",         "movablecore=2G",   "x86/n3-movablecore-2G"),
+    added("x86/numa4",              "numa=off",         "x86/numa4-numa_off"),
+    added("x86/plain-5g",           "crashkernel=128M@512M", "x86/p5-crash-at"),
+    added("x86/plain-5g",           "crashkernel=256M,high crashkernel=128M,low", "x86/p5-crash-high-low"),
+    added("x86/plain-5g",           "crashkernel=1G",   "x86/p5-crash-plain-1G"),
+    added("x86/plain-5g",           "crashkernel=3500M", "x86/p5-crash-toobig"),
+    added("x86/plain-5g",           "kernelcore=1G",    "x86/p5-kernelcore-1G"),
+    added("x86/plain-2g",           "memmap=64M$768M,32M#896M,256M!1G", "x86/p2-memmap-mixed"),
+    Twins { remove: &["movable_node"], ..added("x86/dimm-movable_node", "", "x86/dimm-default") },
+];
+
+fn read(name: &str) -> Snapshot {
+    let captures = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../captures"));
+    host::read(&captures.join(format!("{name}.tar.gz"))).unwrap()
+}
+
+#[test]
+fn what_a_parameter_changes_is_predicted_from_the_boot_without_it() {
+    let mut complaints = Vec::new();
+    for twins in &TWINS {
+        let Twins { before, after, .. } = twins;
+        let mut edited = read(before);
+        let line = edited.command_line.read().unwrap().clone();
+        let line = twins.remove.iter().fold(line, |line, parameter| remove(&line, parameter).0);
+        edited.command_line = Source::Read(append(&line, twins.append));
+        let twin = read(after);
+        assert_eq!(edited.command_line, twin.command_line, "{before} and {after} are no twins");
+
+        let input = BootInput::of(&edited).unwrap();
+        let prediction = boot::predict(&input, &Rules::LINUX).unwrap();
+        let comparison = Comparison::of(&twin, &input, &prediction);
+        assert!(comparison.compared() >= 7, "{after}: too little to compare: {comparison:?}");
+        for fact in comparison.facts {
+            match fact.result {
+                Compared::Differs(differences) if !twins.unlike.contains(&fact.fact) => {
+                    complaints.push(format!("{before} -> {after}: {}: {differences:#?}", fact.fact));
+                }
+                Compared::Equal { .. } if twins.unlike.contains(&fact.fact) => {
+                    complaints.push(format!("{before} -> {after}: {} is equal now: say so", fact.fact));
+                }
+                _ => {}
+            }
+        }
+    }
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}

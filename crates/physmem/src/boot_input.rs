@@ -1,0 +1,75 @@
+//! Reading and editing what a boot is predicted from.
+
+use machine::boot::{self, BootInput, Prediction};
+use machine::command_line::edit;
+use machine::snapshot::Source;
+use machine::{Snapshot, Unknown};
+use memblock::rules::Rules;
+
+use crate::cli::{BootSourceArguments, EditArguments};
+use crate::failure::Failure;
+use crate::input;
+
+/// A boot: what it is given, by which rules, and what comes of it.
+#[derive(Debug)]
+pub(crate) struct Boot {
+    pub(crate) input: BootInput,
+    pub(crate) rules: &'static Rules,
+    pub(crate) prediction: Prediction,
+}
+
+/// The snapshot that the arguments ask for.
+pub(crate) fn snapshot(arguments: &BootSourceArguments) -> Result<Snapshot, Failure> {
+    if arguments.firmware.is_empty() {
+        return input::snapshot(&arguments.input);
+    }
+    Ok(host::read_firmware(&arguments.firmware)?)
+}
+
+/// Predicts the boot of a machine, with its command line and release edited.
+pub(crate) fn predict(
+    snapshot: &Snapshot,
+    edits: &EditArguments,
+    rules: &'static Rules,
+) -> Result<Boot, Failure> {
+    let origin = || snapshot.origin.clone();
+    let edited = edit(snapshot, edits)?;
+    let mut input =
+        BootInput::of(&edited).map_err(|source| Failure::BootInput { origin: origin(), source })?;
+    if snapshot.command_line.read().is_none() && !edits.append.is_empty() {
+        input.assumed.push(Unknown::new(
+            "the rest of the command line",
+            "nothing shows what the machine was booted with",
+            "taken as empty: only what --append adds is there; --cmdline gives all of it",
+        ));
+    }
+    let prediction =
+        boot::predict(&input, rules).map_err(|source| Failure::Boot { origin: origin(), source })?;
+    Ok(Boot { input, rules, prediction })
+}
+
+/// The machine as it would be had it been booted otherwise.
+fn edit(snapshot: &Snapshot, edits: &EditArguments) -> Result<Snapshot, Failure> {
+    let mut edited = snapshot.clone();
+    if let Some(line) = &edits.cmdline {
+        edited.command_line = Source::Read(line.clone());
+    }
+    if !edits.append.is_empty() || !edits.remove.is_empty() {
+        let mut line = snapshot.command_line.read().cloned().unwrap_or_default();
+        for parameter in &edits.remove {
+            let (left, count) = edit::remove(&line, parameter);
+            if count == 0 {
+                return Err(Failure::NotRemoved { parameter: parameter.clone(), line });
+            }
+            line = left;
+        }
+        for text in &edits.append {
+            line = edit::append(&line, text);
+        }
+        edited.command_line = Source::Read(line);
+    }
+    if let Some(release) = &edits.kernel_release {
+        edited.version = Source::Read(format!("Linux version {release}"));
+    }
+    Ok(edited)
+}
