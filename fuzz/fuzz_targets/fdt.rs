@@ -19,6 +19,16 @@ fuzz_target!(|data: &[u8]| {
     assert!(reservations.len() <= size / 16 + 1);
     reservations.into_iter().filter_map(Result::err).for_each(inside);
 
+    let nodes: Vec<_> = fdt.nodes().collect();
+    assert!(nodes.len() <= size / 4);
+    assert_eq!(nodes.iter().filter(|(depth, _)| *depth == 1).count(), fdt.root().children().count());
+    for (_, node) in &nodes {
+        for property in node.properties() {
+            assert_eq!(property.cells().len(), property.value().len() / 4);
+            assert!(node.property(property.name()).is_some());
+        }
+    }
+
     match fdt.memory() {
         Ok(memory) => {
             let items: Vec<_> = memory.clone().collect();

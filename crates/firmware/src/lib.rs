@@ -43,6 +43,7 @@ pub mod e820;
 pub mod efi;
 pub mod fdt;
 pub mod hmat;
+pub mod iort;
 pub mod log;
 pub mod slit;
 pub mod srat;

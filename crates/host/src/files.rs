@@ -25,7 +25,7 @@ pub(crate) const FIRMWARE_MEMMAP: &str = "sys/firmware/memmap";
 /// The ACPI tables.
 pub(crate) const ACPI_TABLES: &str = "sys/firmware/acpi/tables";
 /// The ACPI tables that speak of memory.
-pub(crate) const ACPI_SIGNATURES: [&str; 4] = ["SRAT", "SLIT", "HMAT", "CEDT"];
+pub(crate) const ACPI_SIGNATURES: [&str; 5] = ["SRAT", "SLIT", "HMAT", "CEDT", "IORT"];
 /// memblock's tables.
 pub(crate) const MEMBLOCK: &str = "sys/kernel/debug/memblock";
 /// The memory blocks.

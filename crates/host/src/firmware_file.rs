@@ -46,6 +46,14 @@ pub enum FirmwareFileError {
         /// What it looks like.
         what: &'static str,
     },
+    /// It is a capture, not what firmware hands over.
+    #[error("{path} is {what}: give it with --from")]
+    Capture {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
     /// A device tree that cannot be read.
     #[error("{path} is a flattened device tree, and damaged: {source}")]
     DeviceTree {
@@ -88,14 +96,24 @@ pub enum FirmwareFileError {
         /// What is wrong, in which line, and what was expected.
         source: firmware::log::LogError,
     },
-    /// Two files hold the same, or of two architectures.
-    #[error("{path} is {what}, and another file is {other}: give one of them")]
+    /// Two files hold the same.
+    #[error("{path} is {what}, and another file is one too: give one of them")]
     Twice {
         /// The second of them.
         path: PathBuf,
         /// What it is.
         what: &'static str,
-        /// What the other is.
+    },
+    /// Two files are of two architectures.
+    #[error("{path} is {what} of {architecture}, and another file is of {other}: give those of one machine")]
+    TwoArchitectures {
+        /// The second of them.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+        /// The architecture it is of.
+        architecture: &'static str,
+        /// The architecture of the other.
         other: &'static str,
     },
     /// Tables about nodes, and nothing that says where memory is.
@@ -109,7 +127,7 @@ pub enum FirmwareFileError {
 /// Reads a machine that has not booted yet from what its firmware hands over.
 ///
 /// A device tree makes it an arm64 machine, whose command line is the tree's `bootargs`; a zero page or an e820
-/// map an x86 one. A kernel log also gives command line and release.
+/// map an x86 one. A kernel log also gives command line and release, and may go with either.
 ///
 /// # Errors
 ///
@@ -117,23 +135,49 @@ pub enum FirmwareFileError {
 pub fn read_firmware(paths: &[PathBuf]) -> Result<Snapshot, FirmwareFileError> {
     let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
     let mut machine = Snapshot { schema: SCHEMA, origin: names.join(" "), ..Snapshot::default() };
-    let mut map: Option<&'static str> = None;
+    let mut seen: Vec<Kind> = Vec::new();
     for path in paths {
         let bytes = whole(path)?;
-        let what = add(&mut machine, path, bytes)?;
-        let is_map = !matches!(what, SRAT | SLIT);
-        if is_map && let Some(other) = map.replace(what) {
-            return Err(FirmwareFileError::Twice { path: path.clone(), what, other });
+        let kind = add(&mut machine, path, bytes)?;
+        if seen.iter().any(|other| other.what == kind.what) {
+            return Err(FirmwareFileError::Twice { path: path.clone(), what: kind.what });
         }
+        let other = seen.iter().find_map(|other| other.architecture);
+        if let (Some(architecture), Some(other)) = (kind.architecture, other)
+            && architecture != other
+        {
+            return Err(FirmwareFileError::TwoArchitectures {
+                path: path.clone(),
+                what: kind.what,
+                architecture,
+                other,
+            });
+        }
+        seen.push(kind);
     }
-    if map.is_none() { Err(FirmwareFileError::NoMap) } else { Ok(machine) }
+    let Some(architecture) = seen.iter().find_map(|kind| kind.architecture) else {
+        return Err(FirmwareFileError::NoMap);
+    };
+    machine.architecture = Source::Read(architecture.into());
+    Ok(machine)
 }
 
-const SRAT: &str = "an ACPI SRAT";
-const SLIT: &str = "an ACPI SLIT";
+/// What a file is, in words, and of which architecture a map of its kind is.
+#[derive(Clone, Copy)]
+pub(crate) struct Kind {
+    pub(crate) what: &'static str,
+    pub(crate) architecture: Option<&'static str>,
+}
+
+impl Kind {
+    const SRAT: Self = Self { what: "an ACPI SRAT", architecture: None };
+    const SLIT: Self = Self { what: "an ACPI SLIT", architecture: None };
+    const DEVICE_TREE: Self = Self { what: "a device tree", architecture: Some("aarch64") };
+    const ZERO_PAGE: Self = Self { what: "a zero page", architecture: Some("x86_64") };
+}
 
 /// Puts one file where a machine would show it, and says what it is.
-fn add(machine: &mut Snapshot, path: &Path, bytes: Vec<u8>) -> Result<&'static str, FirmwareFileError> {
+fn add(machine: &mut Snapshot, path: &Path, bytes: Vec<u8>) -> Result<Kind, FirmwareFileError> {
     let of = || path.to_owned();
     let unknown = |what| Err(FirmwareFileError::Unknown { path: path.to_owned(), what });
     if bytes.is_empty() {
@@ -142,17 +186,18 @@ fn add(machine: &mut Snapshot, path: &Path, bytes: Vec<u8>) -> Result<&'static s
     if bytes.starts_with(&DEVICE_TREE) {
         let tree = Fdt::new(&bytes).map_err(|source| FirmwareFileError::DeviceTree { path: of(), source })?;
         let chosen = tree.chosen().map_err(|source| FirmwareFileError::DeviceTree { path: of(), source })?;
-        if let Some(line) = chosen.and_then(|chosen| chosen.bootargs()) {
+        if let Some(line) = chosen.and_then(|chosen| chosen.bootargs())
+            && machine.command_line == Source::Missing
+        {
             machine.command_line = Source::Read(String::from_utf8_lossy(line).into_owned());
         }
-        machine.architecture = Source::Read("aarch64".into());
         machine.device_tree = Source::Read(Bytes(bytes));
-        return Ok("a device tree");
+        return Ok(Kind::DEVICE_TREE);
     }
     if let Some(signature) = acpi_signature(&bytes) {
-        let (what, checked) = match &*signature {
-            "SRAT" => (SRAT, Srat::new(&bytes).map(|_| ())),
-            "SLIT" => (SLIT, Slit::new(&bytes).map(|_| ())),
+        let (kind, checked) = match &*signature {
+            "SRAT" => (Kind::SRAT, Srat::new(&bytes).map(|_| ())),
+            "SLIT" => (Kind::SLIT, Slit::new(&bytes).map(|_| ())),
             _ => return Err(FirmwareFileError::OtherAcpi { path: of(), signature }),
         };
         checked.map_err(|source| FirmwareFileError::Acpi {
@@ -160,29 +205,26 @@ fn add(machine: &mut Snapshot, path: &Path, bytes: Vec<u8>) -> Result<&'static s
             signature: signature.clone(),
             source,
         })?;
-        if machine.acpi_tables.insert(signature, Source::Read(Bytes(bytes))).is_some() {
-            return Err(FirmwareFileError::Twice { path: of(), what, other: "one too" });
-        }
-        return Ok(what);
+        machine.acpi_tables.insert(signature, Source::Read(Bytes(bytes)));
+        return Ok(kind);
     }
     if bytes.len() == ZERO_PAGE && bytes.get(HDRS) == Some(b"HdrS") {
         BootParams::new(&bytes).map_err(|source| FirmwareFileError::ZeroPage { path: of(), source })?;
-        machine.architecture = Source::Read("x86_64".into());
         machine.boot_params = Source::Read(Bytes(bytes));
-        return Ok("a zero page");
+        return Ok(Kind::ZERO_PAGE);
     }
     if bytes.get(HDRS) == Some(b"HdrS") {
         return unknown("it looks like an x86 zero page or kernel image, but a zero page has 4096 bytes");
     }
     if let Some(what) = archive(&bytes) {
-        return unknown(what);
+        return Err(FirmwareFileError::Capture { path: of(), what });
     }
     let text = String::from_utf8_lossy(&bytes);
     if bytes.contains(&0) {
         return unknown("it is neither a table that is known nor text");
     }
     match firmware_text::read(machine, &text) {
-        Ok(Some(what)) => Ok(what),
+        Ok(Some(kind)) => Ok(kind),
         Ok(None) => unknown("it is text without a memory map"),
         Err(source) => Err(FirmwareFileError::Text { path: of(), source }),
     }
@@ -205,9 +247,9 @@ fn archive(bytes: &[u8]) -> Option<&'static str> {
         [&b"\x1f\x8b"[..], b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"].iter().any(|magic| bytes.starts_with(magic));
     let is_tar = bytes.get(257..262) == Some(b"ustar");
     if is_packed || is_tar {
-        return Some("it is an archive, which --from reads");
+        return Some("an archive");
     }
-    bytes.starts_with(b"{").then_some("it looks like a snapshot in JSON, which --from reads")
+    bytes.starts_with(b"{").then_some("a snapshot in JSON, or looks like one")
 }
 
 fn whole(path: &Path) -> Result<Vec<u8>, FirmwareFileError> {

@@ -7,11 +7,13 @@ use firmware::log::{self, E820Map, EfiMap, LogError};
 use machine::boot::efi_to_e820;
 use machine::snapshot::{Snapshot, Source};
 
+use crate::firmware_file::Kind;
+
 /// The line above the firmware's map; a log without it is one whose beginning was overwritten.
 const HEADING: &str = "BIOS-provided physical RAM map:";
 
 /// Puts a text where a machine would show it, and says what it is; `None` without a map in it.
-pub(crate) fn read(machine: &mut Snapshot, text: &str) -> Result<Option<&'static str>, LogError> {
+pub(crate) fn read(machine: &mut Snapshot, text: &str) -> Result<Option<Kind>, LogError> {
     let of_bios = |text: &str| -> Result<usize, LogError> {
         log::e820(text.as_bytes()).try_fold(0, |count: usize, line| {
             Ok(count.saturating_add(usize::from(line?.map == E820Map::Bios)))
@@ -21,8 +23,9 @@ pub(crate) fn read(machine: &mut Snapshot, text: &str) -> Result<Option<&'static
         let heading = if text.contains(HEADING) { String::new() } else { format!("{HEADING}\n") };
         ("text with an e820 map", "x86_64", heading + text)
     } else if let Some(named) = plain_lines(text) {
+        // Counted before the heading, so that an error names the line of the file.
         of_bios(&named)?;
-        ("text with an e820 map", "x86_64", named)
+        ("text with an e820 map", "x86_64", format!("{HEADING}\n{named}"))
     } else {
         let lines = log::efi(text.as_bytes()).collect::<Result<Vec<_>, _>>()?;
         let map: Vec<_> =
@@ -30,14 +33,12 @@ pub(crate) fn read(machine: &mut Snapshot, text: &str) -> Result<Option<&'static
         if map.is_empty() {
             return Ok(None);
         }
-        // Only x86 numbers the lines.
-        if text.contains("efi: mem") {
+        if numbers_its_lines(text) {
             ("text with an EFI memory map", "x86_64", e820_lines(&efi_to_e820(&map)) + text)
         } else {
             ("text with an EFI memory map", "aarch64", text.to_owned())
         }
     };
-    machine.architecture = Source::Read(architecture.into());
     if let Some(banner) = behind(text, "Linux version ") {
         machine.version = Source::Read(format!("Linux version {banner}"));
     }
@@ -45,7 +46,14 @@ pub(crate) fn read(machine: &mut Snapshot, text: &str) -> Result<Option<&'static
         machine.command_line = Source::Read(line.to_owned());
     }
     machine.kernel_log = Source::Read(log);
-    Ok(Some(what))
+    Ok(Some(Kind { what, architecture: Some(architecture) }))
+}
+
+/// Whether the EFI map's lines are numbered, `efi: mem00: [...`: only x86 does that.
+fn numbers_its_lines(text: &str) -> bool {
+    behind(text, "efi: mem0").or_else(|| behind(text, "efi: mem1")).is_some_and(|rest| {
+        rest.split_once(':').is_some_and(|(digits, _)| digits.bytes().all(|byte| byte.is_ascii_digit()))
+    })
 }
 
 /// The rest of the first line that holds a text.
@@ -55,7 +63,7 @@ fn behind<'a>(text: &'a str, marker: &str) -> Option<&'a str> {
 
 /// Lines that begin with `[mem 0x…-0x…]` and a type, as the lines of a log that they are short for.
 fn plain_lines(text: &str) -> Option<String> {
-    let mut named = format!("{HEADING}\n");
+    let mut named = String::new();
     let mut has_any = false;
     for line in text.lines().map(str::trim_start) {
         let is_plain = line.starts_with("[mem 0x");

@@ -9,6 +9,7 @@
 //! firmware map ─▶ memory ─▶ reservations ─▶ page tables, log, tables ─▶ nodes, HOTPLUG ─▶ crash kernel ─▶ zones
 //! ```
 
+mod arm64;
 mod build;
 pub mod compare;
 mod crashkernel;
@@ -33,15 +34,16 @@ pub mod what_if;
 mod x86;
 mod zones;
 
+use firmware::fdt::{Fdt, FdtError};
 use memblock::rules::{self, Class, Memory, Rules, Use};
 use memblock::{Chunk, Memblock, MemblockError, NodeId, PageSize, PhysRange, TableKind};
 
-pub use self::build::Build;
+pub use self::build::{Arm64Build, Build};
 pub use self::crashkernel::{CrashArea, Crashkernel};
 pub use self::early::Dump;
 pub use self::efi_to_e820::efi_to_e820;
 pub use self::from_snapshot::InputError;
-pub use self::input::{Arm64Platform, BootInput, Platform, X86Platform};
+pub use self::input::{Arm64Platform, BootInput, EfiHandOver, Platform, X86Platform};
 pub use self::numa::{MemoryAffinity, NumaTables};
 pub use self::prediction::Prediction;
 pub use self::trace::{Step, TraceLine};
@@ -62,6 +64,9 @@ pub enum BootError {
     /// There is no memory to boot with.
     #[error("the firmware's map has no RAM: expected at least one entry that is usable")]
     NoRam,
+    /// The device tree cannot be read.
+    #[error("the device tree: {0}")]
+    DeviceTree(#[from] FdtError),
 }
 
 /// Predicts a boot under a set of rules, [`Rules::LINUX`] for what released kernels do.
@@ -94,12 +99,16 @@ pub fn predict(input: &BootInput, rules: &Rules) -> Result<Prediction, BootError
     let ended = match (fatal(&parameters), &input.platform) {
         (Some(why), _) => Err(Halt::Panic(why)),
         (None, Platform::X86(platform)) => x86::boot(&mut early, input, platform, &parameters, rules),
-        (None, Platform::Arm64(_)) => return Err(BootError::NoRam),
+        (None, Platform::Arm64(platform)) => {
+            let tree = Fdt::new(&platform.device_tree.0)?;
+            arm64::boot(&mut early, input, platform, &tree, &parameters, rules)
+        }
     };
     let prediction = write_up(&early, input, parameters);
     match ended {
         Ok(outcome) => Ok(prediction.with(&early, outcome)),
         Err(Halt::Panic(why)) => Ok(Prediction { panic: Some(why), ..prediction }),
+        Err(Halt::NoRam) => Err(BootError::NoRam),
         Err(Halt::Fault(fault)) => Err(BootError::Memblock(fault)),
     }
 }

@@ -105,6 +105,13 @@ pub const CRASHKERNEL_FALLS_BACK_HIGH: &str = "crashkernel=SIZE falls back to hi
 pub const CRASHKERNEL_FALLS_BACK_LOW: &str = "crashkernel=,high falls back to low memory";
 /// What the kernel allocates for itself is reserved with RSRV_KERN, and so apart from what firmware reserved.
 pub const KERNEL_RESERVATIONS_ARE_MARKED: &str = "the kernel's own reservations are marked RSRV_KERN";
+/// arm64 registers nodes with the code that x86 has: blocks are cleaned up, and HOTPLUG is taken back, node by
+/// node.
+pub const NUMA_MEMBLKS_ARE_SHARED: &str = "arm64 registers nodes as x86 does";
+/// The limit of what devices reach is an address, not a number of its bits.
+pub const DMA_ZONE_ENDS_ANYWHERE: &str = "ZONE_DMA ends at any address";
+/// Reserved memory with addresses is listed, and its drivers are asked, once all memory is mapped.
+pub const RESERVED_MEMORY_IS_LISTED_LATE: &str = "reserved memory is listed once memory is mapped";
 
 /// The parameters that decide what a boot does with memory, the forms of their values that came or went, and what
 /// kernels came to do otherwise.
@@ -177,6 +184,9 @@ pub const TABLE: &[Since] = &[
     row("debug_pagealloc", ALWAYS, ALWAYS, "mm/debug_page_alloc.c:early_debug_pagealloc (6.12)"),
     row("kfence.sample_interval", Some(from(5, 12)), Some(from(5, 12)), "mm/kfence/core.c:param_set_sample_interval (6.12)"),
     row(KERNEL_RESERVATIONS_ARE_MARKED, Some(from(6, 15)), Some(from(6, 15)), "mm/memblock.c:memblock_reserve_kern (6.15)"),
+    row(NUMA_MEMBLKS_ARE_SHARED, ALWAYS, Some(from(6, 12)), "mm/numa_memblks.c (6.12)"),
+    row(DMA_ZONE_ENDS_ANYWHERE, None, Some(from(6, 12)), "dma-mapping: replace zone_dma_bits by zone_dma_limit (6.12)"),
+    row(RESERVED_MEMORY_IS_LISTED_LATE, None, Some(from(6, 12)), "drivers/of/of_reserved_mem.c:fdt_scan_reserved_mem_reg_nodes (6.12)"),
     row("kstrtobool=true", Some(from(5, 19)), Some(from(5, 19)), "lib/kstrtox.c:kstrtobool (5.19)"),
     row("kstrtobool=enable", Some(from(6, 14)), Some(from(6, 14)), "lib/kstrtox.c:kstrtobool (6.14)"),
 ];

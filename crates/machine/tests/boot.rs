@@ -156,6 +156,7 @@ fn input() -> impl Strategy<Value = BootInput> {
                 initrd,
                 build,
                 assumed: Vec::new(),
+                seeded: Vec::new(),
             }
         },
     )

@@ -1,6 +1,7 @@
 //! `physmem boot`.
 
 pub(crate) mod json;
+mod picture;
 pub(crate) mod report;
 mod trace;
 mod verify;
@@ -35,7 +36,7 @@ pub(crate) fn run(arguments: &BootArguments, out: &mut impl Write) -> Result<Don
         _ => Done::Good,
     };
     if arguments.json {
-        let verify = comparison.as_ref().map(|comparison| Verified::new(comparison, &boot.input.seeds()));
+        let verify = comparison.as_ref().map(|comparison| Verified::new(comparison, boot.input.seeds()));
         let mut document = Document::of(&boot, &snapshot.origin).with_trace(&boot.prediction);
         document.verify = verify;
         serde_json::to_writer_pretty(&mut *out, &document)?;

@@ -10,6 +10,9 @@ use crate::cli::{BootSourceArguments, EditArguments};
 use crate::failure::Failure;
 use crate::input;
 
+/// The release whose boots predictions were compared with.
+const CHECKED: (u32, u32) = (6, 12);
+
 /// A boot: what it is given, by which rules, and what comes of it.
 #[derive(Debug)]
 pub(crate) struct Boot {
@@ -36,6 +39,22 @@ pub(crate) fn predict(
     let edited = edit(snapshot, edits)?;
     let mut input =
         BootInput::of(&edited).map_err(|source| Failure::BootInput { origin: origin(), source })?;
+    let log = snapshot.kernel_log.read().map_or("", String::as_str);
+    if !log.contains("Linux version ") {
+        input.assumed.push(Unknown::new(
+            "what only the beginning of the kernel log shows",
+            "there is no log, or it does not reach back to the banner",
+            "where ACPI's tables and the boot loader's data lie, and sizes that this build decides, are taken \
+             as none or as a distribution's kernel has them: small reservations may lie elsewhere",
+        ));
+    }
+    if input.release.version() != CHECKED {
+        input.assumed.push(Unknown::new(
+            &format!("what Linux {} does differently", input.release),
+            "predictions were compared with boots of Linux 6.12",
+            "what documents say of other releases is followed; all else is as in 6.12",
+        ));
+    }
     if snapshot.command_line.read().is_none() && !edits.append.is_empty() {
         input.assumed.push(Unknown::new(
             "the rest of the command line",

@@ -39,7 +39,8 @@ pub(crate) fn table(
         let mut line = String::new();
         for ((cell, (_, is_number)), width) in row.iter().zip(heads).zip(&widths) {
             let width = *width;
-            line += &if *is_number { format!("{cell:>width$} ") } else { format!("{cell:width$} ") };
+            let cell = if *is_number { format!("{cell:>width$} ") } else { format!("{cell:width$} ") };
+            line.push_str(&cell);
         }
         writeln!(out, "{}", line.trim_end())?;
     }

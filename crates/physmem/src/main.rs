@@ -15,6 +15,7 @@ mod lines;
 mod picture;
 mod show;
 mod size;
+mod strip;
 mod style;
 mod target;
 mod unknown;

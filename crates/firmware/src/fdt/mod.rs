@@ -19,7 +19,8 @@ use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 pub use self::chosen::{Chosen, UefiMemoryMap};
 pub use self::memory::{Memory, MemoryNodes};
 pub use self::reserved::{ReservedMemory, ReservedMemoryNodes};
-use self::tree::{Node, Property, Tree};
+use self::tree::Tree;
+pub use self::tree::{Children, Node, Nodes, Property};
 use crate::bytes::view;
 
 /// Why bytes are not a device tree, or a part of one cannot be read. Offsets are bytes from the start of the
@@ -258,6 +259,7 @@ pub struct Fdt<'a> {
     /// The memory reservation block and everything behind it.
     reservations: &'a [u8],
     reservations_at: usize,
+    total_size: usize,
     version: u32,
 }
 
@@ -317,6 +319,7 @@ impl<'a> Fdt<'a> {
             tree: Tree::new(structure, struct_at, strings)?,
             reservations,
             reservations_at,
+            total_size: totalsize,
             version: header.version.get(),
         })
     }
@@ -324,6 +327,29 @@ impl<'a> Fdt<'a> {
     /// The version of the blob's layout.
     pub const fn version(&self) -> u32 {
         self.version
+    }
+
+    /// The root.
+    pub fn root(&self) -> Node<'a> {
+        self.tree.root()
+    }
+
+    /// Every node with its depth, parents before their children. O(bytes) for all.
+    ///
+    /// ```
+    /// # let bytes = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/arm64-dts-hotplug.fdt"));
+    /// let fdt = firmware::fdt::Fdt::new(bytes)?;
+    /// let cpus = fdt.nodes().filter(|(depth, node)| *depth == 2 && node.name().starts_with("cpu@"));
+    /// assert_eq!(cpus.count(), 2);
+    /// # Ok::<(), firmware::fdt::FdtError>(())
+    /// ```
+    pub const fn nodes(&self) -> Nodes<'a> {
+        Nodes::new(self.tree)
+    }
+
+    /// Bytes that the blob says it has.
+    pub const fn total_size(&self) -> usize {
+        self.total_size
     }
 
     /// The memory reservation block (`/memreserve/`). An entry of size 0 with an address is an error and the

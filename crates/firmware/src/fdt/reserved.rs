@@ -90,20 +90,45 @@ impl<'a> ReservedMemory<'a> {
     }
 }
 
+impl<'a> ReservedMemory<'a> {
+    /// The node itself, for what else stands there.
+    pub const fn node(&self) -> Node<'a> {
+        self.node
+    }
+}
+
 /// Iterator over the children of `/reserved-memory`, from
 /// [`Fdt::reserved_memory`](super::Fdt::reserved_memory). Empty when the tree has no such node.
 #[derive(Clone, Debug)]
 pub struct ReservedMemoryNodes<'a> {
     nodes: Option<Children<'a>>,
     cells: Cells,
+    is_like_root: bool,
 }
 
 impl<'a> ReservedMemoryNodes<'a> {
     pub(super) fn new(parent: Option<Node<'a>>, root_cells: Cells) -> Result<Self, FdtError> {
         Ok(match parent {
-            None => Self { nodes: None, cells: root_cells },
-            Some(parent) => Self { nodes: Some(parent.children()), cells: Cells::of(&parent, root_cells)? },
+            None => Self { nodes: None, cells: root_cells, is_like_root: true },
+            Some(parent) => {
+                let cells = Cells::of(&parent, root_cells)?;
+                let has = |name| parent.property(name).is_some();
+                let says_all = has(b"#address-cells") && has(b"#size-cells") && has(b"ranges");
+                let is_like_root = says_all && cells == root_cells;
+                Self { nodes: Some(parent.children()), cells, is_like_root }
+            }
         })
+    }
+
+    /// Whether the node has `ranges` and the root's `#address-cells` and `#size-cells`: Linux ignores all
+    /// children of one that has not (`drivers/of/of_reserved_mem.c:__reserved_mem_check_root`, 6.12).
+    pub const fn is_like_root(&self) -> bool {
+        self.is_like_root
+    }
+
+    /// Whether there is such a node.
+    pub const fn is_present(&self) -> bool {
+        self.nodes.is_some()
     }
 }
 

@@ -25,19 +25,20 @@ pub(super) struct Tree<'a> {
     root_body: usize,
 }
 
-/// One node: where its properties begin.
+/// One node of the tree.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Node<'a> {
+pub struct Node<'a> {
     tree: Tree<'a>,
+    /// Where its properties begin in the structure block.
     body: usize,
     name: &'a str,
     /// Offset of the node in the blob.
     pub(super) offset: usize,
 }
 
-/// One property.
+/// One property of a node.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Property<'a> {
+pub struct Property<'a> {
     /// The strings block from the name on; the name ends at the first NUL.
     name: &'a [u8],
     pub(super) value: &'a [u8],
@@ -169,12 +170,13 @@ fn string<'a>(bytes: &'a [u8], at: usize, what: &'static str, base: usize) -> Re
 }
 
 impl<'a> Node<'a> {
-    /// Name with unit address; empty for the root.
-    pub(super) fn name(&self) -> &'a str {
+    /// Name with unit address, for instance `memory@40000000`; empty for the root.
+    pub fn name(&self) -> &'a str {
         self.name
     }
 
-    pub(super) fn properties(&self) -> impl Iterator<Item = Property<'a>> + 'a {
+    /// The properties, in the blob's order. O(bytes of the node's own properties).
+    pub fn properties(&self) -> impl Iterator<Item = Property<'a>> + 'a {
         let tree = self.tree;
         let mut at = self.body;
         core::iter::from_fn(move || {
@@ -194,11 +196,12 @@ impl<'a> Node<'a> {
     }
 
     /// The first property of this name. Linear in the number of properties.
-    pub(super) fn property(&self, name: &[u8]) -> Option<Property<'a>> {
+    pub fn property(&self, name: &[u8]) -> Option<Property<'a>> {
         self.properties().find(|property| property.is_named(name))
     }
 
-    pub(super) fn children(&self) -> Children<'a> {
+    /// The children, in the blob's order. O(bytes of the subtree) for all.
+    pub fn children(&self) -> Children<'a> {
         Children { tree: self.tree, at: self.body }
     }
 
@@ -209,14 +212,55 @@ impl<'a> Node<'a> {
 
     /// Whether `status` says that the node is in use: absent, `okay` or `ok`
     /// (`drivers/of/fdt.c:of_fdt_device_is_available`).
-    pub(super) fn is_available(&self) -> bool {
+    pub fn is_available(&self) -> bool {
         self.property(b"status").is_none_or(|status| matches!(status.text(), b"okay" | b"ok"))
     }
 }
 
+/// Every node of a tree, parents before their children, each with its depth; the root's is 0.
+#[derive(Clone, Debug)]
+pub struct Nodes<'a> {
+    tree: Tree<'a>,
+    at: usize,
+    depth: usize,
+}
+
+impl<'a> Nodes<'a> {
+    pub(super) const fn new(tree: Tree<'a>) -> Self {
+        Self { tree, at: 0, depth: 0 }
+    }
+}
+
+impl<'a> Iterator for Nodes<'a> {
+    type Item = (usize, Node<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let (token, next) = self.tree.token(self.at).ok()?;
+            match token {
+                Token::BeginNode { name } => {
+                    let offset = self.tree.base.saturating_add(self.at);
+                    let node = Node { tree: self.tree, body: next, name, offset };
+                    let depth = self.depth;
+                    self.at = next;
+                    self.depth = depth.saturating_add(1);
+                    return Some((depth, node));
+                }
+                Token::EndNode => self.depth = self.depth.saturating_sub(1),
+                Token::Prop(_) | Token::Nop => {}
+                // Stays here, so that asking again gives `None` again.
+                Token::End => return None,
+            }
+            self.at = next;
+        }
+    }
+}
+
+impl core::iter::FusedIterator for Nodes<'_> {}
+
 /// Iterator over the children of a node.
 #[derive(Clone, Debug)]
-pub(super) struct Children<'a> {
+pub struct Children<'a> {
     tree: Tree<'a>,
     at: usize,
 }
@@ -255,12 +299,37 @@ impl<'a> Iterator for Children<'a> {
 }
 
 impl<'a> Property<'a> {
+    /// The name, without its NUL.
+    pub fn name(&self) -> &'a [u8] {
+        terminated(self.name, 0).unwrap_or(self.name)
+    }
+
+    /// The value, as it stands in the blob.
+    pub const fn value(&self) -> &'a [u8] {
+        self.value
+    }
+
+    /// The value as one cell, `None` where it has another length.
+    pub fn cell(&self) -> Option<u32> {
+        self.u32("").ok()
+    }
+
+    /// The value as cells of 32 bits; bytes left over behind the last are not given.
+    pub fn cells(&self) -> impl ExactSizeIterator<Item = u32> + Clone + 'a {
+        self.value.as_chunks::<4>().0.iter().map(|cell| u32::from_be_bytes(*cell))
+    }
+
+    /// Whether the value is a list of strings with `text` among them.
+    pub fn lists(&self, text: &[u8]) -> bool {
+        self.value.split(|byte| *byte == 0).any(|one| one == text && !one.is_empty())
+    }
+
     fn is_named(&self, name: &[u8]) -> bool {
         self.name.strip_prefix(name).is_some_and(|rest| rest.first() == Some(&0))
     }
 
     /// The value up to its first NUL: a string, or the first of a list.
-    pub(super) fn text(&self) -> &'a [u8] {
+    pub fn text(&self) -> &'a [u8] {
         terminated(self.value, 0).unwrap_or(self.value)
     }
 

@@ -8,4 +8,17 @@ pub(crate) struct Explained {
     pub(crate) why: &'static str,
 }
 
-pub(crate) const EXPLAINED: [Explained; 0] = [];
+pub(crate) const EXPLAINED: [Explained; 2] = [
+    Explained {
+        capture: "boot/x86/q3-quiet-efi-crash",
+        facts: &["crashkernel"],
+        why: "efi_reserve_boot_services: without efi=debug or memblock=debug nothing shows EFI's map, and what the \
+              boot services hold decides how high the crash kernel lies",
+    },
+    Explained {
+        capture: "boot/arm64/deb-uefi-4g-full",
+        facts: &["reserved"],
+        why: "efi_memattr_init, efi_memreserve: the sizes of EFI's tables stood in the part of the log that was \
+              overwritten",
+    },
+];

@@ -1,5 +1,9 @@
 //! What is fixed when a kernel is built, and what its processors can do.
 
+mod arm64;
+mod config;
+
+pub use self::arm64::Arm64Build;
 use crate::architecture::Architecture;
 use crate::release::Release;
 
@@ -33,12 +37,32 @@ pub struct Build {
     pub brk_area: u64,
     /// Bytes of the real-mode trampoline below 1 MiB (x86).
     pub trampoline: u64,
+    /// What only arm64 has.
+    pub arm64: Arm64Build,
 }
 
 impl Build {
+    /// Bytes of a block of pages with the same mobility: a huge page, or the page allocator's largest block
+    /// where that is smaller. CMA areas are multiples of it.
+    pub const fn page_block(&self) -> u64 {
+        let huge = self.page_size.saturating_mul(self.page_size / 8);
+        let largest = self.page_size.saturating_mul(self.largest_block_pages);
+        if huge < largest { huge } else { largest }
+    }
+
+    /// Sets the size of pages, and the largest block that goes with it: 4, 32 or 512 MiB.
+    pub(crate) const fn set_page_size(&mut self, page_size: u64) {
+        self.page_size = page_size;
+        self.largest_block_pages = match page_size >> 10 {
+            16 => 1 << 11,
+            64 => 1 << 13,
+            _ => 1 << 10,
+        };
+    }
+
     /// What a distribution's kernel of this release has, on a processor of today: seen on Debian's 6.12.117
     /// for x86_64, and on the same release built for arm64 with 4 KiB pages.
-    pub fn of(_release: &Release, architecture: Architecture) -> Self {
+    pub fn of(release: &Release, architecture: Architecture) -> Self {
         let common = Self {
             page_size: 4 << 10,
             largest_block_pages: 1 << 10,
@@ -52,21 +76,37 @@ impl Build {
             early_page_tables: 16,
             brk_area: 192 << 10,
             trampoline: 28 << 10,
+            arm64: Arm64Build::of(release),
         };
         match architecture {
             Architecture::X86_64 => common,
-            Architecture::Arm64 => Self {
-                max_nodes: 16,
-                node_data: 0x2e40,
-                log_buffer: 1 << 20,
-                cma: 64 << 20,
-                numa_emulation: false,
-                page_table_levels: 4,
-                early_page_tables: 0,
-                brk_area: 0,
-                trampoline: 0,
-                ..common
-            },
+            Architecture::Arm64 => Self::arm64(release, common),
         }
+    }
+
+    fn arm64(release: &Release, common: Self) -> Self {
+        let text = release.to_string();
+        // Distributions name kernels with larger pages so: 6.12.9-arm64-16k, 6.12.0-1.el10.aarch64+64k.
+        let page_size = if text.ends_with("16k") {
+            16 << 10
+        } else if text.ends_with("64k") {
+            64 << 10
+        } else {
+            4 << 10
+        };
+        let mut build = Self {
+            max_nodes: 16,
+            node_data: if text.ends_with("-mblab") { 0x2e40 } else { 0x3740 },
+            log_buffer: 1 << 20,
+            cma: 64 << 20,
+            numa_emulation: false,
+            page_table_levels: 4,
+            early_page_tables: 0,
+            brk_area: 0,
+            trampoline: 0,
+            ..common
+        };
+        build.set_page_size(page_size);
+        build
     }
 }

@@ -54,6 +54,8 @@ pub struct Difference {
 
 const NO_DUMP: &str =
     "the log holds no dump of memblock; a kernel prints it with memblock=debug, and log_buf_len= keeps it";
+const NO_DEBUGFS: &str = "/sys/kernel/debug/memblock/memory is not shown (this kernel may not keep memblock, or debugfs is not \
+     mounted or only root's), or memory was added since";
 const NO_RANGES: &str = "the log does not show the lines below `Early memory node ranges`: its beginning was overwritten or not \
      taken along; log_buf_len= keeps it";
 const NO_LIMITS: &str = "the log does not show the lines below `Zone ranges:`: its beginning was overwritten or not taken along; \
@@ -92,6 +94,12 @@ impl Comparison {
             ),
             fact("memory", entries::regions(memory), regions(&seen.memory), NO_DUMP),
             fact("reserved", entries::regions(reserved), regions(&seen.reserved), NO_DUMP),
+            fact(
+                "memory_after_boot",
+                entries::regions(&prediction.memory_after_boot()),
+                regions(&seen.memory_after_boot),
+                NO_DEBUGFS,
+            ),
             fact(
                 "early_node_ranges",
                 entries::early_node_ranges(&prediction.early_node_ranges),
@@ -173,6 +181,7 @@ mod tests {
     use memblock::{NodeId, PhysRange, Region};
 
     use super::*;
+    use crate::boot::Crashkernel;
 
     fn region(start: u64, end: u64, node: u32) -> Region {
         Region { node: NodeId::new(node), ..Region::plain(PhysRange::new(start, end).unwrap()) }
@@ -209,6 +218,24 @@ mod tests {
         assert_eq!(differences[0].seen.as_deref(), Some("node 1, NONE"));
         assert_eq!((&*differences[1].what, &differences[1].predicted), ("00008000-00008fff", &None));
         assert!(!comparison.is_equal());
+    }
+
+    #[test]
+    fn a_reason_that_the_kernel_does_not_tell_is_no_difference_and_one_that_it_tells_is() {
+        let compared = |is_silent: bool, seen: Option<&str>| {
+            let with = |error: Option<&str>, is_silent| Crashkernel {
+                error: error.map(str::to_owned),
+                is_silent,
+                ..Crashkernel::default()
+            };
+            let predicted = with(Some("it asks for more"), is_silent);
+            let prediction = Prediction { crashkernel: predicted, ..Prediction::default() };
+            let seen = Observed { crashkernel: Some(with(seen, false)), ..Observed::default() };
+            Comparison::with(&prediction, &seen).is_equal()
+        };
+        assert!(compared(true, None));
+        assert!(!compared(false, None));
+        assert!(!compared(true, Some("cannot allocate crashkernel (size:0x10000000)")));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What a booting kernel has in hand: its memblock, and the account of what was done to it.
 
+use std::collections::BTreeMap;
+
 use memblock::{
     AllocError, AllocFailure, Memblock, MemblockError, NodeId, PhysRange, Region, Request, TableKind,
 };
@@ -11,6 +13,8 @@ use super::trace::{Step, Trace};
 pub(crate) enum Halt {
     /// The kernel panics, with this as the reason.
     Panic(String),
+    /// There is no memory to go on with.
+    NoRam,
     /// The prediction itself cannot go on.
     Fault(MemblockError),
 }
@@ -26,6 +30,8 @@ impl From<MemblockError> for Halt {
 pub(crate) struct Early<'m> {
     pub(crate) memblock: Memblock<'m>,
     pub(crate) trace: Trace,
+    /// Where each node's data lie.
+    pub(crate) node_data: BTreeMap<u32, PhysRange>,
     /// The tables when the kernel dumped them last.
     pub(crate) dumped: Option<Dump>,
 }
@@ -41,7 +47,7 @@ pub struct Dump {
 
 impl<'m> Early<'m> {
     pub(crate) fn new(memblock: Memblock<'m>) -> Self {
-        Self { memblock, trace: Trace::default(), dumped: None }
+        Self { memblock, trace: Trace::default(), node_data: BTreeMap::new(), dumped: None }
     }
 
     /// Begins a step of the kernel; what follows belongs to it.
@@ -87,6 +93,12 @@ impl<'m> Early<'m> {
     pub(crate) fn mark_hotplug(&mut self, range: PhysRange, why: &str) -> Result<(), Halt> {
         self.memblock.mark_hotplug(range)?;
         self.note(format!("memblock_mark_hotplug: [{range}]"), why);
+        Ok(())
+    }
+
+    pub(crate) fn clear_nomap(&mut self, range: PhysRange, why: &str) -> Result<(), Halt> {
+        self.memblock.clear_nomap(range)?;
+        self.note(format!("memblock_clear_nomap: [{range}]"), why);
         Ok(())
     }
 

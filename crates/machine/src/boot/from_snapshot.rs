@@ -3,6 +3,8 @@
 //! What the firmware and the boot loader handed over is read from where the kernel keeps it; what it keeps
 //! nowhere, from the log. Nothing of what came of the boot is read.
 
+mod arm64;
+mod efi_of_iomem;
 mod x86;
 
 use firmware::log::MemblockCallKind;
@@ -38,6 +40,7 @@ struct Reading<'a> {
     log: LogFacts,
     tree: Option<ResourceTree>,
     assumed: Vec<Unknown>,
+    seeded: Vec<Unknown>,
 }
 
 impl BootInput {
@@ -55,11 +58,12 @@ impl BootInput {
             log: LogFacts::of(log),
             tree: snapshot.iomem.read().and_then(|text| ResourceTree::parse(text).ok()),
             assumed: Vec::new(),
+            seeded: Vec::new(),
         };
         let release = reading.release();
         match reading.architecture()? {
             Architecture::X86_64 => reading.x86(release),
-            Architecture::Arm64 => Err(InputError::Architecture("aarch64".into())),
+            Architecture::Arm64 => reading.arm64(release),
         }
     }
 }
@@ -146,7 +150,9 @@ impl Reading<'_> {
         let parts = self.tree.iter().flat_map(|tree| tree.resources().iter()).filter(|resource| {
             matches!(&*resource.name, "Kernel code" | "Kernel rodata" | "Kernel data" | "Kernel bss")
         });
-        let image = parts.filter_map(|resource| resource.range().ok()).reduce(PhysRange::hull);
+        // Without privilege all addresses read 0.
+        let ranges = parts.filter_map(|resource| resource.range().ok()).filter(|range| range.start() > 0);
+        let image = ranges.reduce(PhysRange::hull);
         if let Some(image) = image
             && let Some(end) = image.end().checked_next_multiple_of(4096)
             && let Ok(image) = PhysRange::new(image.start() & !0xfff, end)
@@ -164,10 +170,19 @@ impl Reading<'_> {
     /// What a build has, corrected by what the log of this very kernel shows.
     fn build(&self, release: &Release, architecture: Architecture) -> Build {
         let mut build = Build::of(release, architecture);
+        if let Some(config) =
+            self.snapshot.kernel_config.read().filter(|_| architecture == Architecture::Arm64)
+        {
+            build.correct_arm64(config);
+        }
         let log = &self.log;
         build.node_data = log.node_data.unwrap_or(build.node_data);
         if log.has_beginning {
             build.gib_pages = log.gib_pages;
+        }
+        if let Some(bits) = log.wide_addresses {
+            build.arm64.virtual_bits = 52;
+            build.arm64.physical_bits = bits;
         }
         match log.max_arch_pfn {
             // 46 bits of physical addresses with four levels, 52 with five.
@@ -205,6 +220,7 @@ impl Reading<'_> {
             build: self.build(&release, architecture),
             release,
             assumed: self.assumed,
+            seeded: self.seeded,
         }
     }
 }

@@ -34,6 +34,9 @@ pub struct BootInput {
     pub build: Build,
     /// What nothing told, and what was taken in its place.
     pub assumed: Vec<Unknown>,
+    /// What the firmware or the boot loader handed over and nothing but the account of the boot itself shows:
+    /// where the kernel found it.
+    pub seeded: Vec<Unknown>,
 }
 
 /// What the architectures differ in.
@@ -69,20 +72,31 @@ pub struct X86Platform {
 }
 
 /// What an arm64 kernel is given.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arm64Platform {
-    /// The flattened device tree, and where it lies.
+    /// The flattened device tree: of the machine, or what EFI's stub made, with nothing but `/chosen`.
     pub device_tree: Bytes,
-    /// Where the device tree's blob lies; it is reserved before anything else.
+    /// Where its blob lies; it is reserved before anything else.
     pub device_tree_at: Option<PhysRange>,
-    /// The EFI memory map, where the machine booted by EFI and the map is known.
-    pub efi_map: Option<Vec<efi::Entry>>,
-    /// Whether ACPI, not the device tree, describes the machine.
-    pub uses_acpi: bool,
-    /// What EFI's tables take: each is reserved as the kernel meets it.
-    pub efi_reserved: Vec<PhysRange>,
+    /// What EFI hands over, where the machine booted by EFI.
+    pub efi: Option<EfiHandOver>,
+    /// Whether the firmware has ACPI tables. They count where the device tree says nothing, or with `acpi=on`.
+    pub has_acpi: bool,
     /// Bytes of the ACPI tables that the initial ramdisk brings to replace the firmware's.
     pub acpi_upgrade: Option<u64>,
+    /// The last address that all devices of the ACPI table IORT reach; `None` where none is limited.
+    pub iort_limit: Option<u64>,
+    /// The part of the image that the linear map protects: from its text to its init section.
+    pub kernel_text: PhysRange,
+}
+
+/// What EFI hands over.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EfiHandOver {
+    /// The memory map, in the firmware's order.
+    pub map: Vec<efi::Entry>,
+    /// What the kernel reserves of EFI's tables before it reads the map.
+    pub tables: Vec<PhysRange>,
 }
 
 impl Platform {
@@ -98,6 +112,7 @@ impl Platform {
     pub(crate) fn has_ram(&self) -> bool {
         match self {
             Self::X86(x86) => x86.e820.iter().any(|entry| entry.kind == e820::E820Type::Ram),
+            // Whether a device tree or EFI's map has memory shows when it is read.
             Self::Arm64(_) => true,
         }
     }
@@ -114,7 +129,7 @@ impl BootInput {
                 x86.e820.len().saturating_add(x86.efi_map.len()).saturating_add(x86.acpi_tables.len())
             }
             Platform::Arm64(arm64) => {
-                let efi = arm64.efi_map.as_ref().map_or(0, Vec::len);
+                let efi = arm64.efi.as_ref().map_or(0, |efi| efi.map.len().saturating_add(efi.tables.len()));
                 // A region of the device tree takes 16 bytes at least.
                 efi.saturating_add(arm64.device_tree.0.len() / 16)
             }

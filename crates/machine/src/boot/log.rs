@@ -32,6 +32,9 @@ pub(crate) struct LogFacts {
     pub(crate) gib_pages: bool,
     /// `max_arch_pfn = …`.
     pub(crate) max_arch_pfn: Option<u64>,
+    /// Bits of a physical address where the processor has virtual ones of 52: `CPU features: detected: 52-bit
+    /// Virtual Addressing (LPA2)`, or `(LVA)`, which widens virtual addresses alone.
+    pub(crate) wide_addresses: Option<u32>,
     /// `efi: EFI v…`.
     pub(crate) is_efi: bool,
     /// `ACPI: RSDP …`, or any other sign that ACPI's tables are read.
@@ -121,6 +124,10 @@ impl LogFacts {
             self.node_data = mem(line).map(PhysRange::size);
         } else if let Some((_, pfn)) = line.split_once("max_arch_pfn = ") {
             self.max_arch_pfn = number(pfn.trim());
+        } else if line.contains("detected: 52-bit Virtual Addressing (LPA2)") {
+            self.wide_addresses = Some(52);
+        } else if line.contains("detected: 52-bit Virtual Addressing (LVA)") {
+            self.wide_addresses.get_or_insert(48);
         } else if line.starts_with("efi: EFI v") {
             self.is_efi = true;
         } else if line.starts_with("ACPI: RSDP ") {
@@ -129,9 +136,7 @@ impl LogFacts {
             self.crashkernel_low = dashed(rest);
         } else if let Some(rest) = line.strip_prefix("crashkernel reserved: ") {
             self.crashkernel = dashed(rest);
-        } else if line.starts_with("cannot allocate crashkernel")
-            || line.starts_with("crashkernel reservation failed")
-        {
+        } else if CRASHKERNEL_ERRORS.iter().any(|begin| line.starts_with(begin)) {
             self.crashkernel_error = Some(line.to_owned());
         } else if let Some(rest) = line.strip_prefix("Fallback order for Node ") {
             self.fallback_order(rest);
@@ -148,6 +153,15 @@ impl LogFacts {
         }
     }
 }
+
+/// How the kernel begins to say that there is no crash kernel; the last with its own slip.
+const CRASHKERNEL_ERRORS: [&str; 5] = [
+    "cannot allocate crashkernel",
+    "crashkernel reservation failed",
+    "crashkernel size resulted in zero bytes",
+    "crashkernel: ",
+    "crahskernel: ",
+];
 
 /// Below which heading a line stands.
 #[derive(Clone, Copy)]

@@ -236,6 +236,14 @@ impl Nodes {
         Ok(())
     }
 
+    /// The kernel gives up on this source, and frees what it allocated for it.
+    pub(crate) fn give_up(&self, early: &mut Early<'_>) -> Result<(), Halt> {
+        match self.distance_table {
+            Some(table) => early.free(table, "the distances of a source that does not hold"),
+            None => Ok(()),
+        }
+    }
+
     /// How far it is from one node to another.
     pub(crate) fn distance(&self, from: u32, to: u32) -> u8 {
         let by_default = if from == to { LOCAL } else { REMOTE };
@@ -335,10 +343,17 @@ impl Nodes {
 /// Allocates the data of each node that has memory, in order of their numbers, on the node itself where
 /// that is possible.
 pub(crate) fn allocate_node_data(early: &mut Early<'_>, bytes: u64) -> Result<(), Halt> {
+    let nodes = with_memory(early);
+    allocate_data_of(early, &nodes, bytes)
+}
+
+/// Allocates the data of these nodes, each on its node where that is possible.
+pub(crate) fn allocate_data_of(early: &mut Early<'_>, nodes: &BTreeSet<u32>, bytes: u64) -> Result<(), Halt> {
     early.begin(NODE_DATA);
-    for node in with_memory(early) {
+    for &node in nodes {
         let request = Request { node: NodeId::new(node), ..Request::new(bytes) };
         let range = early.alloc(&request, &format!("NODE_DATA({node})"))?;
+        early.node_data.insert(node, range);
         let lies_on = early.memblock.memory().iter().find(|region| region.range.contains(range.start()));
         if let Some(other) = lies_on.and_then(|region| region.node).filter(|other| other.get() != node) {
             early.note(format!("NODE_DATA({node}) on node {other}"), "the node itself has no place for it");

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use firmware::log::{MemblockList, MemblockRegion};
-use memblock::{PhysRange, Region};
+use memblock::{PageSize, PhysRange, Region};
 
 use super::crashkernel::{CrashArea, Crashkernel};
 use super::log::LogFacts;
 use super::zones::{ZoneKind, ZoneSpan};
+use crate::memblock_text;
 use crate::resources::ResourceTree;
 use crate::snapshot::Snapshot;
 use crate::zones;
@@ -19,6 +20,11 @@ pub struct Observed {
     pub memory: Option<Vec<Region>>,
     /// Reserved regions at that time.
     pub reserved: Option<Vec<Region>>,
+    /// Memory regions of /sys/kernel/debug/memblock: after boot, when HOTPLUG is cleared. `None` also where
+    /// memory was added since. Beside it goes [`Prediction::memory_after_boot`].
+    ///
+    /// [`Prediction::memory_after_boot`]: super::Prediction::memory_after_boot
+    pub memory_after_boot: Option<Vec<Region>>,
     /// Whole pages of memory by node.
     pub early_node_ranges: Option<Vec<(u32, PhysRange)>>,
     /// The zones' limits; zones without pages are not there.
@@ -34,7 +40,8 @@ pub struct Observed {
 }
 
 impl Observed {
-    /// Reads what a machine shows of its boot. Crash kernels that lie at `low_end` or above count as high.
+    /// Reads what a machine shows of its boot. Crash kernels that lie at `low_end` or above count as high; on
+    /// arm64, those above ZONE_DMA.
     pub fn of(snapshot: &Snapshot, low_end: u64, page_size: u64) -> Self {
         let log = snapshot.kernel_log.read().map_or("", String::as_str);
         let facts = LogFacts::of(log);
@@ -46,9 +53,13 @@ impl Observed {
         let mut zone_limits: Vec<(ZoneKind, PhysRange)> = limits.collect();
         zone_limits.sort_by_key(|(kind, _)| *kind);
         let seen = |has: bool| has.then_some(());
+        let is_arm64 = snapshot.architecture.read().is_some_and(|word| word == "aarch64");
+        let of_dma = facts.zones.get("DMA").copied().flatten().filter(|_| is_arm64);
+        let low_end = of_dma.map_or(low_end, PhysRange::end);
         Self {
             memory: last_dump(log, MemblockList::Memory),
             reserved: last_dump(log, MemblockList::Reserved),
+            memory_after_boot: memory_after_boot(snapshot, &early, page_size),
             zones: zones_at_boot(snapshot, &early, page_size),
             early_node_ranges: seen(facts.has_zones).map(|()| early),
             zone_limits: seen(!facts.zones.is_empty()).map(|()| zone_limits),
@@ -106,6 +117,17 @@ fn crashkernel_resources(snapshot: &Snapshot, low_end: u64) -> Option<Crashkerne
         high: high.map(|range| CrashArea { range: *range, is_main: true }),
         ..Crashkernel::default()
     })
+}
+
+/// The regions of debugfs, if they have as many whole pages as at boot.
+fn memory_after_boot(snapshot: &Snapshot, early: &[(u32, PhysRange)], page_size: u64) -> Option<Vec<Region>> {
+    let text = snapshot.memblock.memory.read()?;
+    let regions: Vec<Region> = memblock_text::regions(text).collect::<Result<_, _>>().ok()?;
+    let page = PageSize::new(page_size)?;
+    let whole = regions.iter().filter_map(|region| page.whole_pages(region.range));
+    let pages: u64 = whole.map(|(start, end)| end.saturating_sub(start)).fold(0, u64::saturating_add);
+    let of_boot = early.iter().map(|(_, range)| range.size() / page_size.max(1));
+    (pages == of_boot.fold(0, u64::saturating_add)).then_some(regions)
 }
 
 /// /proc/zoneinfo's zones, unless memory blocks outside the ranges of boot were added to them.

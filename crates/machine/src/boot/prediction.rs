@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use memblock::{PhysRange, Region};
+use memblock::{PhysRange, Region, RegionFlags};
 
 use super::crashkernel::Crashkernel;
 use super::early::Dump;
@@ -44,4 +44,46 @@ pub struct Prediction {
     pub remarks: Vec<crate::command_line::Remark>,
     /// What nothing told, and what was taken in its place.
     pub assumed: Vec<Unknown>,
+}
+
+impl Prediction {
+    /// Memory regions once the page allocator has memory: HOTPLUG is gone, and what differed in that alone is
+    /// one region (mm/memblock.c:free_low_memory_core_early, 6.12).
+    pub fn memory_after_boot(&self) -> Vec<Region> {
+        let mut regions: Vec<Region> = Vec::with_capacity(self.memory.len());
+        for region in &self.memory {
+            let region = Region { flags: region.flags.difference(RegionFlags::HOTPLUG), ..*region };
+            match regions.last_mut() {
+                Some(last)
+                    if last.range.end() == region.range.start()
+                        && (last.node, last.flags) == (region.node, region.flags) =>
+                {
+                    last.range = last.range.hull(region.range);
+                }
+                _ => regions.push(region),
+            }
+        }
+        regions
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use memblock::NodeId;
+
+    use super::*;
+
+    #[test]
+    fn without_hotplug_neighbours_of_one_node_are_one_region() {
+        let region = |start, node, flags| Region {
+            range: PhysRange::from_size(start, 0x1000).unwrap(),
+            node: NodeId::new(node),
+            flags,
+        };
+        let (none, hotplug) = (RegionFlags::empty(), RegionFlags::HOTPLUG);
+        let memory = vec![region(0x1000, 0, none), region(0x2000, 0, hotplug), region(0x3000, 1, hotplug)];
+        let after = Prediction { memory, ..Prediction::default() }.memory_after_boot();
+        let joined = Region { range: PhysRange::new(0x1000, 0x3000).unwrap(), ..region(0x1000, 0, none) };
+        assert_eq!(after, [joined, region(0x3000, 1, none)]);
+    }
 }

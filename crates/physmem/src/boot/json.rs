@@ -27,7 +27,7 @@ pub(crate) struct Document<'a> {
     rules: &'static str,
     command_line: &'a str,
     memblock: Memblock,
-    zones: Vec<Zone>,
+    zones: Vec<ZoneRecord>,
     zone_limits: BTreeMap<&'static str, [String; 2]>,
     movable_start: BTreeMap<u32, String>,
     early_node_ranges: Vec<NodeRange>,
@@ -57,7 +57,7 @@ struct RegionRecord {
 }
 
 #[derive(Debug, Serialize)]
-struct Zone {
+struct ZoneRecord {
     node: u32,
     zone: &'static str,
     start: String,
@@ -136,15 +136,15 @@ struct DifferenceRecord<'a> {
 
 #[derive(Debug, Serialize)]
 struct SeedRecord {
-    what: &'static str,
-    from: &'static str,
+    what: String,
+    why: String,
 }
 
 impl<'a> Document<'a> {
     /// The document without its trace.
     pub(crate) fn of(boot: &'a Boot, origin: &'a str) -> Self {
         let Boot { input, prediction, rules } = boot;
-        let zones = prediction.zones.iter().map(|zone| Zone {
+        let zones = prediction.zones.iter().map(|zone| ZoneRecord {
             node: zone.node,
             zone: zone.zone.as_str(),
             start: hex(zone.span.start()),
@@ -204,7 +204,7 @@ impl<'a> Document<'a> {
 }
 
 impl<'a> Verified<'a> {
-    pub(crate) fn new(comparison: &'a Comparison, seeds: &[Seed]) -> Self {
+    pub(crate) fn new(comparison: &'a Comparison, seeds: Vec<Seed>) -> Self {
         let facts = comparison.facts.iter().map(|fact| {
             let (result, why, differences) = match &fact.result {
                 Compared::Equal { .. } => ("equal", None, &[][..]),
@@ -221,7 +221,7 @@ impl<'a> Verified<'a> {
         Self {
             equal: comparison.is_equal(),
             facts: facts.collect(),
-            seeded: seeds.iter().map(|seed| SeedRecord { what: seed.what, from: seed.from }).collect(),
+            seeded: seeds.into_iter().map(|seed| SeedRecord { what: seed.what, why: seed.why }).collect(),
         }
     }
 }

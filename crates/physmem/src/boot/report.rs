@@ -5,6 +5,7 @@ use std::io::Write;
 use machine::boot::Prediction;
 use memblock::Region;
 
+use super::picture;
 use crate::boot_input::Boot;
 use crate::failure::Failure;
 use crate::json::flag_names;
@@ -19,7 +20,8 @@ pub(crate) fn print(boot: &Boot, style: Style, out: &mut impl Write) -> Result<(
     writeln!(out, "Linux {} on {architecture}, booted with", input.release)?;
     wrapped(out, "  ", "  ", line)?;
 
-    heading(out, style, "memory, as memblock holds it when the zones are sized")?;
+    let when = if prediction.panic.is_some() { "the kernel panics" } else { "the zones are sized" };
+    heading(out, style, &format!("memory, as memblock holds it when {when}"))?;
     memory(&prediction.memory, out)?;
     let bytes = prediction.reserved.iter().fold(0_u64, |sum, region| sum.saturating_add(region.range.size()));
     let regions = prediction.reserved.len();
@@ -33,11 +35,16 @@ pub(crate) fn print(boot: &Boot, style: Style, out: &mut impl Write) -> Result<(
         heading(out, style, "zones")?;
         zones(prediction, input.build.page_size, out)?;
     }
-    heading(out, style, "crash kernel")?;
-    crashkernel(prediction, out)?;
+    if !prediction.zones.is_empty() {
+        writeln!(out)?;
+        picture::draw(prediction, style, out)?;
+    }
     if let Some(panic) = &prediction.panic {
         heading(out, style, "panic")?;
         wrapped(out, "  ", "  ", panic)?;
+    } else {
+        heading(out, style, "crash kernel")?;
+        crashkernel(prediction, out)?;
     }
     if !prediction.remarks.is_empty() {
         heading(out, style, "parameters that do not do what they say")?;
@@ -96,7 +103,7 @@ fn zones(prediction: &Prediction, page: u64, out: &mut impl Write) -> Result<(),
     Ok(())
 }
 
-pub(crate) fn crashkernel(prediction: &Prediction, out: &mut impl Write) -> Result<(), Failure> {
+fn crashkernel(prediction: &Prediction, out: &mut impl Write) -> Result<(), Failure> {
     let crashkernel = &prediction.crashkernel;
     for area in [crashkernel.low, crashkernel.high].into_iter().flatten() {
         let what = if area.is_main { "for the crash kernel" } else { "low memory for its devices" };
@@ -105,7 +112,7 @@ pub(crate) fn crashkernel(prediction: &Prediction, out: &mut impl Write) -> Resu
     match &crashkernel.error {
         Some(error) => wrapped(out, "  not reserved: ", "    ", error),
         None if crashkernel.main().is_none() => {
-            writeln!(out, "  none: the command line has no crashkernel= that this kernel takes")?;
+            writeln!(out, "  none is asked for")?;
             Ok(())
         }
         None => Ok(()),

@@ -19,6 +19,9 @@ pub(crate) fn print(
     for fact in &comparison.facts {
         let name = fact_name(fact.fact);
         match &fact.result {
+            Compared::Equal { .. } if fact.fact == "panic" => {
+                writeln!(out, "{} {name}", style.paint(Ink::Yes, "equal    "))?;
+            }
             Compared::Equal { entries } => {
                 let entries = match entries {
                     0 => "none on either side".to_owned(),
@@ -47,7 +50,7 @@ pub(crate) fn print(
         writeln!(out)?;
         writeln!(out, "given to the prediction, as nothing before the boot decides it, and so not proved:")?;
         for seed in seeds {
-            wrapped(out, "  ", "    ", &format!("{} (from {})", seed.what, seed.from))?;
+            wrapped(out, "  ", "    ", &format!("{}: {}", seed.what, seed.why))?;
         }
     }
     if !boot.prediction.assumed.is_empty() {
@@ -62,6 +65,7 @@ fn fact_name(fact: &str) -> &str {
     match fact {
         "panic" => "the boot comes to its zones",
         "memory" => "memory regions, node and flags",
+        "memory_after_boot" => "memory regions after boot, in debugfs",
         "reserved" => "reserved regions",
         "early_node_ranges" => "memory of each node",
         "zone_limits" => "limits of the zones",

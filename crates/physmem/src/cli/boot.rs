@@ -60,8 +60,9 @@ pub(crate) struct BootArguments {
     /// Print JSON; schema/boot.schema.json describes it
     #[arg(short = 'J', long)]
     pub(crate) json: bool,
-    /// List every step the kernel takes, in the words of memblock=debug, with its reason and source
-    #[arg(long, conflicts_with = "json")]
+    /// List every step the kernel takes, in the words of memblock=debug, with its reason and source; the JSON
+    /// always has them
+    #[arg(long)]
     pub(crate) trace: bool,
     /// Compare the prediction with what the machine shows of its boot; exit status 3 where they differ
     #[arg(long, conflicts_with_all = ["cmdline", "append", "remove", "kernel_release", "trace"])]

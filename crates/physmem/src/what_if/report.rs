@@ -32,10 +32,22 @@ pub(crate) fn print(
         wrapped(out, "  before  ", "          ", &side(&change.before))?;
         wrapped(out, "  after   ", "          ", &side(&change.after))?;
     }
-    writeln!(out)?;
+    if changes.iter().any(|change| change.subject == Subject::Given) {
+        writeln!(out)?;
+    }
     let of_boot: Vec<&Change> = changes.iter().filter(|change| change.subject != Subject::Given).collect();
+    let panic = of_boot.iter().find(|change| change.subject == Subject::Panic);
     if of_boot.is_empty() {
         writeln!(out, "nothing changes: memory, zones, reservations and every verdict are the same")?;
+    } else if let Some(panic) = panic {
+        let text = match (&panic.before, &panic.after) {
+            (_, Some(after)) => format!("the boot {after}"),
+            (before, None) => {
+                format!("the kernel comes up; before, the boot {}", side_of(panic.subject, before.as_deref()))
+            }
+        };
+        wrapped(out, "", "  ", &text)?;
+        wrapped(out, "      because ", "      ", &panic.why)?;
     } else {
         answers(before, after, changes, style, out)?;
         details(&of_boot, style, out)?;
@@ -64,15 +76,6 @@ fn answers(
         wrapped(out, &name, &" ".repeat(16), text)
     };
     let (old, new) = (&before.prediction, &after.prediction);
-    let panic = match (&old.panic, &new.panic) {
-        (_, Some(panic)) => Some(format!("the kernel panics: {panic}")),
-        (Some(panic), None) => Some(format!("the kernel comes up, and panicked before: {panic}")),
-        (None, None) => None,
-    };
-    if let Some(panic) = panic {
-        // A boot that ends early answers no other question.
-        return line("boot", &panic);
-    }
     line("movable", &movable(old, new, after.input.build.page_size))?;
     line("early use", &early(changes))?;
     if let Some(text) = memory(changes) {
@@ -203,40 +206,59 @@ fn placement(changes: &[Change]) -> String {
     }
 }
 
-/// Every change, by subject.
+/// Every change, by subject; loaders that agree share a heading.
 fn details(changes: &[&Change], style: Style, out: &mut impl Write) -> Result<(), Failure> {
-    for of_subject in changes.chunk_by(|a, b| a.subject == b.subject && a.what_kind() == b.what_kind()) {
-        let Some(first) = of_subject.first() else { continue };
-        writeln!(out, "\n{}", style.paint(Ink::Heading, &heading(first)))?;
-        let mut why = "";
-        for change in of_subject.iter().take(MOST) {
-            // What stands behind a reason is not repeated for each entry.
-            if !why.is_empty() && change.why != why {
-                wrapped(out, "      because ", "      ", why)?;
+    for of_subject in changes.chunk_by(|a, b| a.subject == b.subject) {
+        let of_loader: Vec<&[&Change]> = of_subject.chunk_by(|a, b| loader(a) == loader(b)).collect();
+        let facts = |changes: &[&Change]| -> Vec<_> {
+            changes.iter().map(|c| (c.range, c.before.clone(), c.after.clone(), c.why.clone())).collect()
+        };
+        match of_loader.as_slice() {
+            [one, other] if facts(one) == facts(other) => section(one, Some("both loaders"), style, out)?,
+            several => {
+                for one in several {
+                    section(one, one.first().and_then(|change| loader(change)), style, out)?;
+                }
             }
-            let side = |side: &Option<String>| side_of(change.subject, side.as_deref());
-            let what = change.range.map_or_else(
-                || change.what.clone(),
-                |range| match change.subject {
-                    Subject::Zones => change.what.clone(),
-                    _ => format!("{range} ({})", size::human(range.size())),
-                },
-            );
-            wrapped(
-                out,
-                "  ",
-                "    ",
-                &format!("{what}: {} -> {}", side(&change.before), side(&change.after)),
-            )?;
-            why = &change.why;
         }
-        if !why.is_empty() {
+    }
+    Ok(())
+}
+
+/// The loader that a change is about.
+fn loader(change: &Change) -> Option<&str> {
+    change.what.split_once(" by ").map(|(_, loader)| loader)
+}
+
+fn section(
+    changes: &[&Change],
+    loader: Option<&str>,
+    style: Style,
+    out: &mut impl Write,
+) -> Result<(), Failure> {
+    let Some(first) = changes.first() else { return Ok(()) };
+    let name = heading(first.subject);
+    let name = loader.map_or_else(|| name.to_owned(), |loader| format!("{name}, {loader}"));
+    writeln!(out, "\n{}", style.paint(Ink::Heading, &name))?;
+    let mut why = "";
+    for change in changes.iter().take(MOST) {
+        // A reason that holds for several entries in a row stands behind the last.
+        if !why.is_empty() && change.why != why {
             wrapped(out, "      because ", "      ", why)?;
         }
-        let more = of_subject.len().saturating_sub(MOST);
-        if more > 0 {
-            writeln!(out, "  and {more} more (-J lists them)")?;
-        }
+        why = &change.why;
+        let what = match change.range.filter(|_| change.subject != Subject::Zones) {
+            Some(range) => format!("{range} ({})", size::human(range.size())),
+            None => change.what.clone(),
+        };
+        let [before, after] =
+            [&change.before, &change.after].map(|side| side_of(change.subject, side.as_deref()));
+        wrapped(out, "  ", "    ", &format!("{what}: {before} -> {after}"))?;
+    }
+    wrapped(out, "      because ", "      ", why)?;
+    let more = changes.len().saturating_sub(MOST);
+    if more > 0 {
+        writeln!(out, "  and {more} more (-J lists them)")?;
     }
     Ok(())
 }
@@ -254,19 +276,8 @@ fn side_of(subject: Subject, side: Option<&str>) -> String {
     }
 }
 
-/// A loader's changes stand under their own heading.
-trait Kind {
-    fn what_kind(&self) -> Option<&str>;
-}
-
-impl Kind for Change {
-    fn what_kind(&self) -> Option<&str> {
-        self.what.split_once(" by ").map(|(_, loader)| loader)
-    }
-}
-
-fn heading(change: &Change) -> String {
-    let name = match change.subject {
+fn heading(subject: Subject) -> &'static str {
+    match subject {
         Subject::Given => "given",
         Subject::Panic => "does the kernel come up",
         Subject::MovableStart => "where movable memory begins",
@@ -281,9 +292,5 @@ fn heading(change: &Change) -> String {
         Subject::Reserved => "reserved regions",
         Subject::ZoneLimits => "limits of the zones",
         Subject::FallbackOrder => "order in which nodes ask each other for pages",
-    };
-    match change.what_kind() {
-        Some(loader) => format!("{name}, {loader}"),
-        None => name.to_owned(),
     }
 }

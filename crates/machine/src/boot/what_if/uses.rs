@@ -42,7 +42,10 @@ pub(super) fn changes(before: Side<'_>, after: Side<'_>, machine: Option<&Machin
         rules::Kernel { movable_node, ..base }
     });
     let mut changes: Vec<Change> = Vec::new();
-    for (subject, of, what) in QUESTIONS {
+    // Without a crash kernel there is no dump to contain anything.
+    let has_dumps = [before, after].iter().all(|side| side.prediction.crashkernel.main().is_some());
+    let asked = QUESTIONS.iter().filter(|(subject, ..)| has_dumps || *subject != Subject::Vmcore);
+    for &(subject, of, what) in asked {
         for piece in &pieces {
             let [old, new] = [(before, &kernels[0]), (after, &kernels[1])]
                 .map(|(side, kernel)| piece.on(side).map(|memory| side.rules.verdict(of, &memory, kernel)));
@@ -114,15 +117,14 @@ fn pieces(before: Side<'_>, after: Side<'_>, machine: Option<&Machine>) -> Vec<P
         [crashkernel.low, crashkernel.high].into_iter().flatten().for_each(|area| cut(area.range));
         hot_pluggable(side.input).for_each(&mut cut);
     }
-    let whole: Vec<Piece> = match machine {
-        Some(machine) => of_machine(machine).collect(),
-        None => {
-            let all = [before, after].map(|side| side.prediction.memory.iter());
-            let mut pieces: Vec<Piece> =
-                all.into_iter().flatten().map(|region| of_prediction(region, before.input)).collect();
-            pieces.sort_by_key(|piece| (piece.range.start(), piece.range.end()));
-            pieces
-        }
+    let whole: Vec<Piece> = if let Some(machine) = machine {
+        of_machine(machine).collect()
+    } else {
+        let all = [before, after].map(|side| side.prediction.memory.iter());
+        let mut pieces: Vec<Piece> =
+            all.into_iter().flatten().map(|region| of_prediction(region, before.input)).collect();
+        pieces.sort_by_key(|piece| (piece.range.start(), piece.range.end()));
+        pieces
     };
     let mut pieces = Vec::new();
     let mut done = 0;

@@ -1,0 +1,98 @@
+//! Files of firmware: each is told by its content, and no content is too odd.
+// A test may fail loudly: that is what it is for.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::path::{Path, PathBuf};
+
+use host::FirmwareFileError;
+use machine::boot::BootInput;
+use proptest::prelude::*;
+
+/// A file that goes with its test.
+struct Temporary(PathBuf);
+
+impl Temporary {
+    fn new(name: &str, bytes: &[u8]) -> Self {
+        let path = std::env::temp_dir().join(format!("physmem-firmware-{}-{name}", std::process::id()));
+        std::fs::write(&path, bytes).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// What becomes of a file with these bytes, as far as the input of a boot.
+fn read(name: &str, bytes: &[u8]) -> Result<machine::Snapshot, FirmwareFileError> {
+    let file = Temporary::new(name, bytes);
+    let snapshot = host::read_firmware(std::slice::from_ref(&file.0))?;
+    // It may not suffice for a boot, but asking must be possible.
+    let _ = BootInput::of(&snapshot);
+    Ok(snapshot)
+}
+
+fn of_capture(capture: &str) -> machine::Snapshot {
+    let captures = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../captures"));
+    host::read(&captures.join(capture)).unwrap()
+}
+
+#[test]
+fn a_table_that_is_cut_short_is_refused_by_its_name() {
+    let machine = of_capture("x86/n3-srathot-movable_node.tar.gz");
+    let srat = machine.acpi_tables["SRAT"].read().unwrap().0.clone();
+    for length in 8..srat.len() {
+        let error = read("cut-srat", &srat[..length]).unwrap_err();
+        assert!(error.to_string().contains("is an ACPI SRAT, and damaged"), "{length}: {error}");
+    }
+    let tree = of_capture("arm64/dt-2node.tar.gz").device_tree.read().unwrap().0.clone();
+    for length in (4..tree.len()).step_by(997) {
+        let error = read("cut-tree", &tree[..length]).unwrap_err();
+        assert!(error.to_string().contains("is a flattened device tree, and damaged"), "{length}: {error}");
+    }
+}
+
+#[test]
+fn an_error_names_the_line_of_the_file_not_of_what_is_made_of_it() {
+    let error = read("line", b"# mine\n[mem 0x0-0xfff] usable\n[mem 0x2000-0x1000] usable\n").unwrap_err();
+    assert!(error.to_string().contains("line 3"), "{error}");
+}
+
+#[test]
+fn a_log_brings_its_command_line_and_release_and_its_heading_need_not_be_there() {
+    let log = "[    0.000000] Linux version 6.1.0-38-amd64 (x)\n[    0.000000] Command line: ro quiet\n\
+               [    0.000000] BIOS-e820: [mem 0x0000000000100000-0x000000007ffdffff] usable\n";
+    let snapshot = read("log", log.as_bytes()).unwrap();
+    assert_eq!(snapshot.command_line.read().map(String::as_str), Some("ro quiet"));
+    let input = BootInput::of(&snapshot).unwrap();
+    assert_eq!(input.release.to_string(), "6.1.0-38-amd64");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn no_bytes_are_too_odd(
+        magic in prop_oneof![
+            Just(vec![0xd0, 0x0d, 0xfe, 0xed]),
+            Just(b"SRAT".to_vec()),
+            Just(b"SLIT".to_vec()),
+            Just(b"BIOS-e820: [mem ".to_vec()),
+            Just(b"[mem 0x0-0xffffffffffffffff] usable\n".to_vec()),
+            Just(b"efi: mem00: [".to_vec()),
+            Just(Vec::new()),
+        ],
+        rest in proptest::collection::vec(any::<u8>(), 0..300),
+        is_page: bool,
+    ) {
+        let mut bytes = magic;
+        bytes.extend(rest);
+        if is_page {
+            bytes.resize(4096, 0xff);
+            bytes[0x202..0x206].copy_from_slice(b"HdrS");
+        }
+        let _ = read("odd", &bytes);
+    }
+}

@@ -1,0 +1,200 @@
+//! The boot of an arm64 kernel, from the device tree or the EFI map to the zones, in the kernel's order.
+//!
+//! Read [`boot`] from top to bottom: it is `setup_arch` (arch/arm64/kernel/setup.c, 6.12) as far as it decides
+//! about memory, and `bootmem_init` (arch/arm64/mm/init.c) within it. Each step stands below, or in a file of
+//! its own, in the order in which it is called.
+
+mod cma;
+mod device_tree;
+mod dma_limit;
+mod efi_map;
+mod limits;
+mod nodes;
+mod page_tables;
+mod reserved_memory;
+mod unflatten;
+mod vmemmap;
+
+use firmware::fdt::Fdt;
+use memblock::rules::Rules;
+use memblock::{PhysRange, Request};
+
+use super::crashkernel::{self, Policy};
+use super::early::{Early, Halt};
+use super::input::{Arm64Platform, BootInput};
+use super::outcome::Outcome;
+use super::trace::Step;
+use super::zones::{ZoneKind, ZoneLimits};
+use crate::architecture::Architecture;
+use crate::command_line::BootParameters;
+use crate::command_line::acpi::AcpiMode;
+use crate::since::{DMA_ZONE_ENDS_ANYWHERE, Target, is_known};
+
+const MIB: u64 = 1 << 20;
+const GIB_4: u64 = 1 << 32;
+
+/// Boots.
+pub(super) fn boot(
+    early: &mut Early<'_>,
+    input: &BootInput,
+    platform: &Arm64Platform,
+    tree: &Fdt<'_>,
+    parameters: &BootParameters,
+    rules: &Rules,
+) -> Result<Outcome, Halt> {
+    reserve_device_tree(early, platform)?;
+    device_tree::add_memory(early, tree, input.build.page_size)?;
+    device_tree::keep_usable(early, tree)?;
+    if let Some(efi) = &platform.efi {
+        efi_map::replace_memory(early, efi, tree, input, parameters)?;
+    }
+    let linear_map = limits::apply(early, input, parameters)?;
+    limits::take_initrd(early, input, &linear_map)?;
+    reserve_image(early, input)?;
+    let reserved = reserved_memory::reserve(early, tree, input, parameters)?;
+    page_tables::map_linearly(early, input, platform, parameters, &linear_map)?;
+    upgrade_acpi_tables(early, input, platform)?;
+    let uses_acpi = uses_acpi(tree, platform, parameters);
+    let has_default_cma = if uses_acpi {
+        reserved.has_default_cma
+    } else {
+        unflatten::unflatten(early, tree, input, &reserved)?
+    };
+    let nodes = nodes::numa_init(early, input, parameters, tree, uses_acpi)?;
+    cma::reserve_for_huge_pages(early, input, parameters)?;
+    vmemmap::populate(early, input, &linear_map)?;
+    let dma_end = dma_end(early, input, platform, tree, uses_acpi);
+    let limits = zone_limits(early, input, dma_end);
+    if !has_default_cma {
+        cma::reserve_default(early, input, parameters, dma_end)?;
+    }
+    let crashkernel = crashkernel::reserve(
+        early,
+        &crashkernel_policy(input, dma_end),
+        input,
+        parameters,
+        early.memblock.memory_size(),
+    )?;
+    early.dump();
+    Ok(Outcome::new(early, input, parameters, rules, &limits, &nodes, crashkernel))
+}
+
+/// The blob of the device tree, to its last byte. Nothing up to the parameters is logged: `memblock=debug` is
+/// one of them.
+fn reserve_device_tree(early: &mut Early<'_>, platform: &Arm64Platform) -> Result<(), Halt> {
+    early.begin(Step {
+        name: "setup_machine_fdt",
+        source: "arch/arm64/kernel/setup.c:setup_machine_fdt (6.12)",
+    });
+    match platform.device_tree_at {
+        Some(blob) => early.reserve(blob, "the device tree"),
+        None => Ok(()),
+    }
+}
+
+fn reserve_image(early: &mut Early<'_>, input: &BootInput) -> Result<(), Halt> {
+    early.begin(limits::STEP);
+    early.reserve(input.kernel_image, "the kernel's image")
+}
+
+/// Tables that the initial ramdisk brings are copied, and the copy is not mapped, to its last byte.
+fn upgrade_acpi_tables(
+    early: &mut Early<'_>,
+    input: &BootInput,
+    platform: &Arm64Platform,
+) -> Result<(), Halt> {
+    let Some(bytes) = platform.acpi_upgrade else { return Ok(()) };
+    early.begin(Step {
+        name: "acpi_table_upgrade",
+        source: "drivers/acpi/tables.c:acpi_table_upgrade, arch/arm64/include/asm/acpi.h (6.12)",
+    });
+    let request = Request { align: input.build.page_size, ..Request::new(bytes) };
+    match early.try_alloc(&request, "ACPI tables of the initial ramdisk that replace the firmware's")? {
+        Some(copy) => early.mark_nomap(copy, "ACPI maps its tables itself"),
+        None => Ok(()),
+    }
+}
+
+/// ACPI describes the machine where there are tables and the device tree says nothing, or `acpi=` wants it so
+/// (arch/arm64/kernel/acpi.c:acpi_boot_table_init, 6.12).
+fn uses_acpi(tree: &Fdt<'_>, platform: &Arm64Platform, parameters: &BootParameters) -> bool {
+    let is_wanted = match parameters.acpi.mode {
+        Some(AcpiMode::Off) => false,
+        Some(AcpiMode::On | AcpiMode::Force) => true,
+        None => device_tree::is_stub(tree),
+    };
+    is_wanted && platform.has_acpi
+}
+
+/// The first address that some device cannot reach; with memory below 4 GiB, 4 GiB at most.
+fn dma_end(
+    early: &mut Early<'_>,
+    input: &BootInput,
+    platform: &Arm64Platform,
+    tree: &Fdt<'_>,
+    uses_acpi: bool,
+) -> u64 {
+    early.begin(Step { name: "zone_sizes_init", source: "arch/arm64/mm/init.c:zone_sizes_init (6.12)" });
+    let said = if uses_acpi { platform.iort_limit } else { dma_limit::of(tree) };
+    let start = early.memblock.start_of_dram().unwrap_or(0);
+    let last = early.memblock.end_of_dram().unwrap_or(1).saturating_sub(1);
+    let limit = if does(input, DMA_ZONE_ENDS_ANYWHERE) {
+        let cap = if start < GIB_4 - 1 { GIB_4 - 1 } else { u64::MAX };
+        said.unwrap_or(u64::MAX).min(cap)
+    } else {
+        dma_limit::in_bits(said, start)
+    };
+    let end = limit.min(last).saturating_add(1);
+    let why = if said.is_some() {
+        "the firmware says how far devices reach"
+    } else {
+        "every device is taken to reach all memory, of low memory 4 GiB"
+    };
+    early.note(format!("devices reach up to {end:#x}"), why);
+    end
+}
+
+/// ZONE_DMA is what devices reach, ZONE_DMA32 the rest below 4 GiB, ZONE_NORMAL the rest.
+fn zone_limits(early: &mut Early<'_>, input: &BootInput, dma_end: u64) -> ZoneLimits {
+    let page = input.build.page_size.max(1);
+    let first = early.memblock.start_of_dram().unwrap_or(0).div_ceil(page);
+    let end = early.memblock.end_of_dram().unwrap_or(0);
+    let limits = ZoneLimits::new(
+        first,
+        &[
+            (ZoneKind::Dma, dma_end / page),
+            (ZoneKind::Dma32, GIB_4.min(end) / page),
+            (ZoneKind::Normal, end / page),
+        ],
+    );
+    for (kind, start, end) in &limits.zones {
+        let (start, last) = (start.saturating_mul(page), end.saturating_mul(page).saturating_sub(1));
+        early.note(format!("{kind:8} [mem {start:#018x}-{last:#018x}]"), "the zone's limits");
+    }
+    limits
+}
+
+/// Crash kernels begin at a multiple of 2 MiB, below what devices reach or below the last physical address
+/// (arch/arm64/include/asm/crash_reserve.h, 6.12).
+fn crashkernel_policy(input: &BootInput, dma_end: u64) -> Policy {
+    Policy {
+        architecture: Architecture::Arm64,
+        align: 2 * MIB,
+        low_end: dma_end,
+        high_end: 1u64.checked_shl(input.build.arm64.physical_bits).unwrap_or(u64::MAX),
+    }
+}
+
+/// Whether the kernel does what a row of the table of releases names.
+fn does(input: &BootInput, what: &str) -> bool {
+    is_known(what, &Target::new(Architecture::Arm64, input.release.clone()))
+}
+
+/// A range widened to whole pages.
+fn whole_pages(range: PhysRange, page: u64) -> Option<PhysRange> {
+    let end = range.end().checked_next_multiple_of(page)?;
+    PhysRange::new(range.start() & !page.saturating_sub(1), end).ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+//! Contiguous memory areas, which stay usable for movable pages.
+
+use memblock::{NodeId, PhysRange, Request};
+
+use crate::boot::early::{Early, Halt};
+use crate::boot::input::BootInput;
+use crate::boot::numa;
+use crate::boot::trace::Step;
+use crate::command_line::BootParameters;
+use crate::command_line::cma::HugetlbCma;
+
+const GIB_4: u64 = 1 << 32;
+
+/// What is asked of an area.
+struct Wanted {
+    size: u64,
+    base: u64,
+    /// The area ends here at the latest.
+    limit: u64,
+    align: u64,
+    is_fixed: bool,
+    node: Option<u32>,
+}
+
+/// The default area, as `cma=` wants it or as large as it is built in: what devices reach, from the top.
+pub(super) fn reserve_default(
+    early: &mut Early<'_>,
+    input: &BootInput,
+    parameters: &BootParameters,
+    dma_end: u64,
+) -> Result<(), Halt> {
+    early.begin(Step {
+        name: "dma_contiguous_reserve",
+        source: "kernel/dma/contiguous.c:dma_contiguous_reserve (6.12)",
+    });
+    let wanted = match parameters.cma.default_area {
+        Some(area) => Wanted {
+            size: area.size,
+            base: area.base,
+            limit: if area.limit == 0 { dma_end } else { area.limit.min(dma_end) },
+            align: 1,
+            is_fixed: area.limit > 0 && area.base.checked_add(area.size) == Some(area.limit),
+            node: None,
+        },
+        None => {
+            Wanted { size: input.build.cma, base: 0, limit: dma_end, align: 1, is_fixed: false, node: None }
+        }
+    };
+    if wanted.size > 0 {
+        declare(early, input, &wanted, "the default CMA area")?;
+    }
+    Ok(())
+}
+
+/// `hugetlb_cma=`: an area for gigantic pages on each node.
+pub(super) fn reserve_for_huge_pages(
+    early: &mut Early<'_>,
+    input: &BootInput,
+    parameters: &BootParameters,
+) -> Result<(), Halt> {
+    let Some(asked) = &parameters.cma.hugetlb else { return Ok(()) };
+    early.begin(Step { name: "hugetlb_cma_reserve", source: "mm/hugetlb.c:hugetlb_cma_reserve (6.12)" });
+    let page = gigantic_page(input.build.page_size);
+    let nodes = numa::with_memory(early);
+    let parts: Vec<(u32, u64)> = match asked {
+        HugetlbCma::Nodes(parts) => {
+            let part = |&(node, bytes): &(u64, u64)| Some((u32::try_from(node).ok()?, bytes));
+            parts.iter().filter_map(part).filter(|(node, _)| nodes.contains(node)).collect()
+        }
+        HugetlbCma::Total(bytes) if *bytes >= page => {
+            let count = u64::try_from(nodes.len()).unwrap_or(u64::MAX).max(1);
+            let each = round_up(bytes.div_ceil(count), page);
+            let mut left = *bytes;
+            let mut part = |node: &u32| {
+                let size = each.min(left);
+                left = left.saturating_sub(round_up(size, page));
+                (*node, size)
+            };
+            nodes.iter().map(&mut part).collect()
+        }
+        HugetlbCma::Total(_) => Vec::new(),
+    };
+    for (node, bytes) in parts.into_iter().filter(|(_, bytes)| *bytes > 0) {
+        if bytes < page {
+            early.note(
+                format!("hugetlb_cma: cma area of node {node} should be at least {} MiB", page >> 20),
+                "one gigantic page has to fit",
+            );
+            continue;
+        }
+        let size = round_up(bytes, page);
+        let align = input.build.page_size.saturating_mul(input.build.page_size / 8);
+        let wanted = Wanted { size, base: 0, limit: u64::MAX, align, is_fixed: false, node: Some(node) };
+        declare(early, input, &wanted, "an area for gigantic pages")?;
+    }
+    Ok(())
+}
+
+/// The largest page of user space: 1 GiB with pages of 4 KiB; else what contiguous blocks make.
+const fn gigantic_page(page: u64) -> u64 {
+    match page >> 10 {
+        4 | 16 => 1 << 30,
+        _ => 16 << 30,
+    }
+}
+
+fn round_up(size: u64, align: u64) -> u64 {
+    size.checked_next_multiple_of(align.max(1)).unwrap_or(u64::MAX)
+}
+
+/// Reserves an area of whole page blocks: exactly there, or from 4 GiB upwards where memory reaches that far,
+/// so that low memory is spared, or from the top.
+fn declare(
+    early: &mut Early<'_>,
+    input: &BootInput,
+    wanted: &Wanted,
+    why: &str,
+) -> Result<Option<PhysRange>, Halt> {
+    early.begin(Step {
+        name: "cma_declare_contiguous_nid",
+        source: "mm/cma.c:__cma_declare_contiguous_nid (6.12)",
+    });
+    let align = wanted.align.max(input.build.page_block());
+    let memory_end = early.memblock.end_of_dram().unwrap_or(0);
+    let limit = (wanted.limit & !align.saturating_sub(1)).min(memory_end);
+    let limit = if limit == 0 { memory_end } else { limit };
+    let size = round_up(wanted.size, align);
+    if wanted.is_fixed && !wanted.base.is_multiple_of(align.max(1)) {
+        early.note(format!("Region at {:#x} must be aligned to {align:#x} bytes", wanted.base), why);
+        return Ok(None);
+    }
+    let base = round_up(wanted.base, align);
+    if base.checked_add(size).is_none_or(|end| end > limit) {
+        early.note(format!("{size:#x} bytes from {base:#x} exceed limit ({limit:#x})"), why);
+        return Ok(None);
+    }
+    if wanted.is_fixed {
+        let Ok(range) = PhysRange::from_size(base, size) else { return Ok(None) };
+        if early.memblock.reserved().overlaps(range) {
+            early.note(format!("[{range}]: nothing is reserved"), "some of it is reserved already");
+            return Ok(None);
+        }
+        early.reserve(range, why)?;
+        return Ok(Some(range));
+    }
+    let request = Request {
+        align,
+        min: base,
+        max: Some(limit),
+        node: wanted.node.and_then(NodeId::new),
+        exact_node: true,
+        ..Request::new(size)
+    };
+    let reaches_far = memory_end >= GIB_4.saturating_add(size);
+    if reaches_far && !early.memblock.bottom_up() {
+        early.memblock.set_bottom_up(true);
+        let found = early.try_alloc(&Request { min: GIB_4, ..request }, why);
+        early.memblock.set_bottom_up(false);
+        if let Some(range) = found? {
+            return Ok(Some(range));
+        }
+    }
+    early.try_alloc(&request, why)
+}

@@ -1,0 +1,203 @@
+//! What an arm64 machine was booted with.
+
+use firmware::fdt::Fdt;
+use firmware::iort::Iort;
+use firmware::log::{EfiMap, MemblockCallKind, MemblockList};
+use memblock::PhysRange;
+
+use super::{InputError, Reading};
+use crate::architecture::Architecture;
+use crate::boot::input::{Arm64Platform, BootInput, EfiHandOver, Platform};
+use crate::memblock_text;
+use crate::release::Release;
+use crate::snapshot::{Bytes, Source};
+use crate::unknown::Unknown;
+
+/// Where a boot loader puts a kernel in RAM that begins at 1 GiB, as large as Debian's 6.12.
+const IMAGE: (u64, u64) = (0x4020_0000, 0x42d3_0000);
+
+impl Reading<'_> {
+    pub(super) fn arm64(mut self, release: Release) -> Result<BootInput, InputError> {
+        let bytes = self.device_tree()?;
+        let tree = Fdt::new(&bytes.0).map_err(|fault| no_tree(&fault.to_string()))?;
+        let by_default = PhysRange::new(IMAGE.0, IMAGE.1).map_err(|e| InputError::NoMap(e.to_string()))?;
+        let kernel_image = self.kernel_image(by_default);
+        let efi = self.efi(&tree)?;
+        let initrd = self.initrd(&tree, efi.is_some());
+        let platform = Arm64Platform {
+            device_tree_at: self.device_tree_at(&tree),
+            efi,
+            has_acpi: self.log.reads_acpi || !self.snapshot.acpi_tables.is_empty(),
+            acpi_upgrade: self.log.acpi_upgrade,
+            iort_limit: self.iort_limit(),
+            kernel_text: self.kernel_text(kernel_image),
+            device_tree: bytes,
+        };
+        Ok(self.finish(release, Architecture::Arm64, Platform::Arm64(platform), kernel_image, initrd))
+    }
+
+    fn seed(&mut self, what: &str, why: &str, effect: &str) {
+        self.seeded.push(Unknown::new(what, why, effect));
+    }
+
+    fn device_tree(&self) -> Result<Bytes, InputError> {
+        match &self.snapshot.device_tree {
+            Source::Read(bytes) => Ok(bytes.clone()),
+            Source::Missing => Err(no_tree("it is not there")),
+            Source::Unreadable { why, .. } => Err(no_tree(why)),
+        }
+    }
+
+    /// The reserved region that is just as long as the tree says it is: nothing tells where a boot loader put
+    /// it.
+    fn device_tree_at(&mut self, tree: &Fdt<'_>) -> Option<PhysRange> {
+        let size = u64::try_from(tree.total_size()).ok()?;
+        let log = self.snapshot.kernel_log.read().map_or("", String::as_str);
+        let dumps = firmware::log::memblock(log.as_bytes());
+        let logged = dumps.regions().filter_map(Result::ok);
+        let mut reserved: Vec<PhysRange> = logged
+            .filter(|region| region.list == MemblockList::Reserved)
+            .map(|region| region.range)
+            .collect();
+        if let Some(Ok(regions)) = self
+            .snapshot
+            .memblock
+            .reserved
+            .read()
+            .map(|text| memblock_text::regions(text).collect::<Result<Vec<_>, _>>())
+        {
+            reserved.extend(regions.iter().map(|region| region.range));
+        }
+        let found = reserved.iter().find(|range| range.size() == size).copied();
+        match found {
+            Some(range) => self.seed(
+                "where the device tree lies",
+                "nothing hands it down: it is the reserved region of its size",
+                &format!("taken as {range}"),
+            ),
+            None => self.assume(
+                "where the device tree lies",
+                "no reserved region has its size",
+                "it is taken not to be reserved",
+            ),
+        }
+        found
+    }
+
+    /// With EFI the map counts, which a kernel shows only in its log.
+    fn efi(&mut self, tree: &Fdt<'_>) -> Result<Option<EfiHandOver>, InputError> {
+        let chosen = tree.chosen().ok().flatten();
+        if chosen.and_then(|chosen| chosen.uefi_memory_map().ok().flatten()).is_none() {
+            return Ok(None);
+        }
+        let log = self.snapshot.kernel_log.read().map_or("", String::as_str);
+        let lines = firmware::log::efi(log.as_bytes()).filter_map(Result::ok);
+        let map: Vec<_> = lines.filter(|line| line.map == EfiMap::Firmware).map(|line| line.entry).collect();
+        if map.is_empty() {
+            return self.efi_of_iomem().map(Some).ok_or_else(|| {
+                InputError::NoMap(
+                    "the machine booted by EFI; neither its log, of a boot with efi=debug, nor /proc/iomem shows memory".into(),
+                )
+            });
+        }
+        let calls = firmware::log::memblock_calls(log.as_bytes()).filter_map(Result::ok);
+        let early = calls.take_while(|call| !call.caller.starts_with(b"arm64_memblock_init+"));
+        let tables: Vec<PhysRange> = early
+            .filter(|call| call.kind == MemblockCallKind::Reserve)
+            .filter(|call| {
+                !call.caller.starts_with(b"reserve_regions+") && !call.caller.starts_with(b"efi_init+")
+            })
+            .map(|call| call.range)
+            .collect();
+        if !tables.is_empty() {
+            self.seed(
+                "what EFI's tables take",
+                "the firmware put them there, and only the log of memblock=debug shows their sizes",
+                "taken from there",
+            );
+        } else if log.contains(" MEMATTR=0x") || log.contains(" MEMRESERVE=0x") {
+            self.assume(
+                "what EFI's tables take",
+                "the log was not made with memblock=debug",
+                "they are taken not to be reserved: early allocations may lie elsewhere",
+            );
+        }
+        Ok(Some(EfiHandOver { map, tables }))
+    }
+
+    /// From `/chosen`; EFI's stub hands it over in a table of EFI's, and then the log shows it.
+    fn initrd(&mut self, tree: &Fdt<'_>, is_efi: bool) -> Option<PhysRange> {
+        let chosen = tree.chosen().ok().flatten();
+        if let Some(range) = chosen.and_then(|chosen| chosen.initrd().ok().flatten()) {
+            return Some(range);
+        }
+        if !is_efi {
+            return None;
+        }
+        let log = self.snapshot.kernel_log.read().map_or("", String::as_str);
+        let calls = || firmware::log::memblock_calls(log.as_bytes()).filter_map(Result::ok);
+        let of_init = || calls().filter(|call| call.caller.starts_with(b"arm64_memblock_init+"));
+        // It is added and reserved by the same range; the image is only reserved, or added alone for mem=.
+        let added = |range: PhysRange| {
+            of_init().any(|call| call.kind == MemblockCallKind::Add && call.range == range)
+        };
+        let found = of_init()
+            .filter(|call| call.kind == MemblockCallKind::Reserve)
+            .map(|call| call.range)
+            .find(|range| added(*range) && self.is_no_image(*range));
+        if let Some(range) = found {
+            self.seed(
+                "where the initial ramdisk lies",
+                "a table of EFI's says it, and only the log of memblock=debug shows it",
+                &format!("taken as {range}"),
+            );
+            return found;
+        }
+        let found = self.initrd_of_iomem();
+        if let Some(range) = found {
+            self.seed(
+                "where the initial ramdisk lies",
+                "a table of EFI's says it; it is the reserved range as large as what the kernel freed of it",
+                &format!("taken as {range}"),
+            );
+        } else {
+            self.assume(
+                "where the initial ramdisk lies",
+                "a table of EFI's says it, and nothing shows it",
+                "taken as not there",
+            );
+        }
+        found
+    }
+
+    fn is_no_image(&self, range: PhysRange) -> bool {
+        let parts = self.tree.iter().flat_map(|tree| tree.resources().iter());
+        !parts
+            .filter(|resource| resource.name == "Kernel code")
+            .filter_map(|resource| resource.range().ok())
+            .any(|code| code.overlaps(range))
+    }
+
+    /// The image's code up to its init section, as /proc/iomem has it.
+    fn kernel_text(&self, image: PhysRange) -> PhysRange {
+        let parts = self.tree.iter().flat_map(|tree| tree.resources().iter());
+        let mut code = parts.filter(|resource| resource.name == "Kernel code");
+        code.find_map(|resource| resource.range().ok().filter(|range| range.start() > 0)).unwrap_or(image)
+    }
+
+    fn iort_limit(&mut self) -> Option<u64> {
+        let bytes = self.snapshot.acpi_tables.get("IORT").and_then(Source::read)?;
+        match Iort::new(&bytes.0) {
+            Ok(table) => table.last_address(),
+            Err(error) => {
+                let why = format!("/sys/firmware/acpi/tables/IORT: {error}");
+                self.assume("how far devices reach", &why, "taken as everywhere");
+                None
+            }
+        }
+    }
+}
+
+fn no_tree(why: &str) -> InputError {
+    InputError::NoMap(format!("/sys/firmware/fdt: {why}"))
+}
