@@ -11,6 +11,7 @@
 
 mod arm64;
 mod build;
+mod cma;
 pub mod compare;
 mod crashkernel;
 mod early;

@@ -36,7 +36,8 @@ pub(crate) fn run(arguments: &BootArguments, out: &mut impl Write) -> Result<Don
         _ => Done::Good,
     };
     if arguments.json {
-        let verify = comparison.as_ref().map(|comparison| Verified::new(comparison, boot.input.seeds()));
+        let verify =
+            comparison.as_ref().map(|comparison| Verified::new(comparison, boot.input.seeded.clone()));
         let mut document = Document::of(&boot, &snapshot.origin).with_trace(&boot.prediction);
         document.verify = verify;
         serde_json::to_writer_pretty(&mut *out, &document)?;

@@ -103,13 +103,11 @@ pub(crate) fn node_letter(node: Option<u32>) -> char {
 
 /// An address in the largest unit that tells it exactly, or else in hexadecimal.
 fn mark(address: u64) -> String {
-    let whole = size::human(address);
-    let exact = [60, 50, 40, 30, 20]
-        .iter()
-        .any(|&shift| address >> shift != 0 && address.trailing_zeros() >= shift && !whole.contains('.'));
+    let unit = [60, 50, 40, 30, 20].into_iter().find(|&shift| address >> shift != 0);
+    let is_exact = unit.is_some_and(|shift| address.trailing_zeros() >= shift);
     match address {
         0 => "0".to_owned(),
-        _ if exact => whole,
+        _ if is_exact => size::human(address),
         _ => format!("{address:x}"),
     }
 }
@@ -168,5 +166,6 @@ mod tests {
         assert_eq!(mark(4 << 30), "4G");
         assert_eq!(mark(0x1_8000_0000), "6G");
         assert_eq!(mark(0x9_fc00), "9fc00");
+        assert_eq!(mark(0x7fe0_0000), "7fe00000", "not 2G, which is near");
     }
 }

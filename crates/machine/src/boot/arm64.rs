@@ -4,7 +4,6 @@
 //! about memory, and `bootmem_init` (arch/arm64/mm/init.c) within it. Each step stands below, or in a file of
 //! its own, in the order in which it is called.
 
-mod cma;
 mod device_tree;
 mod dma_limit;
 mod efi_map;
@@ -19,6 +18,7 @@ use firmware::fdt::Fdt;
 use memblock::rules::Rules;
 use memblock::{PhysRange, Request};
 
+use super::cma;
 use super::crashkernel::{self, Policy};
 use super::early::{Early, Halt};
 use super::input::{Arm64Platform, BootInput};

@@ -23,7 +23,9 @@ pub struct Build {
     pub node_data: u64,
     /// Bytes of the log buffer that is built in (`CONFIG_LOG_BUF_SHIFT`).
     pub log_buffer: u64,
-    /// Bytes of the default CMA area (`CONFIG_CMA_SIZE_MBYTES`), 0 where CMA is not built in.
+    /// Whether CMA is built in (`CONFIG_DMA_CMA`).
+    pub has_cma: bool,
+    /// Bytes of the default CMA area (`CONFIG_CMA_SIZE_MBYTES`).
     pub cma: u64,
     /// Whether NUMA emulation (`numa=fake=`) is built in.
     pub numa_emulation: bool,
@@ -69,6 +71,7 @@ impl Build {
             max_nodes: 1024,
             node_data: 0x2_a980,
             log_buffer: 128 << 10,
+            has_cma: false,
             cma: 0,
             numa_emulation: true,
             gib_pages: true,
@@ -98,6 +101,7 @@ impl Build {
             max_nodes: 16,
             node_data: if text.ends_with("-mblab") { 0x2e40 } else { 0x3740 },
             log_buffer: 1 << 20,
+            has_cma: true,
             cma: 64 << 20,
             numa_emulation: false,
             page_table_levels: 4,

@@ -14,6 +14,7 @@ use super::build::Build;
 use super::input::{BootInput, Platform};
 use super::log::LogFacts;
 use super::numa::{MemoryAffinity, NumaTables};
+use super::seeds::Seed;
 use crate::architecture::Architecture;
 use crate::release::{NotARelease, Release};
 use crate::resources::ResourceTree;
@@ -34,13 +35,17 @@ pub enum InputError {
     Release(#[from] NotARelease),
 }
 
+/// Where seeds come from.
+const LOG: &str = "from the kernel log";
+const IOMEM: &str = "from /proc/iomem";
+
 /// What is read for every architecture.
 struct Reading<'a> {
     snapshot: &'a Snapshot,
     log: LogFacts,
     tree: Option<ResourceTree>,
     assumed: Vec<Unknown>,
-    seeded: Vec<Unknown>,
+    seeded: Vec<Seed>,
 }
 
 impl BootInput {
@@ -96,6 +101,10 @@ impl Reading<'_> {
             self.assume("the kernel's release", "/proc/version is not there", "taken as 6.12");
             Release::v6_12()
         })
+    }
+
+    fn seed(&mut self, what: &str, why: &str) {
+        self.seeded.push(Seed { what: what.to_owned(), why: why.to_owned() });
     }
 
     fn assume(&mut self, what: &str, why: &str, effect: &str) {
@@ -157,6 +166,7 @@ impl Reading<'_> {
             && let Some(end) = image.end().checked_next_multiple_of(4096)
             && let Ok(image) = PhysRange::new(image.start() & !0xfff, end)
         {
+            self.seed("where the kernel's image lies", IOMEM);
             return image;
         }
         self.assume(
@@ -168,15 +178,16 @@ impl Reading<'_> {
     }
 
     /// What a build has, corrected by what the log of this very kernel shows.
-    fn build(&self, release: &Release, architecture: Architecture) -> Build {
+    fn build(&mut self, release: &Release, architecture: Architecture) -> Build {
         let mut build = Build::of(release, architecture);
-        if let Some(config) =
-            self.snapshot.kernel_config.read().filter(|_| architecture == Architecture::Arm64)
-        {
-            build.correct_arm64(config);
+        if let Some(config) = self.snapshot.kernel_config.read() {
+            build.correct(architecture, config);
+        }
+        if let Some(size) = self.log.node_data.filter(|size| *size != build.node_data) {
+            build.node_data = size;
+            self.seed("the size of each node's data", LOG);
         }
         let log = &self.log;
-        build.node_data = log.node_data.unwrap_or(build.node_data);
         if log.has_beginning {
             build.gib_pages = log.gib_pages;
         }

@@ -6,6 +6,7 @@ use memblock::PhysRange;
 
 use super::build::Build;
 use super::numa::NumaTables;
+use super::seeds::Seed;
 use crate::architecture::Architecture;
 use crate::command_line::BootParameters;
 use crate::release::Release;
@@ -34,9 +35,9 @@ pub struct BootInput {
     pub build: Build,
     /// What nothing told, and what was taken in its place.
     pub assumed: Vec<Unknown>,
-    /// What the firmware or the boot loader handed over and nothing but the account of the boot itself shows:
-    /// where the kernel found it.
-    pub seeded: Vec<Unknown>,
+    /// What the firmware or the boot loader handed over, or the build decides, and nothing but what the boot left
+    /// behind shows.
+    pub seeded: Vec<Seed>,
 }
 
 /// What the architectures differ in.

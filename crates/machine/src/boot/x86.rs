@@ -1,31 +1,31 @@
 //! The boot of an x86_64 kernel, from the e820 map to the zones, in the kernel's order.
 //!
 //! Read [`boot`] from top to bottom: it is `setup_arch` (arch/x86/kernel/setup.c, 6.12) as far as it decides
-//! about memory. Each step below it stands in the order in which it is called.
+//! about memory. Each step stands below, or in a file of its own, in the order in which it is called.
 
 mod direct_map;
 mod e820_map;
+mod nodes;
+mod ram_map;
 
 use firmware::e820::E820Type;
-use firmware::efi::{self, MemoryAttribute, MemoryType};
+use firmware::efi::MemoryType;
 use memblock::rules::Rules;
 use memblock::{PhysRange, Request};
 
 use self::direct_map::DirectMap;
 use self::e820_map::E820Map;
+use super::cma;
 use super::crashkernel::{self, Policy};
 use super::early::{Early, Halt};
 use super::efi_mirror::efi_find_mirror;
-use super::fake_numa;
 use super::input::{BootInput, X86Platform};
 use super::log_buffer;
-use super::numa::{self, Nodes};
 use super::outcome::Outcome;
 use super::trace::Step;
 use super::zones::{ZoneKind, ZoneLimits};
 use crate::architecture::Architecture;
-use crate::command_line::acpi::AcpiMode;
-use crate::command_line::{BootParameters, MapEdit};
+use crate::command_line::BootParameters;
 
 const PAGE: u64 = 1 << 12;
 const KIB_64: u64 = 64 << 10;
@@ -52,13 +52,13 @@ pub(super) fn boot(
     rules: &Rules,
 ) -> Result<Outcome, Halt> {
     reserve_what_the_boot_loader_put(early, input, platform)?;
-    let mut e820 = firmware_map(early, platform, parameters);
-    edit_map(early, &mut e820, parameters);
-    reserve_setup_data(early, &mut e820, platform)?;
+    let mut e820 = ram_map::firmware_map(early, platform, parameters);
+    ram_map::edit_map(early, &mut e820, parameters);
+    ram_map::reserve_setup_data(early, &mut e820, platform)?;
     efi_init(early, platform)?;
-    trim_bios_range(early, &mut e820);
-    add_kernel_range(early, &mut e820, input);
-    let max_pfn = find_last_pages(early, &e820, input);
+    ram_map::trim_bios_range(early, &mut e820);
+    ram_map::add_kernel_range(early, &mut e820, input);
+    let max_pfn = ram_map::find_last_pages(early, &e820, input);
     reserve_brk(early, input, platform)?;
     let memory_size = memblock_setup(early, &e820)?;
     efi_find_mirror(early, &platform.efi_map, parameters.movable.mirror)?;
@@ -68,8 +68,12 @@ pub(super) fn boot(
     log_buffer::allocate(early, input, parameters)?;
     relocate_initrd(early, input, max_pfn)?;
     acpi_tables(early, platform)?;
-    let nodes = numa_init(early, input, parameters, max_pfn)?;
+    let nodes = nodes::numa_init(early, input, parameters, max_pfn)?;
     early.dump();
+    cma::reserve_default(early, input, parameters, max_pfn.saturating_mul(PAGE))?;
+    if input.build.gib_pages {
+        cma::reserve_for_huge_pages(early, input, parameters)?;
+    }
     let crashkernel = crashkernel::reserve(early, &CRASHKERNEL, input, parameters, memory_size)?;
     let limits = zone_limits(early, max_pfn);
     Ok(Outcome::new(early, input, parameters, rules, &limits, &nodes, crashkernel))
@@ -119,96 +123,6 @@ fn whole_pages(range: PhysRange) -> Option<PhysRange> {
     PhysRange::new(range.start() & !(PAGE - 1), end).ok()
 }
 
-/// The map as the boot loader hands it over, sorted out.
-///
-/// Where it is made of EFI's by the kernel's own stub, that has read the command line already: memory for
-/// special purposes is kept for drivers unless `efi=nosoftreserve` makes it ordinary RAM.
-fn firmware_map(early: &mut Early<'_>, platform: &X86Platform, parameters: &BootParameters) -> E820Map {
-    early.begin(Step {
-        name: "e820__memory_setup",
-        source: "arch/x86/kernel/e820.c:e820__memory_setup, e820__update_table (6.12)",
-    });
-    let mut e820 = E820Map::new(platform.e820.clone());
-    let is_special = |entry: &&efi::Entry| {
-        entry.kind == MemoryType::CONVENTIONAL && entry.attributes.contains(MemoryAttribute::SPECIAL_PURPOSE)
-    };
-    for entry in platform.efi_map.iter().filter(is_special) {
-        let (from, to) = if parameters.efi.nosoftreserve {
-            (E820Type::SoftReserved, E820Type::Ram)
-        } else {
-            (E820Type::Ram, E820Type::SoftReserved)
-        };
-        e820.retype(entry.range, from, to);
-    }
-    e820.sort_out();
-    for entry in e820.entries() {
-        early.note(format!("BIOS-e820: [{}] {}", entry.range, entry.kind), "from the firmware's map");
-    }
-    e820
-}
-
-/// `mem=` and `memmap=`, each as it is parsed; then the map is sorted out again.
-fn edit_map(early: &mut Early<'_>, e820: &mut E820Map, parameters: &BootParameters) {
-    early.begin(Step {
-        name: "parse_early_param",
-        source: "arch/x86/kernel/e820.c:parse_memopt, parse_memmap_one, e820__finish_early_params (6.12)",
-    });
-    for edit in &parameters.map.edits {
-        match edit {
-            MapEdit::LimitRam { from } => {
-                if let Ok(above) = PhysRange::new(*from, u64::MAX) {
-                    e820.remove(above, Some(E820Type::Ram));
-                    early.note(
-                        format!("e820: remove [{above}] usable"),
-                        "mem= is a limit on addresses, not an amount",
-                    );
-                }
-            }
-            MapEdit::Exact => {
-                e820.clear();
-                early.note("e820: remove everything", "memmap=exactmap: only what follows counts");
-            }
-            MapEdit::Add { range, kind } => {
-                e820.add(*range, *kind);
-                early.note(format!("e820: add [{range}] {kind}"), "memmap=");
-            }
-            MapEdit::Convert { range, from, to } => {
-                e820.retype(*range, *from, *to);
-                early.note(format!("e820: update [{range}] {from} ==> {to}"), "memmap=…%…-from+to");
-            }
-            MapEdit::Remove { range, kind } => {
-                e820.remove(*range, *kind);
-                let words = kind.map_or_else(String::new, |kind| format!(" {kind}"));
-                early.note(format!("e820: remove [{range}]{words}"), "memmap=…%… without a new type");
-            }
-        }
-    }
-    if parameters.map.edits.is_empty() {
-        return;
-    }
-    e820.sort_out();
-    for entry in e820.entries() {
-        early
-            .note(format!("user: [{}] {}", entry.range, entry.kind), "the map as the command line leaves it");
-    }
-}
-
-/// What the boot loader attached stays what it is, and is not handed out.
-fn reserve_setup_data(early: &mut Early<'_>, e820: &mut E820Map, platform: &X86Platform) -> Result<(), Halt> {
-    if platform.setup_data.is_empty() {
-        return Ok(());
-    }
-    early.begin(Step {
-        name: "e820__reserve_setup_data",
-        source: "arch/x86/kernel/e820.c:e820__reserve_setup_data (6.12)",
-    });
-    for data in &platform.setup_data {
-        early.reserve(*data, "setup_data is read again later")?;
-    }
-    e820.sort_out();
-    Ok(())
-}
-
 /// EFI's tables are reserved as they are met, those that the kernel reads later.
 fn efi_init(early: &mut Early<'_>, platform: &X86Platform) -> Result<(), Halt> {
     if !platform.is_efi {
@@ -219,65 +133,6 @@ fn efi_init(early: &mut Early<'_>, platform: &X86Platform) -> Result<(), Halt> {
         early.reserve(*table, "a table of EFI's that is read later")?;
     }
     Ok(())
-}
-
-/// Page 0 and the hole for ISA devices are not RAM, whatever the firmware says.
-fn trim_bios_range(early: &mut Early<'_>, e820: &mut E820Map) {
-    early.begin(Step { name: "trim_bios_range", source: "arch/x86/kernel/setup.c:trim_bios_range (6.12)" });
-    if let Ok(first) = PhysRange::new(0, PAGE) {
-        e820.retype(first, E820Type::Ram, E820Type::Reserved);
-        early.note(
-            format!("e820: update [{first}] usable ==> reserved"),
-            "BIOSes keep data in the first page",
-        );
-    }
-    if let Ok(isa) = PhysRange::new(ISA_HOLE, MIB) {
-        e820.remove(isa, Some(E820Type::Ram));
-        early.note(format!("e820: remove [{isa}] usable"), "video memory and ROMs of ISA devices");
-    }
-    e820.sort_out();
-}
-
-/// A kernel that runs from where the map has no RAM takes its own image for RAM all the same: kexec may have
-/// put it into memory that this kernel was not told about.
-fn add_kernel_range(early: &mut Early<'_>, e820: &mut E820Map, input: &BootInput) {
-    early.begin(Step {
-        name: "e820_add_kernel_range",
-        source: "arch/x86/kernel/setup.c:e820_add_kernel_range (6.12)",
-    });
-    let end = input.kernel_image.end().saturating_add(input.build.brk_area);
-    let Ok(range) = PhysRange::new(input.kernel_image.start(), end) else { return };
-    let ram: u64 = e820
-        .entries()
-        .iter()
-        .filter(|entry| entry.kind == E820Type::Ram)
-        .filter_map(|entry| entry.range.intersect(range))
-        .map(PhysRange::size)
-        .fold(0, u64::saturating_add);
-    if ram >= range.size() {
-        return;
-    }
-    e820.remove(range, None);
-    e820.add(range, E820Type::Ram);
-    e820.sort_out();
-    early.note(format!("e820: add [{range}] usable"), "the kernel runs there, so it is RAM");
-}
-
-/// First page frame behind RAM and ACPI data.
-fn find_last_pages(early: &mut Early<'_>, e820: &E820Map, input: &BootInput) -> u64 {
-    early.begin(Step {
-        name: "e820__end_of_ram_pfn",
-        source: "arch/x86/kernel/e820.c:e820__end_of_ram_pfn (6.12)",
-    });
-    // What page tables of this many levels can map directly (MAXMEM).
-    let max_arch: u64 = if input.build.page_table_levels > 4 { 1 << 52 } else { 1 << 46 };
-    let max_pfn = e820.end_of_ram(max_arch) / PAGE;
-    let max_arch_pfn = max_arch / PAGE;
-    early.note(
-        format!("last_pfn = {max_pfn:#x} max_arch_pfn = {max_arch_pfn:#x}"),
-        "the last whole page of RAM; ACPI data counts, so that it is mapped",
-    );
-    max_pfn
 }
 
 /// What the kernel allocated of the area behind its bss.
@@ -410,62 +265,6 @@ fn acpi_tables(early: &mut Early<'_>, platform: &X86Platform) -> Result<(), Halt
         early.reserve(*table, "an ACPI table of the firmware")?;
     }
     Ok(())
-}
-
-/// The first source of nodes that holds: the SRAT, or one node over everything. Then each node's data.
-fn numa_init(
-    early: &mut Early<'_>,
-    input: &BootInput,
-    parameters: &BootParameters,
-    max_pfn: u64,
-) -> Result<Nodes, Halt> {
-    let mut why_faked = "numa=off";
-    if !parameters.numa.off {
-        numa::reset(early)?;
-        let from_acpi = if parameters.numa.noacpi {
-            Err(numa::Refused("numa=noacpi".into()))
-        } else if parameters.acpi.mode == Some(AcpiMode::Off) {
-            Err(numa::Refused("acpi=off".into()))
-        } else {
-            Nodes::of_acpi(&input.numa, early, input.build.max_nodes)?
-        };
-        match settle(early, input, parameters, from_acpi)? {
-            Ok(nodes) => return Ok(nodes),
-            Err(refused) => early.note("No NUMA configuration found", refused.0),
-        }
-        why_faked = "nothing describes nodes";
-    }
-    numa::reset(early)?;
-    let all = PhysRange::new(0, max_pfn.saturating_mul(PAGE)).ok();
-    let faked = Nodes::faked(all, early, why_faked);
-    settle(early, input, parameters, Ok(faked))?.map_err(|refused| Halt::Panic(refused.0))
-}
-
-/// Takes what a source says, if it holds.
-fn settle(
-    early: &mut Early<'_>,
-    input: &BootInput,
-    parameters: &BootParameters,
-    nodes: Result<Nodes, numa::Refused>,
-) -> Result<Result<Nodes, numa::Refused>, Halt> {
-    // The SRAT was read, or there is none: HOTPLUG is known, and allocations go from the top again.
-    early.memblock.set_bottom_up(false);
-    let mut nodes = match nodes {
-        Ok(nodes) => nodes,
-        Err(refused) => return Ok(Err(refused)),
-    };
-    if let Err(refused) = nodes.clean_up(early) {
-        return Ok(Err(refused));
-    }
-    if let Some(fake) = parameters.numa.fake.as_ref().filter(|_| input.build.numa_emulation) {
-        fake_numa::emulate(&mut nodes, early, fake, GIB_4)?;
-    }
-    // Less than 1 MiB without a node is taken for a rounding error of the firmware's.
-    if let Err(refused) = nodes.register(early, MIB)? {
-        return Ok(Err(refused));
-    }
-    numa::allocate_node_data(early, input.build.node_data)?;
-    Ok(Ok(nodes))
 }
 
 /// ZONE_DMA ends at 16 MiB, ZONE_DMA32 at 4 GiB, ZONE_NORMAL with memory.

@@ -45,7 +45,7 @@ pub(crate) fn print(
             }
         }
     }
-    let seeds = boot.input.seeds();
+    let seeds = boot.input.seeded.clone();
     if !seeds.is_empty() {
         writeln!(out)?;
         writeln!(out, "given to the prediction, as nothing before the boot decides it, and so not proved:")?;

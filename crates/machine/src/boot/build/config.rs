@@ -1,11 +1,30 @@
 //! A build's facts, from its configuration.
 
 use super::Build;
+use crate::architecture::Architecture;
 
 impl Build {
-    /// Corrects what an arm64 kernel's configuration says (`/proc/config.gz`, `/boot/config-RELEASE`). O(bytes).
-    pub(crate) fn correct_arm64(&mut self, config: &str) {
+    /// Corrects what a kernel's configuration says (`/proc/config.gz`, `/boot/config-RELEASE`). O(bytes).
+    pub(crate) fn correct(&mut self, architecture: Architecture, config: &str) {
         let config = Config(config);
+        if architecture == Architecture::Arm64 {
+            self.correct_arm64(&config);
+        }
+        if let Some(order) = config.number("ARCH_FORCE_MAX_ORDER").filter(|order| *order < 32) {
+            self.largest_block_pages = 1 << order;
+        }
+        if let Some(shift) = config.number("LOG_BUF_SHIFT").filter(|shift| *shift < 32) {
+            self.log_buffer = 1 << shift;
+        }
+        if let Some(shift) = config.number("NODES_SHIFT").filter(|shift| *shift <= 10) {
+            self.max_nodes = 1 << shift;
+        }
+        self.has_cma = config.has("DMA_CMA");
+        let mebibytes = config.number("CMA_SIZE_MBYTES").filter(|_| self.has_cma);
+        self.cma = mebibytes.unwrap_or(0).saturating_mul(1 << 20);
+    }
+
+    fn correct_arm64(&mut self, config: &Config<'_>) {
         for (name, page_size) in [("ARM64_4K_PAGES", 4), ("ARM64_16K_PAGES", 16), ("ARM64_64K_PAGES", 64)] {
             if config.has(name) {
                 self.set_page_size(page_size << 10);
@@ -23,17 +42,6 @@ impl Build {
         arm64.mem_section = if config.has("PAGE_EXTENSION") { 32 } else { 16 };
         let processors = config.number("NR_CPUS").filter(|_| config.has("CPUMASK_OFFSTACK"));
         arm64.cpu_mask = processors.map_or(0, |count| count.div_ceil(64).saturating_mul(8));
-        if let Some(order) = config.number("ARCH_FORCE_MAX_ORDER").filter(|order| *order < 32) {
-            self.largest_block_pages = 1 << order;
-        }
-        if let Some(shift) = config.number("LOG_BUF_SHIFT").filter(|shift| *shift < 32) {
-            self.log_buffer = 1 << shift;
-        }
-        if let Some(shift) = config.number("NODES_SHIFT").filter(|shift| *shift <= 10) {
-            self.max_nodes = 1 << shift;
-        }
-        let mebibytes = config.number("CMA_SIZE_MBYTES").filter(|_| config.has("DMA_CMA"));
-        self.cma = mebibytes.unwrap_or(0).saturating_mul(1 << 20);
     }
 }
 
@@ -64,7 +72,7 @@ mod tests {
 
     fn corrected(config: &str) -> Build {
         let mut build = Build::of(&Release::v6_12(), Architecture::Arm64);
-        build.correct_arm64(config);
+        build.correct(Architecture::Arm64, config);
         build
     }
 

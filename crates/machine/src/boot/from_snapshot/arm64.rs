@@ -11,7 +11,6 @@ use crate::boot::input::{Arm64Platform, BootInput, EfiHandOver, Platform};
 use crate::memblock_text;
 use crate::release::Release;
 use crate::snapshot::{Bytes, Source};
-use crate::unknown::Unknown;
 
 /// Where a boot loader puts a kernel in RAM that begins at 1 GiB, as large as Debian's 6.12.
 const IMAGE: (u64, u64) = (0x4020_0000, 0x42d3_0000);
@@ -34,10 +33,6 @@ impl Reading<'_> {
             device_tree: bytes,
         };
         Ok(self.finish(release, Architecture::Arm64, Platform::Arm64(platform), kernel_image, initrd))
-    }
-
-    fn seed(&mut self, what: &str, why: &str, effect: &str) {
-        self.seeded.push(Unknown::new(what, why, effect));
     }
 
     fn device_tree(&self) -> Result<Bytes, InputError> {
@@ -72,8 +67,7 @@ impl Reading<'_> {
         match found {
             Some(range) => self.seed(
                 "where the device tree lies",
-                "nothing hands it down: it is the reserved region of its size",
-                &format!("taken as {range}"),
+                &format!("nothing hands it down: it is the reserved region of its size: {range}"),
             ),
             None => self.assume(
                 "where the device tree lies",
@@ -113,7 +107,6 @@ impl Reading<'_> {
             self.seed(
                 "what EFI's tables take",
                 "the firmware put them there, and only the log of memblock=debug shows their sizes",
-                "taken from there",
             );
         } else if log.contains(" MEMATTR=0x") || log.contains(" MEMRESERVE=0x") {
             self.assume(
@@ -148,8 +141,7 @@ impl Reading<'_> {
         if let Some(range) = found {
             self.seed(
                 "where the initial ramdisk lies",
-                "a table of EFI's says it, and only the log of memblock=debug shows it",
-                &format!("taken as {range}"),
+                &format!("a table of EFI's says it, and only the log of memblock=debug shows it: {range}"),
             );
             return found;
         }
@@ -157,8 +149,7 @@ impl Reading<'_> {
         if let Some(range) = found {
             self.seed(
                 "where the initial ramdisk lies",
-                "a table of EFI's says it; it is the reserved range as large as what the kernel freed of it",
-                &format!("taken as {range}"),
+                &format!("a table of EFI's says it; it is the reserved range as large as what the kernel freed of it: {range}"),
             );
         } else {
             self.assume(

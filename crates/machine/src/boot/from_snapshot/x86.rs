@@ -5,7 +5,7 @@ use firmware::efi::{self, MemoryAttribute, MemoryType};
 use firmware::log::{E820Map, EfiMap};
 use memblock::PhysRange;
 
-use super::{InputError, Reading};
+use super::{InputError, LOG, Reading};
 use crate::architecture::Architecture;
 use crate::boot::input::{BootInput, Platform, X86Platform};
 use crate::release::Release;
@@ -45,6 +45,17 @@ impl Reading<'_> {
             acpi_upgrade: self.log.acpi_upgrade,
             brk,
         };
+        for (is_seeded, what) in [
+            (platform.brk.is_some(), "what the kernel took of the area behind its image"),
+            (!platform.setup_data.is_empty(), "what the boot loader attached as setup_data"),
+            (!platform.acpi_tables.is_empty(), "where the ACPI tables lie"),
+            (platform.acpi_upgrade.is_some(), "how large the initial ramdisk's ACPI tables are"),
+            (!platform.efi_tables.is_empty(), "where EFI's tables lie"),
+        ] {
+            if is_seeded {
+                self.seed(what, LOG);
+            }
+        }
         Ok(self.finish(release, Architecture::X86_64, Platform::X86(platform), kernel_image, initrd))
     }
 

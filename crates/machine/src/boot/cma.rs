@@ -1,11 +1,11 @@
-//! Contiguous memory areas, which stay usable for movable pages.
+//! Contiguous memory areas (CMA), which stay usable for movable pages.
 
 use memblock::{NodeId, PhysRange, Request};
 
-use crate::boot::early::{Early, Halt};
-use crate::boot::input::BootInput;
-use crate::boot::numa;
-use crate::boot::trace::Step;
+use super::early::{Early, Halt};
+use super::input::BootInput;
+use super::numa;
+use super::trace::Step;
 use crate::command_line::BootParameters;
 use crate::command_line::cma::HugetlbCma;
 
@@ -22,13 +22,16 @@ struct Wanted {
     node: Option<u32>,
 }
 
-/// The default area, as `cma=` wants it or as large as it is built in: what devices reach, from the top.
-pub(super) fn reserve_default(
+/// The default area, as `cma=` wants it or as large as it is built in: below `end`, from the top.
+pub(crate) fn reserve_default(
     early: &mut Early<'_>,
     input: &BootInput,
     parameters: &BootParameters,
-    dma_end: u64,
+    end: u64,
 ) -> Result<(), Halt> {
+    if !input.build.has_cma {
+        return Ok(());
+    }
     early.begin(Step {
         name: "dma_contiguous_reserve",
         source: "kernel/dma/contiguous.c:dma_contiguous_reserve (6.12)",
@@ -37,14 +40,12 @@ pub(super) fn reserve_default(
         Some(area) => Wanted {
             size: area.size,
             base: area.base,
-            limit: if area.limit == 0 { dma_end } else { area.limit.min(dma_end) },
+            limit: if area.limit == 0 { end } else { area.limit.min(end) },
             align: 1,
             is_fixed: area.limit > 0 && area.base.checked_add(area.size) == Some(area.limit),
             node: None,
         },
-        None => {
-            Wanted { size: input.build.cma, base: 0, limit: dma_end, align: 1, is_fixed: false, node: None }
-        }
+        None => Wanted { size: input.build.cma, base: 0, limit: end, align: 1, is_fixed: false, node: None },
     };
     if wanted.size > 0 {
         declare(early, input, &wanted, "the default CMA area")?;
@@ -53,12 +54,12 @@ pub(super) fn reserve_default(
 }
 
 /// `hugetlb_cma=`: an area for gigantic pages on each node.
-pub(super) fn reserve_for_huge_pages(
+pub(crate) fn reserve_for_huge_pages(
     early: &mut Early<'_>,
     input: &BootInput,
     parameters: &BootParameters,
 ) -> Result<(), Halt> {
-    let Some(asked) = &parameters.cma.hugetlb else { return Ok(()) };
+    let Some(asked) = parameters.cma.hugetlb.as_ref().filter(|_| input.build.has_cma) else { return Ok(()) };
     early.begin(Step { name: "hugetlb_cma_reserve", source: "mm/hugetlb.c:hugetlb_cma_reserve (6.12)" });
     let page = gigantic_page(input.build.page_size);
     let nodes = numa::with_memory(early);

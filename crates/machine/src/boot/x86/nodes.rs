@@ -1,0 +1,67 @@
+//! Nodes: of the SRAT, else one over everything.
+
+use memblock::PhysRange;
+
+use super::{GIB_4, MIB, PAGE};
+use crate::boot::early::{Early, Halt};
+use crate::boot::fake_numa;
+use crate::boot::input::BootInput;
+use crate::boot::numa::{self, Nodes};
+use crate::command_line::BootParameters;
+use crate::command_line::acpi::AcpiMode;
+
+/// The first source of nodes that holds: the SRAT, or one node over everything. Then each node's data.
+pub(super) fn numa_init(
+    early: &mut Early<'_>,
+    input: &BootInput,
+    parameters: &BootParameters,
+    max_pfn: u64,
+) -> Result<Nodes, Halt> {
+    let mut why_faked = "numa=off";
+    if !parameters.numa.off {
+        numa::reset(early)?;
+        let from_acpi = if parameters.numa.noacpi {
+            Err(numa::Refused("numa=noacpi".into()))
+        } else if parameters.acpi.mode == Some(AcpiMode::Off) {
+            Err(numa::Refused("acpi=off".into()))
+        } else {
+            Nodes::of_acpi(&input.numa, early, input.build.max_nodes)?
+        };
+        match settle(early, input, parameters, from_acpi)? {
+            Ok(nodes) => return Ok(nodes),
+            Err(refused) => early.note("No NUMA configuration found", refused.0),
+        }
+        why_faked = "nothing describes nodes";
+    }
+    numa::reset(early)?;
+    let all = PhysRange::new(0, max_pfn.saturating_mul(PAGE)).ok();
+    let faked = Nodes::faked(all, early, why_faked);
+    settle(early, input, parameters, Ok(faked))?.map_err(|refused| Halt::Panic(refused.0))
+}
+
+/// Takes what a source says, if it holds.
+fn settle(
+    early: &mut Early<'_>,
+    input: &BootInput,
+    parameters: &BootParameters,
+    nodes: Result<Nodes, numa::Refused>,
+) -> Result<Result<Nodes, numa::Refused>, Halt> {
+    // The SRAT was read, or there is none: HOTPLUG is known, and allocations go from the top again.
+    early.memblock.set_bottom_up(false);
+    let mut nodes = match nodes {
+        Ok(nodes) => nodes,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    if let Err(refused) = nodes.clean_up(early) {
+        return Ok(Err(refused));
+    }
+    if let Some(fake) = parameters.numa.fake.as_ref().filter(|_| input.build.numa_emulation) {
+        fake_numa::emulate(&mut nodes, early, fake, GIB_4)?;
+    }
+    // Less than 1 MiB without a node is taken for a rounding error of the firmware's.
+    if let Err(refused) = nodes.register(early, MIB)? {
+        return Ok(Err(refused));
+    }
+    numa::allocate_node_data(early, input.build.node_data)?;
+    Ok(Ok(nodes))
+}
