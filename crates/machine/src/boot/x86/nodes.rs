@@ -53,6 +53,7 @@ fn settle(
         Err(refused) => return Ok(Err(refused)),
     };
     if let Err(refused) = nodes.clean_up(early) {
+        nodes.give_up(early)?;
         return Ok(Err(refused));
     }
     if let Some(fake) = parameters.numa.fake.as_ref().filter(|_| input.build.numa_emulation) {
@@ -60,6 +61,7 @@ fn settle(
     }
     // Less than 1 MiB without a node is taken for a rounding error of the firmware's.
     if let Err(refused) = nodes.register(early, MIB)? {
+        nodes.give_up(early)?;
         return Ok(Err(refused));
     }
     numa::allocate_node_data(early, input.build.node_data)?;
