@@ -10,8 +10,10 @@
 mod captures;
 mod explained;
 
+use machine::Snapshot;
 use machine::boot::compare::{Compared, Comparison};
 use machine::boot::{self, BootInput};
+use machine::snapshot::Source;
 use memblock::rules::Rules;
 
 use captures::captures;
@@ -31,6 +33,14 @@ impl Tally {
     }
 }
 
+/// A later step of a machine holds what changed since the first, and nothing of the boot.
+fn is_later_step(snapshot: &Snapshot) -> bool {
+    snapshot.boot_params == Source::Missing
+        && snapshot.device_tree == Source::Missing
+        && snapshot.firmware_memmap == Source::Missing
+        && !snapshot.kernel_log.read().is_some_and(|log| log.contains("Linux version "))
+}
+
 #[test]
 fn every_boot_comes_out_as_it_did() {
     let mut all = Tally::default();
@@ -41,7 +51,8 @@ fn every_boot_comes_out_as_it_did() {
         let input = match BootInput::of(&snapshot) {
             Ok(input) => input,
             Err(error) => {
-                complaints.push(format!("{name}: {error}"));
+                assert!(is_later_step(&snapshot), "{name}: {error}");
+                println!("     no boot      {name}  a later step of its machine: {error}");
                 continue;
             }
         };
