@@ -25,7 +25,7 @@ pub(crate) fn print(prediction: &Prediction, style: Style, out: &mut impl Write)
         wrapped(out, "  ", "    ", &line.what)?;
         // A step that does many things for one reason says it once.
         if line.why != why {
-            wrapped(out, "      because ", "      ", &line.why)?;
+            wrapped(out, "      ", "      ", &line.why)?;
             why = &line.why;
         }
     }
