@@ -121,16 +121,23 @@ fn from_e820_log(snapshot: &Snapshot) -> Option<FirmwareMap> {
     FirmwareMap::known(MapKind::E820, bios.map(|line| line.entry.range))
 }
 
+/// The entries of /sys/firmware/memmap, told apart by their order: what was appended before the kernel numbered
+/// those of boot, those of boot, and what was appended after.
+///
 /// The kernel numbers the entries of boot in one go, by ascending address, when it makes the directory
 /// (drivers/firmware/memmap.c:firmware_memmap_init, 6.12). An entry that breaks the ascent was appended for
 /// hot-added memory (firmware_map_add_hotplug): before that moment, so it has a lower number than the entry
 /// of the lowest address, or after it, so it follows an entry of a higher address.
-fn from_firmware_memmap(snapshot: &Snapshot) -> Option<FirmwareMap> {
-    let entries = snapshot.firmware_memmap.read()?;
+pub(crate) fn of_boot(entries: &[FirmwareMapEntry]) -> Option<[&[FirmwareMapEntry]; 3]> {
     let first_of_boot = entries.iter().enumerate().min_by_key(|(_, entry)| entry.start)?.0;
     let (before, from_boot) = entries.split_at_checked(first_of_boot)?;
     let ascent = from_boot.windows(2).take_while(|pair| pair[0].start < pair[1].start).count();
     let (boot, after) = from_boot.split_at_checked(ascent.saturating_add(1))?;
+    Some([before, boot, after])
+}
+
+fn from_firmware_memmap(snapshot: &Snapshot) -> Option<FirmwareMap> {
+    let [before, boot, after] = of_boot(snapshot.firmware_memmap.read()?)?;
     let ram = |entries: &[FirmwareMapEntry]| -> RangeSet {
         let ram = entries.iter().filter(|entry| entry.kind == "System RAM");
         ram.filter_map(|entry| PhysRange::from_inclusive(entry.start, entry.last).ok()).collect()
@@ -193,7 +200,7 @@ fn from_efi_log(snapshot: &Snapshot, command_line: &str) -> Option<FirmwareMap> 
 }
 
 /// The types a kernel takes as RAM once boot services are over (drivers/firmware/efi/efi-init.c:is_usable_memory, 6.12).
-fn is_ram(kind: MemoryType) -> bool {
+pub(crate) fn is_ram(kind: MemoryType) -> bool {
     matches!(
         kind,
         MemoryType::LOADER_CODE

@@ -13,7 +13,7 @@ use memblock::PhysRange;
 use super::build::Build;
 use super::input::{BootInput, Platform};
 use super::log::LogFacts;
-use super::numa::{MemoryAffinity, NumaTables};
+use super::numa_tables::{MemoryAffinity, NumaTables};
 use super::seeds::Seed;
 use crate::architecture::Architecture;
 use crate::release::{NotARelease, Release};

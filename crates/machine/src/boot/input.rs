@@ -5,7 +5,7 @@ use firmware::efi;
 use memblock::PhysRange;
 
 use super::build::Build;
-use super::numa::NumaTables;
+use super::numa_tables::NumaTables;
 use super::seeds::Seed;
 use crate::architecture::Architecture;
 use crate::command_line::BootParameters;

@@ -2,84 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use firmware::slit::Slit;
-use firmware::srat::{self, Srat};
 use memblock::{NodeId, PhysRange, Region, Request, TableKind};
 
 use super::early::{Early, Halt};
+use super::numa_tables::NumaTables;
 use super::trace::Step;
-
-/// What the ACPI tables SRAT and SLIT say.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NumaTables {
-    /// Whether there is an SRAT.
-    pub has_srat: bool,
-    /// The proximity domains of processors and generic initiators, in the table's order.
-    pub initiators: Vec<u32>,
-    /// Memory, in the table's order.
-    pub memory: Vec<MemoryAffinity>,
-    /// Distances, from row to column; empty without a SLIT.
-    pub distances: Vec<Vec<u8>>,
-}
-
-/// A range of addresses that the SRAT puts into a proximity domain; it need not be RAM.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MemoryAffinity {
-    /// The proximity domain.
-    pub domain: u32,
-    /// The addresses.
-    pub range: PhysRange,
-    /// Whether memory there can be unplugged.
-    pub hot_pluggable: bool,
-}
-
-impl NumaTables {
-    /// Reads an SRAT, as the kernel does: entries that are not enabled do not count, nor do empty ones.
-    ///
-    /// # Errors
-    ///
-    /// [`AcpiError`](firmware::acpi::AcpiError) where the table is malformed.
-    pub fn read_srat(&mut self, bytes: &[u8]) -> Result<(), firmware::acpi::AcpiError> {
-        let (mut initiators, mut memory) = (Vec::new(), Vec::new());
-        for entry in Srat::new(bytes)?.entries() {
-            match entry? {
-                srat::Entry::Processor(cpu) if cpu.enabled => initiators.push(cpu.domain),
-                srat::Entry::GenericInitiator(device) if device.enabled => initiators.push(device.domain),
-                srat::Entry::Memory(affinity) if affinity.enabled => {
-                    memory.extend(affinity.range.map(|range| MemoryAffinity {
-                        domain: affinity.domain,
-                        range,
-                        hot_pluggable: affinity.hot_pluggable,
-                    }));
-                }
-                _ => {}
-            }
-        }
-        *self = Self { has_srat: true, initiators, memory, ..std::mem::take(self) };
-        Ok(())
-    }
-
-    /// Reads a SLIT.
-    ///
-    /// # Errors
-    ///
-    /// [`AcpiError`](firmware::acpi::AcpiError) where the table is malformed.
-    pub fn read_slit(&mut self, bytes: &[u8]) -> Result<(), firmware::acpi::AcpiError> {
-        self.distances = Slit::new(bytes)?.rows().map(<[u8]>::to_vec).collect();
-        Ok(())
-    }
-
-    /// The node of each proximity domain: numbers are given in the order in which domains are met, processors
-    /// and initiators first (drivers/acpi/numa/srat.c:acpi_numa_init, acpi_map_pxm_to_node, 6.12).
-    fn nodes(&self) -> BTreeMap<u32, u32> {
-        let mut nodes = BTreeMap::new();
-        for domain in self.initiators.iter().copied().chain(self.memory.iter().map(|memory| memory.domain)) {
-            let next = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
-            nodes.entry(domain).or_insert(next);
-        }
-        nodes
-    }
-}
 
 /// A block of addresses that belongs to a node, whatever RAM lies in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -393,17 +320,6 @@ mod tests {
     fn cleaned(early: &mut Early<'_>, blocks: &[Block]) -> Result<Vec<Block>, Refused> {
         let mut nodes = Nodes { blocks: blocks.to_vec(), ..Nodes::default() };
         nodes.clean_up(early).map(|()| nodes.blocks)
-    }
-
-    #[test]
-    fn nodes_are_numbered_as_their_domains_are_met_processors_first() {
-        let memory = |domain| MemoryAffinity { domain, range: r(0, 1), hot_pluggable: false };
-        let tables = NumaTables {
-            initiators: vec![7, 3, 7],
-            memory: vec![memory(1), memory(3)],
-            ..NumaTables::default()
-        };
-        assert_eq!(tables.nodes(), BTreeMap::from([(7, 0), (3, 1), (1, 2)]));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::boot::efi_mirror::efi_find_mirror;
 use crate::boot::input::{BootInput, EfiHandOver};
 use crate::boot::trace::Step;
 use crate::command_line::BootParameters;
+use crate::firmware_map::is_ram;
 
 /// What EFI says replaces what the device tree said; then a crash kernel's limits hold again.
 pub(super) fn replace_memory(
@@ -78,17 +79,7 @@ fn is_memory(entry: &Entry) -> bool {
 
 /// Whether the kernel may use it once the firmware has let go.
 fn is_usable(entry: &Entry) -> bool {
-    let is_free = matches!(
-        entry.kind,
-        MemoryType::LOADER_CODE
-            | MemoryType::LOADER_DATA
-            | MemoryType::BOOT_SERVICES_CODE
-            | MemoryType::BOOT_SERVICES_DATA
-            | MemoryType::CONVENTIONAL
-            | MemoryType::ACPI_RECLAIM
-            | MemoryType::PERSISTENT_MEMORY
-    );
-    is_free && entry.attributes.contains(MemoryAttribute::WRITE_BACK)
+    is_ram(entry.kind) && entry.attributes.contains(MemoryAttribute::WRITE_BACK)
 }
 
 const fn name_of(kind: MemoryType) -> &'static str {

@@ -6,8 +6,8 @@ use memblock::rules::Rules;
 use memblock::{PhysRange, Region, RegionFlags};
 
 use crate::architecture::Architecture;
+use crate::boot::NumaTables;
 use crate::boot::input::{Arm64Platform, BootInput, EfiHandOver, Platform};
-use crate::boot::numa::NumaTables;
 use crate::boot::{BootError, Build, Prediction, predict};
 use crate::release::Release;
 use crate::snapshot::Bytes;

@@ -8,6 +8,7 @@ use memblock::PhysRange;
 use super::{InputError, LOG, Reading};
 use crate::architecture::Architecture;
 use crate::boot::input::{BootInput, Platform, X86Platform};
+use crate::firmware_map::of_boot;
 use crate::release::Release;
 use crate::snapshot::FirmwareMapEntry;
 
@@ -75,8 +76,12 @@ impl Reading<'_> {
                 return Ok(entries);
             }
         }
-        if let Some(entries) = self.snapshot.firmware_memmap.read().filter(|entries| !entries.is_empty()) {
-            return Ok(of_boot(entries));
+        if let Some([_, boot, _]) = self.snapshot.firmware_memmap.read().and_then(|all| of_boot(all)) {
+            let entry = |entry: &FirmwareMapEntry| {
+                let range = PhysRange::from_inclusive(entry.start, entry.last).ok()?;
+                Some(Entry { range, kind: kind(&entry.kind) })
+            };
+            return Ok(boot.iter().filter_map(entry).collect());
         }
         page.ok_or_else(|| {
             InputError::NoMap(
@@ -119,22 +124,6 @@ impl Reading<'_> {
             })
             .collect()
     }
-}
-
-/// The entries that /sys/firmware/memmap had at boot: what is numbered before the lowest address, or breaks
-/// the ascent behind it, was added later.
-fn of_boot(entries: &[FirmwareMapEntry]) -> Vec<Entry> {
-    let first = entries.iter().enumerate().min_by_key(|(_, entry)| entry.start).map_or(0, |(at, _)| at);
-    let mut last = None;
-    entries
-        .iter()
-        .skip(first)
-        .take_while(|entry| last.replace(entry.start).is_none_or(|before| before < entry.start))
-        .filter_map(|entry| {
-            let range = PhysRange::from_inclusive(entry.start, entry.last).ok()?;
-            Some(Entry { range, kind: kind(&entry.kind) })
-        })
-        .collect()
 }
 
 /// The type of an entry, from the words of /sys/firmware/memmap (arch/x86/kernel/e820.c:e820_type_to_string,
