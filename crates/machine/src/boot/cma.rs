@@ -48,7 +48,7 @@ pub(crate) fn reserve_default(
         None => Wanted { size: input.build.cma, base: 0, limit: end, align: 1, is_fixed: false, node: None },
     };
     if wanted.size > 0 {
-        declare(early, input, &wanted, "the default CMA area")?;
+        declare(early, input.build.page_block(), &wanted, "the default CMA area")?;
     }
     Ok(())
 }
@@ -92,7 +92,7 @@ pub(crate) fn reserve_for_huge_pages(
         let size = round_up(bytes, page);
         let align = input.build.page_size.saturating_mul(input.build.page_size / 8);
         let wanted = Wanted { size, base: 0, limit: u64::MAX, align, is_fixed: false, node: Some(node) };
-        declare(early, input, &wanted, "an area for gigantic pages")?;
+        declare(early, input.build.page_block(), &wanted, "an area for gigantic pages")?;
     }
     Ok(())
 }
@@ -113,7 +113,7 @@ fn round_up(size: u64, align: u64) -> u64 {
 /// so that low memory is spared, or from the top.
 fn declare(
     early: &mut Early<'_>,
-    input: &BootInput,
+    page_block: u64,
     wanted: &Wanted,
     why: &str,
 ) -> Result<Option<PhysRange>, Halt> {
@@ -121,7 +121,7 @@ fn declare(
         name: "cma_declare_contiguous_nid",
         source: "mm/cma.c:__cma_declare_contiguous_nid (6.12)",
     });
-    let align = wanted.align.max(input.build.page_block());
+    let align = wanted.align.max(page_block);
     let memory_end = early.memblock.end_of_dram().unwrap_or(0);
     let limit = (wanted.limit & !align.saturating_sub(1)).min(memory_end);
     let limit = if limit == 0 { memory_end } else { limit };
@@ -162,4 +162,53 @@ fn declare(
         }
     }
     early.try_alloc(&request, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use memblock::Memblock;
+
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+    const GIB: u64 = 1 << 30;
+
+    /// 3 GiB below 4 GiB, and `high` bytes above.
+    fn machine(high: u64) -> Early<'static> {
+        let mut memblock = Memblock::new();
+        memblock.add(PhysRange::new(GIB, GIB_4).unwrap()).unwrap();
+        if high > 0 {
+            memblock.add(PhysRange::from_size(GIB_4, high).unwrap()).unwrap();
+        }
+        Early::new(memblock)
+    }
+
+    fn declared(early: &mut Early<'_>, wanted: &Wanted) -> Option<PhysRange> {
+        declare(early, 2 * MIB, wanted, "a test").unwrap()
+    }
+
+    const ANYWHERE: Wanted =
+        Wanted { size: 64 * MIB, base: 0, limit: u64::MAX, align: 1, is_fixed: false, node: None };
+
+    #[test]
+    fn an_area_spares_low_memory_where_there_is_enough_above() {
+        let at = |high| declared(&mut machine(high), &ANYWHERE).map(PhysRange::start);
+        assert_eq!(at(GIB), Some(GIB_4));
+        assert_eq!(at(32 * MIB), Some(GIB_4 - 64 * MIB + 32 * MIB));
+        assert_eq!(at(0), Some(GIB_4 - 64 * MIB));
+    }
+
+    #[test]
+    fn a_fixed_area_is_reserved_there_or_not_at_all() {
+        let fixed = |base| Wanted { base, limit: base + 64 * MIB, is_fixed: true, ..ANYWHERE };
+        let mut early = machine(0);
+        assert_eq!(declared(&mut early, &fixed(2 * GIB + MIB)), None, "not aligned");
+        assert_eq!(declared(&mut early, &fixed(2 * GIB)), PhysRange::from_size(2 * GIB, 64 * MIB).ok());
+        assert_eq!(declared(&mut early, &fixed(2 * GIB)), None, "taken");
+    }
+
+    #[test]
+    fn an_area_that_its_limit_has_no_room_for_is_left_out() {
+        assert_eq!(declared(&mut machine(0), &Wanted { limit: 32 * MIB, ..ANYWHERE }), None);
+    }
 }

@@ -221,3 +221,53 @@ impl Cutting {
         end.saturating_sub(start).saturating_sub(holes)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use memblock::Memblock;
+
+    use super::*;
+
+    /// The machine of the capture numa-fake4: 3 GiB with the usual holes, one node.
+    fn faked(split: Split) -> Vec<(u64, u64, u32)> {
+        let mut memblock = Memblock::new();
+        for (start, end) in [(0x1000, 0x9_f000), (0x10_0000, 0xbffe_0000)] {
+            memblock.add(PhysRange::new(start, end).unwrap()).unwrap();
+        }
+        let mut early = Early::new(memblock);
+        let range = PhysRange::new(0x1000, 0xbffe_0000).unwrap();
+        let blocks = vec![Block { range, node: 0 }];
+        let mut nodes = Nodes { blocks, parsed: BTreeSet::from([0]), ..Nodes::default() };
+        let fake = FakeNodes { split, distances: String::new() };
+        emulate(&mut nodes, &mut early, &fake, 1 << 32).unwrap();
+        nodes.blocks.iter().map(|block| (block.range.start(), block.range.end(), block.node)).collect()
+    }
+
+    #[test]
+    fn nodes_of_about_the_same_size_end_where_enough_memory_has_passed() {
+        assert_eq!(
+            faked(Split::Nodes(4)),
+            [
+                (0x1000, 0x3000_1000, 0),
+                (0x3000_1000, 0x6000_1000, 1),
+                (0x6000_1000, 0x9000_1000, 2),
+                (0x9000_1000, 0xbffe_0000, 3)
+            ]
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_cut_stays_whole() {
+        let whole = [(0x1000, 0xbffe_0000, 0)];
+        assert_eq!(faked(Split::Nodes(0)), whole);
+        assert_eq!(faked(Split::PerNode(0)), whole);
+        assert_eq!(faked(Split::PerNode(2)).len(), 2);
+        assert_eq!(faked(Split::Bytes(1 << 30)).len(), 2);
+    }
+
+    #[test]
+    fn the_last_node_takes_what_is_too_little_for_another() {
+        let ends: Vec<u64> = faked(Split::Bytes(1 << 30)).iter().map(|(_, end, _)| *end).collect();
+        assert_eq!(ends.last(), Some(&0xbffe_0000));
+    }
+}
