@@ -5,7 +5,9 @@ pub(crate) fn human(bytes: u64) -> String {
     const UNITS: [(u32, &str); 6] = [(60, "E"), (50, "P"), (40, "T"), (30, "G"), (20, "M"), (10, "K")];
     for (shift, unit) in UNITS {
         let unit_size = 1_u64 << shift;
-        if bytes >= unit_size {
+        // What would be rounded to 1024 of the unit below is one of this.
+        let rounded_up = (unit_size >> 10) / 20;
+        if bytes.saturating_add(rounded_up) >= unit_size {
             // 128 bits: ten times an exbibyte does not fit 64.
             let tenths = (u128::from(bytes) * 10 + u128::from(unit_size) / 2) >> shift;
             return match tenths % 10 {
@@ -60,6 +62,8 @@ mod tests {
         assert_eq!(human(0x7fed_f000), "2G");
         assert_eq!(human(1_610_612_736), "1.5G");
         assert_eq!(human(u64::MAX), "16E");
+        assert_eq!(human((1 << 30) - 0x1000), "1G");
+        assert_eq!(human((1 << 30) - (1 << 20)), "1023M");
     }
 
     #[test]
