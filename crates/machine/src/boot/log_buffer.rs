@@ -23,7 +23,7 @@ pub(crate) fn allocate(
     input: &BootInput,
     parameters: &BootParameters,
 ) -> Result<(), Halt> {
-    let Some(bytes) = parameters.debug.log_buf_len.filter(|bytes| *bytes > input.build.log_buffer) else {
+    let Some(bytes) = parameters.debug.log_buffer(input.build.log_buffer) else {
         return Ok(());
     };
     early.begin(STEP);

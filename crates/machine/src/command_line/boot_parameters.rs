@@ -231,7 +231,7 @@ mod tests {
         let parameters = parse(line, Architecture::X86_64, "6.12");
         assert!(parameters.movable.movable_node);
         assert_eq!(parameters.movable.kernelcore.bytes, 1 << 30);
-        assert_eq!(parameters.debug.log_buf_len, Some(1 << 20));
+        assert_eq!(parameters.debug.log_buf_len, [1 << 20]);
         assert_eq!(parameters.remarks, []);
     }
 

@@ -14,11 +14,11 @@ const LOG_MAX: u64 = 1 << 31;
 const PATTERNS: u32 = 17;
 
 /// What the command line says about early messages and tests.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Debug {
-    /// The largest `log_buf_len=`, in bytes, rounded up to a power of two, at most 2 GiB. Only one that is
-    /// larger than the built-in buffer (CONFIG_LOG_BUF_SHIFT) takes memory.
-    pub log_buf_len: Option<u64>,
+    /// Every `log_buf_len=`, in order, in bytes, rounded up to a power of two, at most 2 GiB: see
+    /// [`Debug::log_buffer`].
+    pub log_buf_len: Vec<u64>,
     /// `memblock=debug`, or any value with `debug` in it: every call of memblock is printed.
     pub memblock: bool,
     /// `memtest=`: how many patterns are written to all free memory; what fails is reserved.
@@ -34,6 +34,18 @@ pub struct Debug {
 }
 
 impl Debug {
+    /// Bytes of the log buffer that is asked for: the last that is larger than the one that is built in
+    /// (CONFIG_LOG_BUF_SHIFT); others are passed over.
+    ///
+    /// ```
+    /// use machine::command_line::debug::Debug;
+    /// let debug = Debug { log_buf_len: vec![16 << 20, 2 << 20, 4096], ..Debug::default() };
+    /// assert_eq!(debug.log_buffer(128 << 10), Some(2 << 20));
+    /// ```
+    pub fn log_buffer(&self, built_in: u64) -> Option<u64> {
+        self.log_buf_len.iter().rev().copied().find(|bytes| *bytes > built_in)
+    }
+
     pub(super) fn log_buf_len(&mut self, value: Option<&str>, remarks: &mut Remarks) {
         let Some(value) = value else {
             return remarks.say("refused: it needs a value", LOG);
@@ -43,7 +55,7 @@ impl Debug {
             remarks.say("taken for 2 GiB: `log_buf over 2G is not supported`", LOG);
         }
         match size.min(LOG_MAX).checked_next_power_of_two().filter(|_| size > 0) {
-            Some(size) => self.log_buf_len = self.log_buf_len.max(Some(size)),
+            Some(size) => self.log_buf_len.push(size),
             None => remarks.say("ignored in silence: the size is 0", LOG),
         }
     }
@@ -104,10 +116,12 @@ mod tests {
             for value in values {
                 debug.log_buf_len(Some(value), &mut remarks);
             }
-            (debug.log_buf_len, remarks.list.len())
+            (debug.log_buffer(128 << 10), remarks.list.len())
         };
         assert_eq!(log(&["3M"]), (Some(4 << 20), 0));
-        assert_eq!(log(&["3M", "1M"]), (Some(4 << 20), 0));
+        // Seen: 16M and then 2M made a buffer of 2 MiB.
+        assert_eq!(log(&["16M", "2M"]), (Some(2 << 20), 0));
+        assert_eq!(log(&["16M", "64K"]), (Some(16 << 20), 0));
         assert_eq!(log(&["9E"]), (Some(2 << 30), 1));
         assert_eq!(log(&["x"]), (None, 1));
     }
