@@ -53,7 +53,7 @@ pub(crate) fn reserve_default(
     Ok(())
 }
 
-/// `hugetlb_cma=`: an area for gigantic pages on each node.
+/// `hugetlb_cma=`: an area for gigantic pages on each node, aligned as they are.
 pub(crate) fn reserve_for_huge_pages(
     early: &mut Early<'_>,
     input: &BootInput,
@@ -90,8 +90,8 @@ pub(crate) fn reserve_for_huge_pages(
             continue;
         }
         let size = round_up(bytes, page);
-        let align = input.build.page_size.saturating_mul(input.build.page_size / 8);
-        let wanted = Wanted { size, base: 0, limit: u64::MAX, align, is_fixed: false, node: Some(node) };
+        let wanted =
+            Wanted { size, base: 0, limit: u64::MAX, align: page, is_fixed: false, node: Some(node) };
         declare(early, input.build.page_block(), &wanted, "an area for gigantic pages")?;
     }
     Ok(())
