@@ -1,4 +1,74 @@
 //! Where a kexec or kdump image goes, what the next kernel is told, and what the dump holds.
+//!
+//! A [`Plan`] says what Linux does with an image, and why: nothing is loaded. It is made of a
+//! [`Machine`](machine::Machine), of [`Facts`] about its kernel, and of what is to be loaded, a [`Request`]:
+//!
+//! ```
+//! use kexec::{Facts, KernelImage, Purgatory, Purpose, Request, SegmentKind};
+//! use machine::{Machine, Snapshot, snapshot::{FirmwareMapEntry, Source}};
+//! use memblock::rules::Rules;
+//!
+//! let map = FirmwareMapEntry { index: 0, start: 0x10_0000, last: 0x7ffd_ffff, kind: "System RAM".into() };
+//! let snapshot = Snapshot {
+//!     iomem: Source::Read("00100000-7ffdffff : System RAM\n".into()),
+//!     firmware_memmap: Source::Read(vec![map]),
+//!     ..Snapshot::default()
+//! };
+//! let request = Request {
+//!     purpose: Purpose::Reboot,
+//!     kernel: KernelImage {
+//!         file_size: 0xb8_67c0,
+//!         setup_sects: 39,
+//!         pref_address: 0x100_0000,
+//!         kernel_alignment: 0x20_0000,
+//!         init_size: 0x37e_e000,
+//!         cmdline_size: 2047,
+//!     },
+//!     initrd: Some(0x75_e1d8),
+//!     command_line: "console=ttyS0",
+//!     purgatory: Purgatory::default(),
+//!     efi_map: 0,
+//! };
+//! let machine = Machine::of(&snapshot)?;
+//! let plan = kexec::plan(&machine, &Facts::of(&snapshot), &request, &Rules::LINUX)?;
+//! assert_eq!(plan.segment(SegmentKind::Kernel).unwrap().range.start(), 0x7c60_0000);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What is there
+//! kexec_file_load of a bzImage on x86_64, as Linux 6.12 does it, for a reboot and for crashes: the segments, the
+//! command line, the e820 map handed over with the 128 entries that it has room for, and the ranges of the dump.
+//! [`image`] reads kernels' headers. [`placement`] is the search for a hole by itself; [`candidates`] asks [`memblock::rules`] where it may look.
+//! Both searches are there: of the resource tree, and of memblock where the kernel keeps it.
+//! `tests/captures` holds the plans against what kernels printed when they loaded, and the search of memblock against
+//! loads of arm64.
+//!
+//! # What is not there yet
+//! - kexec_load, and the layout of other architectures.
+//! - Plans for other images than a bzImage: [`image`] reads ELF, arm64 and EFI zboot images, too.
+//! - Checks of a whole load: no more than half of RAM, signatures, limits on loads; those of the header's flags are in
+//!   [`image`], and a plan does not ask for them. A load that is planned here may still be refused.
+//! - Control pages, which are no segments; kexec handover's scratch areas (6.16), in which alone it then places, and
+//!   whose data grows the boot parameters; segments in CMA areas (6.17).
+//! - CONFIG_IMA_KEXEC, which makes the boot parameters 32 bytes larger, and EFI's runtime map, whose size is an input.
+//! - What a boot loader attached as setup_data: the kernel splits the map handed over around some of it, of the same
+//!   use to the next kernel.
+//! - Findings, margins, and the command `physmem kexec plan`.
 #![forbid(unsafe_code)]
 
+pub mod candidates;
+mod crash;
+mod error;
+mod facts;
 pub mod image;
+mod next_kernel;
+pub mod placement;
+mod plan;
+mod x86_file;
+
+pub use crash::{CrashKernel, HeaderSize};
+pub use error::PlanError;
+pub use facts::Facts;
+pub use next_kernel::{MOST_ENTRIES, NextMap};
+pub use plan::{Plan, Purpose, Segment, SegmentKind};
+pub use x86_file::{KernelImage, Purgatory, Request, plan};

@@ -24,6 +24,15 @@ pub(super) fn firmware_map(
         name: "e820__memory_setup",
         source: "arch/x86/kernel/e820.c:e820__memory_setup, e820__update_table (6.12)",
     });
+    let e820 = sorted_out(platform, parameters);
+    for entry in e820.entries() {
+        early.note(format!("BIOS-e820: [{}] {}", entry.range, entry.kind), "from the firmware's map");
+    }
+    e820
+}
+
+/// The same map, without a boot.
+pub(super) fn sorted_out(platform: &X86Platform, parameters: &BootParameters) -> E820Map {
     let mut e820 = E820Map::new(platform.e820.clone());
     let is_special = |entry: &&efi::Entry| {
         entry.kind == MemoryType::CONVENTIONAL && entry.attributes.contains(MemoryAttribute::SPECIAL_PURPOSE)
@@ -37,9 +46,6 @@ pub(super) fn firmware_map(
         e820.retype(entry.range, from, to);
     }
     e820.sort_out();
-    for entry in e820.entries() {
-        early.note(format!("BIOS-e820: [{}] {}", entry.range, entry.kind), "from the firmware's map");
-    }
     e820
 }
 

@@ -1,0 +1,130 @@
+//! Where a segment may lie, and what a dump holds: the parts of RAM that the rules allow.
+//!
+//! Nothing is decided here: [`memblock::rules`] is asked for each part, and only what it allows is given.
+
+use machine::{Machine, MemoryRange};
+use memblock::rules::{Class, Loader, Placement, Rules, Use};
+use memblock::{PhysRange, ranges};
+
+use crate::crash::CrashKernel;
+use crate::error::PlanError;
+use crate::facts::Facts;
+
+/// The ranges in which kexec_file_load searches places for the segments of an image that is started by a
+/// reboot, ascending: those of the resource tree, or, where the kernel keeps memblock, memory minus reserved
+/// (kernel/kexec_file.c:kexec_walk_resources and kexec_walk_memblock, 6.12). Busy or not, all System RAM is busy.
+///
+/// No two are joined, even where they touch: the kernel looks at one at a time.
+///
+/// # Errors
+///
+/// [`PlanError::NoIomem`] or [`PlanError::NoMemblock`] when what the kernel searches was not shown,
+/// [`PlanError::ClassUnknown`] when the rules differ for the classes that memory may be of.
+pub fn candidates(machine: &Machine, facts: &Facts, rules: &Rules) -> Result<Vec<PhysRange>, PlanError> {
+    let of = Use::KexecImage(Loader::KexecFileLoad);
+    match machine.kernel.for_rules.placement {
+        Placement::ResourceWalk => allowed(machine, &system_ram(machine)?, &[], of, rules),
+        Placement::MemblockWalk => {
+            let free = facts.free_in_memblock.as_deref().ok_or(PlanError::NoMemblock)?;
+            allowed(machine, free, &[], of, rules)
+        }
+    }
+}
+
+/// What the dump of a crash kernel loaded by kexec_file_load holds, ascending: one range for each PT_LOAD of its
+/// header but the kernel's text (arch/x86/kernel/crash.c:prepare_elf_headers, 6.12).
+///
+/// # Errors
+///
+/// [`PlanError::NoIomem`], or [`PlanError::ClassUnknown`] when the rules differ for the classes that memory may
+/// be of.
+pub fn dumped(
+    machine: &Machine,
+    crash_kernel: &CrashKernel,
+    rules: &Rules,
+) -> Result<Vec<PhysRange>, PlanError> {
+    let areas: Vec<PhysRange> = crash_kernel.areas().collect();
+    allowed(machine, &system_ram(machine)?, &areas, Use::Vmcore(Loader::KexecFileLoad), rules)
+}
+
+/// Each System RAM resource, driver-managed or not.
+fn system_ram(machine: &Machine) -> Result<Vec<PhysRange>, PlanError> {
+    let tree = machine.resources.as_ref().ok_or(PlanError::NoIomem)?;
+    Ok(tree.system_ram().filter_map(|resource| resource.range().ok()).collect())
+}
+
+/// The parts of `spans` that may be used, whole within each span. A span may be of several classes or nodes, by
+/// which the machine's ranges are cut: the kernel does not see those seams.
+/// O(spans * log(ranges) + ranges), and a few for each of `crash_areas`.
+fn allowed(
+    machine: &Machine,
+    spans: &[PhysRange],
+    crash_areas: &[PhysRange],
+    of: Use,
+    rules: &Rules,
+) -> Result<Vec<PhysRange>, PlanError> {
+    // Memory is cut where an answer may change: the rules know the first MiB and the crash kernel's areas.
+    let first_mib = PhysRange::new(0, 1 << 20).ok();
+    let cuts: Vec<PhysRange> = first_mib.into_iter().chain(crash_areas.iter().copied()).collect();
+    let (mut all, mut of_span) = (Vec::with_capacity(spans.len()), Vec::new());
+    for &span in spans {
+        of_span.clear();
+        let first = machine.ranges.partition_point(|memory| memory.range.end() <= span.start());
+        for memory in machine.ranges.iter().skip(first) {
+            let Some(part) = memory.range.intersect(span) else { break };
+            // Nearly all memory is whole: it is asked about as it is, without a copy.
+            if part == memory.range && !cuts.iter().any(|cut| cut.overlaps(part)) {
+                if is_allowed(machine, memory, of, rules)? {
+                    of_span.push(part);
+                }
+                continue;
+            }
+            for piece in pieces(part, &cuts) {
+                let in_crash_kernel = crash_areas.iter().any(|area| area.encloses(piece));
+                let memory = MemoryRange { range: piece, in_crash_kernel, ..memory.clone() };
+                if is_allowed(machine, &memory, of, rules)? {
+                    of_span.push(piece);
+                }
+            }
+        }
+        all.extend(ranges::merged(of_span.iter().copied()));
+    }
+    Ok(all)
+}
+
+/// A range, cut at both ends of each of `cuts`; ascending.
+fn pieces(range: PhysRange, cuts: &[PhysRange]) -> Vec<PhysRange> {
+    let mut pieces = vec![range];
+    for cut in cuts {
+        let halves = |piece: PhysRange| {
+            let (below, above) = piece.subtract(*cut);
+            [below, piece.intersect(*cut), above]
+        };
+        pieces = pieces.into_iter().flat_map(halves).flatten().collect();
+    }
+    pieces
+}
+
+/// The rules' answer; where nothing told the class, that of every class it may be, if they agree.
+fn is_allowed(machine: &Machine, memory: &MemoryRange, of: Use, rules: &Rules) -> Result<bool, PlanError> {
+    if let Some(verdict) = memory.verdict(rules, of, &machine.kernel) {
+        return Ok(verdict.allowed);
+    }
+    // Driver-managed memory is known by its resource's name; what has another name is of another class.
+    let not_driver_managed = memory.resource.as_ref().is_some_and(|resource| resource.name == "System RAM");
+    let mut answers = Class::ALL
+        .into_iter()
+        .filter(|class| !(not_driver_managed && *class == Class::DriverManaged))
+        .filter_map(|class| {
+            let memory = MemoryRange { class: Some(class), ..memory.clone() };
+            memory.verdict(rules, of, &machine.kernel).map(|verdict| verdict.allowed)
+        });
+    let first = answers.next();
+    match first {
+        Some(answer) if answers.all(|other| other == answer) => Ok(answer),
+        _ => Err(PlanError::ClassUnknown { range: memory.range }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,83 @@
+use machine::Snapshot;
+use machine::snapshot::{MemblockFiles, Source};
+
+use super::*;
+
+fn r(start: u64, end: u64) -> PhysRange {
+    PhysRange::new(start, end).unwrap()
+}
+
+fn of(snapshot: &Snapshot, rules: &Rules) -> Result<Vec<PhysRange>, PlanError> {
+    let machine = Machine::of(snapshot).unwrap();
+    let facts = Facts { free_in_memblock: Some(vec![r(0x4000_0000, 0x5000_0000)]), ..Facts::default() };
+    candidates(&machine, &facts, rules)
+}
+
+fn with_iomem(iomem: &str) -> Snapshot {
+    Snapshot {
+        iomem: Source::Read(iomem.into()),
+        architecture: Source::Read("x86_64".into()),
+        ..Snapshot::default()
+    }
+}
+
+#[test]
+fn resources_that_touch_are_searched_one_by_one() {
+    let snapshot = with_iomem("40000000-4fffffff : System RAM\n50000000-5fffffff : System RAM\n");
+    let found = of(&snapshot, &Rules::LINUX).unwrap();
+    assert_eq!(found, [r(0x4000_0000, 0x5000_0000), r(0x5000_0000, 0x6000_0000)]);
+}
+
+#[test]
+fn a_resource_of_two_classes_is_searched_as_one() {
+    // The firmware's map and the log tell two classes apart inside one resource.
+    let log = "BIOS-provided physical RAM map:\n\
+               [    0.0] BIOS-e820: [mem 0x0000000040000000-0x000000005fffffff] usable\n\
+               [    0.0] ACPI: SRAT: Node 0 PXM 0 [mem 0x50000000-0x5fffffff] hotplug\n";
+    let snapshot =
+        Snapshot { kernel_log: Source::Read(log.into()), ..with_iomem("40000000-5fffffff : System RAM\n") };
+    let machine = Machine::of(&snapshot).unwrap();
+    assert_eq!(machine.ranges.len(), 2, "{:?}", machine.ranges);
+    assert_eq!(of(&snapshot, &Rules::LINUX).unwrap(), [r(0x4000_0000, 0x6000_0000)]);
+    // An alternative that keeps images off hot-pluggable memory leaves the rest.
+    assert_eq!(of(&snapshot, &Rules::HOTPLUG_FOR_ALL).unwrap(), [r(0x4000_0000, 0x5000_0000)]);
+}
+
+#[test]
+fn a_kernel_that_keeps_memblock_searches_what_is_free_in_it() {
+    let memblock = MemblockFiles {
+        memory: Source::Read("   0: 0x0000000040000000..0x000000005fffffff    0 NONE\n".into()),
+        reserved: Source::Read("   0: 0x0000000050000000..0x000000005fffffff    0 NONE\n".into()),
+        ..MemblockFiles::default()
+    };
+    let snapshot = Snapshot { memblock, ..with_iomem("40000000-5fffffff : System RAM\n") };
+    assert_eq!(of(&snapshot, &Rules::LINUX).unwrap(), [r(0x4000_0000, 0x5000_0000)]);
+}
+
+#[test]
+fn pieces_are_cut_at_both_ends_of_every_cut() {
+    let cuts = [r(0, 4), r(6, 8)];
+    assert_eq!(pieces(r(2, 10), &cuts), [r(2, 4), r(4, 6), r(6, 8), r(8, 10)]);
+    assert_eq!(pieces(r(2, 3), &cuts), [r(2, 3)]);
+}
+
+#[test]
+fn memory_of_unknown_class_is_searched_where_the_rules_are_of_one_mind() {
+    let snapshot = with_iomem("40000000-4fffffff : System RAM\n50000000-5fffffff : System RAM (kmem)\n");
+    let mut machine = Machine::of(&snapshot).unwrap();
+    machine.ranges[0].class = None;
+    let found = |rules| candidates(&machine, &Facts::default(), rules);
+    assert_eq!(found(&Rules::LINUX), Ok(vec![r(0x4000_0000, 0x5000_0000)]));
+    let unknown = PlanError::ClassUnknown { range: r(0x4000_0000, 0x5000_0000) };
+    assert_eq!(found(&Rules::HOTPLUG_FOR_ALL), Err(unknown));
+}
+
+#[test]
+fn a_search_of_what_was_not_shown_is_refused() {
+    let mut machine = Machine::of(&with_iomem("40000000-4fffffff : System RAM\n")).unwrap();
+    machine.kernel.for_rules.placement = Placement::MemblockWalk;
+    assert_eq!(candidates(&machine, &Facts::default(), &Rules::LINUX), Err(PlanError::NoMemblock));
+    machine.kernel.for_rules.placement = Placement::ResourceWalk;
+    machine.resources = None;
+    assert_eq!(candidates(&machine, &Facts::default(), &Rules::LINUX), Err(PlanError::NoIomem));
+}

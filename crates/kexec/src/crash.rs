@@ -1,0 +1,135 @@
+//! The crash kernel: its memory, the header of the dump, and how much room that takes.
+
+use machine::Machine;
+use memblock::PhysRange;
+
+use crate::error::PlanError;
+use crate::facts::Facts;
+
+/// Bytes of an ELF-64 file header and of a program header (System V ABI, chapters 4 and 5).
+const FILE_HEADER: u64 = 64;
+const PROGRAM_HEADER: u64 = 56;
+
+/// The header's buffer is whole pages (kernel/crash_core.c:crash_prepare_elf64_headers, 6.12).
+const PAGE: u64 = 0x1000;
+
+/// The memory that was set aside for a crash kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CrashKernel {
+    /// Where its segments go: the only area, or the higher of two.
+    pub area: PhysRange,
+    /// The area below 4 GiB that a crash kernel needs for devices when its own lies above.
+    pub low: Option<PhysRange>,
+}
+
+impl CrashKernel {
+    /// The resources called `Crash kernel`, as far as there are any.
+    ///
+    /// # Errors
+    ///
+    /// [`PlanError::NoIomem`] or [`PlanError::NoCrashKernel`].
+    pub fn of(machine: &Machine) -> Result<Self, PlanError> {
+        let tree = machine.resources.as_ref().ok_or(PlanError::NoIomem)?;
+        let areas = tree.resources().iter().filter(|resource| resource.name == "Crash kernel");
+        let mut areas = areas.filter_map(|resource| resource.range().ok());
+        match (areas.next(), areas.next()) {
+            (Some(area), None) => Ok(Self { area, low: None }),
+            (Some(low), Some(area)) => Ok(Self { area, low: Some(low) }),
+            (None, _) => Err(PlanError::NoCrashKernel),
+        }
+    }
+
+    /// Its areas, ascending.
+    pub fn areas(&self) -> impl Iterator<Item = PhysRange> {
+        self.low.into_iter().chain([self.area])
+    }
+}
+
+/// The size of a crash header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeaderSize {
+    /// Bytes that are loaded.
+    pub loaded: u64,
+    /// Bytes it has room for, up to which it can grow when memory or CPUs are added; not rounded.
+    pub room: u64,
+}
+
+impl HeaderSize {
+    /// The header for a dump of so many ranges.
+    ///
+    /// It has a note for each possible CPU, one of the kernel's (vmcoreinfo), a header for the kernel's text, and one
+    /// for each range. A kernel that keeps the header up to date itself (CONFIG_CRASH_HOTPLUG) makes room for as many
+    /// as were configured: `/sys/kernel/crash_elfcorehdr_size` is 56 bytes for each of 2 + CONFIG_NR_CPUS_DEFAULT +
+    /// CONFIG_CRASH_MAX_MEMORY_RANGES headers, and the file's header comes on top
+    /// (arch/x86/kernel/crash.c:crash_load_segments, 6.12).
+    ///
+    /// # Errors
+    ///
+    /// [`PlanError::HeaderSize`] when the number of CPUs is not known.
+    ///
+    /// ```
+    /// use kexec::{Facts, HeaderSize};
+    /// let facts = Facts { crash_elfcorehdr_size: Some(917_616), possible_cpus: Some(2), ..Facts::default() };
+    /// let size = HeaderSize::of(&facts, 4)?;
+    /// assert_eq!((size.loaded, size.room), (0x1000, 0xe_00b0));
+    /// # Ok::<(), kexec::PlanError>(())
+    /// ```
+    pub fn of(facts: &Facts, ranges: u64) -> Result<Self, PlanError> {
+        let loaded = facts.possible_cpus.and_then(|cpus| {
+            let headers = ranges.checked_add(2)?.checked_add(cpus)?;
+            headers.checked_mul(PROGRAM_HEADER)?.checked_add(FILE_HEADER)?.checked_next_multiple_of(PAGE)
+        });
+        let loaded = loaded.ok_or(PlanError::HeaderSize)?;
+        let room = match facts.crash_elfcorehdr_size {
+            Some(size) => size.checked_add(FILE_HEADER).ok_or(PlanError::HeaderSize)?,
+            None => loaded,
+        };
+        Ok(Self { loaded, room })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use machine::Snapshot;
+    use machine::snapshot::Source;
+
+    use super::*;
+
+    fn crash_kernel(iomem: &str) -> Result<CrashKernel, PlanError> {
+        let snapshot = Snapshot { iomem: Source::Read(iomem.into()), ..Snapshot::default() };
+        CrashKernel::of(&Machine::of(&snapshot).unwrap())
+    }
+
+    #[test]
+    fn of_two_areas_the_lower_is_for_devices() {
+        let iomem = "00100000-7fffffff : System RAM\n  10000000-1fffffff : Crash kernel\n\
+                     100000000-17fffffff : System RAM\n  120000000-12fffffff : Crash kernel\n";
+        let found = crash_kernel(iomem).unwrap();
+        assert_eq!((found.low.unwrap().start(), found.area.start()), (0x1000_0000, 0x1_2000_0000));
+        assert_eq!(crash_kernel("00100000-7fffffff : System RAM\n"), Err(PlanError::NoCrashKernel));
+    }
+
+    #[test]
+    fn without_hotplug_support_the_header_has_no_room_to_grow() {
+        let facts = Facts { possible_cpus: Some(1), ..Facts::default() };
+        let size = HeaderSize::of(&facts, 123).unwrap();
+        assert_eq!((size.loaded, size.room), (0x2000, 0x2000));
+    }
+
+    #[test]
+    fn a_header_of_72_program_headers_fills_a_page() {
+        // One for each range and each CPU, one for vmcoreinfo, one for the kernel's text.
+        let facts = Facts { possible_cpus: Some(1), ..Facts::default() };
+        let loaded = |ranges| HeaderSize::of(&facts, ranges).unwrap().loaded;
+        assert_eq!((loaded(69), loaded(70)), (0x1000, 0x2000));
+    }
+
+    #[test]
+    fn sizes_that_wrap_or_are_unknown_are_refused() {
+        let facts = Facts { possible_cpus: Some(u64::MAX), ..Facts::default() };
+        assert_eq!(HeaderSize::of(&facts, 1), Err(PlanError::HeaderSize));
+        assert_eq!(HeaderSize::of(&Facts::default(), 1), Err(PlanError::HeaderSize));
+        let facts = Facts { possible_cpus: Some(1), crash_elfcorehdr_size: Some(u64::MAX), ..facts };
+        assert_eq!(HeaderSize::of(&facts, 1), Err(PlanError::HeaderSize));
+    }
+}

@@ -1,0 +1,102 @@
+//! Why there is no plan.
+
+use memblock::PhysRange;
+
+use crate::placement::SearchError;
+use crate::plan::SegmentKind;
+
+/// Why there is no plan. Each says what, and what was expected.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// The search walks the resource tree, which was not shown.
+    #[error("/proc/iomem was not shown, which kexec_file_load searches: read it as root")]
+    NoIomem,
+    /// The search walks memblock, which was not shown.
+    #[error(
+        "/sys/kernel/debug/memblock was not shown, which kexec_file_load searches: read it as root, with debugfs mounted"
+    )]
+    NoMemblock,
+    /// Nothing shows the firmware's map.
+    #[error(
+        "nothing shows the firmware's map, which is handed to the next kernel: neither /sys/kernel/boot_params, nor the kernel log, nor /sys/firmware/memmap"
+    )]
+    NoMap,
+    /// The next kernel gets no e820 map here: plans are made for x86_64 alone so far.
+    #[error("this machine has no e820 map to hand over: loads are planned for x86_64 only so far")]
+    NoE820,
+    /// It is not known which class memory is of, and the rules differ for those it may be.
+    #[error("nothing tells the class of the memory at {range}, and the rules depend on it")]
+    ClassUnknown {
+        /// The memory.
+        range: PhysRange,
+    },
+    /// No memory was set aside for a crash kernel.
+    #[error("no memory is reserved for a crash kernel: boot with crashkernel=")]
+    NoCrashKernel,
+    /// How many CPUs the crash header has to describe is not known.
+    #[error(
+        "the size of the crash header is not known: neither crash_elfcorehdr_size nor the number of CPUs was shown"
+    )]
+    HeaderSize,
+    /// The command line is longer than the kernel takes.
+    #[error(
+        "the command line has {length} bytes with its end, and {added} for elfcorehdr=: the kernel takes {most}"
+    )]
+    CommandLineTooLong {
+        /// Its bytes, the NUL behind it counted.
+        length: u64,
+        /// What is set aside for `elfcorehdr=`; 0 for a load that is not for crashes.
+        added: u64,
+        /// `cmdline_size` of the kernel's header.
+        most: u64,
+    },
+    /// The kernel's file ends inside its setup code.
+    #[error(
+        "the kernel's file has {file_size:#x} bytes and ends in its setup code: expected a kernel behind it"
+    )]
+    NoKernel {
+        /// Bytes of the file.
+        file_size: u64,
+    },
+    /// More is loaded than there is room for: a kernel whose header asks for less than its file has, or more ranges
+    /// than a crash header can describe (kernel/kexec_core.c:sanity_check_segment_list, 6.12).
+    #[error("{kind}: {loaded:#x} bytes are loaded, the segment has {size:#x}")]
+    TooSmall {
+        /// Which.
+        kind: SegmentKind,
+        /// Bytes that would be loaded.
+        loaded: u64,
+        /// Bytes of the segment.
+        size: u64,
+    },
+    /// EFI's map is larger than any memory.
+    #[error("an EFI memory map of {size:#x} bytes does not fit beside the command line")]
+    EfiMap {
+        /// Its bytes as given.
+        size: u64,
+    },
+    /// A segment has a size or an alignment that cannot be.
+    #[error("{kind}: {source}")]
+    Segment {
+        /// Which.
+        kind: SegmentKind,
+        /// What is wrong with it.
+        source: SearchError,
+    },
+    /// There is no hole for a segment.
+    #[error(
+        "{kind}: no hole of {size:#x} bytes at a multiple of {alignment:#x}, at or above {min:#x}; the largest range has {largest:#x} bytes"
+    )]
+    NoHole {
+        /// Which.
+        kind: SegmentKind,
+        /// Bytes looked for.
+        size: u64,
+        /// Alignment looked for.
+        alignment: u64,
+        /// Lowest start looked for.
+        min: u64,
+        /// Bytes of the largest range searched, segments in it or not.
+        largest: u64,
+    },
+}

@@ -1,0 +1,85 @@
+//! What a plan needs to know of the running kernel, besides its machine.
+
+use firmware::e820::Entry;
+use machine::Snapshot;
+use machine::boot::BootInput;
+use machine::memblock_text;
+use memblock::{PhysRange, Region, RegionFlags, ranges};
+
+/// What a plan needs to know of the running kernel, besides its [`Machine`](machine::Machine).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// The firmware's e820 map, sorted out, as it was before the command line edited it; `None` where nothing shows it,
+    /// empty where there is none, as on arm64.
+    pub firmware_map: Option<Vec<Entry>>,
+    /// Memory minus reserved of memblock, NOMAP left out, ascending; `None` where memblock is not shown.
+    pub free_in_memblock: Option<Vec<PhysRange>>,
+    /// Bytes of the program headers that a crash header has room for, `/sys/kernel/crash_elfcorehdr_size`;
+    /// `None` where the kernel does not keep the header up to date itself.
+    pub crash_elfcorehdr_size: Option<u64>,
+    /// How many CPUs there may ever be; each has a note in the crash header.
+    pub possible_cpus: Option<u64>,
+}
+
+impl Facts {
+    /// Reads the facts, each where it is shown. What is not shown counts only for the plans that need it.
+    pub fn of(snapshot: &Snapshot) -> Self {
+        let kexec = |name: &str| snapshot.kexec.get(name)?.read()?.trim().parse().ok();
+        Self {
+            firmware_map: BootInput::of(snapshot).ok().map(|input| input.e820_of_firmware()),
+            free_in_memblock: free_in_memblock(snapshot),
+            crash_elfcorehdr_size: kexec("crash_elfcorehdr_size"),
+            possible_cpus: snapshot.kernel_log.read().and_then(|log| possible_cpus(log)),
+        }
+    }
+}
+
+/// What memblock has and has not reserved, as the walk for kexec goes: without NOMAP; what else it must not touch,
+/// the rules say.
+fn free_in_memblock(snapshot: &Snapshot) -> Option<Vec<PhysRange>> {
+    let regions =
+        |text: &str| -> Option<Vec<Region>> { memblock_text::regions(text).collect::<Result<_, _>>().ok() };
+    let memory = regions(snapshot.memblock.memory.read()?)?;
+    let reserved = regions(snapshot.memblock.reserved.read()?)?;
+    let mapped = memory.iter().copied().filter(|region| !region.flags.contains(RegionFlags::NOMAP));
+    Some(ranges::difference(mapped, reserved.iter().copied()).map(|region| region.range).collect())
+}
+
+/// The number that the kernel prints when it sets up its CPUs: `setup_percpu: NR_CPUS:8192 ... nr_cpu_ids:2`.
+fn possible_cpus(log: &str) -> Option<u64> {
+    let (_, setup) = log.split_once("setup_percpu: ")?;
+    let (_, ids) = setup.lines().next()?.split_once("nr_cpu_ids:")?;
+    ids.split_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use machine::snapshot::{MemblockFiles, Source};
+
+    use super::*;
+
+    #[test]
+    fn free_memory_is_neither_reserved_nor_nomap() {
+        let memory = "   0: 0x0000000000000000..0x0000000000007fff    0 NONE\n   \
+                      1: 0x0000000000008000..0x000000000000bfff    0 NOMAP\n";
+        let reserved = "   0: 0x0000000000001000..0x0000000000001fff    0 NONE\n";
+        let snapshot = Snapshot {
+            memblock: MemblockFiles {
+                memory: Source::Read(memory.into()),
+                reserved: Source::Read(reserved.into()),
+                ..MemblockFiles::default()
+            },
+            ..Snapshot::default()
+        };
+        let r = |start, end| PhysRange::new(start, end).unwrap();
+        assert_eq!(free_in_memblock(&snapshot), Some(vec![r(0, 0x1000), r(0x2000, 0x8000)]));
+        assert_eq!(free_in_memblock(&Snapshot::default()), None);
+    }
+
+    #[test]
+    fn cpus_are_counted_as_the_kernel_says_when_it_sets_them_up() {
+        let log = "[    0.0] setup_percpu: NR_CPUS:8192 nr_cpumask_bits:2 nr_cpu_ids:2 nr_node_ids:2\n[    0.1] x\n";
+        assert_eq!(possible_cpus(log), Some(2));
+        assert_eq!(possible_cpus("setup_percpu: NR_CPUS:8192\nnr_cpu_ids:2"), None);
+    }
+}

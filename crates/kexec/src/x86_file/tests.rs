@@ -1,0 +1,194 @@
+use machine::Snapshot;
+use machine::snapshot::Source;
+use proptest::prelude::*;
+
+use super::*;
+
+const KERNEL: KernelImage = KernelImage {
+    file_size: 0xb8_67c0,
+    setup_sects: 39,
+    pref_address: 0x100_0000,
+    kernel_alignment: 0x20_0000,
+    init_size: 0x37e_e000,
+    cmdline_size: 2047,
+};
+
+const REQUEST: Request<'_> = Request {
+    purpose: Purpose::Reboot,
+    kernel: KERNEL,
+    initrd: Some(0x75_e1d8),
+    command_line: "quiet",
+    purgatory: Purgatory { loaded: 0x4000, size: 0x5000 },
+    efi_map: 0,
+};
+
+const IOMEM: &str = "00001000-0009fbff : System RAM\n00100000-7ffdffff : System RAM\n  \
+                     6b000000-7affffff : Crash kernel\n140000000-17fffffff : System RAM (kmem)\n";
+
+fn facts() -> Facts {
+    Facts {
+        firmware_map: Some(Vec::new()),
+        possible_cpus: Some(2),
+        crash_elfcorehdr_size: Some(917_616),
+        ..Facts::default()
+    }
+}
+
+fn plan_on(iomem: &str, request: &Request<'_>) -> Result<Plan, PlanError> {
+    let snapshot = Snapshot {
+        iomem: Source::Read(iomem.into()),
+        architecture: Source::Read("x86_64".into()),
+        ..Snapshot::default()
+    };
+    plan(&Machine::of(&snapshot).unwrap(), &facts(), request, &Rules::LINUX)
+}
+
+#[test]
+fn boot_parameters_grow_by_16_bytes_with_the_command_line_and_with_the_efi_map() {
+    let size = |letters: usize, efi_map| {
+        let command_line = "x".repeat(letters);
+        boot_parameters_size(&Request { command_line: &command_line, efi_map, ..REQUEST }).unwrap()
+    };
+    // 1 for the NUL and 30 for elfcorehdr=: 16 bytes end with the 1st letter, and with the 17th.
+    assert_eq!((size(1, 0), size(2, 0), size(17, 0), size(18, 0)), (0x10c0, 0x10d0, 0x10d0, 0x10e0));
+    assert_eq!(size(1, 1), 0x10d0);
+}
+
+#[test]
+fn a_command_line_longer_than_the_header_says_is_refused() {
+    let request = |letters: usize, purpose| {
+        let command_line = "x".repeat(letters);
+        boot_parameters_size(&Request { command_line: &command_line, purpose, ..REQUEST })
+    };
+    assert!(request(2046, Purpose::Reboot).is_ok());
+    assert_eq!(
+        request(2047, Purpose::Reboot),
+        Err(PlanError::CommandLineTooLong { length: 2048, added: 0, most: 2047 })
+    );
+    assert!(request(2016, Purpose::Crash).is_ok());
+    assert!(request(2017, Purpose::Crash).is_err());
+}
+
+#[test]
+fn driver_managed_memory_is_dumped_and_never_chosen() {
+    let reboot = plan_on(IOMEM, &REQUEST).unwrap();
+    assert!(reboot.segments.iter().all(|segment| segment.range.end() <= 0x7ffe_0000));
+    let crash = plan_on(IOMEM, &Request { purpose: Purpose::Crash, ..REQUEST }).unwrap();
+    let r = |start, end| PhysRange::new(start, end).unwrap();
+    assert_eq!(
+        crash.vmcore,
+        [r(0x10_0000, 0x6b00_0000), r(0x7b00_0000, 0x7ffe_0000), r(0x1_4000_0000, 0x1_8000_0000)]
+    );
+    assert_eq!(crash.command_line, "elfcorehdr=0x6b000000 quiet");
+}
+
+#[test]
+fn without_an_initial_ramdisk_there_is_no_segment_for_it() {
+    for initrd in [None, Some(0)] {
+        let plan = plan_on(IOMEM, &Request { initrd, ..REQUEST }).unwrap();
+        assert!(plan.segment(SegmentKind::Initrd).is_none());
+        assert_eq!(plan.segments.len(), 3);
+    }
+}
+
+#[test]
+fn a_crash_kernel_that_does_not_fit_says_what_was_looked_for() {
+    let small = IOMEM.replace("7affffff : Crash", "6bffffff : Crash");
+    let error = plan_on(&small, &Request { purpose: Purpose::Crash, ..REQUEST }).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "kernel: no hole of 0x37ee000 bytes at a multiple of 0x200000, at or above 0x1000000; the largest range has 0x1000000 bytes"
+    );
+    let none = "00100000-7ffdffff : System RAM\n";
+    let error = plan_on(none, &Request { purpose: Purpose::Crash, ..REQUEST }).unwrap_err();
+    assert_eq!(error, PlanError::NoCrashKernel);
+}
+
+#[test]
+fn each_segment_keeps_above_its_lowest_start() {
+    let small = KernelImage { pref_address: 0, init_size: 0x1000, file_size: 0x6000, ..KERNEL };
+    let request = Request { kernel: small, ..REQUEST };
+    let failing = |iomem: &str| match plan_on(iomem, &request) {
+        Err(PlanError::NoHole { kind, min, .. }) => (kind, min),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(failing("00001000-00006fff : System RAM\n"), (SegmentKind::Purgatory, 0x3000));
+    assert_eq!(failing("00001000-00008fff : System RAM\n"), (SegmentKind::BootParameters, 0x3000));
+    assert_eq!(failing("00001000-0009ffff : System RAM\n"), (SegmentKind::Kernel, 0x10_0000));
+    assert_eq!(failing("00100000-00ffffff : System RAM\n"), (SegmentKind::Initrd, 0x100_0000));
+}
+
+#[test]
+fn a_kernel_file_that_ends_in_its_setup_code_or_outgrows_init_size_is_refused() {
+    let with = |kernel| plan_on(IOMEM, &Request { kernel, ..REQUEST });
+    let short = KernelImage { file_size: 40 * 512, ..KERNEL };
+    assert_eq!(with(short), Err(PlanError::NoKernel { file_size: 40 * 512 }));
+    let outgrown = KernelImage { init_size: 0x1000, ..KERNEL };
+    let error = PlanError::TooSmall { kind: SegmentKind::Kernel, loaded: 0xb8_17c0, size: 0x1000 };
+    assert_eq!(with(outgrown), Err(error));
+    assert_eq!(KernelImage { setup_sects: 0, file_size: 0x2000, ..KERNEL }.loaded(), Some(0x2000 - 5 * 512));
+}
+
+proptest! {
+    #[test]
+    fn no_header_value_makes_a_plan_panic_or_break_its_promises(
+        header in any::<(u64, u8, u64, u64, u64, u64)>(),
+        alignment in 0..64_u32,
+        aligned in any::<bool>(),
+        small in any::<bool>(),
+        initrd in any::<Option<u64>>(),
+        sizes in any::<(u64, u64, u64)>(),
+        crash in any::<bool>(),
+    ) {
+        let (file_size, setup_sects, pref_address, odd, init_size, cmdline_size) = header;
+        // Half of the values are of the size that real ones are.
+        let scale = |value: u64| if small { value % 0x200_0000 } else { value };
+        let request = Request {
+            purpose: if crash { Purpose::Crash } else { Purpose::Reboot },
+            kernel: KernelImage {
+                file_size: scale(file_size),
+                setup_sects,
+                pref_address: scale(pref_address),
+                kernel_alignment: if aligned { 1 << (alignment % 30) } else { odd },
+                init_size: if small { file_size % 0x200_0000 + init_size % 0x10_0000 } else { init_size },
+                cmdline_size,
+            },
+            initrd: initrd.map(scale),
+            command_line: "quiet",
+            purgatory: Purgatory { loaded: scale(sizes.0.min(sizes.1)), size: scale(sizes.1) },
+            efi_map: scale(sizes.2),
+        };
+        if let Ok(plan) = plan_on(IOMEM, &request) {
+            let area = if crash { 0x6b00_0000..0x7b00_0000 } else { 0x1000..0x7ffe_0000 };
+            for (index, segment) in plan.segments.iter().enumerate() {
+                prop_assert!(area.contains(&segment.range.start()) && segment.range.last() < area.end);
+                prop_assert!(segment.range.start().is_multiple_of(segment.alignment));
+                prop_assert!(segment.loaded <= segment.range.size());
+                prop_assert!(plan.segments.iter().skip(index + 1).all(|o| !o.range.overlaps(segment.range)));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_header_of_debians_kernel_is_what_plans_are_made_of() {
+    // captures/x86/kernel-6.12.117.json
+    let mut file = vec![0; usize::try_from(KERNEL.file_size).unwrap()];
+    let mut put = |at: usize, bytes: &[u8]| file[at..at + bytes.len()].copy_from_slice(bytes);
+    put(0x1f1, &[39]);
+    put(0x1f4, &753_952_u32.to_le_bytes());
+    put(0x1fe, &[0x55, 0xaa]);
+    put(0x202, b"HdrS");
+    put(0x206, &0x20f_u16.to_le_bytes());
+    put(0x211, &[1]);
+    put(0x22c, &0x7fff_ffff_u32.to_le_bytes());
+    put(0x230, &0x20_0000_u32.to_le_bytes());
+    put(0x234, &[1, 21]);
+    put(0x236, &0x7f_u16.to_le_bytes());
+    put(0x238, &2047_u32.to_le_bytes());
+    put(0x258, &0x100_0000_u64.to_le_bytes());
+    put(0x260, &0x37e_e000_u32.to_le_bytes());
+    let image = crate::image::BzImage::new(&file).unwrap();
+    assert_eq!(KernelImage::of(&image), Some(KERNEL));
+    assert_eq!(image.check_kexec_file_load(crate::image::bz_image::Paging::FiveLevel), Ok(()));
+}

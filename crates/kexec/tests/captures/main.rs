@@ -1,0 +1,206 @@
+//! Plans held against what real kernels did: Linux 6.12.117 says at each load where the segments went, which
+//! map it handed over, and what the dump holds.
+
+// Helpers of tests may fail as loudly as the tests; clippy allows it only inside the tests themselves.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod memblock_walk;
+mod record;
+
+use std::path::{Path, PathBuf};
+
+use firmware::e820::{E820Type, Entry};
+use firmware::log::E820Map;
+use kexec::{Facts, KernelImage, Plan, Purgatory, Purpose, Request, SegmentKind};
+use machine::{Machine, Snapshot};
+use memblock::PhysRange;
+use memblock::rules::{Loader, Rules, Use};
+use record::Record;
+
+use Purpose::{Crash, Reboot};
+
+/// One load: the capture before or after it, the log that tells of it, which of the log's loads it is, what for,
+/// and the bytes of the initial ramdisk.
+type Load = (&'static str, &'static str, usize, Purpose, u64);
+
+const BEFORE: &str = "kexec/dmesg-before-jump.txt";
+const REBOOT: &str = "kexec/2-kexec_file_load.dmesg.txt";
+const CRASH: &str = "kexec/4-kexec_file_load-crash.dmesg.txt";
+
+const LOADS: [Load; 19] = [
+    ("kx-all-crash_s/10-setup", REBOOT, 0, Reboot, 0x75_e1d8),
+    ("kx-all-crash_s/10-setup", CRASH, 0, Crash, 0x75_e1d8),
+    ("kx-all-exec_c/10-setup", REBOOT, 0, Reboot, 0x75_e1d8),
+    ("kx-all-exec_c/10-setup", CRASH, 0, Crash, 0x75_e1d8),
+    ("kx-all-exec_s/10-setup", REBOOT, 0, Reboot, 0x75_e1d8),
+    ("kx-all-exec_s/10-setup", CRASH, 0, Crash, 0x75_e1d8),
+    ("kx-plain-crash_s/10-setup", REBOOT, 0, Reboot, 0x75_e1d8),
+    ("kx-plain-crash_s/10-setup", CRASH, 0, Crash, 0x75_e1d8),
+    ("kx-plain-exec_s/10-setup", REBOOT, 0, Reboot, 0x75_e1d8),
+    ("kx-plain-exec_s/10-setup", CRASH, 0, Crash, 0x75_e1d8),
+    ("kx-pmem-exec_s/10-setup", REBOOT, 0, Reboot, 0x75_e1d8),
+    ("kx-pmem-exec_s/10-setup", CRASH, 0, Crash, 0x75_e1d8),
+    ("h1-nomemhp/02-loaded", BEFORE, 0, Crash, 0x75_e9b4),
+    ("h1-repair/02-loaded", BEFORE, 0, Crash, 0x75_e9b4),
+    ("h1-repair/10-reloaded", BEFORE, 2, Crash, 0x75_e9b4),
+    ("h3-121/01-loaded", BEFORE, 0, Crash, 0x75_dfb4),
+    ("h3-121/01-loaded", BEFORE, 1, Reboot, 0x75_dfb4),
+    ("h4-normal/02-loaded", BEFORE, 0, Reboot, 0x75_dfb4),
+    ("h4-movable/02-loaded", BEFORE, 0, Reboot, 0x75_dfb4),
+];
+
+fn captures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../captures/x86")
+}
+
+/// Every archive below a directory.
+fn archives(directory: &Path) -> Vec<PathBuf> {
+    let paths = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let of = |path: PathBuf| {
+        if path.is_dir() {
+            archives(&path)
+        } else {
+            Vec::from_iter(path.to_string_lossy().ends_with(".tar.gz").then_some(path.clone()))
+        }
+    };
+    paths.flat_map(of).collect()
+}
+
+/// The kernel of all these captures, by its header.
+fn kernel() -> KernelImage {
+    let text = std::fs::read_to_string(captures().join("kernel-6.12.117.json")).unwrap();
+    let header: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let number = |name: &str| match &header[name] {
+        serde_json::Value::String(hex) => u64::from_str_radix(hex.strip_prefix("0x").unwrap(), 16).unwrap(),
+        number => number.as_u64().unwrap(),
+    };
+    KernelImage {
+        file_size: number("file_size"),
+        setup_sects: number("setup_sects").try_into().unwrap(),
+        pref_address: number("pref_address"),
+        kernel_alignment: number("kernel_alignment"),
+        init_size: number("init_size"),
+        cmdline_size: number("cmdline_size"),
+    }
+}
+
+/// The machine of a load, what the kernel said of it, and our plan.
+fn load(&(capture, log, index, purpose, initrd): &Load) -> (Machine, Record, Plan) {
+    let directory = captures().join(capture.split_once('/').unwrap().0);
+    let snapshot: Snapshot = host::read(&captures().join(format!("{capture}.tar.gz"))).unwrap();
+    let machine = Machine::of(&snapshot).unwrap();
+    let log = std::fs::read_to_string(directory.join(log)).unwrap();
+    let record = Record::all(&log).swap_remove(index);
+    let request = Request {
+        purpose,
+        kernel: kernel(),
+        initrd: Some(initrd),
+        // What the loader gave; the kernel puts the rest before it.
+        command_line: match record.command_line.strip_prefix("elfcorehdr=") {
+            Some(added) => added.split_once(' ').unwrap().1,
+            None => &record.command_line,
+        },
+        purgatory: Purgatory::default(),
+        efi_map: 0,
+    };
+    let plan = kexec::plan(&machine, &Facts::of(&snapshot), &request, &Rules::LINUX)
+        .unwrap_or_else(|error| panic!("{capture}: {error}"));
+    (machine, record, plan)
+}
+
+/// Counts what is right, and keeps what is not.
+#[derive(Default)]
+struct Score {
+    right: usize,
+    wrong: Vec<String>,
+}
+
+impl Score {
+    /// Each entry is a fact, and so is their number.
+    fn list<T: PartialEq + std::fmt::Debug>(&mut self, what: &str, ours: &[T], theirs: &[T]) {
+        self.fact(&format!("number of {what}"), &ours.len(), &theirs.len());
+        for (index, entry) in theirs.iter().enumerate() {
+            self.fact(&format!("{what} {index}"), &ours.get(index), &Some(entry));
+        }
+    }
+
+    fn fact<T: PartialEq + std::fmt::Debug>(&mut self, what: &str, ours: &T, theirs: &T) {
+        if ours == theirs {
+            self.right += 1;
+        } else {
+            self.wrong.push(format!("{what}: {ours:x?}, the kernel {theirs:x?}"));
+        }
+    }
+}
+
+fn score(record: &Record, plan: &Plan) -> Score {
+    let mut score = Score::default();
+    let segments: Vec<[u64; 3]> =
+        plan.segments.iter().map(|s| [s.range.start(), s.range.size(), s.loaded]).collect();
+    score.fact("number of segments", &segments.len(), &record.segments.len());
+    for (index, theirs) in record.segments.iter().enumerate() {
+        let ours = segments.get(index).copied().unwrap_or_default();
+        for (what, (ours, theirs)) in ["mem", "memsz", "bufsz"].iter().zip(ours.iter().zip(theirs)) {
+            score.fact(&format!("segment {index} {what}"), ours, theirs);
+        }
+    }
+    let map: Vec<(PhysRange, u32)> = plan.next_kernel.iter().map(|e| (e.range, e.kind.number())).collect();
+    score.list("map entry", &map, &record.map);
+    score.list("PT_LOAD", &plan.vmcore, &record.dumped);
+    score.fact("command line", &plan.command_line, &record.command_line);
+    score
+}
+
+#[test]
+fn plans_are_what_the_kernel_did() {
+    let mut wrong = Vec::new();
+    for row in &LOADS {
+        let (_, record, plan) = load(row);
+        // A log that tells nothing would agree with anything.
+        assert!(record.segments.len() >= 4 && record.map.len() >= 7, "{row:?}: {record:?}");
+        assert_eq!(record.dumped.is_empty(), row.3 == Reboot, "{row:?}");
+        let score = score(&record, &plan);
+        println!("{:27} {:?}: {} / {}", row.0, row.3, score.right, score.right + score.wrong.len());
+        wrong.extend(score.wrong.into_iter().map(|what| format!("{} {:?}: {what}", row.0, row.3)));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_map_of_a_reboot_tells_of_the_memory_that_the_rules_say_is_told() {
+    for row in LOADS.iter().filter(|row| row.3 == Reboot) {
+        let (machine, _, plan) = load(row);
+        let ram = plan.next_kernel.iter().filter(|entry| entry.kind == E820Type::Ram);
+        let ram: Vec<PhysRange> = ram.map(|entry| entry.range).collect();
+        for memory in &machine.ranges {
+            let of = Use::NextKernel(Loader::KexecFileLoad);
+            let told = memory.verdict(&Rules::LINUX, of, &machine.kernel).unwrap().allowed;
+            assert_eq!(ram.iter().any(|r| r.encloses(memory.range)), told, "{}: {memory:?}", row.0);
+        }
+    }
+}
+
+#[test]
+fn the_firmware_map_is_the_one_that_every_kernel_printed() {
+    let mut held = 0;
+    for archive in archives(&captures()) {
+        let snapshot = host::read(&archive).unwrap();
+        let log = snapshot.kernel_log.read().map_or("", String::as_str);
+        let lines = firmware::log::e820(log.as_bytes()).map(Result::unwrap);
+        let printed: Vec<Entry> = lines.filter(|l| l.map == E820Map::Bios).map(|l| l.entry).collect();
+        // Kernels are quiet on some machines, and logs collected over a long time have lost their beginning.
+        if log.contains("BIOS-provided physical RAM map:") {
+            assert_eq!(Facts::of(&snapshot).firmware_map, Some(printed), "{}", archive.display());
+            held += 1;
+        }
+    }
+    assert!(held >= 100, "only {held} captures");
+}
+
+#[test]
+fn more_than_128_entries_leave_the_crash_kernel_without_memory() {
+    let (_, _, plan) = load(&LOADS[15]);
+    let lacks: Vec<PhysRange> = plan.next_kernel_lacks.iter().map(|entry| entry.range).collect();
+    let header = plan.segment(SegmentKind::ElfCoreHeader).unwrap();
+    assert_eq!(lacks, [PhysRange::new(header.range.start() + 0xe_00b0, 0x7f00_0000).unwrap()]);
+}
