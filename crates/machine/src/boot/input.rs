@@ -7,7 +7,6 @@ use memblock::PhysRange;
 use super::build::Build;
 use super::numa_tables::NumaTables;
 use super::seeds::Seed;
-use super::x86;
 use crate::architecture::Architecture;
 use crate::command_line::BootParameters;
 use crate::release::Release;
@@ -121,19 +120,6 @@ impl Platform {
 }
 
 impl BootInput {
-    /// The e820 map as the firmware gives it, sorted out, and not edited by the command line: the map that
-    /// kexec_file_load hands to the next kernel. Empty where there is none, as on arm64.
-    pub fn e820_of_firmware(&self) -> Vec<e820::Entry> {
-        match &self.platform {
-            Platform::X86(platform) => {
-                let parameters =
-                    BootParameters::parse(&self.command_line, Architecture::X86_64, &self.release);
-                x86::e820_of_firmware(platform, &parameters)
-            }
-            Platform::Arm64(_) => Vec::new(),
-        }
-    }
-
     /// Chunks for each table of a prediction: more regions than the input can make.
     ///
     /// Every entry of a map makes at most two regions, an edit or a node's block cuts two more, and the kernel's

@@ -8,7 +8,7 @@ mod e820_map;
 mod nodes;
 mod ram_map;
 
-use firmware::e820::{E820Type, Entry};
+use firmware::e820::E820Type;
 use firmware::efi::MemoryType;
 use memblock::rules::Rules;
 use memblock::{PhysRange, Request};
@@ -42,11 +42,6 @@ const DMA_END: u64 = 16 * MIB;
 /// (arch/x86/include/asm/crash_reserve.h, 6.12).
 const CRASHKERNEL: Policy =
     Policy { architecture: Architecture::X86_64, align: 16 * MIB, low_end: GIB_4, high_end: 64 << 40 };
-
-/// The firmware's map, sorted out, before the command line edits it.
-pub(super) fn e820_of_firmware(platform: &X86Platform, parameters: &BootParameters) -> Vec<Entry> {
-    ram_map::sorted_out(platform, parameters).entries().to_vec()
-}
 
 /// Boots.
 pub(super) fn boot(

@@ -1,15 +1,26 @@
 //! The map of RAM: as the firmware gives it, as the command line edits it, and as the kernel corrects it.
 
-use firmware::e820::E820Type;
+use firmware::e820::{E820Type, Entry};
 use firmware::efi::{self, MemoryAttribute, MemoryType};
 use memblock::PhysRange;
 
 use super::e820_map::E820Map;
 use super::{ISA_HOLE, MIB, PAGE};
+use crate::architecture::Architecture;
 use crate::boot::early::{Early, Halt};
-use crate::boot::input::{BootInput, X86Platform};
+use crate::boot::input::{BootInput, Platform, X86Platform};
 use crate::boot::trace::Step;
 use crate::command_line::{BootParameters, MapEdit};
+
+impl BootInput {
+    /// The e820 map as the firmware gives it, sorted out, and not edited by the command line: the map that
+    /// kexec_file_load hands to the next kernel. Empty where there is none, as on arm64.
+    pub fn e820_of_firmware(&self) -> Vec<Entry> {
+        let Platform::X86(platform) = &self.platform else { return Vec::new() };
+        let parameters = BootParameters::parse(&self.command_line, Architecture::X86_64, &self.release);
+        sorted_out(platform, &parameters).entries().to_vec()
+    }
+}
 
 /// The map as the boot loader hands it over, sorted out.
 ///
