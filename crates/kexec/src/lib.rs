@@ -47,13 +47,13 @@
 //! - kexec_load, and the layout of other architectures.
 //! - Plans for other images than a bzImage: [`image`] reads ELF, arm64 and EFI zboot images, too.
 //! - Checks of a whole load: no more than half of RAM, signatures, limits on loads; those of the header's flags are in
-//!   [`image`], and a plan does not ask for them. A load that is planned here may still be refused.
+//!   [`image`], which the command asks and a plan does not. A load that is planned here may still be refused.
 //! - Control pages, which are no segments; kexec handover's scratch areas (6.16), in which alone it then places, and
 //!   whose data grows the boot parameters; segments in CMA areas (6.17).
 //! - CONFIG_IMA_KEXEC, which makes the boot parameters 32 bytes larger, and EFI's runtime map, whose size is an input.
 //! - What a boot loader attached as setup_data: the kernel splits the map handed over around some of it, of the same
 //!   use to the next kernel.
-//! - Findings, margins, and the command `physmem kexec plan`.
+//! - Findings and margins. The commands `physmem kexec plan` and `physmem kdump plan` print plans, without either.
 #![forbid(unsafe_code)]
 
 pub mod candidates;
@@ -69,6 +69,7 @@ mod x86_file;
 pub use crash::{CrashKernel, HeaderSize};
 pub use error::PlanError;
 pub use facts::Facts;
+pub use firmware::e820::{E820Type, Entry};
 pub use next_kernel::{MOST_ENTRIES, NextMap};
 pub use plan::{Plan, Purpose, Segment, SegmentKind};
 pub use x86_file::{KernelImage, Purgatory, Request, plan};

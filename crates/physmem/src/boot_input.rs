@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::input;
 
 /// The release whose boots predictions were compared with.
-const CHECKED: (u32, u32) = (6, 12);
+pub(crate) const CHECKED: (u32, u32) = (6, 12);
 
 /// A boot: what it is given, by which rules, and what comes of it.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! The command line, and with it the help texts, the completions and the man pages.
 
 mod boot;
+mod load;
 
 use std::path::PathBuf;
 
@@ -8,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
 pub(crate) use self::boot::{BootArguments, BootSourceArguments, EditArguments, WhatIfArguments};
+pub(crate) use self::load::{LoadCommand, Loader, PlanArguments};
 use crate::columns;
 use crate::target::Target;
 
@@ -42,6 +44,16 @@ pub(crate) enum Command {
     Boot(BootArguments),
     /// Predict what another command line, release or set of rules would change, and only that
     WhatIf(WhatIfArguments),
+    /// Plan the load of a kernel that a reboot starts: kexec_file_load on x86_64 so far
+    Kexec {
+        #[command(subcommand)]
+        command: LoadCommand,
+    },
+    /// Plan the load of a kernel that a crash starts, and what its dump holds: kexec_file_load on x86_64 so far
+    Kdump {
+        #[command(subcommand)]
+        command: LoadCommand,
+    },
     /// Write a capture of this machine, for --from on another
     Capture(CaptureArguments),
     /// Print a completion script for a shell

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use kexec::{PlanError, SegmentKind};
+
 /// Anything that ends a command early.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
@@ -24,6 +26,20 @@ pub(crate) enum Failure {
     NothingAsked,
     #[error("{origin} shows nothing of what came of its boot: there is nothing to compare")]
     NothingToVerify { origin: String },
+    #[error("{}: {source}", path.display())]
+    Image { path: PathBuf, source: kexec::image::ImageError },
+    #[error("{}: this is an {kind}; only loads of an x86 bzImage can be planned so far", path.display())]
+    ImageKind { path: PathBuf, kind: String },
+    #[error("{}: {source}", path.display())]
+    Unloadable { path: PathBuf, source: kexec::image::bz_image::Unloadable },
+    #[error("cannot read {option} {}: {source}", path.display())]
+    Given { option: &'static str, path: PathBuf, source: io::Error },
+    #[error("{option} {}: this is no regular file, expected one", path.display())]
+    NoFile { option: &'static str, path: PathBuf },
+    #[error("{origin} does not show its command line (/proc/cmdline), which --reuse-cmdline takes")]
+    NoCommandLine { origin: String },
+    #[error("{origin}: {source}")]
+    Plan { origin: String, source: PlanError },
     #[error("unknown column {column:?}; known are: {known}")]
     Column { column: String, known: String },
     #[error("{target} is not on this machine: {known}")]
@@ -57,7 +73,41 @@ impl Failure {
             Self::NothingToVerify { .. } => {
                 Some("capture the machine as root soon after it booted; memblock=debug shows most")
             }
+            Self::ImageKind { .. } => {
+                Some("give --kernel the arch/x86/boot/bzImage of a build, or a /boot/vmlinuz of x86")
+            }
+            Self::Unloadable { .. } => {
+                Some("give --kernel a relocatable 64-bit kernel, as those of distributions are")
+            }
+            Self::NoCommandLine { .. } => Some("give the command line with --append"),
+            Self::Plan { source, .. } => Some(plan_remedy(source)),
             _ => None,
         }
+    }
+}
+
+/// What the user can do about a load that cannot be planned.
+fn plan_remedy(error: &PlanError) -> &'static str {
+    match error {
+        PlanError::NoIomem | PlanError::NoMemblock | PlanError::NoMap | PlanError::ClassUnknown { .. } => {
+            "run as root, or give --from a capture that root made (physmem capture -o FILE)"
+        }
+        PlanError::NoE820 => "give --from a capture of an x86_64 machine",
+        PlanError::NoCrashKernel => {
+            "physmem what-if --append crashkernel=256M says where the reservation would lie"
+        }
+        PlanError::HeaderSize => "capture the machine as root soon after it booted: its log counts the CPUs",
+        PlanError::CommandLineTooLong { .. } => "give a shorter command line with --append",
+        PlanError::NoKernel { .. } => "the file was cut off, or its header is damaged: copy the kernel again",
+        PlanError::TooSmall { kind: SegmentKind::ElfCoreHeader, .. } => {
+            "a kernel with a larger CONFIG_CRASH_MAX_MEMORY_RANGES has room for more ranges of memory"
+        }
+        PlanError::TooSmall { .. } | PlanError::Segment { .. } => {
+            "the kernel's header is damaged, or something was added to its file: copy the kernel again"
+        }
+        PlanError::NoHole { .. } => {
+            "give a smaller --initrd; a crash kernel goes into its reservation: boot with more crashkernel="
+        }
+        PlanError::EfiMap { .. } => "the map's size is wrong: this is a bug of physmem",
     }
 }

@@ -18,12 +18,12 @@ pub(crate) fn completions(shell: Shell, out: &mut impl Write) -> Result<(), Fail
     Ok(())
 }
 
-/// Writes physmem.1 and physmem-COMMAND.1, and prints their names.
+/// Writes physmem.1, physmem-COMMAND.1 and, for commands of commands, physmem-COMMAND-COMMAND.1, and prints their names.
 pub(crate) fn man_pages(directory: &Path, out: &mut impl Write) -> Result<(), Failure> {
     let mut command = Cli::command().disable_help_subcommand(true);
     command.build();
-    let pages = command.get_subcommands().map(|sub| (format!("physmem-{}.1", sub.get_name()), sub.clone()));
-    let pages: Vec<_> = std::iter::once(("physmem.1".to_owned(), command.clone())).chain(pages).collect();
+    let mut pages = Vec::new();
+    collect(&command, "physmem", &mut pages);
     for (name, command) in pages {
         let path = directory.join(&name);
         let mut page = Vec::new();
@@ -33,4 +33,12 @@ pub(crate) fn man_pages(directory: &Path, out: &mut impl Write) -> Result<(), Fa
         writeln!(out, "{}", path.display())?;
     }
     Ok(())
+}
+
+/// A command's page, then those of its commands.
+fn collect(command: &clap::Command, name: &str, pages: &mut Vec<(String, clap::Command)>) {
+    pages.push((format!("{name}.1"), command.clone()));
+    for sub in command.get_subcommands() {
+        collect(sub, &format!("{name}-{}", sub.get_name()), pages);
+    }
 }

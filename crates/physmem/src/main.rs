@@ -12,6 +12,7 @@ mod generate;
 mod input;
 mod json;
 mod lines;
+mod load;
 mod picture;
 mod show;
 mod size;
@@ -26,8 +27,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
+use kexec::Purpose;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, LoadCommand};
 use crate::failure::Failure;
 
 fn main() -> ExitCode {
@@ -71,6 +73,12 @@ fn run(cli: Cli) -> Result<Done, Failure> {
         Command::Explain(arguments) => explain::run(&arguments, &mut out)?,
         Command::Boot(arguments) => done = boot::run(&arguments, &mut out)?,
         Command::WhatIf(arguments) => what_if::run(&arguments, &mut out)?,
+        Command::Kexec { command: LoadCommand::Plan(arguments) } => {
+            load::run(&arguments, Purpose::Reboot, &mut out)?;
+        }
+        Command::Kdump { command: LoadCommand::Plan(arguments) } => {
+            load::run(&arguments, Purpose::Crash, &mut out)?;
+        }
         Command::Capture(arguments) => capture::run(&arguments, &mut out)?,
         Command::Completions { shell } => generate::completions(shell, &mut out)?,
         Command::Man { directory } => generate::man_pages(&directory, &mut out)?,

@@ -1,0 +1,291 @@
+//! What `kexec plan` and `kdump plan` print, held against their schema and against what a real kernel said when it
+//! loaded the same.
+// A test may fail loudly: that is what it is for.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_physmem")).current_dir(root()).args(arguments).output().unwrap()
+}
+
+fn physmem(arguments: &[&str]) -> Value {
+    let output = run(arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// What a refused plan says.
+fn refusal(arguments: &[&str], status: i32) -> String {
+    let output = run(arguments);
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(status), "{arguments:?}: {text}");
+    assert!(output.stdout.is_empty(), "{arguments:?}");
+    text
+}
+
+/// A directory with a kernel and an initial ramdisk, that goes with its test.
+struct Files(PathBuf);
+
+impl Files {
+    fn new(name: &str) -> Self {
+        let directory = std::env::temp_dir().join(format!("physmem-load-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let files = Self(directory);
+        files.kernel("vmlinuz", |_| {});
+        File::create(files.0.join("initrd.img")).unwrap().set_len(0x75_e1d8).unwrap();
+        files
+    }
+
+    /// The header of Debian's 6.12.117 (captures/x86/kernel-6.12.117.json), edited, before nothing.
+    fn kernel(&self, name: &str, edit: impl Fn(&mut [u8])) {
+        let mut header = vec![0; 0x400];
+        let mut put = |at: usize, bytes: &[u8]| header[at..at + bytes.len()].copy_from_slice(bytes);
+        put(0x1f1, &[39]);
+        put(0x1f4, &753_952_u32.to_le_bytes());
+        put(0x1fe, &[0x55, 0xaa]);
+        put(0x202, b"HdrS");
+        put(0x206, &0x20f_u16.to_le_bytes());
+        put(0x211, &[1]);
+        put(0x22c, &0x7fff_ffff_u32.to_le_bytes());
+        put(0x230, &0x20_0000_u32.to_le_bytes());
+        put(0x234, &[1, 21]);
+        put(0x236, &0x7f_u16.to_le_bytes());
+        put(0x238, &2047_u32.to_le_bytes());
+        put(0x258, &0x100_0000_u64.to_le_bytes());
+        put(0x260, &0x37e_e000_u32.to_le_bytes());
+        edit(&mut header);
+        let mut file = File::create(self.0.join(name)).unwrap();
+        file.write_all(&header).unwrap();
+        file.set_len(0xb8_67c0).unwrap();
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+
+    /// The arguments of a load on a capture, and then some.
+    fn load(&self, command: &str, capture: &str, more: &[&str]) -> Vec<String> {
+        let (kernel, initrd) = (self.path("vmlinuz"), self.path("initrd.img"));
+        let all = [command, "plan", "--from", capture, "--kernel", &kernel, "--initrd", &initrd];
+        all.iter().chain(more).map(|&argument| argument.to_owned()).collect()
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn strs(arguments: &[String]) -> Vec<&str> {
+    arguments.iter().map(String::as_str).collect()
+}
+
+/// What the kernel printed of a load, in the shape of the JSON.
+#[derive(Debug, Default, PartialEq)]
+struct Said {
+    command_line: String,
+    segments: Vec<[u64; 2]>,
+    map: Vec<(u64, u64, u64)>,
+    dumped: Vec<[u64; 2]>,
+}
+
+fn hex(text: &str) -> u64 {
+    u64::from_str_radix(text.trim_start_matches("0x"), 16).unwrap()
+}
+
+fn said_by_the_kernel(log: &str) -> Said {
+    let number =
+        |line: &str, key: &str| hex(line.split_once(key).unwrap().1.split([' ', ',']).next().unwrap());
+    let mut said = Said::default();
+    for line in std::fs::read_to_string(root().join(log)).unwrap().lines() {
+        if let Some((_, text)) = line.split_once("Final command line is: ") {
+            text.clone_into(&mut said.command_line);
+        } else if line.contains("kexec_file: segment[") {
+            let start = number(line, " mem=");
+            said.segments.push([start, start + number(line, " memsz=")]);
+        } else if line.contains("Crash PT_LOAD") {
+            let start = number(line, " paddr=");
+            said.dumped.push([start, start + number(line, " sz=")]);
+        } else if let Some((range, kind)) = line.strip_suffix(')').and_then(|line| line.rsplit_once(" (")) {
+            let (start, last) = range.rsplit_once(' ').unwrap().1.split_once('-').unwrap();
+            // As in the JSON, the end is not part of the range.
+            said.map.push((hex(start), hex(last) + 1, kind.parse().unwrap()));
+        }
+    }
+    said
+}
+
+/// The same of a plan.
+fn said_by_us(document: &Value) -> Said {
+    let bounds = |value: &Value| ["start", "end"].map(|member| hex(value[member].as_str().unwrap()));
+    let list = |value: &Value| -> Vec<[u64; 2]> {
+        value.as_array().map_or(Vec::new(), |all| all.iter().map(bounds).collect())
+    };
+    let entry = |value: &Value| {
+        let [start, end] = bounds(value);
+        let kind = match value["type"].as_str().unwrap() {
+            "ram" => 1,
+            "reserved" => 2,
+            other => panic!("{other}"),
+        };
+        (start, end, kind)
+    };
+    Said {
+        command_line: document["command_line"].as_str().unwrap().to_owned(),
+        segments: list(&document["segments"]),
+        map: document["next_kernel"]["map"].as_array().unwrap().iter().map(entry).collect(),
+        dumped: list(&document["vmcore"]["ranges"]),
+    }
+}
+
+const CAPTURE: &str = "captures/x86/kx-plain-exec_s/10-setup.tar.gz";
+const REBOOT_LOG: &str = "captures/x86/kx-plain-exec_s/kexec/2-kexec_file_load.dmesg.txt";
+const CRASH_LOG: &str = "captures/x86/kx-plain-exec_s/kexec/4-kexec_file_load-crash.dmesg.txt";
+
+#[test]
+fn a_load_for_a_reboot_is_planned_as_a_real_kernel_did_it() {
+    let files = Files::new("reboot");
+    let theirs = said_by_the_kernel(REBOOT_LOG);
+    let document = physmem(&strs(&files.load("kexec", CAPTURE, &["-J", "--append", &theirs.command_line])));
+    assert_eq!((theirs.segments.len(), theirs.map.len()), (4, 7));
+    assert_eq!(said_by_us(&document), theirs);
+    assert_eq!(document["vmcore"], Value::Null);
+    assert_eq!((&document["purpose"], &document["loader"]), (&json!("reboot"), &json!("kexec_file_load")));
+    assert_eq!(document["segments"][2]["kind"], "kernel");
+    assert_eq!(document["segments"][2]["start"], "0x7c600000");
+    assert_eq!(document["segments"][2]["alignment"], 0x20_0000);
+    assert_eq!(document["assumed"], json!([]), "this machine shows all that the plan needs");
+}
+
+#[test]
+fn a_load_for_a_crash_is_planned_as_a_real_kernel_did_it() {
+    let files = Files::new("crash");
+    let theirs = said_by_the_kernel(CRASH_LOG);
+    let line = theirs.command_line.split_once(' ').unwrap().1;
+    let document = physmem(&strs(&files.load("kdump", CAPTURE, &["-J", "--append", line])));
+    assert_eq!((theirs.segments.len(), theirs.map.len(), theirs.dumped.len()), (5, 8, 2));
+    assert_eq!(said_by_us(&document), theirs);
+    assert_eq!(document["purpose"], "crash");
+}
+
+#[test]
+fn the_running_command_line_is_reused_without_what_belongs_to_the_running_kernel() {
+    let files = Files::new("reuse");
+    let line = |command: &str, more: &[&str]| {
+        let document = physmem(&strs(&files.load(command, CAPTURE, &[&["-J"], more].concat())));
+        document["command_line"].as_str().unwrap().to_owned()
+    };
+    let (reboot, crash) = (line("kexec", &["--reuse-cmdline"]), line("kdump", &["--reuse-cmdline"]));
+    assert!(reboot.contains(" crashkernel="), "{reboot}");
+    assert!(
+        crash.starts_with("elfcorehdr=0x6b000000 console=") && !crash.contains("crashkernel="),
+        "{crash}"
+    );
+    assert_eq!(line("kexec", &[]), "");
+}
+
+const CAPTURES: [&str; 4] = [
+    CAPTURE,
+    "captures/x86/kx-all-exec_s/10-setup.tar.gz",
+    "captures/x86/kx-pmem-exec_s/10-setup.tar.gz",
+    "captures/x86/h1-nomemhp/03-d1-added-after-load.tar.gz",
+];
+
+#[test]
+fn a_plan_follows_its_schema() {
+    let files = Files::new("schema");
+    let schema = std::fs::read_to_string(root().join("schema/kexec.schema.json")).unwrap();
+    let schema: Value = serde_json::from_str(&schema).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let efi = "captures/x86/plain-2g-efi.tar.gz";
+    let loads = CAPTURES.iter().flat_map(|capture| [("kexec", *capture), ("kdump", *capture)]);
+    for (command, capture) in loads.chain([("kexec", efi)]) {
+        let document = physmem(&strs(&files.load(command, capture, &["-J", "--reuse-cmdline"])));
+        let errors: Vec<String> =
+            validator.iter_errors(&document).map(|e| format!("{}: {e}", e.instance_path())).collect();
+        assert!(errors.is_empty(), "{command} {capture}:\n{}", errors.join("\n"));
+        for member in document.as_object().unwrap().keys() {
+            assert!(!schema["properties"][member].is_null(), "{member}");
+        }
+        let is_efi = document["assumed"].to_string().contains("EFI's runtime map");
+        assert_eq!(is_efi, capture == efi, "{capture}: {}", document["assumed"]);
+    }
+}
+
+#[test]
+fn no_plan_is_wider_than_a_hundred_columns_and_segments_go_down() {
+    let files = Files::new("width");
+    for capture in CAPTURES {
+        for command in ["kexec", "kdump"] {
+            let output = run(&strs(&files.load(command, capture, &["--reuse-cmdline"])));
+            let text = String::from_utf8(output.stdout).unwrap();
+            assert_eq!(text.lines().find(|line| line.chars().count() > 100), None, "{command} {capture}");
+            assert_eq!(text.lines().find(|line| line.ends_with(' ')), None, "{command} {capture}");
+            let at =
+                |what: &str| text.find(&format!("\n  {what} ")).unwrap_or_else(|| panic!("{what}: {text}"));
+            assert!(at("purgatory") < at("boot-params") && at("kernel     ") < at("initrd     "), "{text}");
+            assert_eq!(text.contains("what the dump holds"), command == "kdump");
+        }
+    }
+}
+
+#[test]
+fn a_kernel_that_cannot_be_loaded_is_refused_with_its_reason() {
+    let files = Files::new("refused");
+    files.kernel("not-5level", |header| header[0x236] = 0x1f);
+    files.kernel("not-64bit", |header| header[0x236] = 0x7e);
+    let refused = |name: &str, capture: &str| {
+        let kernel = files.path(name);
+        refusal(&["kexec", "plan", "--from", capture, "--kernel", &kernel], 1)
+    };
+    // That machine's log shows max_arch_pfn = 0x10000000000: five levels.
+    assert!(refused("not-5level", CAPTURE).contains("uses 5-level page tables"));
+    assert!(refused("not-64bit", CAPTURE).contains("has no 64-bit entry"));
+    let arm = "captures/arm64/acpi-midhp-movable_node.tar.gz";
+    assert!(refused("vmlinuz", arm).contains("loads are planned for x86_64 only so far"));
+
+    let mut image = vec![0; 64];
+    image[0x10..0x18].copy_from_slice(&0x1_0000_u64.to_le_bytes());
+    image[0x38..0x3c].copy_from_slice(b"ARMd");
+    std::fs::write(files.0.join("Image"), image).unwrap();
+    let text = refused("Image", CAPTURE);
+    assert!(text.contains("this is an arm64 Image; only loads of an x86 bzImage"), "{text}");
+    assert!(text.contains("\n  help: "), "{text}");
+}
+
+#[test]
+fn what_does_not_fit_says_so_and_what_helps() {
+    let files = Files::new("no-room");
+    File::create(files.0.join("initrd.img")).unwrap().set_len(0x4000_0000).unwrap();
+    let text = refusal(&strs(&files.load("kdump", CAPTURE, &[])), 1);
+    assert!(text.contains("initrd: no hole of 0x40000000 bytes"), "{text}");
+    assert!(text.contains("\n  help: give a smaller --initrd"), "{text}");
+    let long = "x".repeat(2100);
+    let text = refusal(&strs(&files.load("kexec", CAPTURE, &["--append", &long])), 1);
+    assert!(text.contains("the command line has 2101 bytes"), "{text}");
+}
+
+#[test]
+fn what_the_log_does_not_tell_is_assumed_aloud_where_the_plan_hangs_on_it() {
+    let files = Files::new("no-log");
+    let capture = files.path("machine.json");
+    assert!(run(&["capture", "--sysroot", CAPTURE, "-o", &capture]).status.success());
+    let mut machine: Value = serde_json::from_slice(&std::fs::read(&capture).unwrap()).unwrap();
+    machine.as_object_mut().unwrap().remove("kernel_log").unwrap();
+    std::fs::write(&capture, machine.to_string()).unwrap();
+    let levels = || physmem(&strs(&files.load("kexec", &capture, &["-J"])))["assumed"].to_string();
+    assert!(!levels().contains("levels"), "{}", levels());
+    files.kernel("vmlinuz", |header| header[0x236] = 0x1f);
+    assert!(levels().contains("how many levels"), "{}", levels());
+}
