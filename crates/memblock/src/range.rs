@@ -210,6 +210,25 @@ impl PhysRange {
             _ => None,
         }
     }
+
+    /// The smallest range around this one whose start and end are multiples of `align`, or `None` when its end
+    /// would lie past the address space. `align` 0 is taken as 1; it need not be a power of two.
+    ///
+    /// ```
+    /// use memblock::PhysRange;
+    /// let touched = PhysRange::new(0x1800, 0x4001)?.widen_to_multiples(0x1000);
+    /// assert_eq!(touched, PhysRange::new(0x1000, 0x5000).ok());
+    /// assert_eq!(PhysRange::new(0, u64::MAX)?.widen_to_multiples(0x1000), None);
+    /// # Ok::<(), memblock::RangeError>(())
+    /// ```
+    pub const fn widen_to_multiples(self, align: u64) -> Option<Self> {
+        let align = if align == 0 { 1 } else { align };
+        let start = self.start - self.start % align;
+        match self.end.checked_next_multiple_of(align) {
+            Some(end) => Some(Self { start, end }),
+            None => None,
+        }
+    }
 }
 
 /// Inclusive, zero-padded to eight digits: the form of /proc/iomem.

@@ -15,8 +15,8 @@ mod unflatten;
 mod vmemmap;
 
 use firmware::fdt::Fdt;
+use memblock::Request;
 use memblock::rules::Rules;
-use memblock::{PhysRange, Request};
 
 use super::cma;
 use super::crashkernel::{self, Policy};
@@ -167,10 +167,7 @@ fn zone_limits(early: &mut Early<'_>, input: &BootInput, dma_end: u64) -> ZoneLi
             (ZoneKind::Normal, end / page),
         ],
     );
-    for (kind, start, end) in &limits.zones {
-        let (start, last) = (start.saturating_mul(page), end.saturating_mul(page).saturating_sub(1));
-        early.note(format!("{kind:8} [mem {start:#018x}-{last:#018x}]"), "the zone's limits");
-    }
+    limits.account(early);
     limits
 }
 
@@ -188,12 +185,6 @@ fn crashkernel_policy(input: &BootInput, dma_end: u64) -> Policy {
 /// Whether the kernel does what a row of the table of releases names.
 fn does(input: &BootInput, what: &str) -> bool {
     is_known(what, &Target::new(Architecture::Arm64, input.release.clone()))
-}
-
-/// A range widened to whole pages.
-fn whole_pages(range: PhysRange, page: u64) -> Option<PhysRange> {
-    let end = range.end().checked_next_multiple_of(page)?;
-    PhysRange::new(range.start() & !page.saturating_sub(1), end).ok()
 }
 
 #[cfg(test)]

@@ -162,10 +162,7 @@ impl Reading<'_> {
         // Without privilege all addresses read 0.
         let ranges = parts.filter_map(|resource| resource.range().ok()).filter(|range| range.start() > 0);
         let image = ranges.reduce(PhysRange::hull);
-        if let Some(image) = image
-            && let Some(end) = image.end().checked_next_multiple_of(4096)
-            && let Ok(image) = PhysRange::new(image.start() & !0xfff, end)
-        {
+        if let Some(image) = image.and_then(|image| image.widen_to_multiples(4096)) {
             self.seed("where the kernel's image lies", IOMEM);
             return image;
         }

@@ -95,7 +95,7 @@ fn reserve_what_the_boot_loader_put(
     if let Ok(range) = PhysRange::new(0, KIB_64) {
         early.reserve(range, "the BIOS may write to the first 64 KiB")?;
     }
-    if let Some(initrd) = input.initrd.and_then(whole_pages) {
+    if let Some(initrd) = input.initrd.and_then(|range| range.widen_to_multiples(PAGE)) {
         early.reserve(initrd, "the initial ramdisk")?;
     }
     for data in &platform.setup_data {
@@ -115,12 +115,6 @@ fn reserve_what_the_boot_loader_put(
         early.reserve(map, "the EFI memory map")?;
     }
     Ok(())
-}
-
-/// A range widened to whole pages.
-fn whole_pages(range: PhysRange) -> Option<PhysRange> {
-    let end = range.end().checked_next_multiple_of(PAGE)?;
-    PhysRange::new(range.start() & !(PAGE - 1), end).ok()
 }
 
 /// EFI's tables are reserved as they are met, those that the kernel reads later.
@@ -236,7 +230,7 @@ fn map_directly(
 
 /// An initial ramdisk that lies outside RAM is copied to where it can be read.
 fn relocate_initrd(early: &mut Early<'_>, input: &BootInput, max_pfn: u64) -> Result<(), Halt> {
-    let Some(initrd) = input.initrd.and_then(whole_pages) else { return Ok(()) };
+    let Some(initrd) = input.initrd.and_then(|range| range.widen_to_multiples(PAGE)) else { return Ok(()) };
     early.begin(Step { name: "reserve_initrd", source: "arch/x86/kernel/setup.c:reserve_initrd (6.12)" });
     if early.memblock.is_region_memory(initrd) {
         early.note(format!("RAMDISK: [{initrd}]"), "it lies in RAM");
@@ -279,9 +273,6 @@ fn zone_limits(early: &mut Early<'_>, max_pfn: u64) -> ZoneLimits {
             (ZoneKind::Normal, max_pfn),
         ],
     );
-    for (kind, start, end) in &limits.zones {
-        let (start, last) = (start.saturating_mul(PAGE), end.saturating_mul(PAGE).saturating_sub(1));
-        early.note(format!("{kind:8} [mem {start:#018x}-{last:#018x}]"), "the zone's limits");
-    }
+    limits.account(early);
     limits
 }

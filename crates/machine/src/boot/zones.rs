@@ -78,6 +78,15 @@ impl ZoneLimits {
         Self { zones }
     }
 
+    /// Writes the limits down.
+    pub(crate) fn account(&self, early: &mut Early<'_>) {
+        let page = early.memblock.page_size().bytes();
+        for (kind, start, end) in &self.zones {
+            let (start, last) = (start.saturating_mul(page), end.saturating_mul(page).saturating_sub(1));
+            early.note(format!("{kind:8} [mem {start:#018x}-{last:#018x}]"), "the zone's limits");
+        }
+    }
+
     /// The highest zone that has pages: Movable is carved out of it alone.
     pub(crate) fn highest(&self) -> Option<(ZoneKind, u64, u64)> {
         self.zones.last().copied()

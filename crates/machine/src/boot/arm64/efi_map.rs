@@ -4,7 +4,7 @@ use firmware::efi::{Entry, MemoryAttribute, MemoryType};
 use firmware::fdt::Fdt;
 use memblock::PhysRange;
 
-use super::{device_tree, whole_pages};
+use super::device_tree;
 use crate::boot::early::{Early, Halt};
 use crate::boot::efi_mirror::efi_find_mirror;
 use crate::boot::input::{BootInput, EfiHandOver};
@@ -48,7 +48,7 @@ fn add_entries(
     }
     let mut last = None;
     for entry in map {
-        let range = whole_pages(entry.range, input.build.page_size);
+        let range = entry.range.widen_to_multiples(input.build.page_size);
         let Some(range) = range.filter(|_| is_memory(entry)) else { continue };
         if entry.attributes.contains(MemoryAttribute::SPECIAL_PURPOSE) && !parameters.efi.nosoftreserve {
             early.note(
@@ -103,5 +103,5 @@ fn reserve_map(early: &mut Early<'_>, tree: &Fdt<'_>, page: u64) -> Result<(), H
     let Ok(Some(chosen)) = tree.chosen() else { return Ok(()) };
     let Ok(Some(map)) = chosen.uefi_memory_map() else { return Ok(()) };
     early.begin(Step { name: "efi_init", source: "drivers/firmware/efi/efi-init.c:efi_init (6.12)" });
-    whole_pages(map.range, page).map_or(Ok(()), |range| early.reserve(range, "the EFI memory map"))
+    map.range.widen_to_multiples(page).map_or(Ok(()), |range| early.reserve(range, "the EFI memory map"))
 }

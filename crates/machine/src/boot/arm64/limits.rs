@@ -2,7 +2,6 @@
 
 use memblock::PhysRange;
 
-use super::whole_pages;
 use crate::boot::early::{Early, Halt};
 use crate::boot::input::BootInput;
 use crate::boot::trace::Step;
@@ -81,7 +80,7 @@ pub(super) fn take_initrd(
     linear_map: &LinearMap,
 ) -> Result<(), Halt> {
     let page = input.build.page_size;
-    let Some(initrd) = input.initrd.and_then(|range| whole_pages(range, page)) else { return Ok(()) };
+    let Some(initrd) = input.initrd.and_then(|range| range.widen_to_multiples(page)) else { return Ok(()) };
     let start = early.memblock.start_of_dram().unwrap_or(0);
     if initrd.start() < start || initrd.end() > start.saturating_add(linear_map.size) {
         early.note(
