@@ -20,8 +20,13 @@ use crate::facts::Facts;
 ///
 /// [`PlanError::NoIomem`] or [`PlanError::NoMemblock`] when what the kernel searches was not shown,
 /// [`PlanError::ClassUnknown`] when the rules differ for the classes that memory may be of.
-pub fn candidates(machine: &Machine, facts: &Facts, rules: &Rules) -> Result<Vec<PhysRange>, PlanError> {
-    let of = Use::KexecImage(Loader::KexecFileLoad);
+pub fn candidates(
+    machine: &Machine,
+    facts: &Facts,
+    loader: Loader,
+    rules: &Rules,
+) -> Result<Vec<PhysRange>, PlanError> {
+    let of = Use::KexecImage(loader);
     match machine.kernel.for_rules.placement {
         Placement::ResourceWalk => allowed(machine, &system_ram(machine)?, &[], of, rules),
         Placement::MemblockWalk => {
@@ -41,10 +46,11 @@ pub fn candidates(machine: &Machine, facts: &Facts, rules: &Rules) -> Result<Vec
 pub fn dumped(
     machine: &Machine,
     crash_kernel: &CrashKernel,
+    loader: Loader,
     rules: &Rules,
 ) -> Result<Vec<PhysRange>, PlanError> {
     let areas: Vec<PhysRange> = crash_kernel.areas().collect();
-    allowed(machine, &system_ram(machine)?, &areas, Use::Vmcore(Loader::KexecFileLoad), rules)
+    allowed(machine, &system_ram(machine)?, &areas, Use::Vmcore(loader), rules)
 }
 
 /// Each System RAM resource, driver-managed or not.

@@ -24,6 +24,23 @@ pub enum PlanError {
     /// The next kernel gets no e820 map here: plans are made for x86_64 alone so far.
     #[error("this machine has no e820 map to hand over: loads are planned for x86_64 only so far")]
     NoE820,
+    /// No loader here takes this kernel as it is.
+    #[error("this kernel is not loaded as it is")]
+    NotPlanned,
+    /// More segments than one load may have.
+    #[error("{segments} segments: one load may have 16")]
+    TooManySegments {
+        /// How many.
+        segments: usize,
+    },
+    /// The segments take more than half of RAM.
+    #[error("the segments take {size:#x} bytes: all together may take half of RAM, {most:#x}")]
+    HalfOfRam {
+        /// Bytes of all segments, whole pages.
+        size: u64,
+        /// Bytes of half of RAM.
+        most: u64,
+    },
     /// It is not known which class memory is of, and the rules differ for those it may be.
     #[error("nothing tells the class of the memory at {range}, and the rules depend on it")]
     ClassUnknown {

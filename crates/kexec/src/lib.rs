@@ -4,9 +4,9 @@
 //! [`Machine`](machine::Machine), of [`Facts`] about its kernel, and of what is to be loaded, a [`Request`]:
 //!
 //! ```
-//! use kexec::{Facts, KernelImage, Purgatory, Purpose, Request, SegmentKind};
+//! use kexec::{Facts, KernelImage, Purpose, Request, SegmentKind, SetupHeader};
 //! use machine::{Machine, Snapshot, snapshot::{FirmwareMapEntry, Source}};
-//! use memblock::rules::Rules;
+//! use memblock::rules::{Loader, Rules};
 //!
 //! let map = FirmwareMapEntry { index: 0, start: 0x10_0000, last: 0x7ffd_ffff, kind: "System RAM".into() };
 //! let snapshot = Snapshot {
@@ -16,17 +16,18 @@
 //! };
 //! let request = Request {
 //!     purpose: Purpose::Reboot,
-//!     kernel: KernelImage {
+//!     loader: Loader::KexecFileLoad,
+//!     kernel: KernelImage::BzImage(SetupHeader {
 //!         file_size: 0xb8_67c0,
 //!         setup_sects: 39,
 //!         pref_address: 0x100_0000,
 //!         kernel_alignment: 0x20_0000,
 //!         init_size: 0x37e_e000,
 //!         cmdline_size: 2047,
-//!     },
+//!     }),
 //!     initrd: Some(0x75_e1d8),
 //!     command_line: "console=ttyS0",
-//!     purgatory: Purgatory::default(),
+//!     purgatory: None,
 //!     efi_map: 0,
 //! };
 //! let machine = Machine::of(&snapshot)?;
@@ -60,16 +61,25 @@ pub mod candidates;
 mod crash;
 mod error;
 mod facts;
+mod ground;
 pub mod image;
+mod limits;
+mod margins;
 mod next_kernel;
 pub mod placement;
+mod placing;
 mod plan;
+mod request;
+mod setup_header;
 mod x86_file;
 
 pub use crash::{CrashKernel, HeaderSize};
 pub use error::PlanError;
 pub use facts::Facts;
 pub use firmware::e820::{E820Type, Entry};
+pub use limits::MOST_SEGMENTS;
+pub use margins::Margins;
 pub use next_kernel::{MOST_ENTRIES, NextMap};
-pub use plan::{Plan, Purpose, Segment, SegmentKind};
-pub use x86_file::{KernelImage, Purgatory, Request, plan};
+pub use plan::{Plan, Purpose, Segment, SegmentKind, plan};
+pub use request::{Arm64Header, KernelImage, Purgatory, Request};
+pub use setup_header::SetupHeader;

@@ -3,10 +3,17 @@
 use std::fmt;
 
 use firmware::e820::Entry;
+use machine::Machine;
 use memblock::PhysRange;
+use memblock::rules::{HandOver, Loader, Rules};
 
 use crate::error::PlanError;
-use crate::placement::{Direction, Search};
+use crate::facts::Facts;
+use crate::ground::Ground;
+use crate::margins::Margins;
+use crate::next_kernel::NextMap;
+use crate::request::{KernelImage, Request};
+use crate::x86_file;
 
 /// When the loaded kernel is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,6 +37,12 @@ pub enum SegmentKind {
     Kernel,
     /// Its initial ramdisk.
     Initrd,
+    /// The device tree of the next kernel.
+    DeviceTree,
+    /// Where purgatory saves the first 640 KiB for the dump (kexec_load on x86).
+    Backup,
+    /// setup_data: a seed for random numbers (kexec_load on x86).
+    SetupData,
 }
 
 impl SegmentKind {
@@ -41,6 +54,9 @@ impl SegmentKind {
             Self::BootParameters => "boot-params",
             Self::Kernel => "kernel",
             Self::Initrd => "initrd",
+            Self::DeviceTree => "dtb",
+            Self::Backup => "backup",
+            Self::SetupData => "setup-data",
         }
     }
 }
@@ -76,6 +92,8 @@ pub struct Segment {
 pub struct Plan {
     /// When the kernel is started.
     pub purpose: Purpose,
+    /// The system call that loads.
+    pub loader: Loader,
     /// The segments, in the order in which they are placed.
     pub segments: Vec<Segment>,
     /// The command line that the kernel is given.
@@ -87,6 +105,8 @@ pub struct Plan {
     /// What the dump of a crash holds, one range for each PT_LOAD but the kernel's text; empty for a load that is
     /// not for crashes.
     pub vmcore: Vec<PhysRange>,
+    /// How much more would fit.
+    pub margins: Margins,
 }
 
 impl Plan {
@@ -96,62 +116,47 @@ impl Plan {
     }
 }
 
-/// Places segments one after the other.
-#[derive(Clone, Debug)]
-pub(crate) struct Placing<'a> {
-    candidates: &'a [PhysRange],
-    page: u64,
-    segments: Vec<Segment>,
-}
-
-/// What a segment needs.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Wanted {
-    pub(crate) kind: SegmentKind,
-    pub(crate) loaded: u64,
-    pub(crate) size: u64,
-    pub(crate) alignment: u64,
-    pub(crate) min: u64,
-    pub(crate) direction: Direction,
-}
-
-impl<'a> Placing<'a> {
-    pub(crate) const fn new(candidates: &'a [PhysRange], page: u64) -> Self {
-        Self { candidates, page, segments: Vec::new() }
+/// Plans a load.
+///
+/// # Errors
+///
+/// [`PlanError`] when the load would fail, or when it depends on what is not known.
+pub fn plan(
+    machine: &Machine,
+    facts: &Facts,
+    request: &Request<'_>,
+    rules: &Rules,
+) -> Result<Plan, PlanError> {
+    let has_e820 = machine.kernel.for_rules.hand_over == HandOver::E820;
+    let (loader, KernelImage::BzImage(header)) = (request.loader, request.kernel) else {
+        return Err(PlanError::NotPlanned);
+    };
+    if !has_e820 || loader != Loader::KexecFileLoad {
+        return Err(PlanError::NoE820);
     }
-
-    /// Finds the next segment's place.
-    pub(crate) fn place(&mut self, wanted: Wanted) -> Result<PhysRange, PlanError> {
-        let Wanted { kind, loaded, size, alignment, min, direction } = wanted;
-        let search = Search::new(size, alignment, self.page, direction)
-            .map_err(|source| PlanError::Segment { kind, source })?
-            .at_or_above(min);
-        if loaded > search.size() {
-            return Err(PlanError::TooSmall { kind, loaded, size: search.size() });
-        }
-        let taken: Vec<PhysRange> = self.segments.iter().map(|segment| segment.range).collect();
-        let (range, candidate) = search.find(self.candidates, &taken).ok_or_else(|| PlanError::NoHole {
-            kind,
-            size: search.size(),
-            alignment: search.alignment(),
-            min,
-            largest: self.candidates.iter().map(|range| range.size()).max().unwrap_or(0),
-        })?;
-        let outermost = match direction {
-            Direction::TopDown => "highest",
-            Direction::BottomUp => "lowest",
-        };
-        let above = if min == 0 { String::new() } else { format!(", at or above {min:#x}") };
-        let beside = if taken.is_empty() { "" } else { " beside the segments before" };
-        let reason = format!(
-            "the {outermost} multiple of {:#x} that fits into {candidate}{above}{beside}",
-            search.alignment()
-        );
-        self.segments.push(Segment { kind, range, loaded, alignment: search.alignment(), reason });
-        Ok(range)
-    }
-
-    pub(crate) fn segments(self) -> Vec<Segment> {
-        self.segments
-    }
+    let ground = Ground::of(machine, facts, request, rules)?;
+    let place = |initrd| {
+        let segments = x86_file::place(&ground, &header, &Request { initrd, ..*request })?;
+        ground.limits.check(&segments)?;
+        Ok(segments)
+    };
+    let segments = place(request.initrd)?;
+    let header = segments.iter().find(|segment| segment.kind == SegmentKind::ElfCoreHeader);
+    let (map, command_line) = match (&ground.crash, header) {
+        (Some(crash), Some(header)) => (
+            NextMap::after_crash(machine, &crash.kernel, header.range, crash.header)?,
+            format!("elfcorehdr={:#x} {}", header.range.start(), request.command_line),
+        ),
+        _ => (NextMap::after_reboot(facts)?, request.command_line.to_owned()),
+    };
+    Ok(Plan {
+        purpose: request.purpose,
+        loader,
+        margins: Margins::of(ground.page, |initrd| place(Some(initrd))),
+        segments,
+        command_line,
+        next_kernel: map.entries,
+        next_kernel_lacks: map.dropped,
+        vmcore: ground.crash.map(|crash| crash.vmcore).unwrap_or_default(),
+    })
 }

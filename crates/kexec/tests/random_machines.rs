@@ -6,12 +6,12 @@
 use std::fmt::Write;
 
 use firmware::e820::E820Type;
-use kexec::{Facts, KernelImage, Plan, PlanError, Purgatory, Purpose, Request, SegmentKind};
+use kexec::{Facts, KernelImage, Plan, PlanError, Purpose, Request, SegmentKind, SetupHeader};
 use machine::range_set::RangeSet;
 use machine::snapshot::{MemblockFiles, Source};
 use machine::{Machine, Snapshot};
 use memblock::PhysRange;
-use memblock::rules::Rules;
+use memblock::rules::{Loader, Rules};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 
@@ -155,17 +155,18 @@ fn requests() -> impl Strategy<Value = Request<'static>> {
     (purpose, 1..32 * MIB, 12..26_u32, prop::option::of(1..32 * MIB), 0..64 * MIB).prop_map(
         |(purpose, init_size, order, initrd, pref_address)| Request {
             purpose,
-            kernel: KernelImage {
+            loader: Loader::KexecFileLoad,
+            kernel: KernelImage::BzImage(SetupHeader {
                 file_size: 0x1000 + init_size,
                 setup_sects: 7,
                 pref_address,
                 kernel_alignment: 1 << order,
                 init_size,
                 cmdline_size: 2047,
-            },
+            }),
             initrd,
             command_line: "quiet",
-            purgatory: Purgatory::default(),
+            purgatory: None,
             efi_map: 0,
         },
     )

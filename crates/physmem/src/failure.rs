@@ -108,6 +108,9 @@ fn plan_remedy(error: &PlanError) -> &'static str {
         PlanError::NoHole { .. } => {
             "give a smaller --initrd; a crash kernel goes into its reservation: boot with more crashkernel="
         }
+        PlanError::NotPlanned => "give --kernel an image that the loader takes as it is",
+        PlanError::TooManySegments { .. } => "a smaller number of ranges makes fewer segments",
+        PlanError::HalfOfRam { .. } => "give a smaller --initrd, or more memory",
         PlanError::EfiMap { .. } => "the map's size is wrong: this is a bug of physmem",
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use kexec::image::bz_image::{Paging, Unloadable};
 use kexec::image::{BzImage, Image};
-use kexec::{E820Type, Entry, Facts, KernelImage, Plan, Purgatory, Purpose, Request};
+use kexec::{E820Type, Entry, Facts, KernelImage, Plan, Purpose, Request, SetupHeader};
 use machine::boot::{BootInput, Platform};
 use machine::command_line::edit;
 use machine::{Machine, Release, Snapshot, Unknown};
@@ -45,13 +45,14 @@ pub(crate) fn run(arguments: &PlanArguments, purpose: Purpose, out: &mut impl Wr
     assume(&machine, boot.as_ref(), &mut assumed);
     let request = Request {
         purpose,
-        kernel: KernelImage::of(&image).ok_or_else(|| Failure::Unloadable {
+        loader: memblock::rules::Loader::KexecFileLoad,
+        kernel: SetupHeader::of(&image).map(KernelImage::BzImage).ok_or_else(|| Failure::Unloadable {
             path: arguments.kernel.clone(),
             source: Unloadable::ProtocolTooOld { version: image.version },
         })?,
         initrd,
         command_line: &command_line(arguments, purpose, &snapshot)?,
-        purgatory: Purgatory::default(),
+        purgatory: None,
         efi_map: 0,
     };
     let plan = kexec::plan(&machine, &Facts::of(&snapshot), &request, &Rules::LINUX)

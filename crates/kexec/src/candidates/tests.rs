@@ -10,7 +10,7 @@ fn r(start: u64, end: u64) -> PhysRange {
 fn of(snapshot: &Snapshot, rules: &Rules) -> Result<Vec<PhysRange>, PlanError> {
     let machine = Machine::of(snapshot).unwrap();
     let facts = Facts { free_in_memblock: Some(vec![r(0x4000_0000, 0x5000_0000)]), ..Facts::default() };
-    candidates(&machine, &facts, rules)
+    candidates(&machine, &facts, Loader::KexecFileLoad, rules)
 }
 
 fn with_iomem(iomem: &str) -> Snapshot {
@@ -66,7 +66,7 @@ fn memory_of_unknown_class_is_searched_where_the_rules_are_of_one_mind() {
     let snapshot = with_iomem("40000000-4fffffff : System RAM\n50000000-5fffffff : System RAM (kmem)\n");
     let mut machine = Machine::of(&snapshot).unwrap();
     machine.ranges[0].class = None;
-    let found = |rules| candidates(&machine, &Facts::default(), rules);
+    let found = |rules| candidates(&machine, &Facts::default(), Loader::KexecFileLoad, rules);
     assert_eq!(found(&Rules::LINUX), Ok(vec![r(0x4000_0000, 0x5000_0000)]));
     let unknown = PlanError::ClassUnknown { range: r(0x4000_0000, 0x5000_0000) };
     assert_eq!(found(&Rules::HOTPLUG_FOR_ALL), Err(unknown));
@@ -76,8 +76,14 @@ fn memory_of_unknown_class_is_searched_where_the_rules_are_of_one_mind() {
 fn a_search_of_what_was_not_shown_is_refused() {
     let mut machine = Machine::of(&with_iomem("40000000-4fffffff : System RAM\n")).unwrap();
     machine.kernel.for_rules.placement = Placement::MemblockWalk;
-    assert_eq!(candidates(&machine, &Facts::default(), &Rules::LINUX), Err(PlanError::NoMemblock));
+    assert_eq!(
+        candidates(&machine, &Facts::default(), Loader::KexecFileLoad, &Rules::LINUX),
+        Err(PlanError::NoMemblock)
+    );
     machine.kernel.for_rules.placement = Placement::ResourceWalk;
     machine.resources = None;
-    assert_eq!(candidates(&machine, &Facts::default(), &Rules::LINUX), Err(PlanError::NoIomem));
+    assert_eq!(
+        candidates(&machine, &Facts::default(), Loader::KexecFileLoad, &Rules::LINUX),
+        Err(PlanError::NoIomem)
+    );
 }

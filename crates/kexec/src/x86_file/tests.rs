@@ -1,10 +1,13 @@
-use machine::Snapshot;
 use machine::snapshot::Source;
+use machine::{Machine, Snapshot};
+use memblock::PhysRange;
+use memblock::rules::Rules;
 use proptest::prelude::*;
 
 use super::*;
+use crate::{Facts, KernelImage, Plan, plan};
 
-const KERNEL: KernelImage = KernelImage {
+const KERNEL: SetupHeader = SetupHeader {
     file_size: 0xb8_67c0,
     setup_sects: 39,
     pref_address: 0x100_0000,
@@ -15,10 +18,11 @@ const KERNEL: KernelImage = KernelImage {
 
 const REQUEST: Request<'_> = Request {
     purpose: Purpose::Reboot,
-    kernel: KERNEL,
+    loader: Loader::KexecFileLoad,
+    kernel: KernelImage::BzImage(KERNEL),
     initrd: Some(0x75_e1d8),
     command_line: "quiet",
-    purgatory: Purgatory { loaded: 0x4000, size: 0x5000 },
+    purgatory: None,
     efi_map: 0,
 };
 
@@ -47,7 +51,7 @@ fn plan_on(iomem: &str, request: &Request<'_>) -> Result<Plan, PlanError> {
 fn boot_parameters_grow_by_16_bytes_with_the_command_line_and_with_the_efi_map() {
     let size = |letters: usize, efi_map| {
         let command_line = "x".repeat(letters);
-        boot_parameters_size(&Request { command_line: &command_line, efi_map, ..REQUEST }).unwrap()
+        boot_parameters_size(&KERNEL, &Request { command_line: &command_line, efi_map, ..REQUEST }).unwrap()
     };
     // 1 for the NUL and 30 for elfcorehdr=: 16 bytes end with the 1st letter, and with the 17th.
     assert_eq!((size(1, 0), size(2, 0), size(17, 0), size(18, 0)), (0x10c0, 0x10d0, 0x10d0, 0x10e0));
@@ -58,7 +62,7 @@ fn boot_parameters_grow_by_16_bytes_with_the_command_line_and_with_the_efi_map()
 fn a_command_line_longer_than_the_header_says_is_refused() {
     let request = |letters: usize, purpose| {
         let command_line = "x".repeat(letters);
-        boot_parameters_size(&Request { command_line: &command_line, purpose, ..REQUEST })
+        boot_parameters_size(&KERNEL, &Request { command_line: &command_line, purpose, ..REQUEST })
     };
     assert!(request(2046, Purpose::Reboot).is_ok());
     assert_eq!(
@@ -106,8 +110,8 @@ fn a_crash_kernel_that_does_not_fit_says_what_was_looked_for() {
 
 #[test]
 fn each_segment_keeps_above_its_lowest_start() {
-    let small = KernelImage { pref_address: 0, init_size: 0x1000, file_size: 0x6000, ..KERNEL };
-    let request = Request { kernel: small, ..REQUEST };
+    let small = SetupHeader { pref_address: 0, init_size: 0x1000, file_size: 0x6000, ..KERNEL };
+    let request = Request { kernel: KernelImage::BzImage(small), ..REQUEST };
     let failing = |iomem: &str| match plan_on(iomem, &request) {
         Err(PlanError::NoHole { kind, min, .. }) => (kind, min),
         other => panic!("{other:?}"),
@@ -120,13 +124,12 @@ fn each_segment_keeps_above_its_lowest_start() {
 
 #[test]
 fn a_kernel_file_that_ends_in_its_setup_code_or_outgrows_init_size_is_refused() {
-    let with = |kernel| plan_on(IOMEM, &Request { kernel, ..REQUEST });
-    let short = KernelImage { file_size: 40 * 512, ..KERNEL };
+    let with = |kernel| plan_on(IOMEM, &Request { kernel: KernelImage::BzImage(kernel), ..REQUEST });
+    let short = SetupHeader { file_size: 40 * 512, ..KERNEL };
     assert_eq!(with(short), Err(PlanError::NoKernel { file_size: 40 * 512 }));
-    let outgrown = KernelImage { init_size: 0x1000, ..KERNEL };
+    let outgrown = SetupHeader { init_size: 0x1000, ..KERNEL };
     let error = PlanError::TooSmall { kind: SegmentKind::Kernel, loaded: 0xb8_17c0, size: 0x1000 };
     assert_eq!(with(outgrown), Err(error));
-    assert_eq!(KernelImage { setup_sects: 0, file_size: 0x2000, ..KERNEL }.loaded(), Some(0x2000 - 5 * 512));
 }
 
 proptest! {
@@ -145,17 +148,18 @@ proptest! {
         let scale = |value: u64| if small { value % 0x200_0000 } else { value };
         let request = Request {
             purpose: if crash { Purpose::Crash } else { Purpose::Reboot },
-            kernel: KernelImage {
+            loader: Loader::KexecFileLoad,
+            kernel: KernelImage::BzImage(SetupHeader {
                 file_size: scale(file_size),
                 setup_sects,
                 pref_address: scale(pref_address),
                 kernel_alignment: if aligned { 1 << (alignment % 30) } else { odd },
                 init_size: if small { file_size % 0x200_0000 + init_size % 0x10_0000 } else { init_size },
                 cmdline_size,
-            },
+            }),
             initrd: initrd.map(scale),
             command_line: "quiet",
-            purgatory: Purgatory { loaded: scale(sizes.0.min(sizes.1)), size: scale(sizes.1) },
+            purgatory: Some(Purgatory { loaded: scale(sizes.0.min(sizes.1)), size: scale(sizes.1) }),
             efi_map: scale(sizes.2),
         };
         if let Ok(plan) = plan_on(IOMEM, &request) {
@@ -189,6 +193,6 @@ fn the_header_of_debians_kernel_is_what_plans_are_made_of() {
     put(0x258, &0x100_0000_u64.to_le_bytes());
     put(0x260, &0x37e_e000_u32.to_le_bytes());
     let image = crate::image::BzImage::new(&file).unwrap();
-    assert_eq!(KernelImage::of(&image), Some(KERNEL));
+    assert_eq!(SetupHeader::of(&image), Some(KERNEL));
     assert_eq!(image.check_kexec_file_load(crate::image::bz_image::Paging::FiveLevel), Ok(()));
 }

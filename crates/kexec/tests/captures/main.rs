@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use firmware::e820::{E820Type, Entry};
 use firmware::log::E820Map;
-use kexec::{Facts, KernelImage, Plan, Purgatory, Purpose, Request, SegmentKind};
+use kexec::{Facts, KernelImage, Plan, Purpose, Request, SegmentKind, SetupHeader};
 use machine::{Machine, Snapshot};
 use memblock::PhysRange;
 use memblock::rules::{Loader, Rules, Use};
@@ -74,14 +74,14 @@ fn kernel() -> KernelImage {
         serde_json::Value::String(hex) => u64::from_str_radix(hex.strip_prefix("0x").unwrap(), 16).unwrap(),
         number => number.as_u64().unwrap(),
     };
-    KernelImage {
+    KernelImage::BzImage(SetupHeader {
         file_size: number("file_size"),
         setup_sects: number("setup_sects").try_into().unwrap(),
         pref_address: number("pref_address"),
         kernel_alignment: number("kernel_alignment"),
         init_size: number("init_size"),
         cmdline_size: number("cmdline_size"),
-    }
+    })
 }
 
 /// The machine of a load, what the kernel said of it, and our plan.
@@ -93,6 +93,7 @@ fn load(&(capture, log, index, purpose, initrd): &Load) -> (Machine, Record, Pla
     let record = Record::all(&log).swap_remove(index);
     let request = Request {
         purpose,
+        loader: Loader::KexecFileLoad,
         kernel: kernel(),
         initrd: Some(initrd),
         // What the loader gave; the kernel puts the rest before it.
@@ -100,7 +101,7 @@ fn load(&(capture, log, index, purpose, initrd): &Load) -> (Machine, Record, Pla
             Some(added) => added.split_once(' ').unwrap().1,
             None => &record.command_line,
         },
-        purgatory: Purgatory::default(),
+        purgatory: None,
         efi_map: 0,
     };
     let plan = kexec::plan(&machine, &Facts::of(&snapshot), &request, &Rules::LINUX)

@@ -6,10 +6,10 @@
 
 use kexec::candidates::{candidates, dumped};
 use kexec::placement::{Direction, Search};
-use kexec::{CrashKernel, Facts, PlanError};
+use kexec::{CrashKernel, Facts};
 use machine::Machine;
 use memblock::PhysRange;
-use memblock::rules::{Placement, Rules};
+use memblock::rules::{Loader, Placement, Rules};
 
 use crate::record::Record;
 
@@ -49,12 +49,12 @@ fn segments_of_arm64_lie_where_the_walk_of_memblock_finds_room() {
         let record = Record::all(snapshot.kernel_log.read().unwrap()).pop().unwrap();
         let ranges = if for_crashes {
             let crash_kernel = CrashKernel::of(&machine).unwrap();
-            let ours = dumped(&machine, &crash_kernel, &Rules::LINUX).unwrap();
+            let ours = dumped(&machine, &crash_kernel, Loader::KexecFileLoad, &Rules::LINUX).unwrap();
             assert!(record.dumped.len() >= 3, "{capture}");
             assert_eq!(ours, record.dumped, "{capture}: PT_LOADs");
             vec![crash_kernel.area]
         } else {
-            candidates(&machine, &Facts::of(&snapshot), &Rules::LINUX).unwrap()
+            candidates(&machine, &Facts::of(&snapshot), Loader::KexecFileLoad, &Rules::LINUX).unwrap()
         };
         let layout = layout(for_crashes);
         assert_eq!(record.segments.len(), layout.len(), "{capture}");
@@ -67,21 +67,4 @@ fn segments_of_arm64_lie_where_the_walk_of_memblock_finds_room() {
             taken.push(hole);
         }
     }
-}
-
-#[test]
-fn no_load_is_planned_yet_on_a_machine_without_an_e820_map() {
-    let path = crate::captures().join("../arm64/kexec-dt-vmem/3-loaded.tar.gz");
-    let snapshot = host::read(&path).unwrap();
-    let machine = Machine::of(&snapshot).unwrap();
-    let request = kexec::Request {
-        purpose: kexec::Purpose::Reboot,
-        kernel: crate::kernel(),
-        initrd: None,
-        command_line: "",
-        purgatory: kexec::Purgatory::default(),
-        efi_map: 0,
-    };
-    let plan = kexec::plan(&machine, &Facts::of(&snapshot), &request, &Rules::LINUX);
-    assert_eq!(plan, Err(PlanError::NoE820));
 }

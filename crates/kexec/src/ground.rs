@@ -1,0 +1,62 @@
+//! Where a load may put its segments: what is the same for all of them, however large the initial ramdisk is.
+
+use machine::Machine;
+use memblock::PhysRange;
+use memblock::rules::Rules;
+
+use crate::candidates::{candidates, dumped};
+use crate::crash::{CrashKernel, HeaderSize};
+use crate::error::PlanError;
+use crate::facts::Facts;
+use crate::limits::Limits;
+use crate::plan::Purpose;
+use crate::request::Request;
+
+/// Where a load may put its segments, and what it must keep to.
+#[derive(Clone, Debug)]
+pub(crate) struct Ground {
+    /// The ranges that are searched, ascending.
+    pub(crate) candidates: Vec<PhysRange>,
+    /// Bytes of a page.
+    pub(crate) page: u64,
+    /// What the kernel asks of all segments together.
+    pub(crate) limits: Limits,
+    /// For a load for crashes.
+    pub(crate) crash: Option<CrashGround>,
+}
+
+/// What a load for crashes goes by besides.
+#[derive(Clone, Debug)]
+pub(crate) struct CrashGround {
+    pub(crate) kernel: CrashKernel,
+    /// What the dump holds.
+    pub(crate) vmcore: Vec<PhysRange>,
+    /// What the header of the dump takes.
+    pub(crate) header: HeaderSize,
+}
+
+impl Ground {
+    pub(crate) fn of(
+        machine: &Machine,
+        facts: &Facts,
+        request: &Request<'_>,
+        rules: &Rules,
+    ) -> Result<Self, PlanError> {
+        let page = machine.kernel.page_size;
+        let limits = Limits::of(machine);
+        match request.purpose {
+            Purpose::Reboot => {
+                let candidates = candidates(machine, facts, request.loader, rules)?;
+                Ok(Self { candidates, page, limits, crash: None })
+            }
+            Purpose::Crash => {
+                let kernel = CrashKernel::of(machine)?;
+                let vmcore = dumped(machine, &kernel, request.loader, rules)?;
+                let header = HeaderSize::of(facts, u64::try_from(vmcore.len()).unwrap_or(u64::MAX))?;
+                // The reservation is what a crash kernel is loaded into, and nothing else; RAM is not searched.
+                let candidates = vec![kernel.area];
+                Ok(Self { candidates, page, limits, crash: Some(CrashGround { kernel, vmcore, header }) })
+            }
+        }
+    }
+}

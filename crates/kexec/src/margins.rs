@@ -1,0 +1,72 @@
+//! How much more would fit: the largest initial ramdisk, and what binds it.
+
+use crate::error::PlanError;
+use crate::plan::Segment;
+
+/// How much more would fit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Margins {
+    /// Bytes of the largest initial ramdisk that fits with all else as it is, whole pages; 0 when not one page fits.
+    pub largest_initrd: u64,
+    /// Why one page more does not. `None` when no size was refused.
+    pub binds: Option<PlanError>,
+}
+
+impl Margins {
+    /// Doubles the size until it is refused, then halves the gap: about 60 searches at most, each O(candidates).
+    pub(crate) fn of(page: u64, place: impl Fn(u64) -> Result<Vec<Segment>, PlanError>) -> Self {
+        let mut fits = 0_u64;
+        let mut refused = 1_u64;
+        let mut binds = loop {
+            let Some(size) = refused.checked_mul(page) else {
+                return Self { largest_initrd: fits.saturating_mul(page), binds: None };
+            };
+            match place(size) {
+                Ok(_) => fits = refused,
+                Err(error) => break error,
+            }
+            let Some(doubled) = refused.checked_mul(2) else {
+                return Self { largest_initrd: fits.saturating_mul(page), binds: None };
+            };
+            refused = doubled;
+        };
+        // One page more than `fits` is what binds, whatever was refused first.
+        while refused - fits > 1 {
+            let pages = fits + (refused - fits) / 2;
+            match place(pages.saturating_mul(page)) {
+                Ok(_) => fits = pages,
+                Err(error) => {
+                    refused = pages;
+                    binds = error;
+                }
+            }
+        }
+        Self { largest_initrd: fits.saturating_mul(page), binds: Some(binds) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn up_to(most: u64) -> impl Fn(u64) -> Result<Vec<Segment>, PlanError> {
+        move |size| if size > most { Err(PlanError::HalfOfRam { size, most }) } else { Ok(Vec::new()) }
+    }
+
+    #[test]
+    fn the_largest_that_fits_and_the_error_of_one_page_more_are_found() {
+        for pages in [0, 1, 2, 3, 1000, 1023, 1024, 1025] {
+            let margins = Margins::of(0x1000, up_to(pages * 0x1000));
+            assert_eq!(margins.largest_initrd, pages * 0x1000);
+            let most = pages * 0x1000;
+            assert_eq!(margins.binds, Some(PlanError::HalfOfRam { size: most + 0x1000, most }));
+        }
+    }
+
+    #[test]
+    fn where_nothing_is_refused_nothing_binds() {
+        let margins = Margins::of(0x1000, |_| Ok(Vec::new()));
+        assert!(margins.largest_initrd >= 1 << 63);
+        assert_eq!(margins.binds, None);
+    }
+}

@@ -1,0 +1,73 @@
+//! Places segments one after the other, and says why there.
+
+use memblock::PhysRange;
+
+use crate::error::PlanError;
+use crate::placement::{Direction, Search};
+use crate::plan::{Segment, SegmentKind};
+
+/// Places segments one after the other.
+#[derive(Clone, Debug)]
+pub(crate) struct Placing<'a> {
+    candidates: &'a [PhysRange],
+    page: u64,
+    segments: Vec<Segment>,
+}
+
+/// What a segment needs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) kind: SegmentKind,
+    pub(crate) loaded: u64,
+    pub(crate) size: u64,
+    pub(crate) alignment: u64,
+    /// The lowest start.
+    pub(crate) min: u64,
+    /// The highest end.
+    pub(crate) limit: u64,
+    pub(crate) direction: Direction,
+}
+
+impl<'a> Placing<'a> {
+    pub(crate) const fn new(candidates: &'a [PhysRange], page: u64) -> Self {
+        Self { candidates, page, segments: Vec::new() }
+    }
+
+    /// Finds the next segment's place.
+    pub(crate) fn place(&mut self, wanted: Wanted) -> Result<PhysRange, PlanError> {
+        let Wanted { kind, loaded, size, alignment, min, limit, direction } = wanted;
+        let search = Search::new(size, alignment, self.page, direction)
+            .map_err(|source| PlanError::Segment { kind, source })?
+            .at_or_above(min)
+            .ending_by(limit);
+        if loaded > search.size() {
+            return Err(PlanError::TooSmall { kind, loaded, size: search.size() });
+        }
+        let taken: Vec<PhysRange> = self.segments.iter().map(|segment| segment.range).collect();
+        let (range, candidate) = search.find(self.candidates, &taken).ok_or_else(|| PlanError::NoHole {
+            kind,
+            size: search.size(),
+            alignment: search.alignment(),
+            min,
+            largest: self.candidates.iter().map(|range| range.size()).max().unwrap_or(0),
+        })?;
+        let outermost = match direction {
+            Direction::TopDown => "highest",
+            Direction::BottomUp => "lowest",
+        };
+        let above = if min == 0 { String::new() } else { format!(", at or above {min:#x}") };
+        let below = if limit == u64::MAX { String::new() } else { format!(", ending by {limit:#x}") };
+        let beside = if taken.is_empty() { "" } else { " beside the segments before" };
+        let reason = format!(
+            "the {outermost} multiple of {:#x} that fits into {candidate}{above}{below}{beside}",
+            search.alignment()
+        );
+        self.segments.push(Segment { kind, range, loaded, alignment: search.alignment(), reason });
+        Ok(range)
+    }
+
+    /// All that were placed, in this order.
+    pub(crate) fn segments(self) -> Vec<Segment> {
+        self.segments
+    }
+}

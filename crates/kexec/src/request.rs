@@ -1,0 +1,90 @@
+//! What is to be loaded.
+
+use memblock::rules::Loader;
+
+use crate::image::{Arm64Image, Image};
+use crate::plan::Purpose;
+use crate::setup_header::SetupHeader;
+
+/// What is to be loaded, by which system call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request<'a> {
+    /// When the kernel is to be started.
+    pub purpose: Purpose,
+    /// The system call, and with kexec_load the loader that chooses the places: kexec-tools.
+    pub loader: Loader,
+    /// The kernel.
+    pub kernel: KernelImage,
+    /// Bytes of its initial ramdisk, if it has one.
+    pub initrd: Option<u64>,
+    /// Its command line.
+    pub command_line: &'a str,
+    /// The loader's purgatory; `None` for its default, [`Purgatory::of`].
+    pub purgatory: Option<Purgatory>,
+    /// Bytes of EFI's runtime map that is handed on; 0 on a machine without EFI.
+    pub efi_map: u64,
+}
+
+/// What a kernel's header says of how it is loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KernelImage {
+    /// An x86 bzImage.
+    BzImage(SetupHeader),
+    /// An arm64 Image.
+    Arm64(Arm64Header),
+}
+
+/// What an arm64 Image's header says, by the names of Documentation/arch/arm64/booting.rst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arm64Header {
+    /// Bytes of the file.
+    pub file_size: u64,
+    /// How far behind a multiple of 2 MiB the image lies.
+    pub text_offset: u64,
+    /// The memory from the image's start that the kernel uses, in bytes.
+    pub image_size: u64,
+}
+
+impl KernelImage {
+    /// What the header of a parsed image says. `None` for one that no loader here takes as it is: a bzImage before
+    /// boot protocol 2.10, an arm64 Image before Linux 3.17, whose headers do not say how much memory the kernel
+    /// needs; ELF; and a zboot image, which has to be unpacked first.
+    pub fn of(image: &Image<'_>) -> Option<Self> {
+        match image {
+            Image::BzImage(image) => SetupHeader::of(image).map(Self::BzImage),
+            Image::Arm64(image) => Arm64Header::of(image).map(Self::Arm64),
+            Image::Elf(_) | Image::Zboot(_) => None,
+        }
+    }
+}
+
+impl Arm64Header {
+    /// What a parsed header says; `None` before Linux 3.17.
+    pub fn of(image: &Arm64Image) -> Option<Self> {
+        Some(Self {
+            file_size: u64::try_from(image.file_size).ok()?,
+            text_offset: image.text_offset,
+            image_size: image.image_size?,
+        })
+    }
+}
+
+/// The code between the two kernels. With kexec_file_load it is a part of the running kernel, with kexec_load of
+/// kexec-tools; no file of a machine shows its size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Purgatory {
+    /// Bytes that are loaded.
+    pub loaded: u64,
+    /// Bytes with its bss.
+    pub size: u64,
+}
+
+impl Purgatory {
+    /// That of Linux 6.12 on x86_64, or of kexec-tools 2.0.25, as loads of a Debian machine show it.
+    pub const fn of(loader: Loader) -> Self {
+        match loader {
+            Loader::KexecFileLoad => Self { loaded: 0x4000, size: 0x5000 },
+            Loader::KexecLoad => Self { loaded: 0x70e0, size: 0x9000 },
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! What an x86 kernel's setup header says of how it is loaded.
+
+use crate::image::BzImage;
+
+/// What a bzImage's setup header says of how it is loaded, by the names of Documentation/arch/x86/boot.rst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SetupHeader {
+    /// Bytes of the file.
+    pub file_size: u64,
+    /// Sectors of 512 bytes of the setup code, the boot sector not counted; 0 stands for 4.
+    pub setup_sects: u8,
+    /// Where the kernel would like to lie.
+    pub pref_address: u64,
+    /// Its start must be a multiple of this.
+    pub kernel_alignment: u64,
+    /// Bytes it needs from its start on until it has looked at the memory map.
+    pub init_size: u64,
+    /// The longest command line, without the NUL behind it.
+    pub cmdline_size: u64,
+}
+
+impl SetupHeader {
+    /// What a parsed header says. `None` for a boot protocol before 2.10, whose headers do not say how much memory a
+    /// kernel needs; kexec_file_load takes none before 2.12
+    /// ([`BzImage::check_kexec_file_load`](crate::image::BzImage::check_kexec_file_load)).
+    pub fn of(image: &BzImage) -> Option<Self> {
+        Some(Self {
+            file_size: u64::try_from(image.file_size).ok()?,
+            setup_sects: image.setup_sects,
+            pref_address: image.pref_address.unwrap_or(0),
+            kernel_alignment: image.kernel_alignment?.into(),
+            init_size: image.init_size?.into(),
+            cmdline_size: image.cmdline_size.into(),
+        })
+    }
+
+    /// Bytes of the setup code, the boot sector counted.
+    pub const fn setup_code(&self) -> u64 {
+        let sectors = match self.setup_sects {
+            0 => 4,
+            sectors => sectors as u64,
+        };
+        (sectors + 1) * 512
+    }
+
+    /// Bytes of the file that are loaded as the kernel: all behind the setup code. `None` when the file ends before.
+    pub fn loaded(&self) -> Option<u64> {
+        self.file_size.checked_sub(self.setup_code()).filter(|&rest| rest > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_sectors_of_setup_code_stand_for_four() {
+        let header = SetupHeader {
+            file_size: 0x2000,
+            setup_sects: 0,
+            pref_address: 0,
+            kernel_alignment: 0x20_0000,
+            init_size: 0x1000,
+            cmdline_size: 255,
+        };
+        assert_eq!(header.loaded(), Some(0x2000 - 5 * 512));
+        assert_eq!(SetupHeader { file_size: 5 * 512, ..header }.loaded(), None);
+    }
+}
