@@ -189,7 +189,8 @@ struct WireBootParams {
     _pad_to_efi: [u8; EFI_INFO - 0xc8],
     efi_loader_signature: [u8; 4],
     _efi_systab: U32,
-    _efi_descriptor: [U32; 2],
+    efi_memdesc_size: U32,
+    _efi_memdesc_version: U32,
     efi_memmap: U32,
     efi_memmap_size: U32,
     _efi_systab_hi: U32,
@@ -306,6 +307,12 @@ impl<'a> BootParams<'a> {
         let start = u64::from(wire.efi_memmap_hi.get()) << 32 | u64::from(wire.efi_memmap.get());
         let map = PhysRange::from_size(start, u64::from(wire.efi_memmap_size.get())).ok();
         map.filter(|_| wire.efi_loader_signature == *b"EL64")
+    }
+
+    /// Bytes of a descriptor of the EFI memory map; `None` on a machine that did not boot by 64-bit EFI.
+    pub fn efi_descriptor_size(&self) -> Option<u32> {
+        let wire = self.wire;
+        Some(wire.efi_memdesc_size.get()).filter(|&size| size > 0 && wire.efi_loader_signature == *b"EL64")
     }
 
     /// Physical address of the first `setup_data` node, or `None` when there is none.

@@ -22,6 +22,8 @@ pub(crate) const BOOT_PARAMS: &str = "sys/kernel/boot_params/data";
 pub(crate) const DEVICE_TREE: &str = "sys/firmware/fdt";
 /// The firmware's memory map.
 pub(crate) const FIRMWARE_MEMMAP: &str = "sys/firmware/memmap";
+/// The ranges that EFI's runtime services were mapped in.
+pub(crate) const EFI_RUNTIME_MAP: &str = "sys/firmware/efi/runtime-map";
 /// The ACPI tables.
 pub(crate) const ACPI_TABLES: &str = "sys/firmware/acpi/tables";
 /// The ACPI tables that speak of memory.
@@ -101,6 +103,10 @@ pub(crate) fn is_wanted(path: &str) -> bool {
         let (entry, file) = rest.split_once('/').unwrap_or((rest, "start"));
         return numbered::<u32>(entry, "").is_some() && matches!(file, "start" | "end" | "type");
     }
+    if let Some(rest) = below(EFI_RUNTIME_MAP) {
+        let (entry, file) = rest.split_once('/').unwrap_or((rest, "type"));
+        return numbered::<u32>(entry, "").is_some() && file == "type";
+    }
     if let Some(rest) = below(ACPI_TABLES) {
         return is_memory_table(rest);
     }
@@ -113,7 +119,7 @@ pub(crate) fn is_wanted(path: &str) -> bool {
     path.strip_prefix("boot/config-").is_some_and(|release| !release.contains('/'))
         || is_modules_config(path.strip_prefix("usr/").unwrap_or(path))
         || MARKERS.contains(&path)
-        || [CONFIG_GZ, RELEASE, ARCHITECTURE, MEMORY_HOTPLUG].contains(&path)
+        || [CONFIG_GZ, RELEASE, ARCHITECTURE, MEMORY_HOTPLUG, EFI_RUNTIME_MAP].contains(&path)
         || UNAMES.contains(&path)
         || KEXEC.iter().any(|(_, paths)| paths.contains(&path))
 }

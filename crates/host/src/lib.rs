@@ -37,6 +37,7 @@ mod archive;
 mod blocks;
 mod compression;
 mod directory;
+mod efi_runtime_map;
 mod error;
 mod files;
 mod firmware_file;

@@ -14,8 +14,8 @@ use crate::manifest::{AsCaptured, Manifest};
 use crate::source::nonsense;
 use crate::tree::{Kind, Tree};
 use crate::{
-    architecture, blocks, compression, files, firmware_memmap, kernel_config, kernel_log, kmsg, nodes,
-    settings, text, unpack,
+    architecture, blocks, compression, efi_runtime_map, files, firmware_memmap, kernel_config, kernel_log,
+    kmsg, nodes, settings, text, unpack,
 };
 
 /// A snapshot as JSON is a few MiB for the largest machines.
@@ -211,6 +211,7 @@ fn of_tree(tree: &dyn Tree) -> Snapshot {
         zoneinfo: text::never_empty(tree, files::ZONEINFO),
         boot_params: settings::bytes(tree, files::BOOT_PARAMS),
         firmware_memmap: firmware_memmap::read(tree),
+        efi_runtime_entries: efi_runtime_map::entries(tree),
         device_tree: settings::bytes(tree, files::DEVICE_TREE),
         acpi_tables: settings::acpi_tables(tree),
         memblock: settings::memblock(tree),

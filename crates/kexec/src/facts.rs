@@ -6,6 +6,8 @@ use machine::boot::BootInput;
 use machine::memblock_text;
 use memblock::{PhysRange, Region, RegionFlags, ranges};
 
+use crate::efi_runtime;
+
 /// What a plan needs to know of the running kernel, besides its [`Machine`](machine::Machine).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
@@ -19,6 +21,12 @@ pub struct Facts {
     pub crash_elfcorehdr_size: Option<u64>,
     /// How many CPUs there may ever be; each has a note in the crash header.
     pub possible_cpus: Option<u64>,
+    /// Bytes of EFI's runtime map, which is handed on beside the command line; 0 on a machine without EFI, `None` where
+    /// nothing shows it.
+    pub efi_map: Option<u64>,
+    /// Whether the kernel hands on the measurements of its integrity subsystem, CONFIG_IMA_KEXEC; `None` where its
+    /// configuration is not shown.
+    pub hands_on_measurements: Option<bool>,
 }
 
 impl Facts {
@@ -29,6 +37,11 @@ impl Facts {
             firmware_map: BootInput::of(snapshot).ok().map(|input| input.e820_of_firmware()),
             free_in_memblock: free_in_memblock(snapshot),
             crash_elfcorehdr_size: kexec("crash_elfcorehdr_size"),
+            efi_map: efi_runtime::size(snapshot),
+            hands_on_measurements: snapshot
+                .kernel_config
+                .read()
+                .map(|config| config.lines().any(|line| line == "CONFIG_IMA_KEXEC=y")),
             possible_cpus: snapshot.kernel_log.read().and_then(|log| possible_cpus(log)),
         }
     }

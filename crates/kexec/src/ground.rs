@@ -21,6 +21,10 @@ pub(crate) struct Ground {
     pub(crate) page: u64,
     /// What the kernel asks of all segments together.
     pub(crate) limits: Limits,
+    /// Bytes of EFI's runtime map that are handed on.
+    pub(crate) efi_map: u64,
+    /// Whether the kernel hands on measurements.
+    pub(crate) hands_on_measurements: bool,
     /// For a load for crashes.
     pub(crate) crash: Option<CrashGround>,
 }
@@ -43,20 +47,23 @@ impl Ground {
         rules: &Rules,
     ) -> Result<Self, PlanError> {
         let page = machine.kernel.page_size;
-        let limits = Limits::of(machine);
-        match request.purpose {
-            Purpose::Reboot => {
-                let candidates = candidates(machine, facts, request.loader, rules)?;
-                Ok(Self { candidates, page, limits, crash: None })
-            }
+        let (candidates, crash) = match request.purpose {
+            Purpose::Reboot => (candidates(machine, facts, request.loader, rules)?, None),
             Purpose::Crash => {
                 let kernel = CrashKernel::of(machine)?;
                 let vmcore = dumped(machine, &kernel, request.loader, rules)?;
                 let header = HeaderSize::of(facts, u64::try_from(vmcore.len()).unwrap_or(u64::MAX))?;
                 // The reservation is what a crash kernel is loaded into, and nothing else; RAM is not searched.
-                let candidates = vec![kernel.area];
-                Ok(Self { candidates, page, limits, crash: Some(CrashGround { kernel, vmcore, header }) })
+                (vec![kernel.area], Some(CrashGround { kernel, vmcore, header }))
             }
-        }
+        };
+        Ok(Self {
+            candidates,
+            page,
+            limits: Limits::of(machine),
+            efi_map: facts.efi_map.unwrap_or(0),
+            hands_on_measurements: facts.hands_on_measurements.unwrap_or(false),
+            crash,
+        })
     }
 }

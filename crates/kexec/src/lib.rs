@@ -28,7 +28,6 @@
 //!     initrd: Some(0x75_e1d8),
 //!     command_line: "console=ttyS0",
 //!     purgatory: None,
-//!     efi_map: 0,
 //! };
 //! let machine = Machine::of(&snapshot)?;
 //! let plan = kexec::plan(&machine, &Facts::of(&snapshot), &request, &Rules::LINUX)?;
@@ -58,7 +57,9 @@
 #![forbid(unsafe_code)]
 
 pub mod candidates;
+pub mod core_header;
 mod crash;
+mod efi_runtime;
 mod error;
 mod facts;
 mod ground;

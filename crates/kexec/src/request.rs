@@ -21,8 +21,6 @@ pub struct Request<'a> {
     pub command_line: &'a str,
     /// The loader's purgatory; `None` for its default, [`Purgatory::of`].
     pub purgatory: Option<Purgatory>,
-    /// Bytes of EFI's runtime map that is handed on; 0 on a machine without EFI.
-    pub efi_map: u64,
 }
 
 /// What a kernel's header says of how it is loaded.

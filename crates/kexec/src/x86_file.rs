@@ -23,8 +23,10 @@ const BOOT_PARAMS: u64 = 0x1000;
 /// Set aside for `elfcorehdr=0x... `, whether or not the load is for crashes.
 const ELFCOREHDR_PARAMETER: u64 = 30;
 /// What follows the command line and EFI's map: setup_data of EFI, 16 + 96 bytes, whether or not there is EFI, and a
-/// seed for random numbers, 16 + 32 bytes. Kernels with CONFIG_IMA_KEXEC (`ima_setup_data`) have 32 more.
+/// seed for random numbers, 16 + 32 bytes.
 const SETUP_DATA: u64 = 160;
+/// More of it in kernels with CONFIG_IMA_KEXEC: 16 + 16 bytes that tell where measurements lie.
+const MEASUREMENTS: u64 = 32;
 
 /// Finds the segments' places.
 pub(crate) fn place(
@@ -32,7 +34,7 @@ pub(crate) fn place(
     kernel: &SetupHeader,
     request: &Request<'_>,
 ) -> Result<Vec<Segment>, PlanError> {
-    let parameters = boot_parameters_size(kernel, request)?;
+    let parameters = boot_parameters_size(ground, kernel, request)?;
     let mut placing = Placing::new(&ground.candidates, ground.page);
     if let Some(crash) = &ground.crash {
         placing.place(Wanted {
@@ -82,7 +84,11 @@ fn place_image(
 
 /// Bytes of the boot parameters: the zero page, the command line with the NUL behind it and room for `elfcorehdr=`,
 /// rounded up to 16; EFI's map, rounded up to 16; and setup_data.
-fn boot_parameters_size(kernel: &SetupHeader, request: &Request<'_>) -> Result<u64, PlanError> {
+fn boot_parameters_size(
+    ground: &Ground,
+    kernel: &SetupHeader,
+    request: &Request<'_>,
+) -> Result<u64, PlanError> {
     let length = u64::try_from(request.command_line.len()).unwrap_or(u64::MAX).saturating_add(1);
     let added = match request.purpose {
         Purpose::Reboot => 0,
@@ -92,12 +98,16 @@ fn boot_parameters_size(kernel: &SetupHeader, request: &Request<'_>) -> Result<u
     if length.saturating_add(added) > most {
         return Err(PlanError::CommandLineTooLong { length, added, most });
     }
+    let measurements = if ground.hands_on_measurements { MEASUREMENTS } else { 0 };
     let size = || {
         let line = BOOT_PARAMS.checked_add(length)?.checked_add(ELFCOREHDR_PARAMETER)?;
-        let efi_map = request.efi_map.checked_next_multiple_of(16)?;
-        line.checked_next_multiple_of(16)?.checked_add(efi_map)?.checked_add(SETUP_DATA)
+        let efi_map = ground.efi_map.checked_next_multiple_of(16)?;
+        line.checked_next_multiple_of(16)?
+            .checked_add(efi_map)?
+            .checked_add(SETUP_DATA)?
+            .checked_add(measurements)
     };
-    size().ok_or(PlanError::EfiMap { size: request.efi_map })
+    size().ok_or(PlanError::EfiMap { size: ground.efi_map })
 }
 
 #[cfg(test)]

@@ -167,7 +167,6 @@ fn requests() -> impl Strategy<Value = Request<'static>> {
             initrd,
             command_line: "quiet",
             purgatory: None,
-            efi_map: 0,
         },
     )
 }

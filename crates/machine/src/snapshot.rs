@@ -82,6 +82,8 @@ pub struct Snapshot {
     pub boot_params: Source<Bytes>,
     /// `/sys/firmware/memmap`, in order of the entries' numbers (x86).
     pub firmware_memmap: Source<Vec<FirmwareMapEntry>>,
+    /// The number of entries of `/sys/firmware/efi/runtime-map` (x86 with EFI).
+    pub efi_runtime_entries: Source<u32>,
     /// `/sys/firmware/fdt`, the flattened device tree the kernel was booted with.
     pub device_tree: Source<Bytes>,
     /// The tables of `/sys/firmware/acpi/tables` that speak of memory, by signature.

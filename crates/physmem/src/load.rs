@@ -53,7 +53,6 @@ pub(crate) fn run(arguments: &PlanArguments, purpose: Purpose, out: &mut impl Wr
         initrd,
         command_line: &command_line(arguments, purpose, &snapshot)?,
         purgatory: None,
-        efi_map: 0,
     };
     let plan = kexec::plan(&machine, &Facts::of(&snapshot), &request, &Rules::LINUX)
         .map_err(|source| Failure::Plan { origin: snapshot.origin.clone(), source })?;

@@ -23,7 +23,6 @@ const REQUEST: Request<'_> = Request {
     initrd: Some(0x75_e1d8),
     command_line: "quiet",
     purgatory: None,
-    efi_map: 0,
 };
 
 const IOMEM: &str = "00001000-0009fbff : System RAM\n00100000-7ffdffff : System RAM\n  \
@@ -38,31 +37,43 @@ fn facts() -> Facts {
     }
 }
 
-fn plan_on(iomem: &str, request: &Request<'_>) -> Result<Plan, PlanError> {
+fn machine(iomem: &str) -> Machine {
     let snapshot = Snapshot {
         iomem: Source::Read(iomem.into()),
         architecture: Source::Read("x86_64".into()),
         ..Snapshot::default()
     };
-    plan(&Machine::of(&snapshot).unwrap(), &facts(), request, &Rules::LINUX)
+    Machine::of(&snapshot).unwrap()
+}
+
+fn ground() -> Ground {
+    Ground::of(&machine(IOMEM), &facts(), &REQUEST, &Rules::LINUX).unwrap()
+}
+
+fn plan_on(iomem: &str, request: &Request<'_>) -> Result<Plan, PlanError> {
+    plan(&machine(iomem), &facts(), request, &Rules::LINUX)
 }
 
 #[test]
 fn boot_parameters_grow_by_16_bytes_with_the_command_line_and_with_the_efi_map() {
     let size = |letters: usize, efi_map| {
         let command_line = "x".repeat(letters);
-        boot_parameters_size(&KERNEL, &Request { command_line: &command_line, efi_map, ..REQUEST }).unwrap()
+        let ground = Ground { efi_map, ..ground() };
+        boot_parameters_size(&ground, &KERNEL, &Request { command_line: &command_line, ..REQUEST }).unwrap()
     };
     // 1 for the NUL and 30 for elfcorehdr=: 16 bytes end with the 1st letter, and with the 17th.
     assert_eq!((size(1, 0), size(2, 0), size(17, 0), size(18, 0)), (0x10c0, 0x10d0, 0x10d0, 0x10e0));
     assert_eq!(size(1, 1), 0x10d0);
+    let ground = Ground { hands_on_measurements: true, ..ground() };
+    let request = Request { command_line: "x", ..REQUEST };
+    assert_eq!(boot_parameters_size(&ground, &KERNEL, &request), Ok(0x10c0 + 32));
 }
 
 #[test]
 fn a_command_line_longer_than_the_header_says_is_refused() {
     let request = |letters: usize, purpose| {
         let command_line = "x".repeat(letters);
-        boot_parameters_size(&KERNEL, &Request { command_line: &command_line, purpose, ..REQUEST })
+        boot_parameters_size(&ground(), &KERNEL, &Request { command_line: &command_line, purpose, ..REQUEST })
     };
     assert!(request(2046, Purpose::Reboot).is_ok());
     assert_eq!(
@@ -140,7 +151,7 @@ proptest! {
         aligned in any::<bool>(),
         small in any::<bool>(),
         initrd in any::<Option<u64>>(),
-        sizes in any::<(u64, u64, u64)>(),
+        sizes in any::<(u64, u64)>(),
         crash in any::<bool>(),
     ) {
         let (file_size, setup_sects, pref_address, odd, init_size, cmdline_size) = header;
@@ -160,7 +171,6 @@ proptest! {
             initrd: initrd.map(scale),
             command_line: "quiet",
             purgatory: Some(Purgatory { loaded: scale(sizes.0.min(sizes.1)), size: scale(sizes.1) }),
-            efi_map: scale(sizes.2),
         };
         if let Ok(plan) = plan_on(IOMEM, &request) {
             let area = if crash { 0x6b00_0000..0x7b00_0000 } else { 0x1000..0x7ffe_0000 };

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use firmware::e820::{E820Type, Entry};
 use firmware::log::E820Map;
+use kexec::core_header::CoreHeader;
 use kexec::{Facts, KernelImage, Plan, Purpose, Request, SegmentKind, SetupHeader};
 use machine::{Machine, Snapshot};
 use memblock::PhysRange;
@@ -27,7 +28,7 @@ const BEFORE: &str = "kexec/dmesg-before-jump.txt";
 const REBOOT: &str = "kexec/2-kexec_file_load.dmesg.txt";
 const CRASH: &str = "kexec/4-kexec_file_load-crash.dmesg.txt";
 
-const LOADS: [Load; 19] = [
+const LOADS: [Load; 25] = [
     ("kx-all-crash_s/10-setup", REBOOT, 0, Reboot, 0x75_e1d8),
     ("kx-all-crash_s/10-setup", CRASH, 0, Crash, 0x75_e1d8),
     ("kx-all-exec_c/10-setup", REBOOT, 0, Reboot, 0x75_e1d8),
@@ -40,6 +41,12 @@ const LOADS: [Load; 19] = [
     ("kx-plain-exec_s/10-setup", CRASH, 0, Crash, 0x75_e1d8),
     ("kx-pmem-exec_s/10-setup", REBOOT, 0, Reboot, 0x75_e1d8),
     ("kx-pmem-exec_s/10-setup", CRASH, 0, Crash, 0x75_e1d8),
+    ("kx-efi-exec_s/10-setup", REBOOT, 0, Reboot, 0x75_cc28),
+    ("kx-efi-exec_s/10-setup", CRASH, 0, Crash, 0x75_cc28),
+    ("kx-5g-crash_s-highlow/10-setup", REBOOT, 0, Reboot, 0x75_cc28),
+    ("kx-5g-crash_s-highlow/10-setup", CRASH, 0, Crash, 0x75_cc28),
+    ("kx-hmem-exec_s/10-setup", REBOOT, 0, Reboot, 0x75_cc28),
+    ("kx-hmem-exec_s/10-setup", CRASH, 0, Crash, 0x75_cc28),
     ("h1-nomemhp/02-loaded", BEFORE, 0, Crash, 0x75_e9b4),
     ("h1-repair/02-loaded", BEFORE, 0, Crash, 0x75_e9b4),
     ("h1-repair/10-reloaded", BEFORE, 2, Crash, 0x75_e9b4),
@@ -102,7 +109,6 @@ fn load(&(capture, log, index, purpose, initrd): &Load) -> (Machine, Record, Pla
             None => &record.command_line,
         },
         purgatory: None,
-        efi_map: 0,
     };
     let plan = kexec::plan(&machine, &Facts::of(&snapshot), &request, &Rules::LINUX)
         .unwrap_or_else(|error| panic!("{capture}: {error}"));
@@ -200,8 +206,49 @@ fn the_firmware_map_is_the_one_that_every_kernel_printed() {
 
 #[test]
 fn more_than_128_entries_leave_the_crash_kernel_without_memory() {
-    let (_, _, plan) = load(&LOADS[15]);
+    let (_, _, plan) = load(&LOADS[21]);
     let lacks: Vec<PhysRange> = plan.next_kernel_lacks.iter().map(|entry| entry.range).collect();
     let header = plan.segment(SegmentKind::ElfCoreHeader).unwrap();
     assert_eq!(lacks, [PhysRange::new(header.range.start() + 0xe_00b0, 0x7f00_0000).unwrap()]);
+}
+
+/// The headers that lay in the memory of guests, as their hosts saw them, and the memory they describe beside the
+/// first 2 GiB.
+const HEADERS: [(&str, &[(u64, u64)]); 14] = [
+    ("h1-nomemhp/host/elfcorehdr-2-loaded.bin", &[(0x1_0000_0000, 0x1_2000_0000)]),
+    ("h1-nomemhp/host/elfcorehdr-3-d1-added.bin", D0_D1),
+    ("h1-nomemhp/host/elfcorehdr-4-d0-removed.bin", D0_D1),
+    ("h1-repair/host/elfcorehdr-2-loaded.bin", &[(0x1_0000_0000, 0x1_2000_0000)]),
+    ("h1-repair/host/elfcorehdr-3-d1-added.bin", D0_D1),
+    ("h1-repair/host/elfcorehdr-4-d0-removed.bin", D0_D1),
+    ("h1-repair/host/elfcorehdr-5-cpu-off.bin", D0_D1),
+    ("h1-repair/host/elfcorehdr-6-cpu-on.bin", D0_D1),
+    ("h1-repair/host/elfcorehdr-7-d1-block-offline.bin", D1),
+    ("h1-repair/host/elfcorehdr-8-d1-block-online.bin", D1),
+    ("h1-repair/host/elfcorehdr-9-d1-removed.bin", D1),
+    ("h1-repair/host/elfcorehdr-10-reloaded.bin", &[]),
+    ("h1-repair/host/elfcorehdr-12-d2-added-offline.bin", &[]),
+    ("h1-repair/host/elfcorehdr-13-d2-one-block-online.bin", &[(0x1_0000_0000, 0x1_1000_0000)]),
+];
+const D0_D1: &[(u64, u64)] = &[(0x1_0000_0000, 0x1_2000_0000), (0x1_2000_0000, 0x1_3000_0000)];
+const D1: &[(u64, u64)] = &[(0x1_2000_0000, 0x1_3000_0000)];
+
+#[test]
+fn the_headers_of_real_dumps_are_read_and_written_back_to_the_byte() {
+    for (file, above_4_gib) in HEADERS {
+        let bytes = std::fs::read(captures().join(file)).unwrap();
+        let header = CoreHeader::new(&bytes).unwrap();
+        // One note for each of two CPUs, one of the kernel's.
+        assert_eq!(header.notes.len(), 3, "{file}");
+        let ram: Vec<(u64, u64)> = header
+            .ram()
+            .map(|range| (range.start(), range.end()))
+            .filter(|range| range.0 >= 1 << 32)
+            .collect();
+        assert_eq!(ram, above_4_gib, "{file}");
+        let written = header.to_bytes();
+        assert_eq!(written, bytes[..written.len()], "{file}");
+        // No memory is described twice but the kernel's text, which stands first.
+        assert_eq!(header.loads.len(), header.ram().count() + 1, "{file}");
+    }
 }
