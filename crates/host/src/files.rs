@@ -30,6 +30,8 @@ pub(crate) const ACPI_TABLES: &str = "sys/firmware/acpi/tables";
 pub(crate) const ACPI_SIGNATURES: [&str; 5] = ["SRAT", "SLIT", "HMAT", "CEDT", "IORT"];
 /// memblock's tables.
 pub(crate) const MEMBLOCK: &str = "sys/kernel/debug/memblock";
+/// What kexec hands over to the next kernel.
+pub(crate) const HANDOVER: &str = "sys/kernel/debug/kho/out";
 /// The memory blocks.
 pub(crate) const MEMORY_BLOCKS: &str = "sys/devices/system/memory";
 /// The NUMA nodes.
@@ -112,6 +114,9 @@ pub(crate) fn is_wanted(path: &str) -> bool {
     }
     if let Some(rest) = below(MEMBLOCK) {
         return matches!(rest, "memory" | "reserved" | "physmem");
+    }
+    if let Some(rest) = below(HANDOVER) {
+        return matches!(rest, "scratch_phys" | "scratch_len");
     }
     if let Some(rest) = below(MEMORY_HOTPLUG) {
         return !rest.contains('/');

@@ -218,6 +218,7 @@ fn of_tree(tree: &dyn Tree) -> Snapshot {
         memory_blocks: blocks::read(tree, &iomem),
         iomem,
         nodes: nodes::read(tree),
+        handover: settings::handover(tree),
         memory_hotplug: settings::memory_hotplug(tree),
         kexec: settings::kexec(tree),
         version,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use machine::snapshot::{Bytes, MemblockFiles, Source};
+use machine::snapshot::{Bytes, HandoverFiles, MemblockFiles, Source};
 
 use crate::files;
 use crate::source::{map, or_else};
@@ -66,6 +66,12 @@ pub(crate) fn kexec(tree: &dyn Tree) -> BTreeMap<String, Source<String>> {
 pub(crate) fn memblock(tree: &dyn Tree) -> MemblockFiles {
     let table = |name: &str| whole(tree, &format!("{}/{name}", files::MEMBLOCK));
     MemblockFiles { memory: table("memory"), reserved: table("reserved"), physmem: table("physmem") }
+}
+
+/// The scratch areas of kexec handover, where the kernel has it and it is on.
+pub(crate) fn handover(tree: &dyn Tree) -> HandoverFiles {
+    let file = |name: &str| whole(tree, &format!("{}/{name}", files::HANDOVER));
+    HandoverFiles { scratch_phys: file("scratch_phys"), scratch_len: file("scratch_len") }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! Nothing is decided here: [`memblock::rules`] is asked for each part, and only what it allows is given.
 
 use machine::{Machine, MemoryRange};
-use memblock::rules::{Class, Loader, Placement, Rules, Use};
+use memblock::rules::{Class, Consequence, Loader, Placement, Rules, Use};
 use memblock::{PhysRange, ranges};
 
 use crate::crash::CrashKernel;
@@ -51,6 +51,25 @@ pub fn dumped(
 ) -> Result<Vec<PhysRange>, PlanError> {
     let areas: Vec<PhysRange> = crash_kernel.areas().collect();
     allowed(machine, &system_ram(machine)?, &areas, Use::Vmcore(loader), rules)
+}
+
+/// The memory that may be unplugged while an image lies on it, after which kexec has to be armed again, ascending.
+///
+/// # Errors
+///
+/// [`PlanError::ClassUnknown`] when nothing tells the class of memory that an unplug could take away.
+pub fn removable(machine: &Machine, rules: &Rules) -> Result<Vec<PhysRange>, PlanError> {
+    let mut found = Vec::new();
+    for memory in &machine.ranges {
+        match memory.verdict(rules, Use::AfterUnplug, &machine.kernel) {
+            Some(verdict) if verdict.allowed && verdict.consequence == Consequence::RearmKexec => {
+                found.push(memory.range);
+            }
+            Some(_) => {}
+            None => return Err(PlanError::ClassUnknown { range: memory.range }),
+        }
+    }
+    Ok(found)
 }
 
 /// Each System RAM resource, driver-managed or not.

@@ -15,14 +15,14 @@ const DESCRIPTOR: u64 = 48;
 /// It has more than the runtime services' own ranges: those of boot services are mapped beside them
 /// (arch/x86/platform/efi/efi.c:efi_map_regions, 6.12). 0 on a machine that did not boot by EFI; `None` where it did, or
 /// may have done, and nothing shows the map.
-pub(crate) fn size(snapshot: &Snapshot) -> Option<u64> {
+pub(crate) fn size(snapshot: &Snapshot, boot: Option<&BootInput>) -> Option<u64> {
     let params = snapshot.boot_params.read().and_then(|bytes| BootParams::new(&bytes.0).ok());
     let entries = snapshot.efi_runtime_entries.read().copied().map(u64::from).or_else(|| in_log(snapshot));
     if let Some(entries) = entries {
         let descriptor = params.and_then(|params| params.efi_descriptor_size()).map_or(DESCRIPTOR, u64::from);
         return entries.checked_mul(descriptor);
     }
-    match BootInput::of(snapshot).ok()?.platform {
+    match &boot?.platform {
         Platform::X86(x86) if x86.is_efi => None,
         Platform::X86(_) | Platform::Arm64(_) => Some(0),
     }

@@ -16,16 +16,27 @@ pub enum PlanError {
         "/sys/kernel/debug/memblock was not shown, which kexec_file_load searches: read it as root, with debugfs mounted"
     )]
     NoMemblock,
+    /// Kexec handover is on, and nothing shows its scratch areas.
+    #[error(
+        "kexec handover is on (kho=), and images go into its scratch areas, which /sys/kernel/debug/kho/out did not show"
+    )]
+    NoScratch,
     /// Nothing shows the firmware's map.
     #[error(
         "nothing shows the firmware's map, which is handed to the next kernel: neither /sys/kernel/boot_params, nor the kernel log, nor /sys/firmware/memmap"
     )]
     NoMap,
-    /// The next kernel gets no e820 map here: plans are made for x86_64 alone so far.
-    #[error("this machine has no e820 map to hand over: loads are planned for x86_64 only so far")]
-    NoE820,
-    /// No loader here takes this kernel as it is.
-    #[error("this kernel is not loaded as it is")]
+    /// The kernel is for another architecture than the machine's.
+    #[error("the kernel is for {kernel}, and the machine is not")]
+    OtherArchitecture {
+        /// What the kernel is for.
+        kernel: &'static str,
+    },
+    /// Removable memory is to be avoided, and the kernel itself places.
+    #[error("kexec_file_load takes no advice where to place: only kexec_load can keep off removable memory")]
+    KernelPlaces,
+    /// There is no plan of this load: kexec_load of an arm64 Image.
+    #[error("loads of an arm64 Image by kexec_load are not planned yet")]
     NotPlanned,
     /// More segments than one load may have.
     #[error("{segments} segments: one load may have 16")]
@@ -116,4 +127,31 @@ pub enum PlanError {
         /// Bytes of the largest range searched, segments in it or not.
         largest: u64,
     },
+}
+
+impl PlanError {
+    /// The error number with which the system call refuses the load, by its name; `None` where the plan, and not the
+    /// load, fails for lack of knowledge.
+    ///
+    /// kernel/kexec_file.c:kexec_add_buffer and kernel/kexec_core.c:sanity_check_segment_list (6.12).
+    pub const fn errno(&self) -> Option<&'static str> {
+        match self {
+            Self::NoHole { .. } | Self::NoCrashKernel => Some("EADDRNOTAVAIL"),
+            Self::TooManySegments { .. }
+            | Self::HalfOfRam { .. }
+            | Self::CommandLineTooLong { .. }
+            | Self::TooSmall { .. }
+            | Self::Segment { .. } => Some("EINVAL"),
+            Self::NoKernel { .. } | Self::OtherArchitecture { .. } => Some("ENOEXEC"),
+            Self::NoIomem
+            | Self::NoMemblock
+            | Self::NoScratch
+            | Self::NoMap
+            | Self::NotPlanned
+            | Self::KernelPlaces
+            | Self::ClassUnknown { .. }
+            | Self::HeaderSize
+            | Self::EfiMap { .. } => None,
+        }
+    }
 }

@@ -7,6 +7,7 @@ use machine::memblock_text;
 use memblock::{PhysRange, Region, RegionFlags, ranges};
 
 use crate::efi_runtime;
+use crate::handover::Handover;
 
 /// What a plan needs to know of the running kernel, besides its [`Machine`](machine::Machine).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,31 +20,58 @@ pub struct Facts {
     /// Bytes of the program headers that a crash header has room for, `/sys/kernel/crash_elfcorehdr_size`;
     /// `None` where the kernel does not keep the header up to date itself.
     pub crash_elfcorehdr_size: Option<u64>,
+    /// Whether state is handed over to the next kernel, and the areas that this leaves to an image.
+    pub handover: Handover,
     /// How many CPUs there may ever be; each has a note in the crash header.
     pub possible_cpus: Option<u64>,
     /// Bytes of EFI's runtime map, which is handed on beside the command line; 0 on a machine without EFI, `None` where
     /// nothing shows it.
     pub efi_map: Option<u64>,
-    /// Whether the kernel hands on the measurements of its integrity subsystem, CONFIG_IMA_KEXEC; `None` where its
-    /// configuration is not shown.
-    pub hands_on_measurements: Option<bool>,
+    /// What the kernel is configured to hand on; the default where its configuration is not shown.
+    pub configured: Configured,
 }
 
 impl Facts {
     /// Reads the facts, each where it is shown. What is not shown counts only for the plans that need it.
     pub fn of(snapshot: &Snapshot) -> Self {
+        let boot = BootInput::of(snapshot).ok();
+        let boot = boot.as_ref();
         let kexec = |name: &str| snapshot.kexec.get(name)?.read()?.trim().parse().ok();
         Self {
-            firmware_map: BootInput::of(snapshot).ok().map(|input| input.e820_of_firmware()),
+            firmware_map: boot.map(BootInput::e820_of_firmware),
             free_in_memblock: free_in_memblock(snapshot),
             crash_elfcorehdr_size: kexec("crash_elfcorehdr_size"),
-            efi_map: efi_runtime::size(snapshot),
-            hands_on_measurements: snapshot
+            handover: Handover::of(snapshot, boot),
+            efi_map: efi_runtime::size(snapshot, boot),
+            configured: snapshot
                 .kernel_config
                 .read()
-                .map(|config| config.lines().any(|line| line == "CONFIG_IMA_KEXEC=y")),
+                .map(|config| Configured::of(config))
+                .unwrap_or_default(),
             possible_cpus: snapshot.kernel_log.read().and_then(|log| possible_cpus(log)),
         }
+    }
+}
+
+/// What a kernel is configured to hand on to the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Configured {
+    /// Measurements of the integrity subsystem: CONFIG_IMA_KEXEC.
+    pub measurements: bool,
+    /// Whatever asks for it: CONFIG_KEXEC_HANDOVER (6.16 and later), whether or not it is on.
+    pub handover: bool,
+}
+
+impl Configured {
+    fn of(config: &str) -> Self {
+        let has = |option: &str| config.lines().any(|line| line == option);
+        Self { measurements: has("CONFIG_IMA_KEXEC=y"), handover: has("CONFIG_KEXEC_HANDOVER=y") }
+    }
+
+    /// Bytes of setup_data that tell the next kernel on x86 where it lies: 16 of a header each, and 16 of
+    /// `ima_setup_data`, 32 of `kho_data` (arch/x86/include/uapi/asm/setup_data.h, 6.16).
+    pub(crate) const fn setup_data(self) -> u64 {
+        (if self.measurements { 32 } else { 0 }) + (if self.handover { 48 } else { 0 })
     }
 }
 
@@ -87,6 +115,14 @@ mod tests {
         let r = |start, end| PhysRange::new(start, end).unwrap();
         assert_eq!(free_in_memblock(&snapshot), Some(vec![r(0, 0x1000), r(0x2000, 0x8000)]));
         assert_eq!(free_in_memblock(&Snapshot::default()), None);
+    }
+
+    #[test]
+    fn the_configuration_says_what_is_handed_on() {
+        let debian = "CONFIG_HAVE_IMA_KEXEC=y\n# CONFIG_IMA_KEXEC is not set\nCONFIG_KEXEC_HANDOVER=y\n";
+        assert_eq!(Configured::of(debian), Configured { measurements: false, handover: true });
+        assert_eq!(Configured::of(debian).setup_data(), 48);
+        assert_eq!(Configured::of("CONFIG_IMA_KEXEC=y\n").setup_data(), 32);
     }
 
     #[test]

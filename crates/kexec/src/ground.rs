@@ -1,10 +1,10 @@
 //! Where a load may put its segments: what is the same for all of them, however large the initial ramdisk is.
 
 use machine::Machine;
-use memblock::PhysRange;
-use memblock::rules::Rules;
+use memblock::rules::{Loader, Rules};
+use memblock::{PhysRange, ranges};
 
-use crate::candidates::{candidates, dumped};
+use crate::candidates::{candidates, dumped, removable};
 use crate::crash::{CrashKernel, HeaderSize};
 use crate::error::PlanError;
 use crate::facts::Facts;
@@ -15,16 +15,18 @@ use crate::request::Request;
 /// Where a load may put its segments, and what it must keep to.
 #[derive(Clone, Debug)]
 pub(crate) struct Ground {
-    /// The ranges that are searched, ascending.
+    /// The ranges that are searched, ascending but for `in_order`.
     pub(crate) candidates: Vec<PhysRange>,
+    /// Whether the order of the ranges is that of the search, whatever its direction: those of kexec handover.
+    pub(crate) in_order: bool,
     /// Bytes of a page.
     pub(crate) page: u64,
     /// What the kernel asks of all segments together.
     pub(crate) limits: Limits,
     /// Bytes of EFI's runtime map that are handed on.
     pub(crate) efi_map: u64,
-    /// Whether the kernel hands on measurements.
-    pub(crate) hands_on_measurements: bool,
+    /// Bytes of setup_data that the kernel has more than every kernel, by its configuration.
+    pub(crate) more_setup_data: u64,
     /// For a load for crashes.
     pub(crate) crash: Option<CrashGround>,
 }
@@ -46,24 +48,48 @@ impl Ground {
         request: &Request<'_>,
         rules: &Rules,
     ) -> Result<Self, PlanError> {
-        let page = machine.kernel.page_size;
-        let (candidates, crash) = match request.purpose {
-            Purpose::Reboot => (candidates(machine, facts, request.loader, rules)?, None),
-            Purpose::Crash => {
-                let kernel = CrashKernel::of(machine)?;
-                let vmcore = dumped(machine, &kernel, request.loader, rules)?;
-                let header = HeaderSize::of(facts, u64::try_from(vmcore.len()).unwrap_or(u64::MAX))?;
-                // The reservation is what a crash kernel is loaded into, and nothing else; RAM is not searched.
-                (vec![kernel.area], Some(CrashGround { kernel, vmcore, header }))
+        if request.purpose == Purpose::Crash {
+            return Self::in_crash_kernel(machine, facts, request, rules, CrashKernel::of(machine)?);
+        }
+        match facts.handover.areas()? {
+            // The kernel's own search alone is bound to them.
+            Some(areas) if request.loader == Loader::KexecFileLoad => {
+                Ok(Self { in_order: true, ..Self::searching(areas.to_vec(), machine, facts) })
             }
-        };
-        Ok(Self {
+            _ => {
+                let mut found = candidates(machine, facts, request.loader, rules)?;
+                if request.avoid_removable {
+                    let kept_off = removable(machine, rules)?;
+                    found = ranges::difference(found.into_iter(), kept_off.into_iter()).collect();
+                }
+                Ok(Self::searching(found, machine, facts))
+            }
+        }
+    }
+
+    /// The ground of a load for crashes into this reservation: nothing else is searched.
+    pub(crate) fn in_crash_kernel(
+        machine: &Machine,
+        facts: &Facts,
+        request: &Request<'_>,
+        rules: &Rules,
+        kernel: CrashKernel,
+    ) -> Result<Self, PlanError> {
+        let vmcore = dumped(machine, &kernel, request.loader, rules)?;
+        let header = HeaderSize::of(facts, u64::try_from(vmcore.len()).unwrap_or(u64::MAX))?;
+        let crash = Some(CrashGround { kernel, vmcore, header });
+        Ok(Self { crash, ..Self::searching(vec![kernel.area], machine, facts) })
+    }
+
+    fn searching(candidates: Vec<PhysRange>, machine: &Machine, facts: &Facts) -> Self {
+        Self {
             candidates,
-            page,
+            in_order: false,
+            page: machine.kernel.page_size,
             limits: Limits::of(machine),
             efi_map: facts.efi_map.unwrap_or(0),
-            hands_on_measurements: facts.hands_on_measurements.unwrap_or(false),
-            crash,
-        })
+            more_setup_data: facts.configured.setup_data(),
+            crash: None,
+        }
     }
 }

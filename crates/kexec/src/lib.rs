@@ -27,6 +27,7 @@
 //!     }),
 //!     initrd: Some(0x75_e1d8),
 //!     command_line: "console=ttyS0",
+//!     avoid_removable: false,
 //!     purgatory: None,
 //! };
 //! let machine = Machine::of(&snapshot)?;
@@ -63,6 +64,7 @@ mod efi_runtime;
 mod error;
 mod facts;
 mod ground;
+mod handover;
 pub mod image;
 mod limits;
 mod margins;
@@ -70,17 +72,20 @@ mod next_kernel;
 pub mod placement;
 mod placing;
 mod plan;
+mod remedy;
 mod request;
 mod setup_header;
 mod x86_file;
 
 pub use crash::{CrashKernel, HeaderSize};
 pub use error::PlanError;
-pub use facts::Facts;
+pub use facts::{Configured, Facts};
 pub use firmware::e820::{E820Type, Entry};
+pub use handover::Handover;
 pub use limits::MOST_SEGMENTS;
 pub use margins::Margins;
 pub use next_kernel::{MOST_ENTRIES, NextMap};
 pub use plan::{Plan, Purpose, Segment, SegmentKind, plan};
+pub use remedy::{Remedy, remedies};
 pub use request::{Arm64Header, KernelImage, Purgatory, Request};
 pub use setup_header::SetupHeader;

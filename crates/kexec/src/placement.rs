@@ -133,6 +133,16 @@ impl Search {
         }
     }
 
+    /// The same, but the candidates are looked at in the order given, whatever the direction; in each, the search
+    /// begins at its end.
+    pub fn find_in_order(
+        &self,
+        candidates: &[PhysRange],
+        taken: &[PhysRange],
+    ) -> Option<(PhysRange, PhysRange)> {
+        candidates.iter().find_map(|&candidate| Some((self.within(candidate, taken)?, candidate)))
+    }
+
     /// The hole nearest to the end of one candidate from which the search begins.
     fn within(&self, candidate: PhysRange, taken: &[PhysRange]) -> Option<PhysRange> {
         let bounds = PhysRange::new(self.min, self.limit).ok()?.intersect(candidate)?;

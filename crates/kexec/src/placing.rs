@@ -3,14 +3,14 @@
 use memblock::PhysRange;
 
 use crate::error::PlanError;
+use crate::ground::Ground;
 use crate::placement::{Direction, Search};
 use crate::plan::{Segment, SegmentKind};
 
 /// Places segments one after the other.
 #[derive(Clone, Debug)]
 pub(crate) struct Placing<'a> {
-    candidates: &'a [PhysRange],
-    page: u64,
+    ground: &'a Ground,
     segments: Vec<Segment>,
 }
 
@@ -29,14 +29,14 @@ pub(crate) struct Wanted {
 }
 
 impl<'a> Placing<'a> {
-    pub(crate) const fn new(candidates: &'a [PhysRange], page: u64) -> Self {
-        Self { candidates, page, segments: Vec::new() }
+    pub(crate) const fn new(ground: &'a Ground) -> Self {
+        Self { ground, segments: Vec::new() }
     }
 
     /// Finds the next segment's place.
     pub(crate) fn place(&mut self, wanted: Wanted) -> Result<PhysRange, PlanError> {
         let Wanted { kind, loaded, size, alignment, min, limit, direction } = wanted;
-        let search = Search::new(size, alignment, self.page, direction)
+        let search = Search::new(size, alignment, self.ground.page, direction)
             .map_err(|source| PlanError::Segment { kind, source })?
             .at_or_above(min)
             .ending_by(limit);
@@ -44,12 +44,18 @@ impl<'a> Placing<'a> {
             return Err(PlanError::TooSmall { kind, loaded, size: search.size() });
         }
         let taken: Vec<PhysRange> = self.segments.iter().map(|segment| segment.range).collect();
-        let (range, candidate) = search.find(self.candidates, &taken).ok_or_else(|| PlanError::NoHole {
+        let candidates = &self.ground.candidates;
+        let found = if self.ground.in_order {
+            search.find_in_order(candidates, &taken)
+        } else {
+            search.find(candidates, &taken)
+        };
+        let (range, candidate) = found.ok_or_else(|| PlanError::NoHole {
             kind,
             size: search.size(),
             alignment: search.alignment(),
             min,
-            largest: self.candidates.iter().map(|range| range.size()).max().unwrap_or(0),
+            largest: candidates.iter().map(|range| range.size()).max().unwrap_or(0),
         })?;
         let outermost = match direction {
             Direction::TopDown => "highest",

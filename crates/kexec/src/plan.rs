@@ -41,6 +41,8 @@ pub enum SegmentKind {
     DeviceTree,
     /// Where purgatory saves the first 640 KiB for the dump (kexec_load on x86).
     Backup,
+    /// The list of kexec handover's scratch areas.
+    Handover,
     /// setup_data: a seed for random numbers (kexec_load on x86).
     SetupData,
 }
@@ -56,6 +58,7 @@ impl SegmentKind {
             Self::Initrd => "initrd",
             Self::DeviceTree => "dtb",
             Self::Backup => "backup",
+            Self::Handover => "kho-scratch",
             Self::SetupData => "setup-data",
         }
     }
@@ -128,19 +131,14 @@ pub fn plan(
     rules: &Rules,
 ) -> Result<Plan, PlanError> {
     let has_e820 = machine.kernel.for_rules.hand_over == HandOver::E820;
-    let (loader, KernelImage::BzImage(header)) = (request.loader, request.kernel) else {
-        return Err(PlanError::NotPlanned);
-    };
-    if !has_e820 || loader != Loader::KexecFileLoad {
-        return Err(PlanError::NoE820);
+    if has_e820 != matches!(request.kernel, KernelImage::BzImage(_)) {
+        return Err(PlanError::OtherArchitecture { kernel: request.kernel.architecture() });
+    }
+    if request.avoid_removable && request.loader == Loader::KexecFileLoad {
+        return Err(PlanError::KernelPlaces);
     }
     let ground = Ground::of(machine, facts, request, rules)?;
-    let place = |initrd| {
-        let segments = x86_file::place(&ground, &header, &Request { initrd, ..*request })?;
-        ground.limits.check(&segments)?;
-        Ok(segments)
-    };
-    let segments = place(request.initrd)?;
+    let segments = place(&ground, request)?;
     let header = segments.iter().find(|segment| segment.kind == SegmentKind::ElfCoreHeader);
     let (map, command_line) = match (&ground.crash, header) {
         (Some(crash), Some(header)) => (
@@ -151,12 +149,24 @@ pub fn plan(
     };
     Ok(Plan {
         purpose: request.purpose,
-        loader,
-        margins: Margins::of(ground.page, |initrd| place(Some(initrd))),
+        loader: request.loader,
+        margins: Margins::of(ground.page, |initrd| {
+            place(&ground, &Request { initrd: Some(initrd), ..*request })
+        }),
         segments,
         command_line,
         next_kernel: map.entries,
         next_kernel_lacks: map.dropped,
         vmcore: ground.crash.map(|crash| crash.vmcore).unwrap_or_default(),
     })
+}
+
+/// Finds places for all segments, and checks what the kernel checks of them together.
+pub(crate) fn place(ground: &Ground, request: &Request<'_>) -> Result<Vec<Segment>, PlanError> {
+    let segments = match (request.loader, &request.kernel) {
+        (Loader::KexecFileLoad, KernelImage::BzImage(header)) => x86_file::place(ground, header, request)?,
+        (Loader::KexecLoad, _) | (_, KernelImage::Arm64(_)) => return Err(PlanError::NotPlanned),
+    };
+    ground.limits.check(&segments)?;
+    Ok(segments)
 }

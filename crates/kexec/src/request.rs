@@ -19,6 +19,8 @@ pub struct Request<'a> {
     pub initrd: Option<u64>,
     /// Its command line.
     pub command_line: &'a str,
+    /// Whether to keep off memory that can be unplugged. kexec_file_load cannot be told where to place.
+    pub avoid_removable: bool,
     /// The loader's purgatory; `None` for its default, [`Purgatory::of`].
     pub purgatory: Option<Purgatory>,
 }
@@ -44,6 +46,14 @@ pub struct Arm64Header {
 }
 
 impl KernelImage {
+    /// What it is for.
+    pub const fn architecture(&self) -> &'static str {
+        match self {
+            Self::BzImage(_) => "x86",
+            Self::Arm64(_) => "arm64",
+        }
+    }
+
     /// What the header of a parsed image says. `None` for one that no loader here takes as it is: a bzImage before
     /// boot protocol 2.10, an arm64 Image before Linux 3.17, whose headers do not say how much memory the kernel
     /// needs; ELF; and a zboot image, which has to be unpacked first.

@@ -7,6 +7,7 @@ use memblock::rules::Loader;
 
 use crate::error::PlanError;
 use crate::ground::Ground;
+use crate::handover;
 use crate::placement::Direction;
 use crate::placing::{Placing, Wanted};
 use crate::plan::{Purpose, Segment, SegmentKind};
@@ -23,10 +24,8 @@ const BOOT_PARAMS: u64 = 0x1000;
 /// Set aside for `elfcorehdr=0x... `, whether or not the load is for crashes.
 const ELFCOREHDR_PARAMETER: u64 = 30;
 /// What follows the command line and EFI's map: setup_data of EFI, 16 + 96 bytes, whether or not there is EFI, and a
-/// seed for random numbers, 16 + 32 bytes.
+/// seed for random numbers, 16 + 32 bytes. Some kernels are configured to have more.
 const SETUP_DATA: u64 = 160;
-/// More of it in kernels with CONFIG_IMA_KEXEC: 16 + 16 bytes that tell where measurements lie.
-const MEASUREMENTS: u64 = 32;
 
 /// Finds the segments' places.
 pub(crate) fn place(
@@ -35,7 +34,7 @@ pub(crate) fn place(
     request: &Request<'_>,
 ) -> Result<Vec<Segment>, PlanError> {
     let parameters = boot_parameters_size(ground, kernel, request)?;
-    let mut placing = Placing::new(&ground.candidates, ground.page);
+    let mut placing = Placing::new(ground);
     if let Some(crash) = &ground.crash {
         placing.place(Wanted {
             kind: SegmentKind::ElfCoreHeader,
@@ -46,6 +45,9 @@ pub(crate) fn place(
             limit: u64::MAX,
             direction: Direction::BottomUp,
         })?;
+    }
+    if ground.in_order {
+        handover::place(&mut placing, ground.candidates.len())?;
     }
     place_image(&mut placing, kernel, request, parameters)?;
     Ok(placing.segments())
@@ -98,14 +100,13 @@ fn boot_parameters_size(
     if length.saturating_add(added) > most {
         return Err(PlanError::CommandLineTooLong { length, added, most });
     }
-    let measurements = if ground.hands_on_measurements { MEASUREMENTS } else { 0 };
     let size = || {
         let line = BOOT_PARAMS.checked_add(length)?.checked_add(ELFCOREHDR_PARAMETER)?;
         let efi_map = ground.efi_map.checked_next_multiple_of(16)?;
         line.checked_next_multiple_of(16)?
             .checked_add(efi_map)?
             .checked_add(SETUP_DATA)?
-            .checked_add(measurements)
+            .checked_add(ground.more_setup_data)
     };
     size().ok_or(PlanError::EfiMap { size: ground.efi_map })
 }

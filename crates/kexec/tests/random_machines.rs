@@ -166,6 +166,7 @@ fn requests() -> impl Strategy<Value = Request<'static>> {
             }),
             initrd,
             command_line: "quiet",
+            avoid_removable: false,
             purgatory: None,
         },
     )

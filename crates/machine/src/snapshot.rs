@@ -90,6 +90,8 @@ pub struct Snapshot {
     pub acpi_tables: BTreeMap<String, Source<Bytes>>,
     /// `/sys/kernel/debug/memblock`, one text a table.
     pub memblock: MemblockFiles,
+    /// Kexec handover, `/sys/kernel/debug/kho/out` (6.16 and later).
+    pub handover: HandoverFiles,
     /// `/sys/devices/system/memory`.
     pub memory_blocks: Source<MemoryBlocks>,
     /// `/sys/devices/system/node`.
@@ -127,6 +129,16 @@ pub struct MemblockFiles {
     pub reserved: Source<String>,
     /// `physmem`, on the few architectures that have it.
     pub physmem: Source<String>,
+}
+
+/// The files of `/sys/kernel/debug/kho/out` that tell the scratch areas; a line for each area, in the kernel's order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HandoverFiles {
+    /// `scratch_phys`: where they begin.
+    pub scratch_phys: Source<String>,
+    /// `scratch_len`: their bytes.
+    pub scratch_len: Source<String>,
 }
 
 /// `/sys/devices/system/memory`.

@@ -89,10 +89,14 @@ impl Failure {
 /// What the user can do about a load that cannot be planned.
 fn plan_remedy(error: &PlanError) -> &'static str {
     match error {
-        PlanError::NoIomem | PlanError::NoMemblock | PlanError::NoMap | PlanError::ClassUnknown { .. } => {
+        PlanError::NoIomem
+        | PlanError::NoMemblock
+        | PlanError::NoScratch
+        | PlanError::NoMap
+        | PlanError::ClassUnknown { .. } => {
             "run as root, or give --from a capture that root made (physmem capture -o FILE)"
         }
-        PlanError::NoE820 => "give --from a capture of an x86_64 machine",
+        PlanError::OtherArchitecture { .. } => "give --kernel a kernel for this machine",
         PlanError::NoCrashKernel => {
             "physmem what-if --append crashkernel=256M says where the reservation would lie"
         }
@@ -108,6 +112,7 @@ fn plan_remedy(error: &PlanError) -> &'static str {
         PlanError::NoHole { .. } => {
             "give a smaller --initrd; a crash kernel goes into its reservation: boot with more crashkernel="
         }
+        PlanError::KernelPlaces => "give --loader load",
         PlanError::NotPlanned => "give --kernel an image that the loader takes as it is",
         PlanError::TooManySegments { .. } => "a smaller number of ranges makes fewer segments",
         PlanError::HalfOfRam { .. } => "give a smaller --initrd, or more memory",

@@ -52,6 +52,7 @@ pub(crate) fn run(arguments: &PlanArguments, purpose: Purpose, out: &mut impl Wr
         })?,
         initrd,
         command_line: &command_line(arguments, purpose, &snapshot)?,
+        avoid_removable: false,
         purgatory: None,
     };
     let plan = kexec::plan(&machine, &Facts::of(&snapshot), &request, &Rules::LINUX)

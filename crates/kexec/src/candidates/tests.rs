@@ -1,5 +1,5 @@
 use machine::Snapshot;
-use machine::snapshot::{MemblockFiles, Source};
+use machine::snapshot::{FirmwareMapEntry, MemblockFiles, Source};
 
 use super::*;
 
@@ -86,4 +86,18 @@ fn a_search_of_what_was_not_shown_is_refused() {
         candidates(&machine, &Facts::default(), Loader::KexecFileLoad, &Rules::LINUX),
         Err(PlanError::NoIomem)
     );
+}
+
+#[test]
+fn memory_that_an_unplug_takes_away_under_an_image_is_hot_added_or_hotpluggable() {
+    // Boot memory, a DIMM that was added later, and memory that a driver manages.
+    let map = FirmwareMapEntry { index: 0, start: 0x4000_0000, last: 0x4fff_ffff, kind: "System RAM".into() };
+    let snapshot = Snapshot {
+        firmware_memmap: Source::Read(vec![map]),
+        ..with_iomem(
+            "40000000-4fffffff : System RAM\n60000000-6fffffff : System RAM\n80000000-8fffffff : System RAM (kmem)\n",
+        )
+    };
+    let found = removable(&Machine::of(&snapshot).unwrap(), &Rules::LINUX);
+    assert_eq!(found, Ok(vec![r(0x6000_0000, 0x7000_0000)]));
 }

@@ -5,7 +5,7 @@ use memblock::rules::Rules;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Facts, KernelImage, Plan, plan};
+use crate::{Facts, Handover, KernelImage, Plan, plan};
 
 const KERNEL: SetupHeader = SetupHeader {
     file_size: 0xb8_67c0,
@@ -22,6 +22,7 @@ const REQUEST: Request<'_> = Request {
     kernel: KernelImage::BzImage(KERNEL),
     initrd: Some(0x75_e1d8),
     command_line: "quiet",
+    avoid_removable: false,
     purgatory: None,
 };
 
@@ -64,7 +65,7 @@ fn boot_parameters_grow_by_16_bytes_with_the_command_line_and_with_the_efi_map()
     // 1 for the NUL and 30 for elfcorehdr=: 16 bytes end with the 1st letter, and with the 17th.
     assert_eq!((size(1, 0), size(2, 0), size(17, 0), size(18, 0)), (0x10c0, 0x10d0, 0x10d0, 0x10e0));
     assert_eq!(size(1, 1), 0x10d0);
-    let ground = Ground { hands_on_measurements: true, ..ground() };
+    let ground = Ground { more_setup_data: 32, ..ground() };
     let request = Request { command_line: "x", ..REQUEST };
     assert_eq!(boot_parameters_size(&ground, &KERNEL, &request), Ok(0x10c0 + 32));
 }
@@ -170,6 +171,7 @@ proptest! {
             }),
             initrd: initrd.map(scale),
             command_line: "quiet",
+            avoid_removable: false,
             purgatory: Some(Purgatory { loaded: scale(sizes.0.min(sizes.1)), size: scale(sizes.1) }),
         };
         if let Ok(plan) = plan_on(IOMEM, &request) {
@@ -205,4 +207,30 @@ fn the_header_of_debians_kernel_is_what_plans_are_made_of() {
     let image = crate::image::BzImage::new(&file).unwrap();
     assert_eq!(SetupHeader::of(&image), Some(KERNEL));
     assert_eq!(image.check_kexec_file_load(crate::image::bz_image::Paging::FiveLevel), Ok(()));
+}
+
+#[test]
+fn with_handover_on_segments_go_into_its_areas_in_their_order_and_nowhere_else() {
+    let r = |start, end| PhysRange::new(start, end).unwrap();
+    // The first is too small for the kernel, the second lies below the third.
+    let areas = vec![r(0x100_0000, 0x200_0000), r(0x1000_0000, 0x1800_0000), r(0x4000_0000, 0x4800_0000)];
+    let facts = Facts { handover: Handover::On(areas.clone()), ..facts() };
+    let plan_with = |request: &Request<'_>| plan(&machine(IOMEM), &facts, request, &Rules::LINUX);
+    let starts: Vec<_> =
+        plan_with(&REQUEST).unwrap().segments.iter().map(|s| (s.kind.as_str(), s.range.start())).collect();
+    assert_eq!(
+        starts,
+        [
+            ("kho-scratch", 0x1ff_0000),
+            ("purgatory", 0x1ff_b000),
+            ("boot-params", 0x1ff_9000),
+            ("kernel", 0x1480_0000),
+            ("initrd", 0x189_1000),
+        ]
+    );
+    let large = Request { initrd: Some(0x900_0000), ..REQUEST };
+    assert!(matches!(plan_with(&large), Err(PlanError::NoHole { kind: SegmentKind::Initrd, .. })));
+    // A crash kernel goes into its own area all the same.
+    let crash = plan_with(&Request { purpose: Purpose::Crash, ..REQUEST }).unwrap();
+    assert!(crash.segments.iter().all(|segment| r(0x6b00_0000, 0x7b00_0000).encloses(segment.range)));
 }

@@ -108,6 +108,7 @@ fn load(&(capture, log, index, purpose, initrd): &Load) -> (Machine, Record, Pla
             Some(added) => added.split_once(' ').unwrap().1,
             None => &record.command_line,
         },
+        avoid_removable: false,
         purgatory: None,
     };
     let plan = kexec::plan(&machine, &Facts::of(&snapshot), &request, &Rules::LINUX)

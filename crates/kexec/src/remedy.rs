@@ -1,0 +1,182 @@
+//! The smallest changes with which a load that was refused would be taken.
+
+use std::fmt;
+
+use machine::Machine;
+use memblock::PhysRange;
+use memblock::rules::{Loader, Rules};
+
+use crate::crash::CrashKernel;
+use crate::error::PlanError;
+use crate::facts::Facts;
+use crate::ground::Ground;
+use crate::handover::Handover;
+use crate::margins::Margins;
+use crate::plan::{Purpose, place, plan};
+use crate::request::Request;
+
+const MIB: u64 = 1 << 20;
+/// Where an area is tried when none is reserved: as every reservation, above the first 16 MiB.
+const TRIED_AT: u64 = 256 * MIB;
+/// The largest reservation tried.
+const MOST_CRASHKERNEL: u64 = 1 << 40;
+
+/// A change with which the load would be taken: each was tried, with all else as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// An initial ramdisk of at most so many bytes.
+    SmallerInitrd {
+        /// Bytes of the largest that fits.
+        largest: u64,
+        /// Bytes of the one that did not.
+        given: u64,
+    },
+    /// A larger `crashkernel=`, or one at all.
+    LargerCrashKernel {
+        /// Bytes of the smallest that fits, whole MiB.
+        least: u64,
+        /// Bytes that are reserved; 0 for none.
+        reserved: u64,
+    },
+    /// The other system call.
+    OtherLoader(Loader),
+    /// `kho=off`.
+    WithoutHandover,
+    /// Removable memory, too.
+    RemovableMemory,
+    /// More RAM.
+    MoreRam {
+        /// Bytes.
+        more: u64,
+    },
+    /// A shorter command line.
+    ShorterCommandLine {
+        /// Bytes it is too long.
+        by: u64,
+    },
+}
+
+impl fmt::Display for Remedy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::SmallerInitrd { largest, given } => write!(
+                f,
+                "an initial ramdisk of at most {largest} bytes ({:.1} MiB) fits: this one has {} more",
+                mib(largest),
+                given.saturating_sub(largest)
+            ),
+            Self::LargerCrashKernel { least, reserved: 0 } => write!(
+                f,
+                "crashkernel={}M is the least that holds what is loaded; to run, the crash kernel needs more",
+                least / MIB
+            ),
+            Self::LargerCrashKernel { least, reserved } => write!(
+                f,
+                "crashkernel={}M is the least that holds what is loaded ({:.0} MiB are reserved); to run, the crash kernel needs more",
+                least / MIB,
+                mib(reserved)
+            ),
+            Self::OtherLoader(loader) => write!(f, "{} finds room for it", loader.as_str()),
+            Self::WithoutHandover => f.write_str(
+                "booted with kho=off, this kernel would place it: kexec handover leaves an image nothing but its scratch areas (kho_scratch= makes them larger)",
+            ),
+            Self::RemovableMemory => f.write_str("it fits when it may lie in memory that can be unplugged"),
+            Self::MoreRam { more } => write!(f, "with {more} bytes ({:.1} MiB) more RAM it would be taken", mib(more)),
+            Self::ShorterCommandLine { by } => write!(f, "a command line shorter by {by} bytes is taken"),
+        }
+    }
+}
+
+// Only shown.
+#[allow(clippy::cast_precision_loss)]
+fn mib(bytes: u64) -> f64 {
+    bytes as f64 / MIB as f64
+}
+
+/// The changes, of which one is enough, that would have this load taken; the smallest of each kind, and none that was
+/// not tried. Empty where nothing helps that is known here.
+///
+/// O(searches): some 60 for the largest initial ramdisk, some 20 for the smallest reservation.
+pub fn remedies(
+    machine: &Machine,
+    facts: &Facts,
+    request: &Request<'_>,
+    rules: &Rules,
+    error: &PlanError,
+) -> Vec<Remedy> {
+    let is_planned = |facts: &Facts, request: &Request<'_>| plan(machine, facts, request, rules).is_ok();
+    match *error {
+        PlanError::CommandLineTooLong { length, added, most } => {
+            let by = length.saturating_add(added).saturating_sub(most);
+            return vec![Remedy::ShorterCommandLine { by }];
+        }
+        PlanError::NoHole { .. } | PlanError::HalfOfRam { .. } | PlanError::NoCrashKernel => {}
+        _ => return Vec::new(),
+    }
+    let mut found = Vec::new();
+    found.extend(smaller_initrd(machine, facts, request, rules));
+    if request.purpose == Purpose::Crash {
+        found.extend(larger_crash_kernel(machine, facts, request, rules));
+        return found;
+    }
+    if let PlanError::HalfOfRam { size, most } = *error {
+        found.push(Remedy::MoreRam { more: size.saturating_sub(most).saturating_mul(2) });
+    }
+    if request.avoid_removable && is_planned(facts, &Request { avoid_removable: false, ..*request }) {
+        found.push(Remedy::RemovableMemory);
+    }
+    if facts.handover != Handover::Off {
+        let facts = Facts { handover: Handover::Off, ..facts.clone() };
+        if is_planned(&facts, request) {
+            found.push(Remedy::WithoutHandover);
+        }
+    }
+    let other = match request.loader {
+        Loader::KexecLoad => Loader::KexecFileLoad,
+        Loader::KexecFileLoad => Loader::KexecLoad,
+    };
+    // Another loader has another purgatory.
+    let with_other = Request { loader: other, purgatory: None, avoid_removable: false, ..*request };
+    if is_planned(facts, &with_other) {
+        found.push(Remedy::OtherLoader(other));
+    }
+    found
+}
+
+fn smaller_initrd(machine: &Machine, facts: &Facts, request: &Request<'_>, rules: &Rules) -> Option<Remedy> {
+    let given = request.initrd.filter(|&size| size > 0)?;
+    let ground = Ground::of(machine, facts, request, rules).ok()?;
+    let margins =
+        Margins::of(ground.page, |initrd| place(&ground, &Request { initrd: Some(initrd), ..*request }));
+    (margins.largest_initrd > 0).then_some(Remedy::SmallerInitrd { largest: margins.largest_initrd, given })
+}
+
+/// The smallest reservation from where it is now, or would be, that holds everything.
+fn larger_crash_kernel(
+    machine: &Machine,
+    facts: &Facts,
+    request: &Request<'_>,
+    rules: &Rules,
+) -> Option<Remedy> {
+    let now = CrashKernel::of(machine).ok();
+    let start = now.map_or(TRIED_AT, |kernel| kernel.area.start());
+    let fits = |size: u64| {
+        let area = PhysRange::from_size(start, size).ok()?;
+        let kernel = CrashKernel { area, low: now.and_then(|kernel| kernel.low) };
+        let ground = Ground::in_crash_kernel(machine, facts, request, rules, kernel).ok()?;
+        place(&ground, request).ok()
+    };
+    let (mut refused, mut least) = (0, MIB);
+    while fits(least).is_none() {
+        refused = least;
+        least = least.checked_mul(2).filter(|&size| size <= MOST_CRASHKERNEL)?;
+    }
+    while least - refused > MIB {
+        let middle = refused + (least - refused) / 2 / MIB * MIB;
+        if fits(middle).is_some() { least = middle } else { refused = middle }
+    }
+    Some(Remedy::LargerCrashKernel { least, reserved: now.map_or(0, |kernel| kernel.area.size()) })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,118 @@
+use machine::Snapshot;
+use machine::snapshot::Source;
+
+use super::*;
+use crate::{KernelImage, SetupHeader};
+
+const REQUEST: Request<'_> = Request {
+    purpose: Purpose::Reboot,
+    loader: Loader::KexecFileLoad,
+    kernel: KernelImage::BzImage(SetupHeader {
+        file_size: 0xb8_67c0,
+        setup_sects: 39,
+        pref_address: 0x100_0000,
+        kernel_alignment: 0x20_0000,
+        init_size: 0x37e_e000,
+        cmdline_size: 2047,
+    }),
+    initrd: Some(0x75_e1d8),
+    command_line: "quiet",
+    avoid_removable: false,
+    purgatory: None,
+};
+
+const IOMEM: &str = "00001000-0009fbff : System RAM\n00100000-3fffffff : System RAM\n  \
+                     20000000-21ffffff : Crash kernel\n";
+
+fn facts() -> Facts {
+    Facts {
+        firmware_map: Some(Vec::new()),
+        possible_cpus: Some(2),
+        crash_elfcorehdr_size: Some(917_616),
+        ..Facts::default()
+    }
+}
+
+fn machine(iomem: &str, managed_pages: u64) -> Machine {
+    let snapshot = Snapshot {
+        iomem: Source::Read(iomem.into()),
+        zoneinfo: Source::Read(format!(
+            "Node 0, zone   Normal\n        managed  {managed_pages}\n  start_pfn:           256\n"
+        )),
+        architecture: Source::Read("x86_64".into()),
+        ..Snapshot::default()
+    };
+    Machine::of(&snapshot).unwrap()
+}
+
+/// What is refused, and what would help.
+fn of(machine: &Machine, facts: &Facts, request: &Request<'_>) -> (PlanError, Vec<Remedy>) {
+    let error = plan(machine, facts, request, &Rules::LINUX).unwrap_err();
+    let remedies = remedies(machine, facts, request, &Rules::LINUX, &error);
+    (error, remedies)
+}
+
+#[test]
+fn half_of_ram_binds_before_the_holes_do_and_both_sides_of_it_are_named() {
+    let machine = machine(IOMEM, 0x4_0000);
+    let large = Request { initrd: Some(0x2000_0000), ..REQUEST };
+    let (error, remedies) = of(&machine, &facts(), &large);
+    // Half of 1 GiB. Beside the ramdisk: purgatory 5 pages, boot parameters 2, kernel 0x37ee.
+    let size = 0x2000_0000 + 0x5000 + 0x2000 + 0x37e_e000;
+    assert_eq!(error, PlanError::HalfOfRam { size, most: 0x2000_0000 });
+    assert_eq!(error.errno(), Some("EINVAL"));
+    let largest = 0x2000_0000 - 0x37f_5000;
+    let more = 2 * 0x37f_5000;
+    let expected = [Remedy::SmallerInitrd { largest, given: 0x2000_0000 }, Remedy::MoreRam { more }];
+    assert_eq!(remedies, expected);
+    // Each helps, and no smaller one would.
+    let with = |initrd| plan(&machine, &facts(), &Request { initrd: Some(initrd), ..REQUEST }, &Rules::LINUX);
+    assert!(with(largest).is_ok() && with(largest + 1).is_err());
+    let pages = 0x4_0000 + more / 0x1000;
+    let ram = |pages| plan(&self::machine(IOMEM, pages), &facts(), &large, &Rules::LINUX);
+    assert!(ram(pages).is_ok() && ram(pages - 2).is_err());
+}
+
+#[test]
+fn a_crash_kernel_that_is_too_small_is_told_the_least_that_holds_it() {
+    let crash = Request { purpose: Purpose::Crash, ..REQUEST };
+    let (error, found) = of(&machine(IOMEM, 0x4_0000), &facts(), &crash);
+    assert!(matches!(error, PlanError::NoHole { .. }), "{error}");
+    let [Remedy::LargerCrashKernel { least, reserved: 0x200_0000 }] = found[..] else { panic!("{found:?}") };
+    let with = |size: u64| {
+        let iomem = IOMEM.replace("21ffffff", &format!("{:x}", 0x2000_0000 + size - 1));
+        plan(&machine(&iomem, 0x4_0000), &facts(), &crash, &Rules::LINUX)
+    };
+    assert!(with(least).is_ok() && with(least - MIB).is_err(), "{least:#x}");
+}
+
+#[test]
+fn without_a_reservation_the_least_one_is_named() {
+    let none = "00001000-0009fbff : System RAM\n00100000-3fffffff : System RAM\n";
+    let crash = Request { purpose: Purpose::Crash, ..REQUEST };
+    let (error, remedies) = of(&machine(none, 0x4_0000), &facts(), &crash);
+    assert_eq!(error, PlanError::NoCrashKernel);
+    assert!(matches!(remedies[..], [Remedy::LargerCrashKernel { reserved: 0, .. }]), "{remedies:?}");
+    assert!(remedies[0].to_string().starts_with("crashkernel=66M is the least"), "{}", remedies[0]);
+}
+
+#[test]
+fn where_handover_leaves_too_little_switching_it_off_helps() {
+    let scratch = vec![PhysRange::new(0x1000_0000, 0x1600_0000).unwrap()];
+    let facts = Facts { handover: Handover::On(scratch), ..facts() };
+    let large = Request { initrd: Some(0x400_0000), ..REQUEST };
+    let (error, remedies) = of(&machine(IOMEM, 0x4_0000), &facts, &large);
+    assert_eq!(error.errno(), Some("EADDRNOTAVAIL"));
+    assert!(remedies.contains(&Remedy::WithoutHandover), "{remedies:?}");
+    assert!(matches!(remedies[0], Remedy::SmallerInitrd { .. }), "{remedies:?}");
+}
+
+#[test]
+fn a_command_line_that_is_too_long_says_by_how_much() {
+    let line = "x".repeat(2050);
+    let (_, remedies) = of(&machine(IOMEM, 0), &facts(), &Request { command_line: &line, ..REQUEST });
+    assert_eq!(remedies, [Remedy::ShorterCommandLine { by: 4 }]);
+    let shorter = "x".repeat(2046);
+    let request = Request { command_line: &shorter, ..REQUEST };
+    assert!(plan(&machine(IOMEM, 0), &facts(), &request, &Rules::LINUX).is_ok());
+}
