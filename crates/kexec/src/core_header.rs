@@ -19,8 +19,9 @@ type Header = FileHeader64<LittleEndian>;
 type Segment = ProgramHeader64<LittleEndian>;
 
 const LE: LittleEndian = LittleEndian;
-const FILE_HEADER: usize = size_of::<Header>();
-const PROGRAM_HEADER: usize = size_of::<Segment>();
+const FILE_HEADER: u16 = 64;
+const PROGRAM_HEADER: u16 = 56;
+const _: () = assert!(size_of::<Header>() == 64 && size_of::<Segment>() == 56);
 
 /// The header of a dump.
 ///
@@ -85,14 +86,14 @@ impl CoreHeader {
             len: bytes.len(),
         };
         let (header, _) =
-            from_bytes::<Header>(bytes).map_err(|()| short("the ELF header", 0, FILE_HEADER))?;
+            from_bytes::<Header>(bytes).map_err(|()| short("the ELF header", 0, FILE_HEADER.into()))?;
         let machine = checked(header)?;
         let count: usize = header.e_phnum.get(LE).into();
         let start = usize::try_from(header.e_phoff.get(LE)).unwrap_or(usize::MAX);
-        let (headers, _) = bytes
-            .get(start..)
-            .and_then(|rest| slice_from_bytes::<Segment>(rest, count).ok())
-            .ok_or_else(|| short("the program headers", start, count.saturating_mul(PROGRAM_HEADER)))?;
+        let (headers, _) =
+            bytes.get(start..).and_then(|rest| slice_from_bytes::<Segment>(rest, count).ok()).ok_or_else(
+                || short("the program headers", start, count.saturating_mul(PROGRAM_HEADER.into())),
+            )?;
         let (mut notes, mut loads) = (Vec::new(), Vec::new());
         for (index, segment) in headers.iter().enumerate() {
             let offset = segment.p_offset(LE);
@@ -102,7 +103,7 @@ impl CoreHeader {
                 wire::PT_NOTE => notes.push(CoreNote { offset, size: segment.p_filesz(LE) }),
                 wire::PT_LOAD if size > 0 => {
                     let memory = PhysRange::from_size(segment.p_paddr(LE), size);
-                    let at = start.saturating_add(index.saturating_mul(PROGRAM_HEADER)) as u64;
+                    let at = start.saturating_add(index.saturating_mul(PROGRAM_HEADER.into())) as u64;
                     let memory = memory.map_err(|source| ImageError::Range {
                         what: "p_paddr and p_memsz of a PT_LOAD",
                         offset: at.saturating_add(0x18),
@@ -153,11 +154,11 @@ impl CoreHeader {
             ),
             e_version: U32::new(LE, 1),
             e_entry: U64::new(LE, 0),
-            e_phoff: U64::new(LE, FILE_HEADER as u64),
+            e_phoff: U64::new(LE, FILE_HEADER.into()),
             e_shoff: U64::new(LE, 0),
             e_flags: U32::new(LE, wire::FileFlags(0)),
-            e_ehsize: U16::new(LE, FILE_HEADER as u16),
-            e_phentsize: U16::new(LE, PROGRAM_HEADER as u16),
+            e_ehsize: U16::new(LE, FILE_HEADER),
+            e_phentsize: U16::new(LE, PROGRAM_HEADER),
             e_phnum: U16::new(LE, count),
             e_shentsize: U16::new(LE, 0),
             e_shnum: U16::new(LE, 0),
@@ -209,7 +210,7 @@ fn checked(header: &Header) -> Result<Machine, ImageError> {
         return Err(value("e_type", 0x10, kind.0.into(), "4, a core file"));
     }
     let size = header.e_phentsize.get(LE);
-    if usize::from(size) != PROGRAM_HEADER {
+    if size != PROGRAM_HEADER {
         return Err(value("e_phentsize", 0x36, size.into(), "56"));
     }
     match header.e_machine.get(LE) {

@@ -60,6 +60,7 @@
 pub mod candidates;
 pub mod core_header;
 mod crash;
+pub mod dump;
 mod efi_runtime;
 mod error;
 mod facts;

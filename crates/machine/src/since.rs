@@ -113,6 +113,9 @@ pub const DMA_ZONE_ENDS_ANYWHERE: &str = "ZONE_DMA ends at any address";
 /// Reserved memory with addresses is listed, and its drivers are asked, once all memory is mapped.
 pub const RESERVED_MEMORY_IS_LISTED_LATE: &str = "reserved memory is listed once memory is mapped";
 
+/// kexec_file_load tries to have segments in contiguous memory areas, before it looks for any other place.
+pub const SEGMENTS_IN_CMA: &str = "kexec_file_load places in CMA";
+
 /// The parameters that decide what a boot does with memory, the forms of their values that came or went, and what
 /// kernels came to do otherwise.
 #[rustfmt::skip]
@@ -142,6 +145,7 @@ pub const TABLE: &[Since] = &[
     row("acpi_no_memhotplug", ALWAYS, ALWAYS, "drivers/acpi/acpi_memhotplug.c (6.12)"),
     row("reserve_mem", Some(from(6, 12)), Some(from(6, 12)), "mm/memblock.c:reserve_mem (6.12)"),
     row("kho", Some(from(6, 16)), Some(from(6, 16)), "kernel/kexec_handover.c:kho_parse_enable (6.16)"),
+    row(SEGMENTS_IN_CMA, Some(from(6, 17)), Some(from(6, 17)), "kexec: enable CMA based contiguous allocation (6.17)"),
     row("kho_scratch", Some(from(6, 16)), Some(from(6, 16)), "kernel/kexec_handover.c:kho_parse_scratch_size (6.16)"),
     row("cma", ALWAYS, ALWAYS, "kernel/dma/contiguous.c:early_cma (6.12)"),
     row("cma_pernuma", Some(from(5, 10)), Some(from(5, 10)), "kernel/dma/contiguous.c:early_cma_pernuma (6.12)"),

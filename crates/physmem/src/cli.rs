@@ -9,7 +9,9 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
 pub(crate) use self::boot::{BootArguments, BootSourceArguments, EditArguments, WhatIfArguments};
-pub(crate) use self::load::{LoadCommand, Loader, PlanArguments};
+pub(crate) use self::load::{
+    BesideArguments, DiffArguments, KdumpCommand, KexecCommand, PlanArguments, RangesArguments,
+};
 use crate::columns;
 use crate::target::Target;
 
@@ -44,15 +46,15 @@ pub(crate) enum Command {
     Boot(BootArguments),
     /// Predict what another command line, release or set of rules would change, and only that
     WhatIf(WhatIfArguments),
-    /// Plan the load of a kernel that a reboot starts: kexec_file_load on x86_64 so far
+    /// Plan the load of a kernel that a reboot starts, and compare what the two system calls would do
     Kexec {
         #[command(subcommand)]
-        command: LoadCommand,
+        command: KexecCommand,
     },
-    /// Plan the load of a kernel that a crash starts, and what its dump holds: kexec_file_load on x86_64 so far
+    /// Plan the load of a kernel that a crash starts, and say what its dump holds
     Kdump {
         #[command(subcommand)]
-        command: LoadCommand,
+        command: KdumpCommand,
     },
     /// Write a capture of this machine, for --from on another
     Capture(CaptureArguments),

@@ -3,7 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use kexec::{PlanError, SegmentKind};
+use kexec::{PlanError, Remedy, SegmentKind};
+use memblock::rules::Loader;
 
 /// Anything that ends a command early.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +29,7 @@ pub(crate) enum Failure {
     NothingToVerify { origin: String },
     #[error("{}: {source}", path.display())]
     Image { path: PathBuf, source: kexec::image::ImageError },
-    #[error("{}: this is an {kind}; only loads of an x86 bzImage can be planned so far", path.display())]
+    #[error("{}: this is an {kind}; loads of an x86 bzImage and of an arm64 Image can be planned", path.display())]
     ImageKind { path: PathBuf, kind: String },
     #[error("{}: {source}", path.display())]
     Unloadable { path: PathBuf, source: kexec::image::bz_image::Unloadable },
@@ -38,8 +39,14 @@ pub(crate) enum Failure {
     NoFile { option: &'static str, path: PathBuf },
     #[error("{origin} does not show its command line (/proc/cmdline), which --reuse-cmdline takes")]
     NoCommandLine { origin: String },
-    #[error("{origin}: {source}")]
-    Plan { origin: String, source: PlanError },
+    #[error("{}: {why}", path.display())]
+    Packed { path: PathBuf, why: String },
+    #[error("{}: {source}", path.display())]
+    CoreHeader { path: PathBuf, source: kexec::image::ImageError },
+    #[error("--avoid-removable needs --loader load: kexec_file_load takes no advice where to place")]
+    KernelPlaces,
+    #[error("{origin}: {source}{}", refused(*.loader, source))]
+    Plan { origin: String, loader: Loader, source: PlanError, remedies: Vec<Remedy> },
     #[error("unknown column {column:?}; known are: {known}")]
     Column { column: String, known: String },
     #[error("{target} is not on this machine: {known}")]
@@ -56,13 +63,22 @@ impl Failure {
     /// 1 for a failure, 2 for a wrong use.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Column { .. } | Self::NothingAsked => 2,
+            Self::Column { .. } | Self::NothingAsked | Self::KernelPlaces => 2,
             _ => 1,
         }
     }
 
     /// What the user can do.
-    pub(crate) fn remedy(&self) -> Option<&'static str> {
+    pub(crate) fn remedies(&self) -> Vec<String> {
+        if let Self::Plan { remedies, source, .. } = self {
+            let found = remedies.iter().map(ToString::to_string);
+            let known = remedies.is_empty().then(|| plan_remedy(source).to_owned());
+            return found.chain(known).collect();
+        }
+        self.remedy().map(str::to_owned).into_iter().collect()
+    }
+
+    fn remedy(&self) -> Option<&'static str> {
         match self {
             Self::Machine { source: machine::MachineError::Nothing { .. }, .. } => {
                 Some("run as root, or give --from a capture that root made (physmem capture -o FILE)")
@@ -74,16 +90,20 @@ impl Failure {
                 Some("capture the machine as root soon after it booted; memblock=debug shows most")
             }
             Self::ImageKind { .. } => {
-                Some("give --kernel the arch/x86/boot/bzImage of a build, or a /boot/vmlinuz of x86")
+                Some("give --kernel the bzImage or Image of a build, or a /boot/vmlinuz")
             }
             Self::Unloadable { .. } => {
                 Some("give --kernel a relocatable 64-bit kernel, as those of distributions are")
             }
             Self::NoCommandLine { .. } => Some("give the command line with --append"),
-            Self::Plan { source, .. } => Some(plan_remedy(source)),
             _ => None,
         }
     }
+}
+
+/// How the kernel would say it.
+fn refused(loader: Loader, error: &PlanError) -> String {
+    error.errno().map_or_else(String::new, |errno| format!(" ({} fails with {errno})", loader.as_str()))
 }
 
 /// What the user can do about a load that cannot be planned.

@@ -29,7 +29,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use kexec::Purpose;
 
-use crate::cli::{Cli, Command, LoadCommand};
+use crate::cli::{Cli, Command, KdumpCommand, KexecCommand};
 use crate::failure::Failure;
 
 fn main() -> ExitCode {
@@ -49,7 +49,7 @@ fn main() -> ExitCode {
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(failure) => {
             let _ = writeln!(io::stderr(), "physmem: {failure}");
-            if let Some(remedy) = failure.remedy() {
+            for remedy in failure.remedies() {
                 let _ = writeln!(io::stderr(), "  help: {remedy}");
             }
             ExitCode::from(failure.exit_code())
@@ -73,11 +73,17 @@ fn run(cli: Cli) -> Result<Done, Failure> {
         Command::Explain(arguments) => explain::run(&arguments, &mut out)?,
         Command::Boot(arguments) => done = boot::run(&arguments, &mut out)?,
         Command::WhatIf(arguments) => what_if::run(&arguments, &mut out)?,
-        Command::Kexec { command: LoadCommand::Plan(arguments) } => {
-            load::run(&arguments, Purpose::Reboot, &mut out)?;
+        Command::Kexec { command: KexecCommand::Plan(arguments) } => {
+            done = load::run(&arguments.plan, Purpose::Reboot, arguments.avoid_removable, &mut out)?;
         }
-        Command::Kdump { command: LoadCommand::Plan(arguments) } => {
-            load::run(&arguments, Purpose::Crash, &mut out)?;
+        Command::Kexec { command: KexecCommand::Diff(arguments) } => {
+            load::diff::run(&arguments, &mut out)?;
+        }
+        Command::Kdump { command: KdumpCommand::Plan(arguments) } => {
+            done = load::run(&arguments, Purpose::Crash, false, &mut out)?;
+        }
+        Command::Kdump { command: KdumpCommand::Ranges(arguments) } => {
+            done = load::ranges::run(&arguments, &mut out)?;
         }
         Command::Capture(arguments) => capture::run(&arguments, &mut out)?,
         Command::Completions { shell } => generate::completions(shell, &mut out)?,

@@ -59,7 +59,7 @@ pub(crate) fn draw(machine: &Machine, style: Style, out: &mut impl Write) -> Res
     Ok(())
 }
 
-fn class_letter(class: Option<Class>) -> char {
+pub(crate) fn class_letter(class: Option<Class>) -> char {
     match class {
         Some(Class::Boot) => 'B',
         Some(Class::BootHotpluggable) => 'H',

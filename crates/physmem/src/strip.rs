@@ -2,6 +2,8 @@
 //!
 //! Every range and every gap gets cells by the logarithm of its size, so that 640 KiB and 6 TiB both show.
 
+use std::collections::BTreeSet;
+
 use memblock::PhysRange;
 
 use crate::size;
@@ -94,6 +96,17 @@ impl<T> Strip<T> {
         }
         text.trim_end().to_owned()
     }
+}
+
+/// A range, cut at every address of `cuts` inside it; ascending.
+pub(crate) fn cut(range: PhysRange, cuts: &BTreeSet<u64>) -> impl Iterator<Item = PhysRange> {
+    let inner = cuts.range(range.start()..range.end()).copied().filter(move |&cut| cut > range.start());
+    let mut start = range.start();
+    inner.chain([range.end()]).filter_map(move |end| {
+        let piece = PhysRange::new(start, end).ok();
+        start = end;
+        piece
+    })
 }
 
 /// Nodes above 35 share a letter.

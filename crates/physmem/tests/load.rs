@@ -149,7 +149,7 @@ fn a_load_for_a_reboot_is_planned_as_a_real_kernel_did_it() {
     let document = physmem(&strs(&files.load("kexec", CAPTURE, &["-J", "--append", &theirs.command_line])));
     assert_eq!((theirs.segments.len(), theirs.map.len()), (4, 7));
     assert_eq!(said_by_us(&document), theirs);
-    assert_eq!(document["vmcore"], Value::Null);
+    assert_eq!(document["vmcore"]["ranges"], json!([]));
     assert_eq!((&document["purpose"], &document["loader"]), (&json!("reboot"), &json!("kexec_file_load")));
     assert_eq!(document["segments"][2]["kind"], "kernel");
     assert_eq!(document["segments"][2]["start"], "0x7c600000");
@@ -191,22 +191,36 @@ const CAPTURES: [&str; 4] = [
     "captures/x86/h1-nomemhp/03-d1-added-after-load.tar.gz",
 ];
 
+/// A schema of the repository, that also names every member of a document.
+struct Schema(Value, jsonschema::Validator);
+
+impl Schema {
+    fn of(name: &str) -> Self {
+        let text = std::fs::read_to_string(root().join("schema").join(name)).unwrap();
+        let schema: Value = serde_json::from_str(&text).unwrap();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        Self(schema, validator)
+    }
+
+    fn check(&self, document: &Value, what: &str) {
+        let errors: Vec<String> =
+            self.1.iter_errors(document).map(|e| format!("{}: {e}", e.instance_path())).collect();
+        assert!(errors.is_empty(), "{what}:\n{}", errors.join("\n"));
+        for member in document.as_object().unwrap().keys() {
+            assert!(!self.0["properties"][member].is_null(), "{what}: {member}");
+        }
+    }
+}
+
 #[test]
 fn a_plan_follows_its_schema() {
     let files = Files::new("schema");
-    let schema = std::fs::read_to_string(root().join("schema/kexec.schema.json")).unwrap();
-    let schema: Value = serde_json::from_str(&schema).unwrap();
-    let validator = jsonschema::validator_for(&schema).unwrap();
-    let efi = "captures/x86/plain-2g-efi.tar.gz";
+    let schema = Schema::of("kexec.schema.json");
+    let efi = "captures/boot/x86/q3-quiet-efi-crash.tar.gz";
     let loads = CAPTURES.iter().flat_map(|capture| [("kexec", *capture), ("kdump", *capture)]);
     for (command, capture) in loads.chain([("kexec", efi)]) {
         let document = physmem(&strs(&files.load(command, capture, &["-J", "--reuse-cmdline"])));
-        let errors: Vec<String> =
-            validator.iter_errors(&document).map(|e| format!("{}: {e}", e.instance_path())).collect();
-        assert!(errors.is_empty(), "{command} {capture}:\n{}", errors.join("\n"));
-        for member in document.as_object().unwrap().keys() {
-            assert!(!schema["properties"][member].is_null(), "{member}");
-        }
+        schema.check(&document, &format!("{command} {capture}"));
         let is_efi = document["assumed"].to_string().contains("EFI's runtime map");
         assert_eq!(is_efi, capture == efi, "{capture}: {}", document["assumed"]);
     }
@@ -242,27 +256,30 @@ fn a_kernel_that_cannot_be_loaded_is_refused_with_its_reason() {
     assert!(refused("not-5level", CAPTURE).contains("uses 5-level page tables"));
     assert!(refused("not-64bit", CAPTURE).contains("has no 64-bit entry"));
     let arm = "captures/arm64/acpi-midhp-movable_node.tar.gz";
-    assert!(refused("vmlinuz", arm).contains("loads are planned for x86_64 only so far"));
+    assert!(refused("vmlinuz", arm).contains("the kernel is for x86, and the machine is not"));
 
     let mut image = vec![0; 64];
     image[0x10..0x18].copy_from_slice(&0x1_0000_u64.to_le_bytes());
     image[0x38..0x3c].copy_from_slice(b"ARMd");
     std::fs::write(files.0.join("Image"), image).unwrap();
     let text = refused("Image", CAPTURE);
-    assert!(text.contains("this is an arm64 Image; only loads of an x86 bzImage"), "{text}");
+    assert!(text.contains("the kernel is for arm64, and the machine is not"), "{text}");
     assert!(text.contains("\n  help: "), "{text}");
 }
 
 #[test]
 fn what_does_not_fit_says_so_and_what_helps() {
     let files = Files::new("no-room");
-    File::create(files.0.join("initrd.img")).unwrap().set_len(0x4000_0000).unwrap();
+    File::create(files.0.join("initrd.img")).unwrap().set_len(0x2000_0000).unwrap();
     let text = refusal(&strs(&files.load("kdump", CAPTURE, &[])), 1);
-    assert!(text.contains("initrd: no hole of 0x40000000 bytes"), "{text}");
-    assert!(text.contains("\n  help: give a smaller --initrd"), "{text}");
+    assert!(text.contains("initrd: no hole of 0x20000000 bytes"), "{text}");
+    assert!(text.contains("(kexec_file_load fails with EADDRNOTAVAIL)"), "{text}");
+    assert!(text.contains("\n  help: an initial ramdisk of at most "), "{text}");
+    assert!(text.contains("\n  help: crashkernel="), "{text}");
     let long = "x".repeat(2100);
     let text = refusal(&strs(&files.load("kexec", CAPTURE, &["--append", &long])), 1);
     assert!(text.contains("the command line has 2101 bytes"), "{text}");
+    assert!(text.contains("\n  help: a command line shorter by 54 bytes"), "{text}");
 }
 
 #[test]
@@ -277,4 +294,52 @@ fn what_the_log_does_not_tell_is_assumed_aloud_where_the_plan_hangs_on_it() {
     assert!(!levels().contains("levels"), "{}", levels());
     files.kernel("vmlinuz", |header| header[0x236] = 0x1f);
     assert!(levels().contains("how many levels"), "{}", levels());
+}
+
+#[test]
+fn the_ranges_of_a_dump_and_the_difference_of_loaders_follow_their_schemas() {
+    let (ranges, diff) = (Schema::of("kdump-ranges.schema.json"), Schema::of("kexec-diff.schema.json"));
+    let files = Files::new("ranges");
+    let kernel = files.path("vmlinuz");
+    for capture in CAPTURES {
+        for loader in ["file", "load"] {
+            let document = physmem(&["kdump", "ranges", "-J", "--from", capture, "--loader", loader]);
+            ranges.check(&document, capture);
+        }
+        for more in [&["--crash"][..], &[], &["--kernel", &kernel], &["--crash", "--kernel", &kernel]] {
+            let document = physmem(&[&["kexec", "diff", "-J", "--from", capture], more].concat());
+            diff.check(&document, capture);
+        }
+    }
+}
+
+#[test]
+fn a_header_that_lists_memory_that_is_gone_is_told_apart_from_one_that_does_not() {
+    let against = |step: &str, header: &str| {
+        let capture = format!("captures/x86/h1-repair/{step}.tar.gz");
+        let header = format!("captures/x86/h1-repair/host/elfcorehdr-{header}.bin");
+        let output = run(&["kdump", "ranges", "-J", "--from", &capture, "--header", &header]);
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+        Schema::of("kdump-ranges.schema.json").check(&document, step);
+        let starts = |member: &str| -> Vec<String> {
+            let all = document["header"][member].as_array().unwrap().iter();
+            all.map(|range| range["start"].as_str().unwrap().to_owned()).collect()
+        };
+        (output.status.code().unwrap(), starts("in_vain"), starts("missing"))
+    };
+    let (d0, d1) = (|| vec!["0x100000000".to_owned()], || vec!["0x120000000".to_owned()]);
+    assert_eq!(against("02-loaded", "2-loaded"), (0, vec![], vec![]));
+    assert_eq!(against("03-d1-added-after-load", "2-loaded"), (3, vec![], d1()));
+    assert_eq!(against("03-d1-added-after-load", "3-d1-added"), (0, vec![], vec![]));
+    assert_eq!(against("04-d0-removed", "4-d0-removed"), (3, d0(), vec![]));
+    assert_eq!(against("08-block-cycle", "8-d1-block-online"), (0, vec![], vec![]));
+    assert_eq!(against("09-d1-removed", "9-d1-removed"), (3, d1(), vec![]));
+    assert_eq!(against("10-reloaded", "10-reloaded"), (0, vec![], vec![]));
+}
+
+#[test]
+fn removable_memory_can_be_avoided_only_where_the_loader_places() {
+    let files = Files::new("avoid");
+    let text = refusal(&strs(&files.load("kexec", CAPTURE, &["--avoid-removable"])), 2);
+    assert!(text.contains("--avoid-removable needs --loader load"), "{text}");
 }

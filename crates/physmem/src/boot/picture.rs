@@ -7,7 +7,7 @@ use machine::boot::{Prediction, ZoneKind};
 use memblock::{NodeId, PhysRange, Region, RegionFlags};
 
 use crate::failure::Failure;
-use crate::strip::{NAME, Strip, node_letter};
+use crate::strip::{NAME, Strip, cut, node_letter};
 use crate::style::Style;
 
 /// Memory that one letter of each lane describes.
@@ -52,17 +52,14 @@ fn looks(prediction: &Prediction) -> Vec<(PhysRange, Look)> {
         spans.chain(reserved).chain(crash.iter().copied()).flat_map(|one| [one.start(), one.end()]).collect();
     let mut looks: Vec<(PhysRange, Look)> = Vec::new();
     for region in &prediction.memory {
-        let range = region.range;
-        let inner = cuts.range(range.start()..range.end()).copied().filter(|&cut| cut > range.start());
-        let mut start = range.start();
-        for end in inner.chain([range.end()]) {
-            let Ok(piece) = PhysRange::new(start, end) else { continue };
-            let look = look(prediction, &crash, region, start);
+        for piece in cut(region.range, &cuts) {
+            let look = look(prediction, &crash, region, piece.start());
             match looks.last_mut() {
-                Some((last, of_last)) if last.end() == start && *of_last == look => *last = last.hull(piece),
+                Some((last, of_last)) if last.end() == piece.start() && *of_last == look => {
+                    *last = last.hull(piece);
+                }
                 _ => looks.push((piece, look)),
             }
-            start = end;
         }
     }
     looks

@@ -2,29 +2,83 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueHint};
+use memblock::rules::Loader;
 
 use super::InputArguments;
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum LoadCommand {
-    /// Plan the load: its segments and why they go there, the command line, the next kernel's map, the dump
+pub(crate) enum KexecCommand {
+    /// Plan the load: its segments and why they go there, the next kernel's map, what would still fit, findings
     ///
-    /// Planned is kexec_file_load of an x86 bzImage on x86_64, as Linux 6.12 does it. Not there yet: kexec_load, other
-    /// images and architectures, margins, and findings. Signatures, lockdown and the limits on loads are not checked:
-    /// a load that is planned here may still be refused.
+    /// Planned are loads of an x86 bzImage by kexec_file_load or kexec_load, and of an arm64 Image by
+    /// kexec_file_load, as Linux 6.12 and kexec-tools 2.0.25 do it. Signatures, lockdown and modules of security
+    /// are not checked: a load that is planned here may still be refused.
     ///
-    /// Exit status: 0 there is a plan, 1 failure or no plan is possible, 2 usage.
-    Plan(PlanArguments),
+    /// Exit status: 0 there is a plan, 1 failure or no plan is possible, 2 usage, 3 there is a plan, with findings.
+    Plan(KexecPlanArguments),
+    /// Show what kexec_load and kexec_file_load would do differently on this machine, range by range
+    ///
+    /// Exit status: 0 good, 1 failure, 2 usage.
+    Diff(DiffArguments),
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum KdumpCommand {
+    /// Plan the load: its segments and why they go there, the crash kernel's map, what its dump holds, findings
+    ///
+    /// Planned are loads of an x86 bzImage by kexec_file_load or kexec_load, and of an arm64 Image by
+    /// kexec_file_load, as Linux 6.12 and kexec-tools 2.0.25 do it. Signatures, lockdown and modules of security
+    /// are not checked: a load that is planned here may still be refused.
+    ///
+    /// Exit status: 0 there is a plan, 1 failure or no plan is possible, 2 usage, 3 there is a plan, with findings.
+    Plan(PlanArguments),
+    /// Show what a dump would hold and what not, or hold the header of a dump against this machine
+    ///
+    /// Exit status: 0 good, 1 failure, 2 usage, 3 the header of --header and the machine differ.
+    Ranges(RangesArguments),
+}
+
+/// What is loaded, on which machine, and how.
 #[derive(Args, Debug)]
 pub(crate) struct PlanArguments {
     #[command(flatten)]
     pub(crate) input: InputArguments,
-    /// The kernel to load; told by content, not by name, and only an x86 bzImage can be planned so far
+    #[command(flatten)]
+    pub(crate) image: ImageArguments,
+    /// The system call that loads: `file` is kexec_file_load, `load` is kexec_load as kexec-tools calls it
+    #[arg(long, value_name = "LOADER", default_value = "file", value_parser = loader())]
+    pub(crate) loader: Loader,
+    /// Print JSON; schema/kexec.schema.json describes it
+    #[arg(short = 'J', long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct KexecPlanArguments {
+    #[command(flatten)]
+    pub(crate) plan: PlanArguments,
+    /// Keep off memory that can be unplugged while the image waits there; needs --loader load, for the kernel
+    /// takes no advice where to place
+    #[arg(long)]
+    pub(crate) avoid_removable: bool,
+}
+
+/// What is loaded.
+#[derive(Args, Debug)]
+pub(crate) struct ImageArguments {
+    /// The kernel to load: an x86 bzImage, or an arm64 Image, which may be packed into an EFI program; told by
+    /// content, not by name
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) kernel: PathBuf,
+    #[command(flatten)]
+    pub(crate) beside: BesideArguments,
+}
+
+/// What is loaded beside the kernel.
+#[derive(Args, Debug)]
+pub(crate) struct BesideArguments {
     /// Its initial ramdisk; only the file's size counts
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) initrd: Option<PathBuf>,
@@ -34,33 +88,50 @@ pub(crate) struct PlanArguments {
     /// Take the running kernel's command line, without BOOT_IMAGE= and, for kdump, without crashkernel=
     #[arg(long)]
     pub(crate) reuse_cmdline: bool,
-    /// The system call that loads: `file` is kexec_file_load; kexec_load is to come
-    #[arg(long, value_name = "LOADER", default_value = "file", value_parser = loader)]
-    pub(crate) loader: Loader,
-    /// Print JSON; schema/kexec.schema.json describes it
+    /// Bytes of purgatory in memory, which no file shows: 0x5000 for Linux 6.12, 0x9000 for kexec-tools 2.0.25
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    pub(crate) purgatory_size: Option<u64>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DiffArguments {
+    #[command(flatten)]
+    pub(crate) input: InputArguments,
+    /// A kernel, to compare where its segments go as well
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) kernel: Option<PathBuf>,
+    /// Compare loads for crashes
+    #[arg(long)]
+    pub(crate) crash: bool,
+    #[command(flatten)]
+    pub(crate) beside: BesideArguments,
+    /// Print JSON; schema/kexec-diff.schema.json describes it
     #[arg(short = 'J', long)]
     pub(crate) json: bool,
 }
 
-/// The system calls that can be planned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Loader {
-    KexecFileLoad,
+#[derive(Args, Debug)]
+pub(crate) struct RangesArguments {
+    #[command(flatten)]
+    pub(crate) input: InputArguments,
+    /// The system call that loads: `file` is kexec_file_load, `load` is kexec_load as kexec-tools calls it
+    #[arg(long, value_name = "LOADER", default_value = "file", value_parser = loader())]
+    pub(crate) loader: Loader,
+    /// A dump, or the memory at elfcorehdr=: what its header lists is held against this machine
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) header: Option<PathBuf>,
+    /// Print JSON; schema/kdump-ranges.schema.json describes it
+    #[arg(short = 'J', long)]
+    pub(crate) json: bool,
 }
 
-impl Loader {
-    /// The name for tables and JSON.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::KexecFileLoad => "kexec_file_load",
-        }
-    }
+fn loader() -> impl TypedValueParser<Value = Loader> {
+    PossibleValuesParser::new(["file", "load"]).map(|name| match name.as_str() {
+        "load" => Loader::KexecLoad,
+        _ => Loader::KexecFileLoad,
+    })
 }
 
-fn loader(text: &str) -> Result<Loader, String> {
-    match text {
-        "file" => Ok(Loader::KexecFileLoad),
-        "load" => Err("plans of kexec_load are to come; expected `file`, kexec_file_load".to_owned()),
-        _ => Err("expected `file`, kexec_file_load; `load`, kexec_load, is to come".to_owned()),
-    }
+fn bytes(text: &str) -> Result<u64, String> {
+    crate::size::parse_address(text).ok_or_else(|| "expected bytes such as 0x5000 or 20K".to_owned())
 }

@@ -1,7 +1,7 @@
 //! The JSON of a planned load. `schema/kexec.schema.json` describes it; a change that could break a reader raises
 //! [`SCHEMA`].
 
-use kexec::{Entry, Plan, Purpose};
+use kexec::{Entry, MOST_ENTRIES, MOST_SEGMENTS, Plan, Purpose, Segment};
 use machine::Unknown;
 use memblock::PhysRange;
 use serde::Serialize;
@@ -21,13 +21,14 @@ pub(crate) struct Document<'a> {
     command_line: &'a str,
     segments: Vec<SegmentRecord<'a>>,
     next_kernel: NextKernel,
-    vmcore: Option<Vmcore>,
+    vmcore: Vmcore,
+    margins: MarginsRecord,
     assumed: &'a [Unknown],
     unknown: &'a [Unknown],
 }
 
 #[derive(Debug, Serialize)]
-struct SegmentRecord<'a> {
+pub(super) struct SegmentRecord<'a> {
     kind: &'static str,
     start: String,
     end: String,
@@ -42,7 +43,7 @@ struct NextKernel {
 }
 
 #[derive(Debug, Serialize)]
-struct EntryRecord {
+pub(super) struct EntryRecord {
     start: String,
     end: String,
     r#type: String,
@@ -54,21 +55,52 @@ struct Vmcore {
 }
 
 #[derive(Debug, Serialize)]
-struct RangeRecord {
+struct MarginsRecord {
+    largest_initrd: u64,
+    binds: Option<Binds>,
+    segments: usize,
+    map_entries: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Binds {
+    what: String,
+    errno: Option<&'static str>,
+}
+
+impl MarginsRecord {
+    fn of(plan: &Plan) -> Self {
+        let binds = plan.margins.binds.as_ref();
+        Self {
+            largest_initrd: plan.margins.largest_initrd,
+            binds: binds.map(|error| Binds { what: error.to_string(), errno: error.errno() }),
+            segments: MOST_SEGMENTS.saturating_sub(plan.segments.len()),
+            map_entries: MOST_ENTRIES.saturating_sub(plan.next_kernel.len()),
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct RangeRecord {
     start: String,
     end: String,
 }
 
-impl<'a> Document<'a> {
-    pub(crate) fn of(load: &'a Load) -> Self {
-        let Load { origin, loader, plan, assumed, unknown, .. } = load;
-        let segments = plan.segments.iter().map(|segment| SegmentRecord {
+impl<'a> SegmentRecord<'a> {
+    pub(super) fn of(segment: &'a Segment) -> Self {
+        Self {
             kind: segment.kind.as_str(),
             start: hex(segment.range.start()),
             end: hex(segment.range.end()),
             alignment: segment.alignment,
             reason: &segment.reason,
-        });
+        }
+    }
+}
+
+impl<'a> Document<'a> {
+    pub(crate) fn of(load: &'a Load) -> Self {
+        let Load { origin, plan, machine, assumed, .. } = load;
         Self {
             schema: SCHEMA,
             origin,
@@ -76,14 +108,14 @@ impl<'a> Document<'a> {
                 Purpose::Reboot => "reboot",
                 Purpose::Crash => "crash",
             },
-            loader: loader.as_str(),
+            loader: plan.loader.as_str(),
             command_line: &plan.command_line,
-            segments: segments.collect(),
+            segments: plan.segments.iter().map(SegmentRecord::of).collect(),
             next_kernel: next_kernel(plan),
-            vmcore: (plan.purpose == Purpose::Crash)
-                .then(|| Vmcore { ranges: plan.vmcore.iter().map(range).collect() }),
+            vmcore: Vmcore { ranges: plan.vmcore.iter().map(range).collect() },
+            margins: MarginsRecord::of(plan),
             assumed,
-            unknown,
+            unknown: &machine.unknown,
         }
     }
 }
@@ -93,14 +125,14 @@ fn next_kernel(plan: &Plan) -> NextKernel {
     NextKernel { map: records(&plan.next_kernel), lacks: records(&plan.next_kernel_lacks) }
 }
 
-fn entry(entry: &Entry) -> EntryRecord {
+pub(super) fn entry(entry: &Entry) -> EntryRecord {
     EntryRecord { start: hex(entry.range.start()), end: hex(entry.range.end()), r#type: type_of(entry) }
 }
 
-fn range(range: &PhysRange) -> RangeRecord {
+pub(super) fn range(range: &PhysRange) -> RangeRecord {
     RangeRecord { start: hex(range.start()), end: hex(range.end()) }
 }
 
-fn hex(address: u64) -> String {
+pub(super) fn hex(address: u64) -> String {
     format!("{address:#x}")
 }

@@ -2,21 +2,21 @@
 
 use std::io::Write;
 
-use kexec::{Entry, Purpose, Segment};
+use kexec::{Entry, Plan, Purpose, Segment};
 
-use super::{Load, type_of};
+use super::{Load, picture, type_of};
 use crate::failure::Failure;
 use crate::lines::{table, wrapped};
 use crate::style::{Ink, Style};
 use crate::{size, unknown};
 
 pub(crate) fn print(load: &Load, style: Style, out: &mut impl Write) -> Result<(), Failure> {
-    let Load { origin, loader, plan, .. } = load;
+    let Load { origin, plan, machine, .. } = load;
     let purpose = match plan.purpose {
         Purpose::Reboot => "a kernel that a reboot starts",
         Purpose::Crash => "a kernel that a crash starts",
     };
-    wrapped(out, "", "  ", &format!("{} of {purpose}, planned for {origin}", loader.as_str()))?;
+    wrapped(out, "", "  ", &format!("{} of {purpose}, planned for {origin}", plan.loader.as_str()))?;
     wrapped(out, "  kernel  ", "    ", &load.kernel.display().to_string())?;
     match &load.initrd {
         Some(path) => wrapped(out, "  initrd  ", "    ", &path.display().to_string())?,
@@ -39,7 +39,11 @@ pub(crate) fn print(load: &Load, style: Style, out: &mut impl Write) -> Result<(
         let rows: Vec<_> = plan.vmcore.iter().map(row).collect();
         table(out, &[("RANGE", false), ("SIZE", true)], &rows)?;
     }
-    for (label, open) in [("assumed:", &load.assumed), ("unknown:", &load.unknown)] {
+    heading(out, style, "the address space")?;
+    picture::draw(machine, plan, style, out)?;
+    heading(out, style, "margins")?;
+    margins(plan, out)?;
+    for (label, open) in [("assumed:", &load.assumed), ("unknown:", &machine.unknown)] {
         if !open.is_empty() {
             writeln!(out)?;
             unknown::print_as(label, open, style, out)?;
@@ -62,6 +66,17 @@ fn segments(segments: &[Segment], out: &mut impl Write) -> Result<(), Failure> {
         wrapped(out, "    ", "    ", &segment.reason)?;
     }
     Ok(())
+}
+
+fn margins(plan: &Plan, out: &mut impl Write) -> Result<(), Failure> {
+    let largest = plan.margins.largest_initrd;
+    let text =
+        format!("the largest initial ramdisk that fits has {largest} bytes ({})", size::human(largest));
+    wrapped(out, "  ", "    ", &text)?;
+    match &plan.margins.binds {
+        Some(error) => wrapped(out, "  one page more: ", "    ", &error.to_string()),
+        None => wrapped(out, "  ", "    ", "nothing binds it"),
+    }
 }
 
 fn entries(entries: &[Entry], out: &mut impl Write) -> Result<(), Failure> {

@@ -25,7 +25,7 @@ const G: u64 = 1 << 30;
 const TOP: u64 = u64::MAX;
 use Class::{Boot, BootHotpluggable as Hot, DriverManaged as Driver, HotAdded as Added};
 
-const TABLE: [Row; 43] = [
+const TABLE: [Row; 44] = [
     // SRAT replaced through the initrd, so that boot memory is hot-pluggable.
     row("x86/n2-srathot-", 2 * G, TOP, Hot, "firmware (e820)"),
     row("x86/n3-srathot-", 4 * G, TOP, Hot, "firmware (e820)"),
@@ -64,6 +64,7 @@ const TABLE: [Row; 43] = [
     row("arm64/kexec-dt-vmem", 2 * G, TOP, Driver, "virtio_mem over virtio1"),
     // kmem over pmem, and over memory that EFI calls special-purpose.
     row("x86/kx-pmem-exec_s/10-", 4 * G, TOP, Driver, "kmem over dax0.0 over Persistent Memory"),
+    row("x86/kx-hmem-exec_s/10-", G, 0x6000_0000, Driver, "kmem over dax0.0 over Soft Reserved"),
     row("arm64/kexec-efi-sp/", 2 * G, 0xa000_0000, Driver, "kmem over dax0.0 over Soft Reserved"),
     // Steps of arm64 runs after the first hold neither log nor firmware tables: who gave boot memory is open.
     row("arm64/acpi-2node-dimm/0", 0, TOP, Boot, "firmware (EFI)"),

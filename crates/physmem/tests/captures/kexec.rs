@@ -76,7 +76,7 @@ fn complaints_about(machine: &Machine, load: &Loaded) -> Vec<String> {
     let roomy =
         |memory: &&MemoryRange| memory.range.size() >= 64 << 20 && answer(memory, Use::KexecImage(file));
     if let (false, Some(highest), Some(memory)) = (load.crash, highest, machine.ranges.iter().rfind(roomy))
-        && !memory.range.contains(highest)
+        && memory.range.start() > highest
     {
         complaints.push(format!("{}: may hold an image, but the kernel went to {highest:#x}", memory.range));
     }

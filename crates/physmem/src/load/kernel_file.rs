@@ -1,0 +1,91 @@
+//! The kernel that is to be loaded, and its initial ramdisk: what their files say.
+
+use std::path::Path;
+
+use kexec::KernelImage;
+use kexec::image::bz_image::{Paging, Unloadable};
+use kexec::image::{BzImage, Image};
+
+use crate::failure::Failure;
+
+const OPTION: &str = "--kernel";
+/// An unpacked kernel has some ten MiB; a file that promises more than this is none.
+const LARGEST_KERNEL: u64 = 1 << 30;
+
+/// The kernel in a file.
+#[derive(Debug)]
+pub(crate) enum KernelFile {
+    /// An x86 kernel: its header says what paging it can be entered under.
+    X86(BzImage),
+    /// Any other.
+    Other(KernelImage),
+}
+
+impl KernelFile {
+    /// Reads its header, of the kernel inside where it is packed into an EFI program.
+    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
+        size_of(OPTION, path)?;
+        let bytes = std::fs::read(path).map_err(|source| Failure::Given {
+            option: OPTION,
+            path: path.to_owned(),
+            source,
+        })?;
+        let failure = |source| Failure::Image { path: path.to_owned(), source };
+        match Image::new(&bytes).map_err(failure)? {
+            Image::Zboot(zboot) => {
+                let unpacked = zboot
+                    .unpack(LARGEST_KERNEL)
+                    .map_err(|source| Failure::Packed { path: path.to_owned(), why: source.to_string() })?;
+                Self::of(path, &Image::new(&unpacked).map_err(failure)?)
+            }
+            image => Self::of(path, &image),
+        }
+    }
+
+    fn of(path: &Path, image: &Image<'_>) -> Result<Self, Failure> {
+        match (image, KernelImage::of(image)) {
+            (Image::BzImage(image), _) => Ok(Self::X86(image.clone())),
+            (_, Some(kernel)) => Ok(Self::Other(kernel)),
+            (_, None) => Err(Failure::ImageKind { path: path.to_owned(), kind: image.to_string() }),
+        }
+    }
+
+    /// What a plan is made of.
+    pub(crate) fn image(&self, path: &Path) -> Result<KernelImage, Failure> {
+        match self {
+            Self::X86(image) => KernelImage::of(&Image::BzImage(image.clone())).ok_or_else(|| {
+                let source = Unloadable::ProtocolTooOld { version: image.version };
+                Failure::Unloadable { path: path.to_owned(), source }
+            }),
+            Self::Other(kernel) => Ok(*kernel),
+        }
+    }
+
+    /// Whether kexec_file_load would take it from a kernel with this paging.
+    pub(crate) fn check(&self, path: &Path, paging: Paging) -> Result<(), Failure> {
+        match self {
+            Self::X86(image) => image
+                .check_kexec_file_load(paging)
+                .map_err(|source| Failure::Unloadable { path: path.to_owned(), source }),
+            Self::Other(_) => Ok(()),
+        }
+    }
+
+    /// Whether it depends on the paging of the running kernel that kexec_file_load takes it.
+    pub(crate) fn depends_on_paging(&self) -> bool {
+        let Self::X86(image) = self else { return false };
+        image.check_kexec_file_load(Paging::FiveLevel) != image.check_kexec_file_load(Paging::FourLevel)
+    }
+}
+
+/// Bytes of the file that an option names.
+pub(crate) fn size_of(option: &'static str, path: &Path) -> Result<u64, Failure> {
+    let metadata =
+        std::fs::metadata(path).map_err(|source| Failure::Given { option, path: path.to_owned(), source })?;
+    // Others have no size, and some no end.
+    if metadata.is_file() {
+        Ok(metadata.len())
+    } else {
+        Err(Failure::NoFile { option, path: path.to_owned() })
+    }
+}
