@@ -80,7 +80,7 @@ fn system_ram(machine: &Machine) -> Result<Vec<PhysRange>, PlanError> {
 
 /// The parts of `spans` that may be used, whole within each span. A span may be of several classes or nodes, by
 /// which the machine's ranges are cut: the kernel does not see those seams.
-/// O(spans * log(ranges) + ranges), and a few for each of `crash_areas`.
+/// Spans ascend. O(spans + ranges), and a few for each of `crash_areas`.
 fn allowed(
     machine: &Machine,
     spans: &[PhysRange],
@@ -91,11 +91,15 @@ fn allowed(
     // Memory is cut where an answer may change: the rules know the first MiB and the crash kernel's areas.
     let first_mib = PhysRange::new(0, 1 << 20).ok();
     let cuts: Vec<PhysRange> = first_mib.into_iter().chain(crash_areas.iter().copied()).collect();
+    let mut memories = machine.ranges.iter();
     let (mut all, mut of_span) = (Vec::with_capacity(spans.len()), Vec::new());
     for &span in spans {
         of_span.clear();
-        let first = machine.ranges.partition_point(|memory| memory.range.end() <= span.start());
-        for memory in machine.ranges.iter().skip(first) {
+        // Both ascend: what lies below one span lies below the next.
+        while memories.as_slice().first().is_some_and(|memory| memory.range.end() <= span.start()) {
+            memories.next();
+        }
+        for memory in memories.clone() {
             let Some(part) = memory.range.intersect(span) else { break };
             // Nearly all memory is whole: it is asked about as it is, without a copy.
             if part == memory.range && !cuts.iter().any(|cut| cut.overlaps(part)) {

@@ -17,6 +17,8 @@ use crate::request::Request;
 pub(crate) struct Ground {
     /// The ranges that are searched, ascending but for `in_order`.
     pub(crate) candidates: Vec<PhysRange>,
+    /// Bytes of the largest of them: what is larger needs no search.
+    pub(crate) largest: u64,
     /// Whether the order of the ranges is that of the search, whatever its direction: those of kexec handover.
     pub(crate) in_order: bool,
     /// Bytes of a page.
@@ -83,6 +85,7 @@ impl Ground {
 
     fn searching(candidates: Vec<PhysRange>, machine: &Machine, facts: &Facts) -> Self {
         Self {
+            largest: candidates.iter().map(|range| range.size()).max().unwrap_or(0),
             candidates,
             in_order: false,
             page: machine.kernel.page_size,

@@ -45,7 +45,9 @@ impl<'a> Placing<'a> {
         }
         let taken: Vec<PhysRange> = self.segments.iter().map(|segment| segment.range).collect();
         let candidates = &self.ground.candidates;
-        let found = if self.ground.in_order {
+        let found = if search.size() > self.ground.largest {
+            None
+        } else if self.ground.in_order {
             search.find_in_order(candidates, &taken)
         } else {
             search.find(candidates, &taken)
@@ -55,7 +57,7 @@ impl<'a> Placing<'a> {
             size: search.size(),
             alignment: search.alignment(),
             min,
-            largest: candidates.iter().map(|range| range.size()).max().unwrap_or(0),
+            largest: self.ground.largest,
         })?;
         let outermost = match direction {
             Direction::TopDown => "highest",
