@@ -183,7 +183,9 @@ const _: () = assert!(size_of::<WireEntry>() == ENTRY_SIZE);
 #[derive(FromBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 struct WireBootParams {
-    _screen_info: [u8; 0xc0],
+    _screen_info: [u8; ACPI_RSDP],
+    acpi_rsdp_addr: U64,
+    _pad_to_ramdisk_high: [u8; 0xc0 - 0x78],
     ext_ramdisk_image: U32,
     ext_ramdisk_size: U32,
     _pad_to_efi: [u8; EFI_INFO - 0xc8],
@@ -212,12 +214,15 @@ struct WireBootParams {
     _pad_to_end: [u8; 4096 - 0xcd0],
 }
 
+const ACPI_RSDP: usize = 0x70;
 const EFI_INFO: usize = 0x1c0;
 const E820_ENTRIES: usize = 0x1e8;
 const HEADER_MAGIC: usize = 0x202;
 const E820_TABLE: usize = 0x2d0;
 const ZERO_PAGE_ENTRIES: usize = 128;
 const _: () = assert!(size_of::<WireBootParams>() == 4096);
+const _: () = assert!(core::mem::offset_of!(WireBootParams, acpi_rsdp_addr) == ACPI_RSDP);
+const _: () = assert!(core::mem::offset_of!(WireBootParams, ext_ramdisk_image) == 0xc0);
 const _: () = assert!(core::mem::offset_of!(WireBootParams, efi_loader_signature) == EFI_INFO);
 const _: () = assert!(core::mem::offset_of!(WireBootParams, efi_memmap_hi) == 0x1dc);
 const _: () = assert!(core::mem::offset_of!(WireBootParams, e820_entries) == E820_ENTRIES);
@@ -313,6 +318,12 @@ impl<'a> BootParams<'a> {
     pub fn efi_descriptor_size(&self) -> Option<u32> {
         let wire = self.wire;
         Some(wire.efi_memdesc_size.get()).filter(|&size| size > 0 && wire.efi_loader_signature == *b"EL64")
+    }
+
+    /// Physical address of ACPI's root pointer (RSDP), or `None` where neither the boot loader nor the code that
+    /// unpacks the kernel filled it in, as on a machine that booted by EFI.
+    pub fn acpi_rsdp(&self) -> Option<u64> {
+        Some(self.wire.acpi_rsdp_addr.get()).filter(|address| *address != 0)
     }
 
     /// Physical address of the first `setup_data` node, or `None` when there is none.

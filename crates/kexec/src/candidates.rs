@@ -3,23 +3,27 @@
 //! Nothing is decided here: [`memblock::rules`] is asked for each part, and only what it allows is given.
 
 use machine::{Machine, MemoryRange};
-use memblock::rules::{Class, Consequence, Loader, Placement, Rules, Use};
+use memblock::rules::{self, Class, Consequence, HandOver, Loader, Placement, Rules, Use};
 use memblock::{PhysRange, ranges};
 
 use crate::crash::CrashKernel;
 use crate::error::PlanError;
 use crate::facts::Facts;
+use crate::x86_load;
 
-/// The ranges in which kexec_file_load searches places for the segments of an image that is started by a
-/// reboot, ascending: those of the resource tree, or, where the kernel keeps memblock, memory minus reserved
-/// (kernel/kexec_file.c:kexec_walk_resources and kexec_walk_memblock, 6.12). Busy or not, all System RAM is busy.
+/// The ranges in which a loader searches places for the segments of an image that is started by a reboot, ascending.
 ///
-/// No two are joined, even where they touch: the kernel looks at one at a time.
+/// Those of kexec_file_load are of the resource tree, or, where the kernel keeps memblock, memory minus reserved
+/// (kernel/kexec_file.c:kexec_walk_resources and kexec_walk_memblock, 6.12). Busy or not, all System RAM is busy. Those of
+/// kexec_load, where the next kernel gets an e820 map, are the RAM of the map that kexec-tools 2.0.25 reads, also what the
+/// running kernel does not use.
+///
+/// No two are joined, even where they touch: both look at one at a time.
 ///
 /// # Errors
 ///
-/// [`PlanError::NoIomem`] or [`PlanError::NoMemblock`] when what the kernel searches was not shown,
-/// [`PlanError::ClassUnknown`] when the rules differ for the classes that memory may be of.
+/// [`PlanError::NoIomem`], [`PlanError::NoMemblock`] or [`PlanError::NoFirmwareMap`] when what is searched was not
+/// shown, [`PlanError::ClassUnknown`] when the rules differ for the classes that memory may be of.
 pub fn candidates(
     machine: &Machine,
     facts: &Facts,
@@ -27,6 +31,9 @@ pub fn candidates(
     rules: &Rules,
 ) -> Result<Vec<PhysRange>, PlanError> {
     let of = Use::KexecImage(loader);
+    if loader == Loader::KexecLoad && machine.kernel.for_rules.hand_over == HandOver::E820 {
+        return allowed_for_kexec_tools(machine, &x86_load::ram(machine, facts)?, rules);
+    }
     match machine.kernel.for_rules.placement {
         Placement::ResourceWalk => allowed(machine, &system_ram(machine)?, &[], of, rules),
         Placement::MemblockWalk => {
@@ -36,8 +43,8 @@ pub fn candidates(
     }
 }
 
-/// What the dump of a crash kernel loaded by kexec_file_load holds, ascending: one range for each PT_LOAD of its
-/// header but the kernel's text (arch/x86/kernel/crash.c:prepare_elf_headers, 6.12).
+/// What the dump of a crash kernel holds, ascending: one range for each PT_LOAD of its header but the kernel's text
+/// (arch/x86/kernel/crash.c:prepare_elf_headers, 6.12).
 ///
 /// # Errors
 ///
@@ -116,6 +123,39 @@ fn allowed(
                 }
             }
         }
+        all.extend(ranges::merged(of_span.iter().copied()));
+    }
+    Ok(all)
+}
+
+/// The parts of `spans` that kexec-tools may place on, whole within each span. It reads of them in a map, and knows
+/// nothing of what the running kernel made of them: a part that is no System RAM here, as `mem=` or `memmap=` has it, is
+/// asked about as the boot memory that the map calls it.
+fn allowed_for_kexec_tools(
+    machine: &Machine,
+    spans: &[PhysRange],
+    rules: &Rules,
+) -> Result<Vec<PhysRange>, PlanError> {
+    let of = Use::KexecImage(Loader::KexecLoad);
+    let boot = rules::Memory::of(Class::Boot);
+    let may_take_unused = rules.verdict(of, &boot, &machine.kernel.for_rules).allowed;
+    let mut all = Vec::with_capacity(spans.len());
+    for &span in spans {
+        let first = machine.ranges.partition_point(|memory| memory.range.end() <= span.start());
+        let used = machine.ranges.iter().skip(first);
+        let used: Vec<(&MemoryRange, PhysRange)> =
+            used.map_while(|memory| Some((memory, memory.range.intersect(span)?))).collect();
+        let mut of_span = Vec::new();
+        for &(memory, range) in &used {
+            let memory = MemoryRange { range, listed_by_firmware: true, ..memory.clone() };
+            if is_allowed(machine, &memory, of, rules)? {
+                of_span.push(range);
+            }
+        }
+        if may_take_unused {
+            of_span.extend(ranges::difference([span].into_iter(), used.iter().map(|(_, range)| *range)));
+        }
+        of_span.sort_unstable();
         all.extend(ranges::merged(of_span.iter().copied()));
     }
     Ok(all)

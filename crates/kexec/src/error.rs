@@ -26,6 +26,11 @@ pub enum PlanError {
         "nothing shows the firmware's map, which is handed to the next kernel: neither /sys/kernel/boot_params, nor the kernel log, nor /sys/firmware/memmap"
     )]
     NoMap,
+    /// kexec-tools takes its ranges from /sys/firmware/memmap, which was not shown, or is empty.
+    #[error(
+        "/sys/firmware/memmap was not shown, from which kexec-tools takes where an image may lie and what the next kernel is told: read it as root"
+    )]
+    NoFirmwareMap,
     /// The kernel is for another architecture than the machine's.
     #[error("the kernel is for {kernel}, and the machine is not")]
     OtherArchitecture {
@@ -147,6 +152,7 @@ impl PlanError {
             | Self::NoMemblock
             | Self::NoScratch
             | Self::NoMap
+            | Self::NoFirmwareMap
             | Self::NotPlanned
             | Self::KernelPlaces
             | Self::ClassUnknown { .. }

@@ -1,12 +1,13 @@
 //! What a plan needs to know of the running kernel, besides its machine.
 
-use firmware::e820::Entry;
+use firmware::e820::{BootParams, E820Type, Entry};
 use machine::Snapshot;
 use machine::boot::BootInput;
 use machine::memblock_text;
+use machine::snapshot::FirmwareMapEntry;
 use memblock::{PhysRange, Region, RegionFlags, ranges};
 
-use crate::efi_runtime;
+use crate::efi_runtime::{self, EfiRuntime};
 use crate::handover::Handover;
 
 /// What a plan needs to know of the running kernel, besides its [`Machine`](machine::Machine).
@@ -15,6 +16,14 @@ pub struct Facts {
     /// The firmware's e820 map, sorted out, as it was before the command line edited it; `None` where nothing shows it,
     /// empty where there is none, as on arm64.
     pub firmware_map: Option<Vec<Entry>>,
+    /// What /sys/firmware/memmap lists now, with the DIMMs that were added, ascending, each of the type that kexec-tools
+    /// takes it for; `None` where it was not shown.
+    pub firmware_map_now: Option<Vec<Entry>>,
+    /// Whether `add_efi_memmap` is on the command line that the kernel runs with, as far as kexec-tools reads it.
+    pub add_efi_memmap: bool,
+    /// Where ACPI's root pointer lies, as the boot parameters say it; `None` where they do not, as after a boot by EFI, or
+    /// were not shown.
+    pub acpi_rsdp: Option<u64>,
     /// Memory minus reserved of memblock, NOMAP left out, ascending; `None` where memblock is not shown.
     pub free_in_memblock: Option<Vec<PhysRange>>,
     /// Bytes of the program headers that a crash header has room for, `/sys/kernel/crash_elfcorehdr_size`;
@@ -24,9 +33,8 @@ pub struct Facts {
     pub handover: Handover,
     /// How many CPUs there may ever be; each has a note in the crash header.
     pub possible_cpus: Option<u64>,
-    /// Bytes of EFI's runtime map, which is handed on beside the command line; 0 on a machine without EFI, `None` where
-    /// nothing shows it.
-    pub efi_map: Option<u64>,
+    /// EFI's runtime map, which is handed on; `None` where there may be one, and nothing shows it.
+    pub efi_runtime: Option<EfiRuntime>,
     /// What the kernel is configured to hand on; the default where its configuration is not shown.
     pub configured: Configured,
 }
@@ -39,10 +47,16 @@ impl Facts {
         let kexec = |name: &str| snapshot.kexec.get(name)?.read()?.trim().parse().ok();
         Self {
             firmware_map: boot.map(BootInput::e820_of_firmware),
+            firmware_map_now: snapshot.firmware_memmap.read().map(|entries| as_kexec_tools_reads(entries)),
+            add_efi_memmap: snapshot.command_line.read().is_some_and(|line| has_add_efi_memmap(line)),
+            acpi_rsdp: snapshot
+                .boot_params
+                .read()
+                .and_then(|bytes| BootParams::new(&bytes.0).ok()?.acpi_rsdp()),
             free_in_memblock: free_in_memblock(snapshot),
             crash_elfcorehdr_size: kexec("crash_elfcorehdr_size"),
             handover: Handover::of(snapshot, boot),
-            efi_map: efi_runtime::size(snapshot, boot),
+            efi_runtime: efi_runtime::of(snapshot, boot),
             configured: snapshot
                 .kernel_config
                 .read()
@@ -73,6 +87,35 @@ impl Configured {
     pub(crate) const fn setup_data(self) -> u64 {
         (if self.measurements { 32 } else { 0 }) + (if self.handover { 48 } else { 0 })
     }
+}
+
+/// The entries of /sys/firmware/memmap as kexec-tools 2.0.25 was seen to take them: sorted by address, and reserved if
+/// of a type that it has no name for, as unusable and soft-reserved memory is.
+fn as_kexec_tools_reads(entries: &[FirmwareMapEntry]) -> Vec<Entry> {
+    let kind = |words: &str| match words {
+        "System RAM" => E820Type::Ram,
+        "ACPI Tables" => E820Type::Acpi,
+        "ACPI Non-volatile Storage" => E820Type::Nvs,
+        "Persistent Memory" => E820Type::Pmem,
+        "Persistent Memory (legacy)" => E820Type::Pram,
+        _ => E820Type::Reserved,
+    };
+    let entry = |entry: &FirmwareMapEntry| {
+        Some(Entry {
+            range: PhysRange::from_inclusive(entry.start, entry.last).ok()?,
+            kind: kind(&entry.kind),
+        })
+    };
+    let mut entries: Vec<Entry> = entries.iter().filter_map(entry).collect();
+    entries.sort_by_key(|entry| entry.range.start());
+    entries
+}
+
+/// kexec-tools 2.0.25 was seen to look at the first 512 bytes of /proc/cmdline, and at no more.
+fn has_add_efi_memmap(line: &str) -> bool {
+    const READ: usize = 512;
+    let read = line.as_bytes().get(..READ).unwrap_or(line.as_bytes());
+    String::from_utf8_lossy(read).split_whitespace().any(|word| word == "add_efi_memmap")
 }
 
 /// What memblock has and has not reserved, as the walk for kexec goes: without NOMAP; what else it must not touch,
@@ -130,5 +173,35 @@ mod tests {
         let log = "[    0.0] setup_percpu: NR_CPUS:8192 nr_cpumask_bits:2 nr_cpu_ids:2 nr_node_ids:2\n[    0.1] x\n";
         assert_eq!(possible_cpus(log), Some(2));
         assert_eq!(possible_cpus("setup_percpu: NR_CPUS:8192\nnr_cpu_ids:2"), None);
+    }
+
+    #[test]
+    fn add_efi_memmap_is_seen_in_the_first_512_bytes_alone() {
+        let behind = |bytes: usize| format!("{} add_efi_memmap quiet", "x".repeat(bytes));
+        assert!(has_add_efi_memmap("quiet add_efi_memmap"));
+        assert!(has_add_efi_memmap(&behind(512 - 15)));
+        assert!(!has_add_efi_memmap(&behind(512 - 14)));
+        assert!(!has_add_efi_memmap("add_efi_memmaps"));
+    }
+
+    #[test]
+    fn what_kexec_tools_has_no_name_for_is_reserved_and_entries_are_sorted() {
+        let entry =
+            |start, kind: &str| FirmwareMapEntry { index: 0, start, last: start + 1, kind: kind.into() };
+        let entries = [
+            entry(0x8000, "Soft Reserved"),
+            entry(0x7000, "Unusable memory"),
+            entry(0x6000, "Unknown E820 type"),
+            entry(0x5000, "Persistent Memory (legacy)"),
+            entry(0x4000, "Persistent Memory"),
+            entry(0x3000, "ACPI Non-volatile Storage"),
+            entry(0x2000, "ACPI Tables"),
+            entry(0x1000, "Reserved"),
+            entry(0, "System RAM"),
+        ];
+        let read = as_kexec_tools_reads(&entries);
+        assert!(read.is_sorted_by_key(|entry| entry.range.start()));
+        let kinds: Vec<u32> = read.iter().map(|entry| entry.kind.number()).collect();
+        assert_eq!(kinds, [1, 2, 3, 4, 7, 12, 2, 2, 2]);
     }
 }

@@ -1,5 +1,7 @@
 //! Where a load may put its segments: what is the same for all of them, however large the initial ramdisk is.
 
+use std::cell::OnceCell;
+
 use machine::Machine;
 use memblock::rules::{Loader, Rules};
 use memblock::{PhysRange, ranges};
@@ -9,8 +11,10 @@ use crate::crash::{CrashKernel, HeaderSize};
 use crate::error::PlanError;
 use crate::facts::Facts;
 use crate::limits::Limits;
+use crate::next_kernel::NextMap;
 use crate::plan::Purpose;
 use crate::request::Request;
+use crate::x86_load;
 
 /// Where a load may put its segments, and what it must keep to.
 #[derive(Clone, Debug)]
@@ -27,6 +31,8 @@ pub(crate) struct Ground {
     pub(crate) limits: Limits,
     /// Bytes of EFI's runtime map that are handed on.
     pub(crate) efi_map: u64,
+    /// The map of the next kernel, once it is made: it does not depend on the initial ramdisk.
+    pub(crate) map: OnceCell<NextMap>,
     /// Bytes of setup_data that the kernel has more than every kernel, by its configuration.
     pub(crate) more_setup_data: u64,
     /// For a load for crashes.
@@ -56,7 +62,7 @@ impl Ground {
         match facts.handover.areas()? {
             // The kernel's own search alone is bound to them.
             Some(areas) if request.loader == Loader::KexecFileLoad => {
-                Ok(Self { in_order: true, ..Self::searching(areas.to_vec(), machine, facts) })
+                Ok(Self { in_order: true, ..Self::searching(areas.to_vec(), machine, facts, request) })
             }
             _ => {
                 let mut found = candidates(machine, facts, request.loader, rules)?;
@@ -64,7 +70,7 @@ impl Ground {
                     let kept_off = removable(machine, rules)?;
                     found = ranges::difference(found.into_iter(), kept_off.into_iter()).collect();
                 }
-                Ok(Self::searching(found, machine, facts))
+                Ok(Self::searching(found, machine, facts, request))
             }
         }
     }
@@ -78,19 +84,41 @@ impl Ground {
         kernel: CrashKernel,
     ) -> Result<Self, PlanError> {
         let vmcore = dumped(machine, &kernel, request.loader, rules)?;
-        let header = HeaderSize::of(facts, u64::try_from(vmcore.len()).unwrap_or(u64::MAX))?;
+        let ranges = u64::try_from(vmcore.len()).unwrap_or(u64::MAX);
+        let header = match request.loader {
+            Loader::KexecFileLoad => HeaderSize::of(facts, ranges)?,
+            Loader::KexecLoad => x86_load::header_size(machine, facts, ranges)?,
+        };
         let crash = Some(CrashGround { kernel, vmcore, header });
-        Ok(Self { crash, ..Self::searching(vec![kernel.area], machine, facts) })
+        Ok(Self { crash, ..Self::searching(vec![kernel.area], machine, facts, request) })
     }
 
-    fn searching(candidates: Vec<PhysRange>, machine: &Machine, facts: &Facts) -> Self {
+    /// The map of the next kernel, made when it is first asked for.
+    pub(crate) fn told(
+        &self,
+        make: impl FnOnce() -> Result<NextMap, PlanError>,
+    ) -> Result<&NextMap, PlanError> {
+        if let Some(map) = self.map.get() {
+            return Ok(map);
+        }
+        let map = make()?;
+        Ok(self.map.get_or_init(|| map))
+    }
+
+    fn searching(
+        candidates: Vec<PhysRange>,
+        machine: &Machine,
+        facts: &Facts,
+        request: &Request<'_>,
+    ) -> Self {
         Self {
             largest: candidates.iter().map(|range| range.size()).max().unwrap_or(0),
             candidates,
             in_order: false,
             page: machine.kernel.page_size,
             limits: Limits::of(machine),
-            efi_map: facts.efi_map.unwrap_or(0),
+            efi_map: facts.efi_runtime.map_or(0, |map| map.handed_on(request.loader)),
+            map: OnceCell::new(),
             more_setup_data: facts.configured.setup_data(),
             crash: None,
         }

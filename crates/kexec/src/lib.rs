@@ -39,13 +39,15 @@
 //! # What is there
 //! kexec_file_load of a bzImage on x86_64, as Linux 6.12 does it, for a reboot and for crashes: the segments, the
 //! command line, the e820 map handed over with the 128 entries that it has room for, and the ranges of the dump.
+//! The same of kexec_load, as kexec-tools 2.0.25 does it: DIMMs are in its map, which does not end at 128 entries.
 //! [`image`] reads kernels' headers. [`placement`] is the search for a hole by itself; [`candidates`] asks [`memblock::rules`] where it may look.
 //! Both searches are there: of the resource tree, and of memblock where the kernel keeps it.
-//! `tests/captures` holds the plans against what kernels printed when they loaded, and the search of memblock against
-//! loads of arm64.
+//! `tests/captures` holds the plans against what kernels and kexec-tools printed when they loaded, and the search of
+//! memblock against loads of arm64.
 //!
 //! # What is not there yet
-//! - kexec_load, and the layout of other architectures.
+//! - The layout of other architectures. Of kexec_load: what options of kexec-tools change, such as `--mem-min`,
+//!   `--mem-max`, `--pass-memmap-cmdline`, `--entry-32bit` and `--real-mode`.
 //! - Plans for other images than a bzImage: [`image`] reads ELF, arm64 and EFI zboot images, too.
 //! - Checks of a whole load: no more than half of RAM, signatures, limits on loads; those of the header's flags are in
 //!   [`image`], which the command asks and a plan does not. A load that is planned here may still be refused.
@@ -77,8 +79,10 @@ mod remedy;
 mod request;
 mod setup_header;
 mod x86_file;
+mod x86_load;
 
 pub use crash::{CrashKernel, HeaderSize};
+pub use efi_runtime::EfiRuntime;
 pub use error::PlanError;
 pub use facts::{Configured, Facts};
 pub use firmware::e820::{E820Type, Entry};

@@ -11,9 +11,8 @@ use crate::error::PlanError;
 use crate::facts::Facts;
 use crate::ground::Ground;
 use crate::margins::Margins;
-use crate::next_kernel::NextMap;
 use crate::request::{KernelImage, Request};
-use crate::x86_file;
+use crate::{x86_file, x86_load};
 
 /// When the loaded kernel is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -43,7 +42,8 @@ pub enum SegmentKind {
     Backup,
     /// The list of kexec handover's scratch areas.
     Handover,
-    /// setup_data: a seed for random numbers (kexec_load on x86).
+    /// setup_data: what EFI is to know, entries of the map behind the 128th, or a seed for random numbers (kexec_load
+    /// on x86, one segment for each).
     SetupData,
 }
 
@@ -101,7 +101,7 @@ pub struct Plan {
     pub segments: Vec<Segment>,
     /// The command line that the kernel is given.
     pub command_line: String,
-    /// The e820 map it is given, in the kernel's order.
+    /// The e820 map it is given, in the loader's order. A kernel joins entries of one type that touch.
     pub next_kernel: Vec<Entry>,
     /// What belongs to that map, and finds no room in it.
     pub next_kernel_lacks: Vec<Entry>,
@@ -138,35 +138,59 @@ pub fn plan(
         return Err(PlanError::KernelPlaces);
     }
     let ground = Ground::of(machine, facts, request, rules)?;
-    let segments = place(&ground, request)?;
-    let header = segments.iter().find(|segment| segment.kind == SegmentKind::ElfCoreHeader);
-    let (map, command_line) = match (&ground.crash, header) {
-        (Some(crash), Some(header)) => (
-            NextMap::after_crash(machine, &crash.kernel, header.range, crash.header)?,
-            format!("elfcorehdr={:#x} {}", header.range.start(), request.command_line),
-        ),
-        _ => (NextMap::after_reboot(facts)?, request.command_line.to_owned()),
-    };
+    let layout = lay(machine, facts, &ground, request)?;
+    let margins = Margins::of(ground.page, |initrd| {
+        place(machine, facts, &ground, &Request { initrd: Some(initrd), ..*request })
+    });
+    let map = ground.map.into_inner().unwrap_or_default();
     Ok(Plan {
         purpose: request.purpose,
         loader: request.loader,
-        margins: Margins::of(ground.page, |initrd| {
-            place(&ground, &Request { initrd: Some(initrd), ..*request })
-        }),
-        segments,
-        command_line,
+        margins,
+        segments: layout.segments,
+        command_line: layout.command_line,
         next_kernel: map.entries,
         next_kernel_lacks: map.dropped,
         vmcore: ground.crash.map(|crash| crash.vmcore).unwrap_or_default(),
     })
 }
 
-/// Finds places for all segments, and checks what the kernel checks of them together.
-pub(crate) fn place(ground: &Ground, request: &Request<'_>) -> Result<Vec<Segment>, PlanError> {
-    let segments = match (request.loader, &request.kernel) {
-        (Loader::KexecFileLoad, KernelImage::BzImage(header)) => x86_file::place(ground, header, request)?,
-        (Loader::KexecLoad, _) | (_, KernelImage::Arm64(_)) => return Err(PlanError::NotPlanned),
+/// What a loader lays down.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    /// In the order in which they are placed.
+    pub(crate) segments: Vec<Segment>,
+    /// With all that the loader added.
+    pub(crate) command_line: String,
+}
+
+/// Finds places for all segments, and what the next kernel is told; checks what the kernel checks of all segments
+/// together.
+fn lay(
+    machine: &Machine,
+    facts: &Facts,
+    ground: &Ground,
+    request: &Request<'_>,
+) -> Result<Layout, PlanError> {
+    let layout = match (request.loader, &request.kernel) {
+        (Loader::KexecFileLoad, KernelImage::BzImage(header)) => {
+            x86_file::lay(machine, facts, ground, header, request)?
+        }
+        (Loader::KexecLoad, KernelImage::BzImage(header)) => {
+            x86_load::lay(machine, facts, ground, header, request)?
+        }
+        (_, KernelImage::Arm64(_)) => return Err(PlanError::NotPlanned),
     };
-    ground.limits.check(&segments)?;
-    Ok(segments)
+    ground.limits.check(&layout.segments)?;
+    Ok(layout)
+}
+
+/// The same, for those who ask for the places alone.
+pub(crate) fn place(
+    machine: &Machine,
+    facts: &Facts,
+    ground: &Ground,
+    request: &Request<'_>,
+) -> Result<Vec<Segment>, PlanError> {
+    lay(machine, facts, ground, request).map(|layout| layout.segments)
 }

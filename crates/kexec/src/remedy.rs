@@ -146,8 +146,9 @@ pub fn remedies(
 fn smaller_initrd(machine: &Machine, facts: &Facts, request: &Request<'_>, rules: &Rules) -> Option<Remedy> {
     let given = request.initrd.filter(|&size| size > 0)?;
     let ground = Ground::of(machine, facts, request, rules).ok()?;
-    let margins =
-        Margins::of(ground.page, |initrd| place(&ground, &Request { initrd: Some(initrd), ..*request }));
+    let margins = Margins::of(ground.page, |initrd| {
+        place(machine, facts, &ground, &Request { initrd: Some(initrd), ..*request })
+    });
     (margins.largest_initrd > 0).then_some(Remedy::SmallerInitrd { largest: margins.largest_initrd, given })
 }
 
@@ -164,7 +165,7 @@ fn larger_crash_kernel(
         let area = PhysRange::from_size(start, size).ok()?;
         let kernel = CrashKernel { area, low: now.and_then(|kernel| kernel.low) };
         let ground = Ground::in_crash_kernel(machine, facts, request, rules, kernel).ok()?;
-        place(&ground, request).ok()
+        place(machine, facts, &ground, request).ok()
     };
     let (mut refused, mut least) = (0, MIB);
     while fits(least).is_none() {

@@ -3,14 +3,17 @@
 //! All segments go to the highest place there is, but for the header of a dump, in this order: header, purgatory,
 //! boot parameters, kernel, initial ramdisk (arch/x86/kernel/kexec-bzimage64.c:bzImage64_load, 6.12).
 
+use machine::Machine;
 use memblock::rules::Loader;
 
 use crate::error::PlanError;
+use crate::facts::Facts;
 use crate::ground::Ground;
 use crate::handover;
+use crate::next_kernel::NextMap;
 use crate::placement::Direction;
 use crate::placing::{Placing, Wanted};
-use crate::plan::{Purpose, Segment, SegmentKind};
+use crate::plan::{Layout, Purpose, SegmentKind};
 use crate::request::{Purgatory, Request};
 use crate::setup_header::SetupHeader;
 
@@ -27,16 +30,18 @@ const ELFCOREHDR_PARAMETER: u64 = 30;
 /// seed for random numbers, 16 + 32 bytes. Some kernels are configured to have more.
 const SETUP_DATA: u64 = 160;
 
-/// Finds the segments' places.
-pub(crate) fn place(
+/// Finds the segments' places, and what the next kernel is told.
+pub(crate) fn lay(
+    machine: &Machine,
+    facts: &Facts,
     ground: &Ground,
     kernel: &SetupHeader,
     request: &Request<'_>,
-) -> Result<Vec<Segment>, PlanError> {
+) -> Result<Layout, PlanError> {
     let parameters = boot_parameters_size(ground, kernel, request)?;
     let mut placing = Placing::new(ground);
-    if let Some(crash) = &ground.crash {
-        placing.place(Wanted {
+    let command_line = if let Some(crash) = &ground.crash {
+        let header = placing.place(Wanted {
             kind: SegmentKind::ElfCoreHeader,
             loaded: crash.header.loaded,
             size: crash.header.room,
@@ -45,12 +50,17 @@ pub(crate) fn place(
             limit: u64::MAX,
             direction: Direction::BottomUp,
         })?;
-    }
+        ground.told(|| NextMap::after_crash(machine, &crash.kernel, header, crash.header))?;
+        format!("elfcorehdr={:#x} {}", header.start(), request.command_line)
+    } else {
+        ground.told(|| NextMap::after_reboot(facts))?;
+        request.command_line.to_owned()
+    };
     if ground.in_order {
         handover::place(&mut placing, ground.candidates.len())?;
     }
     place_image(&mut placing, kernel, request, parameters)?;
-    Ok(placing.segments())
+    Ok(Layout { segments: placing.segments(), command_line })
 }
 
 /// What every load places, in order.

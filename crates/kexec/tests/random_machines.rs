@@ -8,7 +8,7 @@ use std::fmt::Write;
 use firmware::e820::E820Type;
 use kexec::{Facts, KernelImage, Plan, PlanError, Purpose, Request, SegmentKind, SetupHeader};
 use machine::range_set::RangeSet;
-use machine::snapshot::{MemblockFiles, Source};
+use machine::snapshot::{FirmwareMapEntry, MemblockFiles, Source};
 use machine::{Machine, Snapshot};
 use memblock::PhysRange;
 use memblock::rules::{Loader, Rules};
@@ -134,8 +134,21 @@ impl Layout {
                 format!("{log}BIOS-e820: [mem {:#018x}-{:#018x}] usable\n", range.start(), range.last())
             },
         );
+        // Hot-added memory is appended to the firmware's map.
+        let listed = self.of(&[Kind::Boot]).into_iter().chain(self.of(&[Kind::HotAdded]));
+        let entry = |(index, range): (u32, PhysRange)| FirmwareMapEntry {
+            index,
+            start: range.start(),
+            last: range.last(),
+            kind: "System RAM".into(),
+        };
         Snapshot {
             architecture: Source::Read("x86_64".into()),
+            firmware_memmap: if self.of(&[Kind::Boot]).is_empty() {
+                Source::Missing
+            } else {
+                Source::Read((0..).zip(listed).map(entry).collect())
+            },
             iomem: Source::Read(iomem),
             kernel_log: Source::Read(log),
             memblock: memblock.unwrap_or_default(),
@@ -151,11 +164,14 @@ impl Layout {
 }
 
 fn requests() -> impl Strategy<Value = Request<'static>> {
-    let purpose = prop_oneof![Just(Purpose::Reboot), Just(Purpose::Crash)];
-    (purpose, 1..32 * MIB, 12..26_u32, prop::option::of(1..32 * MIB), 0..64 * MIB).prop_map(
-        |(purpose, init_size, order, initrd, pref_address)| Request {
+    let load = (
+        prop_oneof![Just(Purpose::Reboot), Just(Purpose::Crash)],
+        prop_oneof![Just(Loader::KexecLoad), Just(Loader::KexecFileLoad)],
+    );
+    (load, 1..32 * MIB, 12..26_u32, prop::option::of(1..32 * MIB), 0..64 * MIB).prop_map(
+        |((purpose, loader), init_size, order, initrd, pref_address)| Request {
             purpose,
-            loader: Loader::KexecFileLoad,
+            loader,
             kernel: KernelImage::BzImage(SetupHeader {
                 file_size: 0x1000 + init_size,
                 setup_sects: 7,
@@ -186,17 +202,20 @@ proptest! {
             prop_assert!(may.iter().any(|range| range.encloses(segment.range)), "{segment:?}");
             prop_assert!(segment.range.start().is_multiple_of(segment.alignment));
             prop_assert!(plan.segments.iter().skip(index + 1).all(|o| !o.range.overlaps(segment.range)));
-            if let (Purpose::Reboot, Some(reserved)) = (request.purpose, &layout.reserved) {
+            // kexec-tools does not look at memblock.
+            let reserved = layout.reserved.as_ref().filter(|_| request.loader == Loader::KexecFileLoad);
+            if let (Purpose::Reboot, Some(reserved)) = (request.purpose, reserved) {
                 prop_assert!(!reserved.iter().any(|range| range.overlaps(segment.range)), "{segment:?}");
             }
         }
     }
 
     #[test]
-    fn a_dump_has_all_memory_but_the_first_mib_and_the_crash_kernel(layout in layouts(), request in requests()) {
+    fn a_dump_has_all_memory_but_the_crash_kernel_and_the_first_mib_if_no_one_saves_it(layout in layouts(), request in requests()) {
         let Ok(plan) = layout.plan(&Request { purpose: Purpose::Crash, ..request }) else { return Ok(()) };
         let ram = layout.of(&[Kind::Boot, Kind::HotAdded, Kind::DriverManaged]);
-        let without: Vec<PhysRange> = layout.crash.into_iter().chain([r(0, MIB)]).collect();
+        let not_saved = (request.loader == Loader::KexecFileLoad).then_some(r(0, MIB));
+        let without: Vec<PhysRange> = layout.crash.into_iter().chain(not_saved).collect();
         let [ram, without, dumped] = [ram, without, plan.vmcore].map(|ranges| -> Vec<PhysRange> {
             RangeSet::from_iter(ranges).iter().collect()
         });
@@ -206,10 +225,29 @@ proptest! {
     #[test]
     fn no_next_kernel_is_told_of_memory_that_a_driver_manages(layout in layouts(), request in requests()) {
         let Ok(plan) = layout.plan(&request) else { return Ok(()) };
-        let not_told = layout.of(&[Kind::DriverManaged, Kind::HotAdded]);
+        let not_told = match request.loader {
+            Loader::KexecLoad => layout.of(&[Kind::DriverManaged]),
+            Loader::KexecFileLoad => layout.of(&[Kind::DriverManaged, Kind::HotAdded]),
+        };
         let ram = plan.next_kernel.iter().filter(|entry| entry.kind == E820Type::Ram);
         for entry in ram.filter(|entry| entry.range.start() >= MIB) {
             prop_assert!(!not_told.iter().any(|range| range.overlaps(entry.range)), "{entry:?}");
+        }
+    }
+
+    #[test]
+    fn a_crash_kernel_is_told_of_no_memory_that_it_must_not_use(layout in layouts(), request in requests()) {
+        // Linux reserves none in the first MiB, of which a crash kernel is told.
+        prop_assume!(layout.crash.is_none_or(|crash| crash.start() >= MIB));
+        let Ok(plan) = layout.plan(&Request { purpose: Purpose::Crash, ..request }) else { return Ok(()) };
+        let header = plan.segment(SegmentKind::ElfCoreHeader).unwrap();
+        let kept = [Some(header), plan.segment(SegmentKind::Backup)].into_iter().flatten();
+        let kept: Vec<PhysRange> =
+            kept.map(|segment| PhysRange::from_size(segment.range.start(), segment.loaded).unwrap()).collect();
+        for entry in plan.next_kernel.iter().filter(|entry| entry.kind == E820Type::Ram) {
+            prop_assert!(!kept.iter().any(|kept| kept.overlaps(entry.range)), "{entry:?}");
+            let in_area = layout.crash.is_some_and(|crash| crash.encloses(entry.range));
+            prop_assert!(in_area || entry.range.end() <= MIB, "{entry:?}");
         }
     }
 
@@ -221,9 +259,12 @@ proptest! {
         let Err(PlanError::NoHole { kind: SegmentKind::Purgatory, size, .. }) = layout.plan(&request) else {
             return Ok(());
         };
-        let (may, reserved) = match request.purpose {
-            Purpose::Crash => (Vec::from_iter(layout.crash), Vec::new()),
-            Purpose::Reboot => {
+        let (may, reserved) = match (request.purpose, request.loader) {
+            // kexec-tools has placed the backup before, and the header, by no simple rule.
+            (Purpose::Crash, Loader::KexecLoad) => return Ok(()),
+            (Purpose::Crash, Loader::KexecFileLoad) => (Vec::from_iter(layout.crash), Vec::new()),
+            (Purpose::Reboot, Loader::KexecLoad) => (layout.of(&[Kind::Boot, Kind::HotAdded]), Vec::new()),
+            (Purpose::Reboot, Loader::KexecFileLoad) => {
                 (layout.of(&[Kind::Boot, Kind::HotAdded]), layout.reserved.clone().unwrap_or_default())
             }
         };

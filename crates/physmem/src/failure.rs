@@ -110,6 +110,7 @@ fn refused(loader: Loader, error: &PlanError) -> String {
 fn plan_remedy(error: &PlanError) -> &'static str {
     match error {
         PlanError::NoIomem
+        | PlanError::NoFirmwareMap
         | PlanError::NoMemblock
         | PlanError::NoScratch
         | PlanError::NoMap

@@ -28,6 +28,7 @@ fn a_zero_page_holds_what_its_kernel_printed() {
     let entries: Vec<_> = BootParams::new(EFI).unwrap().entries().map(Result::unwrap).collect();
     assert_eq!(entries.len(), 16);
     assert_eq!(entries, bios_map(EFI_LOG));
+    assert_eq!(BootParams::new(EFI).unwrap().acpi_rsdp(), None);
 }
 
 #[test]
@@ -36,6 +37,7 @@ fn a_bios_boot_has_the_setup_header_and_its_ramdisk() {
     assert_eq!(page.protocol_version(), 0x20f);
     assert_eq!(page.ramdisk().unwrap(), Some(PhysRange::from_size(0x7f8d_9000, 0x70_6a6c).unwrap()));
     assert_eq!(page.setup_data(), None);
+    assert_eq!(page.acpi_rsdp(), Some(0xf_59c0));
     assert_eq!(page.entries().map(Result::unwrap).filter(|e| e.kind == E820Type::Ram).count(), 2);
 }
 

@@ -1,3 +1,4 @@
+use firmware::e820::{E820Type, Entry};
 use machine::Snapshot;
 use machine::snapshot::{FirmwareMapEntry, MemblockFiles, Source};
 
@@ -52,6 +53,59 @@ fn a_kernel_that_keeps_memblock_searches_what_is_free_in_it() {
     };
     let snapshot = Snapshot { memblock, ..with_iomem("40000000-5fffffff : System RAM\n") };
     assert_eq!(of(&snapshot, &Rules::LINUX).unwrap(), [r(0x4000_0000, 0x5000_0000)]);
+}
+
+/// The candidates of kexec_load, where the firmware's map has these entries.
+fn of_kexec_load(iomem: &str, map: &[(u64, u64)], rules: &Rules) -> Result<Vec<PhysRange>, PlanError> {
+    let entry =
+        |&(start, last): &(u64, u64)| FirmwareMapEntry { index: 0, start, last, kind: "System RAM".into() };
+    let snapshot = Snapshot {
+        firmware_memmap: match map {
+            [] => Source::Missing,
+            map => Source::Read(map.iter().map(entry).collect()),
+        },
+        ..with_iomem(iomem)
+    };
+    candidates(&Machine::of(&snapshot).unwrap(), &Facts::of(&snapshot), Loader::KexecLoad, rules)
+}
+
+#[test]
+fn kexec_tools_places_where_the_map_has_ram_even_if_the_kernel_leaves_it_unused() {
+    // As with mem=1G and memmap=16M$0x20000000.
+    let iomem = "00001000-1fffffff : System RAM\n21000000-3fffffff : System RAM\n";
+    let map = [(0, 0x7fff_ffff), (0x8000_0000, 0x8fff_ffff)];
+    let found = of_kexec_load(iomem, &map, &Rules::LINUX).unwrap();
+    assert_eq!(found, [r(0x400, 0x8000_0000), r(0x8000_0000, 0x9000_0000)]);
+}
+
+#[test]
+fn kexec_tools_places_on_a_dimm_and_not_beside_what_the_map_has() {
+    let iomem = "00001000-3fffffff : System RAM\n100000000-13fffffff : System RAM\n\
+                 140000000-14fffffff : System RAM (kmem)\n";
+    let map = [(0, 0x3fff_ffff), (0x1_0000_0000, 0x1_3fff_ffff)];
+    let boot_and_dimm = [r(0x400, 0x4000_0000), r(0x1_0000_0000, 0x1_4000_0000)];
+    assert_eq!(of_kexec_load(iomem, &map, &Rules::LINUX).unwrap(), boot_and_dimm);
+}
+
+#[test]
+fn what_the_map_has_is_ram_to_kexec_tools_whatever_a_driver_made_of_it() {
+    let snapshot = with_iomem("00001000-3fffffff : System RAM\n140000000-14fffffff : System RAM (kmem)\n");
+    let ram = |range| Entry { range, kind: E820Type::Ram };
+    let facts = Facts {
+        firmware_map_now: Some(vec![ram(r(0, 0x4000_0000)), ram(r(0x1_4000_0000, 0x1_5000_0000))]),
+        ..Facts::default()
+    };
+    let machine = Machine::of(&snapshot).unwrap();
+    let of = |rules| candidates(&machine, &facts, Loader::KexecLoad, rules).unwrap();
+    assert_eq!(of(&Rules::LINUX), [r(0x400, 0x4000_0000), r(0x1_4000_0000, 0x1_5000_0000)]);
+    assert_eq!(of(&Rules::HOTPLUG_FOR_ALL), [r(0x400, 0x4000_0000)]);
+}
+
+#[test]
+fn kexec_load_without_the_firmware_map_says_what_was_not_shown() {
+    let error = of_kexec_load("00001000-1fffffff : System RAM\n", &[], &Rules::LINUX).unwrap_err();
+    assert_eq!(error, PlanError::NoFirmwareMap);
+    assert!(error.to_string().starts_with("/sys/firmware/memmap was not shown"), "{error}");
 }
 
 #[test]

@@ -4,8 +4,10 @@
 // Helpers of tests may fail as loudly as the tests; clippy allows it only inside the tests themselves.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod kexec_load;
 mod memblock_walk;
 mod record;
+mod tools_record;
 
 use std::path::{Path, PathBuf};
 

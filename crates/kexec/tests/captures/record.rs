@@ -51,7 +51,7 @@ fn number(text: &str, name: &str) -> Option<u64> {
 }
 
 /// `0000000000000000-000000000009fbff (1)`.
-fn entry(text: &str) -> Option<(PhysRange, u32)> {
+pub(crate) fn entry(text: &str) -> Option<(PhysRange, u32)> {
     let (range, kind) = text.split_once(" (")?;
     let (start, last) = range.split_once('-')?;
     let address = |digits| u64::from_str_radix(digits, 16).ok();

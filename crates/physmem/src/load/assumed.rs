@@ -68,7 +68,7 @@ pub(crate) fn of(machine: &Machine, facts: &Facts, boot: Option<&BootInput>, loa
             "taken as none; kexec-tools can forbid it (--no-cma)",
         ));
     }
-    if facts.efi_map.is_none() {
+    if facts.efi_runtime.is_none() {
         assumed.push(Unknown::new(
             "the size of EFI's runtime map, which is handed on in the boot parameters",
             "neither /sys/firmware/efi/runtime-map nor the kernel log (efi=debug) shows it",

@@ -1,0 +1,130 @@
+//! What kexec-tools 2.0.25 does by kexec_load on x86_64 with a bzImage.
+//!
+//! User space places the segments and writes the map, so this is the behaviour of one program, as it was seen: what
+//! `kexec -d -c -l` and `kexec -d -c -p` print on captured machines, and on ones whose /sys/firmware/memmap and
+//! /proc/iomem were made up to find the edges of each rule.
+//!
+//! For crashes, the backup of the first 640 KiB and the header of the dump come first. Then, in this order, purgatory,
+//! boot parameters, kernel and initial ramdisk go to the highest place there is, and setup_data to the lowest.
+
+mod crash;
+mod memory;
+
+use machine::Machine;
+use memblock::rules::Loader;
+
+use crate::crash::HeaderSize;
+use crate::error::PlanError;
+use crate::facts::Facts;
+use crate::ground::Ground;
+use crate::next_kernel::{MOST_ENTRIES, NextMap};
+use crate::placement::Direction;
+use crate::placing::{Placing, Wanted};
+use crate::plan::{Layout, SegmentKind};
+use crate::request::{Purgatory, Request};
+use crate::setup_header::SetupHeader;
+
+pub(crate) use crash::header_size;
+pub(crate) use memory::ram;
+
+/// The lowest starts: of purgatory and the boot parameters, of a kernel and of setup_data, and of an initial ramdisk.
+const MIN_LOW: u64 = 0x3000;
+const MIN_KERNEL: u64 = 0x10_0000;
+const MIN_SETUP_DATA: u64 = 0x10_0000;
+const MIN_INITRD: u64 = 0x100_0000;
+
+/// The boot parameters begin with the kernel's setup code, of which at least a page is taken.
+const MIN_SETUP_CODE: u64 = 0x1000;
+/// What stands between the setup code and the command line.
+const BEFORE_COMMAND_LINE: u64 = 0x40;
+
+/// setup_data has a header of 16 bytes (Documentation/arch/x86/boot.rst, "setup_data").
+const SETUP_DATA_HEADER: u64 = 16;
+/// An e820 entry (Documentation/arch/x86/zero-page.rst).
+const E820_ENTRY: u64 = 20;
+/// What is handed on of EFI: 16 + 96 bytes, on a machine with EFI alone.
+const EFI_SETUP_DATA: u64 = 0x70;
+/// A seed for random numbers, 16 + 32 bytes.
+const RANDOM_SEED: u64 = 0x30;
+
+/// Finds the segments' places, and what the next kernel is told.
+pub(crate) fn lay(
+    machine: &Machine,
+    facts: &Facts,
+    ground: &Ground,
+    kernel: &SetupHeader,
+    request: &Request<'_>,
+) -> Result<Layout, PlanError> {
+    let length = length(request.command_line);
+    if length > kernel.cmdline_size {
+        return Err(PlanError::CommandLineTooLong { length, added: 0, most: kernel.cmdline_size });
+    }
+    let mut placing = Placing::new(ground);
+    let (map, command_line) = if let Some(crash) = &ground.crash {
+        let saved = crash::backup_area(machine)?;
+        let backup = placing.place(wanted(SegmentKind::Backup, saved.size(), saved.size(), 0))?;
+        let HeaderSize { loaded, room } = crash.header;
+        let header = placing.place(wanted(SegmentKind::ElfCoreHeader, loaded, room, 0))?;
+        let taken = [(header, room), (backup, saved.size())];
+        let map = ground.told(|| crash::map(machine, &crash.kernel, saved, taken))?;
+        (map, crash::command_line(request.command_line, facts, header)?)
+    } else {
+        let made = || {
+            let entries = memory::told_after_reboot(machine, facts)?;
+            Ok(NextMap { entries, dropped: Vec::new() })
+        };
+        (ground.told(made)?, request.command_line.to_owned())
+    };
+    place_image(&mut placing, kernel, request, &command_line)?;
+    place_setup_data(&mut placing, ground, map)?;
+    Ok(Layout { segments: placing.segments(), command_line })
+}
+
+/// Bytes of a command line with the NUL behind it.
+fn length(command_line: &str) -> u64 {
+    u64::try_from(command_line.len()).unwrap_or(u64::MAX).saturating_add(1)
+}
+
+/// A segment that goes to the highest place there is.
+fn wanted(kind: SegmentKind, loaded: u64, size: u64, min: u64) -> Wanted {
+    Wanted { kind, loaded, size, alignment: 0, min, limit: u64::MAX, direction: Direction::TopDown }
+}
+
+fn place_image(
+    placing: &mut Placing<'_>,
+    kernel: &SetupHeader,
+    request: &Request<'_>,
+    command_line: &str,
+) -> Result<(), PlanError> {
+    let purgatory = request.purgatory.unwrap_or(Purgatory::of(Loader::KexecLoad));
+    placing.place(wanted(SegmentKind::Purgatory, purgatory.loaded, purgatory.size, MIN_LOW))?;
+    let parameters = kernel.setup_code().max(MIN_SETUP_CODE).saturating_add(BEFORE_COMMAND_LINE);
+    let parameters = parameters.saturating_add(length(command_line));
+    placing.place(wanted(SegmentKind::BootParameters, parameters, parameters, MIN_LOW))?;
+    let loaded = kernel.loaded().ok_or(PlanError::NoKernel { file_size: kernel.file_size })?;
+    // Unlike kexec_file_load, it takes no notice of the address that the kernel would like to have.
+    placing.place(Wanted {
+        alignment: kernel.kernel_alignment,
+        ..wanted(SegmentKind::Kernel, loaded, kernel.init_size, MIN_KERNEL)
+    })?;
+    if let Some(size) = request.initrd.filter(|&size| size > 0) {
+        placing.place(wanted(SegmentKind::Initrd, size, size, MIN_INITRD))?;
+    }
+    Ok(())
+}
+
+/// Each piece of setup_data is a segment of its own, and takes a page at least.
+fn place_setup_data(placing: &mut Placing<'_>, ground: &Ground, map: &NextMap) -> Result<(), PlanError> {
+    let efi = (ground.efi_map > 0).then_some([EFI_SETUP_DATA, ground.efi_map]);
+    let behind = map.entries.len().saturating_sub(MOST_ENTRIES);
+    let behind = u64::try_from(behind).ok().filter(|&entries| entries > 0);
+    let more_map = behind.map(|entries| entries.saturating_mul(E820_ENTRY).saturating_add(SETUP_DATA_HEADER));
+    for size in efi.into_iter().flatten().chain(more_map).chain([RANDOM_SEED]) {
+        let wanted = wanted(SegmentKind::SetupData, size, size, MIN_SETUP_DATA);
+        placing.place(Wanted { direction: Direction::BottomUp, ..wanted })?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
