@@ -96,6 +96,15 @@ mod tests {
     }
 
     #[test]
+    fn limits_on_loads_are_read_and_kept_in_captures() {
+        for name in ["kexec_load_disabled", "kexec_load_limit_panic", "kexec_load_limit_reboot"] {
+            let path = format!("proc/sys/kernel/{name}");
+            assert_eq!(kexec(&tree(&[(&path, "0\n")])).get(name), Some(&Source::Read("0".into())));
+            assert!(files::is_wanted(&path), "{path}");
+        }
+    }
+
+    #[test]
     fn only_tables_that_speak_of_memory_are_read() {
         let tables = acpi_tables(&tree(&[
             ("sys/firmware/acpi/tables/DSDT", "x"),

@@ -42,6 +42,7 @@
 //! The same of kexec_load, as kexec-tools 2.0.25 does it: DIMMs are in its map, which does not end at 128 entries.
 //! [`image`] reads kernels' headers. [`placement`] is the search for a hole by itself; [`candidates`] asks [`memblock::rules`] where it may look.
 //! Both searches are there: of the resource tree, and of memblock where the kernel keeps it.
+//! [`findings`] says what is wrong with what is loaded or planned, and [`load_log`] what the kernel's log tells of loads.
 //! `tests/captures` holds the plans against what kernels and kexec-tools printed when they loaded, and the search of
 //! memblock against loads of arm64.
 //!
@@ -56,7 +57,7 @@
 //! - CONFIG_IMA_KEXEC, which makes the boot parameters 32 bytes larger, and EFI's runtime map, whose size is an input.
 //! - What a boot loader attached as setup_data: the kernel splits the map handed over around some of it, of the same
 //!   use to the next kernel.
-//! - Findings and margins. The commands `physmem kexec plan` and `physmem kdump plan` print plans, without either.
+//! - Margins. The commands `physmem kexec plan` and `physmem kdump plan` print plans, without margins and findings.
 #![forbid(unsafe_code)]
 
 pub mod candidates;
@@ -66,10 +67,13 @@ pub mod dump;
 mod efi_runtime;
 mod error;
 mod facts;
+pub mod finding;
+pub mod findings;
 mod ground;
 mod handover;
 pub mod image;
 mod limits;
+pub mod load_log;
 mod margins;
 mod next_kernel;
 pub mod placement;

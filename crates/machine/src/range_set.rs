@@ -28,7 +28,7 @@ impl FromIterator<PhysRange> for RangeSet {
 
 impl RangeSet {
     /// The ranges, ascending.
-    pub fn iter(&self) -> impl Iterator<Item = PhysRange> {
+    pub fn iter(&self) -> impl Iterator<Item = PhysRange> + Clone {
         self.0.iter().copied()
     }
 
@@ -43,7 +43,7 @@ impl RangeSet {
     }
 
     /// The parts of the set inside `range`, ascending. O(log n) to the first.
-    pub fn within(&self, range: PhysRange) -> impl Iterator<Item = PhysRange> {
+    pub fn within(&self, range: PhysRange) -> impl Iterator<Item = PhysRange> + Clone {
         let first = self.0.partition_point(|r| r.end() <= range.start());
         self.0.iter().skip(first).map_while(move |r| r.intersect(range))
     }

@@ -98,7 +98,8 @@ pub struct Snapshot {
     pub nodes: Source<Nodes>,
     /// `/sys/module/memory_hotplug/parameters`, value by name.
     pub memory_hotplug: BTreeMap<String, Source<String>>,
-    /// `/sys/kernel/kexec_*` and `crash_elfcorehdr_size`, value by file name.
+    /// `/sys/kernel/kexec_*` and `crash_elfcorehdr_size`, and the limits on loads, `/proc/sys/kernel/kexec_load_*`: value
+    /// by file name.
     pub kexec: BTreeMap<String, Source<String>>,
 }
 

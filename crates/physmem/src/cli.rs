@@ -1,6 +1,7 @@
 //! The command line, and with it the help texts, the completions and the man pages.
 
 mod boot;
+mod check;
 mod load;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
 pub(crate) use self::boot::{BootArguments, BootSourceArguments, EditArguments, WhatIfArguments};
+pub(crate) use self::check::CheckArguments;
 pub(crate) use self::load::{
     BesideArguments, DiffArguments, KdumpCommand, KexecCommand, PlanArguments, RangesArguments,
 };
@@ -24,7 +26,8 @@ use crate::target::Target;
 /// Reading needs no root where the kernel allows it; what could not be read is said, never guessed. Nothing
 /// is written to the system.
 ///
-/// Exit status: 0 good, 1 failure, 2 usage, 3 findings (boot --verify: prediction and machine differ).
+/// Exit status: 0 good, 1 failure, 2 usage, 3 findings (check: something is wrong; boot --verify: prediction and
+/// machine differ).
 #[derive(Debug, Parser)]
 #[command(name = "physmem", version, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -56,6 +59,15 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: KdumpCommand,
     },
+    /// Check what is loaded for kexec and kdump, and what they depend on: faults that nothing else reports
+    ///
+    /// Each finding has a code that stays the same, what is wrong, what on this machine shows it, and what to do. Where
+    /// an image lies is known from the kernel log alone, of loads by kexec_file_load with KEXEC_FILE_DEBUG; what cannot
+    /// be known is said, with the findings that it leaves open.
+    ///
+    /// Exit status: 0 no findings, 1 failure, 2 usage, 3 findings.
+    #[command(after_long_help = check::help())]
+    Check(CheckArguments),
     /// Write a capture of this machine, for --from on another
     Capture(CaptureArguments),
     /// Print a completion script for a shell

@@ -4,10 +4,12 @@
 mod boot;
 mod boot_input;
 mod capture;
+mod check;
 mod cli;
 mod columns;
 mod explain;
 mod failure;
+mod finding;
 mod generate;
 mod input;
 mod json;
@@ -28,6 +30,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 use kexec::Purpose;
+use kexec::finding::Finding;
 
 use crate::cli::{Cli, Command, KdumpCommand, KexecCommand};
 use crate::failure::Failure;
@@ -43,8 +46,7 @@ fn main() -> ExitCode {
         }
     };
     match run(cli) {
-        Ok(Done::Good) => ExitCode::SUCCESS,
-        Ok(Done::Findings) => ExitCode::from(3),
+        Ok(done) => done.exit_code(),
         // The reader of the pipe has seen enough: `physmem show | head`.
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(failure) => {
@@ -61,8 +63,22 @@ fn main() -> ExitCode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Done {
     Good,
-    /// A check was asked for, and found something.
+    /// It looked for something, and found it: findings, or what differs from a prediction.
     Findings,
+}
+
+impl Done {
+    /// How a command ends that found this.
+    fn of(findings: &[Finding]) -> Self {
+        if findings.is_empty() { Self::Good } else { Self::Findings }
+    }
+
+    fn exit_code(self) -> ExitCode {
+        match self {
+            Self::Good => ExitCode::SUCCESS,
+            Self::Findings => ExitCode::from(3),
+        }
+    }
 }
 
 fn run(cli: Cli) -> Result<Done, Failure> {
@@ -85,6 +101,7 @@ fn run(cli: Cli) -> Result<Done, Failure> {
         Command::Kdump { command: KdumpCommand::Ranges(arguments) } => {
             done = load::ranges::run(&arguments, &mut out)?;
         }
+        Command::Check(arguments) => done = check::run(&arguments, &mut out)?,
         Command::Capture(arguments) => capture::run(&arguments, &mut out)?,
         Command::Completions { shell } => generate::completions(shell, &mut out)?,
         Command::Man { directory } => generate::man_pages(&directory, &mut out)?,

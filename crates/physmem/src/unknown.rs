@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 
 use machine::Unknown;
-use textwrap::Options;
 
 use crate::failure::Failure;
+use crate::lines::wrapped;
 use crate::style::{Ink, Style};
 
 /// Says on standard error that something stays open, where a script reads standard output.
@@ -37,8 +37,7 @@ pub(crate) fn print_as(
         let mut lines = vec![format!("because {}", one.why), format!("so {}", one.effect)];
         lines.extend(one.remedy.as_ref().map(|remedy| format!("help: {remedy}")));
         for line in lines {
-            let indent = Options::new(100).initial_indent("  ").subsequent_indent("    ");
-            writeln!(out, "{}", textwrap::fill(&line, indent))?;
+            wrapped(out, "  ", "    ", &line)?;
         }
     }
     Ok(())

@@ -30,10 +30,22 @@ use replay::{Nodes, Replay};
 use tally::Tally;
 
 /// The captures whose log shows no boot, and why.
-const NOT_REPLAYED: [(&str, &str); 4] = [
+const NOT_REPLAYED: [(&str, &str); 16] = [
     ("x86/h2-with/01-loaded", NO_DEBUG),
     ("x86/h2-without/01-loaded", NO_DEBUG),
     ("x86/h3-121/01-loaded", NO_BEGINNING),
+    ("x86/h5-kdump-life/01-added-offline", NO_DEBUG),
+    ("x86/h5-kdump-life/02-online", NO_DEBUG),
+    ("x86/h5-kdump-life/03-removed", NO_DEBUG),
+    ("x86/h5-kdump-life/04-reloaded", NO_DEBUG),
+    ("x86/h5-kdump-life/05-never-online-removed", NO_DEBUG),
+    ("x86/h5-kdump-life/06-kexec_load", NO_DEBUG),
+    ("x86/h5-kdump-life/07-limit-spent", NO_DEBUG),
+    ("x86/h5-kdump-life/08-disabled", NO_DEBUG),
+    ("x86/h5-kdump-life/09-given-back", NO_DEBUG),
+    ("x86/h6-soft-reserved/01-boot", NO_DEBUG),
+    ("x86/h6-soft-reserved/02-loaded-without", NO_DEBUG),
+    ("x86/h6-soft-reserved/03-loaded-with", NO_DEBUG),
     ("x86/plain-2g-quiet-nodebug", NO_DEBUG),
 ];
 const NO_DEBUG: &str = "it was booted without memblock=debug";

@@ -4,6 +4,7 @@
 // Helpers of tests may fail as loudly as the tests; clippy allows it only inside the tests themselves.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod findings;
 mod kexec_load;
 mod memblock_walk;
 mod record;
@@ -106,9 +107,9 @@ fn load(&(capture, log, index, purpose, initrd): &Load) -> (Machine, Record, Pla
         kernel: kernel(),
         initrd: Some(initrd),
         // What the loader gave; the kernel puts the rest before it.
-        command_line: match record.command_line.strip_prefix("elfcorehdr=") {
-            Some(added) => added.split_once(' ').unwrap().1,
-            None => &record.command_line,
+        command_line: match record.command_line.as_str() {
+            line if purpose == Crash => line.split_once(' ').unwrap().1,
+            line => line,
         },
         avoid_removable: false,
         purgatory: None,

@@ -5,13 +5,12 @@
 //! those of the log: it is the places that are held against it.
 
 use kexec::candidates::{candidates, dumped};
+use kexec::load_log::LoadLog;
 use kexec::placement::{Direction, Search};
 use kexec::{CrashKernel, Facts};
 use machine::Machine;
 use memblock::PhysRange;
 use memblock::rules::{Loader, Placement, Rules};
-
-use crate::record::Record;
 
 const PAGE: u64 = 0x1000;
 const KIB_64: u64 = 0x1_0000;
@@ -46,7 +45,7 @@ fn segments_of_arm64_lie_where_the_walk_of_memblock_finds_room() {
         let machine = Machine::of(&snapshot).unwrap();
         assert_eq!(machine.kernel.for_rules.placement, Placement::MemblockWalk);
         // The last load is the one before the capture.
-        let record = Record::all(snapshot.kernel_log.read().unwrap()).pop().unwrap();
+        let record = LoadLog::of(snapshot.kernel_log.read().unwrap()).records.pop().unwrap();
         let ranges = if for_crashes {
             let crash_kernel = CrashKernel::of(&machine).unwrap();
             let ours = dumped(&machine, &crash_kernel, Loader::KexecFileLoad, &Rules::LINUX).unwrap();
@@ -59,11 +58,12 @@ fn segments_of_arm64_lie_where_the_walk_of_memblock_finds_room() {
         let layout = layout(for_crashes);
         assert_eq!(record.segments.len(), layout.len(), "{capture}");
         let mut taken: Vec<PhysRange> = Vec::new();
-        for (&[start, size, _], (alignment, direction)) in record.segments.iter().zip(layout) {
+        for (segment, (alignment, direction)) in record.segments.iter().zip(layout) {
             let above = taken.first().map_or(0, |kernel| kernel.end());
-            let search = Search::new(size, alignment, PAGE, direction).unwrap().at_or_above(above);
+            let search =
+                Search::new(segment.range.size(), alignment, PAGE, direction).unwrap().at_or_above(above);
             let (hole, _) = search.find(&ranges, &taken).unwrap();
-            assert_eq!(hole, PhysRange::from_size(start, size).unwrap(), "{capture}: {search:x?}");
+            assert_eq!(hole, segment.range, "{capture}: {search:x?}");
             taken.push(hole);
         }
     }

@@ -1,5 +1,6 @@
-//! What a kernel prints when an image is loaded with KEXEC_FILE_DEBUG.
+//! What was done when an image was loaded, in the words of a plan.
 
+use kexec::load_log::{LoadLog, LoadRecord};
 use memblock::PhysRange;
 
 /// One load.
@@ -16,38 +17,21 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    /// All loads of a log, in order.
+    /// All loads of a kernel's log, in order.
     pub(crate) fn all(log: &str) -> Vec<Self> {
-        let mut records: Vec<Self> = Vec::new();
-        for line in log.lines() {
-            let Some((_, text)) = line.split_once("] ") else { continue };
-            if text.starts_with("kexec_file: kernel: ") {
-                records.push(Self::default());
-            } else if let Some(record) = records.last_mut() {
-                record.take(text);
-            }
-        }
-        records
+        LoadLog::of(log).records.iter().map(Self::of).collect()
     }
 
-    fn take(&mut self, text: &str) {
-        if text.starts_with("kexec_file: segment[") {
-            self.segments.push(["mem=", "memsz=", "bufsz="].map(|name| number(text, name).unwrap()));
-        } else if let Some(line) = text.strip_prefix("kexec-bzImage64: Final command line is: ") {
-            line.clone_into(&mut self.command_line);
-        } else if text.starts_with("crash_core: Crash PT_LOAD") {
-            let (start, size) = (number(text, "paddr=").unwrap(), number(text, "sz=").unwrap());
-            self.dumped.push(PhysRange::from_size(start, size).unwrap());
-        } else if let Some(entry) = text.strip_prefix("kexec-bzImage64: ").and_then(entry) {
-            self.map.push(entry);
+    fn of(record: &LoadRecord) -> Self {
+        let segments =
+            record.segments.iter().map(|one| [one.range.start(), one.range.size(), one.loaded]).collect();
+        Self {
+            segments,
+            command_line: record.command_line.clone().unwrap_or_default(),
+            map: record.map.iter().map(|entry| (entry.range, entry.kind.number())).collect(),
+            dumped: record.dumped.clone(),
         }
     }
-}
-
-/// The number behind a name, as `memsz=0x5000`.
-fn number(text: &str, name: &str) -> Option<u64> {
-    let word = text.split([' ', ',']).find_map(|word| word.strip_prefix(name))?;
-    u64::from_str_radix(word.strip_prefix("0x")?, 16).ok()
 }
 
 /// `0000000000000000-000000000009fbff (1)`.

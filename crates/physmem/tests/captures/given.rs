@@ -25,7 +25,7 @@ const G: u64 = 1 << 30;
 const TOP: u64 = u64::MAX;
 use Class::{Boot, BootHotpluggable as Hot, DriverManaged as Driver, HotAdded as Added};
 
-const TABLE: [Row; 44] = [
+const TABLE: [Row; 45] = [
     // SRAT replaced through the initrd, so that boot memory is hot-pluggable.
     row("x86/n2-srathot-", 2 * G, TOP, Hot, "firmware (e820)"),
     row("x86/n3-srathot-", 4 * G, TOP, Hot, "firmware (e820)"),
@@ -45,6 +45,7 @@ const TABLE: [Row; 44] = [
     row("x86/h2-", 4 * G, TOP, Added, "ACPI hot-add"),
     row("x86/h4-movable/", 4 * G, TOP, Added, "ACPI hot-add"),
     row("x86/h4-normal/0", 4 * G, TOP, Added, "ACPI hot-add"),
+    row("x86/h5-", 4 * G, TOP, Added, "ACPI hot-add (PNP0C80:00)"),
     row("arm64/acpi-2node-dimm/", 2 * G, TOP, Added, "ACPI hot-add"),
     row("arm64/acpi-srat-dimm/", 2 * G, TOP, Added, "ACPI hot-add"),
     row("arm64/kexec-acpi-dimm/", 4 * G, TOP, Added, "ACPI hot-add"),

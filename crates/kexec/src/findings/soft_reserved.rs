@@ -1,0 +1,98 @@
+//! Soft Reserved memory that the command line made: to the next kernel it is RAM, unless its command line makes it again.
+//!
+//! Where the firmware itself calls the memory specific purpose, its map says so to the next kernel.
+
+use firmware::e820::{E820Type, Entry};
+use machine::command_line::{self, BootParameters, MapEdit};
+use machine::range_set::RangeSet;
+use machine::{Architecture, Release};
+use memblock::{PhysRange, ranges};
+
+use crate::facts::Facts;
+use crate::finding::{Code, Finding, Severity};
+
+use super::image::Image;
+use super::scene::{Scene, sized};
+
+/// Linux knew it until 6.10; it makes EFI's memory of specific purpose where EFI does not.
+const EFI_FAKE_MEM: &str = "efi_fake_mem";
+
+/// An image, loaded or planned.
+pub(super) fn not_carried_by(scene: &Scene<'_>, image: &Image<'_>) -> Option<Finding> {
+    let line = image.command_line?;
+    let lost = lost(scene, image.map, line);
+    let (what, from) = (image.words().to_owned(), format!("its command line: {line}"));
+    finding(scene, &lost, &what, vec![from, image.known_from.clone()])
+}
+
+/// Whatever is loaded next, for all that the machine shows.
+pub(super) fn not_carried_by_a_load(scene: &Scene<'_>, facts: &Facts) -> Option<Finding> {
+    let lost = lost(scene, facts.firmware_map.as_deref()?, "");
+    finding(scene, &lost, "a kernel that is loaded without it on its command line", Vec::new())
+}
+
+/// What is Soft Reserved here, RAM by the map, and made Soft Reserved by no edit of the next command line.
+fn lost(scene: &Scene<'_>, map: &[Entry], next_line: &str) -> Vec<PhysRange> {
+    let fake = |line| command_line::values(line, EFI_FAKE_MEM).collect::<Vec<_>>();
+    let (here, there) = (fake(&scene.machine.kernel.command_line), fake(next_line));
+    if !here.is_empty() && here == there {
+        return Vec::new();
+    }
+    let Some(tree) = &scene.machine.resources else { return Vec::new() };
+    let soft = tree.resources().iter().filter(|resource| resource.name == "Soft Reserved");
+    let soft: RangeSet = soft.filter_map(|resource| resource.range().ok()).collect();
+    let ram = map.iter().filter(|entry| entry.kind == E820Type::Ram).map(|entry| entry.range);
+    let ram: RangeSet = ram.collect();
+    let made = made_by(scene, next_line);
+    let told_as_ram = ranges::intersection(soft.iter(), ram.iter());
+    ranges::difference(told_as_ram, made.iter()).collect()
+}
+
+/// What a command line makes Soft Reserved.
+fn made_by(scene: &Scene<'_>, line: &str) -> RangeSet {
+    let release = scene.machine.kernel.release.as_deref().and_then(|release| release.parse().ok());
+    let release = release.unwrap_or_else(Release::v6_12);
+    let edits = BootParameters::parse(line, Architecture::X86_64, &release).map.edits;
+    let made = edits.into_iter().filter_map(|edit| match edit {
+        MapEdit::Convert { range, to: E820Type::SoftReserved, .. }
+        | MapEdit::Add { range, kind: E820Type::SoftReserved } => Some(range),
+        _ => None,
+    });
+    made.collect()
+}
+
+fn finding(scene: &Scene<'_>, lost: &[PhysRange], who: &str, more: Vec<String>) -> Option<Finding> {
+    if lost.is_empty() {
+        return None;
+    }
+    let line = &scene.machine.kernel.command_line;
+    let parameters: Vec<String> = command_line::parameters(line)
+        .filter(|(name, _)| ["memmap", EFI_FAKE_MEM].contains(name))
+        .map(|(name, value)| format!("{name}={}", value.unwrap_or_default()))
+        .collect();
+    let mut evidence: Vec<String> = lost
+        .iter()
+        .map(|range| {
+            format!("{}: Soft Reserved in /proc/iomem, RAM in the map that is handed on", sized(*range))
+        })
+        .collect();
+    evidence.extend(
+        (!parameters.is_empty()).then(|| format!("this kernel's command line: {}", parameters.join(" "))),
+    );
+    evidence.extend(more);
+    Some(Finding {
+        code: Code::SoftReservedNotCarried,
+        severity: Severity::Warning,
+        what: format!("{who} takes memory for ordinary RAM that is Soft Reserved now"),
+        evidence,
+        remedy: if parameters.is_empty() {
+            "make it Soft Reserved on the next kernel's command line: memmap=SIZE%START-1+0xefffffff"
+                .to_owned()
+        } else {
+            format!("repeat it on the next kernel's command line: {}", parameters.join(" "))
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests;

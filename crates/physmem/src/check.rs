@@ -1,0 +1,46 @@
+//! `physmem check`.
+
+pub(crate) mod json;
+mod report;
+
+use std::io::Write;
+
+use kexec::finding::Finding;
+use kexec::{Facts, findings};
+use machine::Unknown;
+use memblock::rules::Rules;
+
+use crate::Done;
+use crate::cli::CheckArguments;
+use crate::failure::Failure;
+use crate::input;
+use crate::style::Style;
+
+use self::json::Document;
+
+/// What a check found, and what it could not see.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    origin: String,
+    findings: Vec<Finding>,
+    unknown: Vec<Unknown>,
+}
+
+pub(crate) fn run(arguments: &CheckArguments, out: &mut impl Write) -> Result<Done, Failure> {
+    let snapshot = input::snapshot(&arguments.input)?;
+    let machine = input::machine(&snapshot)?;
+    let mut unknown = findings::unknowable(&snapshot, &machine);
+    let findings = findings::check(&snapshot, &machine, &Facts::of(&snapshot), &Rules::LINUX);
+    // A file that both miss is said once, with the findings that hang on it.
+    let is_said = |one: &Unknown| unknown.iter().any(|said| said.what == one.what);
+    let more: Vec<Unknown> = machine.unknown.into_iter().filter(|one| !is_said(one)).collect();
+    unknown.extend(more);
+    let checked = Checked { origin: snapshot.origin, findings, unknown };
+    if arguments.json {
+        serde_json::to_writer_pretty(&mut *out, &Document::of(&checked))?;
+        writeln!(out)?;
+    } else {
+        report::print(&checked, Style::of_stdout(), out)?;
+    }
+    Ok(Done::of(&checked.findings))
+}

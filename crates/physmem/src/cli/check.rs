@@ -1,0 +1,34 @@
+//! The options of `physmem check`.
+
+use std::fmt::Write;
+
+use clap::Args;
+use kexec::finding::Code;
+use textwrap::Options;
+
+use super::InputArguments;
+use crate::lines::WIDTH;
+
+/// As wide as the longest code with two blanks on each side.
+const NEXT: &str = "                              ";
+
+#[derive(Args, Debug)]
+pub(crate) struct CheckArguments {
+    #[command(flatten)]
+    pub(crate) input: InputArguments,
+    /// Print JSON; schema/check.schema.json describes it
+    #[arg(short = 'J', long)]
+    pub(crate) json: bool,
+}
+
+/// The codes, for the long help and the man page.
+pub(super) fn help() -> String {
+    let mut text = "Codes:".to_owned();
+    for code in Code::ALL {
+        let first = format!("  {:28}", code.as_str());
+        let options = Options::new(WIDTH).initial_indent(&first).subsequent_indent(NEXT);
+        // Writing to a string does not fail.
+        let _ = write!(text, "\n{}", textwrap::fill(code.meaning(), options));
+    }
+    text
+}
