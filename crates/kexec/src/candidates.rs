@@ -79,8 +79,40 @@ pub fn removable(machine: &Machine, rules: &Rules) -> Result<Vec<PhysRange>, Pla
     Ok(found)
 }
 
+/// What the dump of a crash kernel loaded by kexec_file_load holds on arm64, ascending: memblock's regions but NOMAP,
+/// to the byte, each by itself even where two touch, without the crash kernel's areas
+/// (arch/arm64/kernel/machine_kexec_file.c:prepare_elf_headers, 6.12).
+///
+/// # Errors
+///
+/// [`PlanError::NoMemblock`], or [`PlanError::ClassUnknown`] when the rules differ for the classes that memory may
+/// be of.
+pub fn dumped_of_memblock(
+    machine: &Machine,
+    facts: &Facts,
+    crash_kernel: &CrashKernel,
+    loader: Loader,
+    rules: &Rules,
+) -> Result<Vec<PhysRange>, PlanError> {
+    let areas: Vec<PhysRange> = crash_kernel.areas().collect();
+    let regions = facts.mapped_in_memblock.as_deref().ok_or(PlanError::NoMemblock)?;
+    let mut all = Vec::with_capacity(regions.len());
+    for &region in regions {
+        let parts = allowed(machine, &[region], &areas, Use::Vmcore(loader), rules)?;
+        // The machine's memory is whole pages; of a page at a region's end the region may have a part.
+        let page = machine.kernel.page_size;
+        all.extend(parts.into_iter().map(|part| {
+            let start =
+                if part.start().abs_diff(region.start()) < page { region.start() } else { part.start() };
+            let end = if part.end().abs_diff(region.end()) < page { region.end() } else { part.end() };
+            PhysRange::new(start, end).unwrap_or(part)
+        }));
+    }
+    Ok(all)
+}
+
 /// Each System RAM resource, driver-managed or not.
-fn system_ram(machine: &Machine) -> Result<Vec<PhysRange>, PlanError> {
+pub(crate) fn system_ram(machine: &Machine) -> Result<Vec<PhysRange>, PlanError> {
     let tree = machine.resources.as_ref().ok_or(PlanError::NoIomem)?;
     Ok(tree.system_ram().filter_map(|resource| resource.range().ok()).collect())
 }
@@ -88,7 +120,7 @@ fn system_ram(machine: &Machine) -> Result<Vec<PhysRange>, PlanError> {
 /// The parts of `spans` that may be used, whole within each span. A span may be of several classes or nodes, by
 /// which the machine's ranges are cut: the kernel does not see those seams.
 /// Spans ascend. O(spans + ranges), and a few for each of `crash_areas`.
-fn allowed(
+pub(crate) fn allowed(
     machine: &Machine,
     spans: &[PhysRange],
     crash_areas: &[PhysRange],

@@ -75,16 +75,22 @@ impl HeaderSize {
     /// # Ok::<(), kexec::PlanError>(())
     /// ```
     pub fn of(facts: &Facts, ranges: u64) -> Result<Self, PlanError> {
-        let loaded = facts.possible_cpus.and_then(|cpus| {
-            let headers = ranges.checked_add(2)?.checked_add(cpus)?;
-            headers.checked_mul(PROGRAM_HEADER)?.checked_add(FILE_HEADER)?.checked_next_multiple_of(PAGE)
-        });
-        let loaded = loaded.ok_or(PlanError::HeaderSize)?;
+        let Self { loaded, .. } = Self::in_units(facts, ranges, PAGE)?;
         let room = match facts.crash_elfcorehdr_size {
             Some(size) => size.checked_add(FILE_HEADER).ok_or(PlanError::HeaderSize)?,
             None => loaded,
         };
         Ok(Self { loaded, room })
+    }
+
+    /// The same without room to grow, rounded up to a multiple of `unit`.
+    pub(crate) fn in_units(facts: &Facts, ranges: u64, unit: u64) -> Result<Self, PlanError> {
+        let loaded = facts.possible_cpus.and_then(|cpus| {
+            let headers = ranges.checked_add(2)?.checked_add(cpus)?;
+            headers.checked_mul(PROGRAM_HEADER)?.checked_add(FILE_HEADER)?.checked_next_multiple_of(unit)
+        });
+        let loaded = loaded.ok_or(PlanError::HeaderSize)?;
+        Ok(Self { loaded, room: loaded })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use memblock::PhysRange;
 
+use crate::arm64_error::Arm64Error;
 use crate::placement::SearchError;
 use crate::plan::SegmentKind;
 
@@ -40,9 +41,6 @@ pub enum PlanError {
     /// Removable memory is to be avoided, and the kernel itself places.
     #[error("kexec_file_load takes no advice where to place: only kexec_load can keep off removable memory")]
     KernelPlaces,
-    /// There is no plan of this load: kexec_load of an arm64 Image.
-    #[error("loads of an arm64 Image by kexec_load are not planned yet")]
-    NotPlanned,
     /// More segments than one load may have.
     #[error("{segments} segments: one load may have 16")]
     TooManySegments {
@@ -132,6 +130,9 @@ pub enum PlanError {
         /// Bytes of the largest range searched, segments in it or not.
         largest: u64,
     },
+    /// Of an arm64 Image.
+    #[error(transparent)]
+    Arm64(#[from] Arm64Error),
 }
 
 impl PlanError {
@@ -148,12 +149,12 @@ impl PlanError {
             | Self::TooSmall { .. }
             | Self::Segment { .. } => Some("EINVAL"),
             Self::NoKernel { .. } | Self::OtherArchitecture { .. } => Some("ENOEXEC"),
+            Self::Arm64(error) => error.errno(),
             Self::NoIomem
             | Self::NoMemblock
             | Self::NoScratch
             | Self::NoMap
             | Self::NoFirmwareMap
-            | Self::NotPlanned
             | Self::KernelPlaces
             | Self::ClassUnknown { .. }
             | Self::HeaderSize

@@ -1,6 +1,8 @@
 //! What a plan needs to know of the running kernel, besides its machine.
 
 use firmware::e820::{BootParams, E820Type, Entry};
+use firmware::efi;
+use firmware::log::EfiMap;
 use machine::Snapshot;
 use machine::boot::BootInput;
 use machine::memblock_text;
@@ -26,6 +28,15 @@ pub struct Facts {
     pub acpi_rsdp: Option<u64>,
     /// Memory minus reserved of memblock, NOMAP left out, ascending; `None` where memblock is not shown.
     pub free_in_memblock: Option<Vec<PhysRange>>,
+    /// Memory of memblock, NOMAP left out, ascending, each region as it is; `None` where memblock is not shown.
+    pub mapped_in_memblock: Option<Vec<PhysRange>>,
+    /// The device tree of the boot, `/sys/firmware/fdt`; `None` where it is not shown.
+    pub device_tree: Option<Vec<u8>>,
+    /// EFI's memory map, in the firmware's order; `None` where the log does not show it, which it does with
+    /// `efi=debug` alone.
+    pub efi_map: Option<Vec<efi::Entry>>,
+    /// Whether the kernel has random numbers to seed the next with: told by a log that reaches back to the boot.
+    pub has_random_numbers: Option<bool>,
     /// Bytes of the program headers that a crash header has room for, `/sys/kernel/crash_elfcorehdr_size`;
     /// `None` where the kernel does not keep the header up to date itself.
     pub crash_elfcorehdr_size: Option<u64>,
@@ -45,6 +56,7 @@ impl Facts {
         let boot = BootInput::of(snapshot).ok();
         let boot = boot.as_ref();
         let kexec = |name: &str| snapshot.kexec.get(name)?.read()?.trim().parse().ok();
+        let log = snapshot.kernel_log.read().map(String::as_str);
         Self {
             firmware_map: boot.map(BootInput::e820_of_firmware),
             firmware_map_now: snapshot.firmware_memmap.read().map(|entries| as_kexec_tools_reads(entries)),
@@ -54,6 +66,10 @@ impl Facts {
                 .read()
                 .and_then(|bytes| BootParams::new(&bytes.0).ok()?.acpi_rsdp()),
             free_in_memblock: free_in_memblock(snapshot),
+            mapped_in_memblock: mapped(snapshot).map(|regions| regions.map(|region| region.range).collect()),
+            device_tree: snapshot.device_tree.read().map(|bytes| bytes.0.clone()),
+            efi_map: log.and_then(efi_map),
+            has_random_numbers: log.and_then(has_random_numbers),
             crash_elfcorehdr_size: kexec("crash_elfcorehdr_size"),
             handover: Handover::of(snapshot, boot),
             efi_runtime: efi_runtime::of(snapshot, boot),
@@ -62,7 +78,7 @@ impl Facts {
                 .read()
                 .map(|config| Configured::of(config))
                 .unwrap_or_default(),
-            possible_cpus: snapshot.kernel_log.read().and_then(|log| possible_cpus(log)),
+            possible_cpus: log.and_then(possible_cpus),
         }
     }
 }
@@ -121,19 +137,43 @@ fn has_add_efi_memmap(line: &str) -> bool {
 /// What memblock has and has not reserved, as the walk for kexec goes: without NOMAP; what else it must not touch,
 /// the rules say.
 fn free_in_memblock(snapshot: &Snapshot) -> Option<Vec<PhysRange>> {
-    let regions =
-        |text: &str| -> Option<Vec<Region>> { memblock_text::regions(text).collect::<Result<_, _>>().ok() };
-    let memory = regions(snapshot.memblock.memory.read()?)?;
     let reserved = regions(snapshot.memblock.reserved.read()?)?;
-    let mapped = memory.iter().copied().filter(|region| !region.flags.contains(RegionFlags::NOMAP));
-    Some(ranges::difference(mapped, reserved.iter().copied()).map(|region| region.range).collect())
+    let free = ranges::difference(mapped(snapshot)?, reserved.into_iter());
+    Some(free.map(|region| region.range).collect())
 }
 
-/// The number that the kernel prints when it sets up its CPUs: `setup_percpu: NR_CPUS:8192 ... nr_cpu_ids:2`.
+/// What memblock has as memory that the kernel maps.
+fn mapped(snapshot: &Snapshot) -> Option<impl DoubleEndedIterator<Item = Region> + Clone> {
+    let memory = regions(snapshot.memblock.memory.read()?)?;
+    Some(memory.into_iter().filter(|region| !region.flags.contains(RegionFlags::NOMAP)))
+}
+
+fn regions(text: &str) -> Option<Vec<Region>> {
+    memblock_text::regions(text).collect::<Result<_, _>>().ok()
+}
+
+fn efi_map(log: &str) -> Option<Vec<efi::Entry>> {
+    let lines = firmware::log::efi(log.as_bytes()).filter_map(Result::ok);
+    let map: Vec<_> = lines.filter(|line| line.map == EfiMap::Firmware).map(|line| line.entry).collect();
+    Some(map).filter(|map| !map.is_empty())
+}
+
+/// `random: crng init done`, once there is enough to make random numbers of.
+fn has_random_numbers(log: &str) -> Option<bool> {
+    let is_whole = log.contains("] Linux version ");
+    let is_ready = log.contains("random: crng init done");
+    (is_ready || is_whole).then_some(is_ready)
+}
+
+/// The number that the kernel prints when it sets up its CPUs, `setup_percpu: NR_CPUS:8192 ... nr_cpu_ids:2`, as x86
+/// does, or the allocator that has data for each, `SLUB: HWalign=64, Order=0-3, MinObjects=0, CPUs=2, Nodes=1`.
 fn possible_cpus(log: &str) -> Option<u64> {
-    let (_, setup) = log.split_once("setup_percpu: ")?;
-    let (_, ids) = setup.lines().next()?.split_once("nr_cpu_ids:")?;
-    ids.split_whitespace().next()?.parse().ok()
+    let behind = |line: &str, name: &str| -> Option<u64> {
+        let (_, of) = log.split_once(line)?;
+        let (_, number) = of.lines().next()?.split_once(name)?;
+        number.split([' ', ',']).next()?.trim_end().parse().ok()
+    };
+    behind("setup_percpu: ", "nr_cpu_ids:").or_else(|| behind("SLUB: ", "CPUs="))
 }
 
 #[cfg(test)]
@@ -173,6 +213,16 @@ mod tests {
         let log = "[    0.0] setup_percpu: NR_CPUS:8192 nr_cpumask_bits:2 nr_cpu_ids:2 nr_node_ids:2\n[    0.1] x\n";
         assert_eq!(possible_cpus(log), Some(2));
         assert_eq!(possible_cpus("setup_percpu: NR_CPUS:8192\nnr_cpu_ids:2"), None);
+        let log = "[    0.0] SLUB: HWalign=64, Order=0-3, MinObjects=0, CPUs=12, Nodes=1\n";
+        assert_eq!(possible_cpus(log), Some(12));
+    }
+
+    #[test]
+    fn only_a_log_that_reaches_back_to_the_boot_can_say_that_there_are_no_random_numbers() {
+        let boot = "[    0.0] Linux version 6.12\n";
+        assert_eq!(has_random_numbers(boot), Some(false));
+        assert_eq!(has_random_numbers(&format!("{boot}[    0.0] random: crng init done\n")), Some(true));
+        assert_eq!(has_random_numbers("[   99.0] eth0: link up\n"), None);
     }
 
     #[test]

@@ -6,15 +6,15 @@ use machine::Machine;
 use memblock::rules::{Loader, Rules};
 use memblock::{PhysRange, ranges};
 
-use crate::candidates::{candidates, dumped, removable};
+use crate::candidates::{candidates, dumped, dumped_of_memblock, removable};
 use crate::crash::{CrashKernel, HeaderSize};
 use crate::error::PlanError;
 use crate::facts::Facts;
 use crate::limits::Limits;
 use crate::next_kernel::NextMap;
 use crate::plan::Purpose;
-use crate::request::Request;
-use crate::x86_load;
+use crate::request::{KernelImage, Request};
+use crate::{arm64_tools, x86_load};
 
 /// Where a load may put its segments, and what it must keep to.
 #[derive(Clone, Debug)]
@@ -65,7 +65,7 @@ impl Ground {
                 Ok(Self { in_order: true, ..Self::searching(areas.to_vec(), machine, facts, request) })
             }
             _ => {
-                let mut found = candidates(machine, facts, request.loader, rules)?;
+                let mut found = searched(machine, facts, request, rules)?;
                 if request.avoid_removable {
                     let kept_off = removable(machine, rules)?;
                     found = ranges::difference(found.into_iter(), kept_off.into_iter()).collect();
@@ -83,11 +83,17 @@ impl Ground {
         rules: &Rules,
         kernel: CrashKernel,
     ) -> Result<Self, PlanError> {
-        let vmcore = dumped(machine, &kernel, request.loader, rules)?;
+        let vmcore = match (request.loader, request.kernel) {
+            (Loader::KexecFileLoad, KernelImage::Arm64(_)) => {
+                dumped_of_memblock(machine, facts, &kernel, request.loader, rules)?
+            }
+            _ => dumped(machine, &kernel, request.loader, rules)?,
+        };
         let ranges = u64::try_from(vmcore.len()).unwrap_or(u64::MAX);
-        let header = match request.loader {
-            Loader::KexecFileLoad => HeaderSize::of(facts, ranges)?,
-            Loader::KexecLoad => x86_load::header_size(machine, facts, ranges)?,
+        let header = match (request.loader, request.kernel) {
+            (Loader::KexecFileLoad, _) => HeaderSize::of(facts, ranges)?,
+            (Loader::KexecLoad, KernelImage::BzImage(_)) => x86_load::header_size(machine, facts, ranges)?,
+            (Loader::KexecLoad, KernelImage::Arm64(_)) => arm64_tools::header_size(facts, ranges)?,
         };
         let crash = Some(CrashGround { kernel, vmcore, header });
         Ok(Self { crash, ..Self::searching(vec![kernel.area], machine, facts, request) })
@@ -112,15 +118,37 @@ impl Ground {
         request: &Request<'_>,
     ) -> Self {
         Self {
+            efi_map: facts.efi_runtime.map_or(0, |map| map.handed_on(request.loader)),
+            more_setup_data: facts.configured.setup_data(),
+            ..Self::bare(candidates, machine.kernel.page_size, Limits::of(machine))
+        }
+    }
+
+    /// A search of these ranges, ascending, for a load with nothing special.
+    pub(crate) fn bare(candidates: Vec<PhysRange>, page: u64, limits: Limits) -> Self {
+        Self {
             largest: candidates.iter().map(|range| range.size()).max().unwrap_or(0),
             candidates,
             in_order: false,
-            page: machine.kernel.page_size,
-            limits: Limits::of(machine),
-            efi_map: facts.efi_runtime.map_or(0, |map| map.handed_on(request.loader)),
+            page,
+            limits,
+            efi_map: 0,
             map: OnceCell::new(),
-            more_setup_data: facts.configured.setup_data(),
+            more_setup_data: 0,
             crash: None,
         }
+    }
+}
+
+/// Where a loader looks for places for an image that a reboot starts.
+fn searched(
+    machine: &Machine,
+    facts: &Facts,
+    request: &Request<'_>,
+    rules: &Rules,
+) -> Result<Vec<PhysRange>, PlanError> {
+    match (request.loader, request.kernel) {
+        (Loader::KexecLoad, KernelImage::Arm64(_)) => arm64_tools::candidates(machine, rules),
+        _ => candidates(machine, facts, request.loader, rules),
     }
 }

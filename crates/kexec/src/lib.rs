@@ -40,26 +40,34 @@
 //! kexec_file_load of a bzImage on x86_64, as Linux 6.12 does it, for a reboot and for crashes: the segments, the
 //! command line, the e820 map handed over with the 128 entries that it has room for, and the ranges of the dump.
 //! The same of kexec_load, as kexec-tools 2.0.25 does it: DIMMs are in its map, which does not end at 128 entries.
-//! [`image`] reads kernels' headers. [`placement`] is the search for a hole by itself; [`candidates`] asks [`memblock::rules`] where it may look.
-//! Both searches are there: of the resource tree, and of memblock where the kernel keeps it.
-//! [`findings`] says what is wrong with what is loaded or planned, and [`load_log`] what the kernel's log tells of loads.
-//! `tests/captures` holds the plans against what kernels and kexec-tools printed when they loaded, and the search of
-//! memblock against loads of arm64.
+//! Both of an Image on arm64, too: there the next kernel gets a copy of the boot's device tree, and [`NextChosen`] is what
+//! that says; its size is told to the byte. [`Margins`] is what would still fit, [`remedies`] what would have a load taken
+//! that is refused. [`findings`] says what is wrong with what is loaded or planned, and [`load_log`] what the kernel's log
+//! tells of loads. [`dump`] holds the header of a dump, which [`core_header`] reads and writes, against a machine.
+//! [`image`] reads kernels' headers. [`placement`] is the search for a hole by itself; [`candidates`] asks
+//! [`memblock::rules`] where it may look. Both searches are there: of the resource tree, and of memblock where the kernel
+//! keeps it. `tests/captures` holds the plans against what kernels and kexec-tools printed when they loaded.
 //!
 //! # What is not there yet
 //! - The layout of other architectures. Of kexec_load: what options of kexec-tools change, such as `--mem-min`,
 //!   `--mem-max`, `--pass-memmap-cmdline`, `--entry-32bit` and `--real-mode`.
-//! - Plans for other images than a bzImage: [`image`] reads ELF, arm64 and EFI zboot images, too.
-//! - Checks of a whole load: no more than half of RAM, signatures, limits on loads; those of the header's flags are in
-//!   [`image`], which the command asks and a plan does not. A load that is planned here may still be refused.
-//! - Control pages, which are no segments; kexec handover's scratch areas (6.16), in which alone it then places, and
-//!   whose data grows the boot parameters; segments in CMA areas (6.17).
-//! - CONFIG_IMA_KEXEC, which makes the boot parameters 32 bytes larger, and EFI's runtime map, whose size is an input.
+//! - Plans for other images than a bzImage and an arm64 Image: [`image`] reads ELF, too; an EFI zboot image has to be
+//!   unpacked first.
+//! - Signatures, lockdown and modules of security; the checks of a header's flags are in [`image`], which the command
+//!   asks and a plan does not. A load that is planned here may still be refused.
+//! - Control pages, which are no segments; segments in CMA areas (6.17). Kexec handover (6.16) follows its documents: no
+//!   load with it was compared.
+//! - On arm64: where the boot's device tree lies, so that an entry of its memory reservation block for itself is known by
+//!   its size alone; what pages of 16 and 64 KiB change, with which nothing was compared; and the list of measurements
+//!   (CONFIG_IMA_KEXEC) that grows the device tree.
 //! - What a boot loader attached as setup_data: the kernel splits the map handed over around some of it, of the same
 //!   use to the next kernel.
-//! - Margins. The commands `physmem kexec plan` and `physmem kdump plan` print plans, without margins and findings.
 #![forbid(unsafe_code)]
 
+mod arm64_error;
+mod arm64_file;
+mod arm64_plan;
+mod arm64_tools;
 pub mod candidates;
 pub mod core_header;
 mod crash;
@@ -75,7 +83,9 @@ pub mod image;
 mod limits;
 pub mod load_log;
 mod margins;
+mod next_chosen;
 mod next_kernel;
+mod next_tree;
 pub mod placement;
 mod placing;
 mod plan;
@@ -85,6 +95,7 @@ mod setup_header;
 mod x86_file;
 mod x86_load;
 
+pub use arm64_error::Arm64Error;
 pub use crash::{CrashKernel, HeaderSize};
 pub use efi_runtime::EfiRuntime;
 pub use error::PlanError;
@@ -93,6 +104,7 @@ pub use firmware::e820::{E820Type, Entry};
 pub use handover::Handover;
 pub use limits::MOST_SEGMENTS;
 pub use margins::Margins;
+pub use next_chosen::{NextChosen, ToldBy};
 pub use next_kernel::{MOST_ENTRIES, NextMap};
 pub use plan::{Plan, Purpose, Segment, SegmentKind, plan};
 pub use remedy::{Remedy, remedies};

@@ -11,8 +11,9 @@ use crate::error::PlanError;
 use crate::facts::Facts;
 use crate::ground::Ground;
 use crate::margins::Margins;
+use crate::next_chosen::NextChosen;
 use crate::request::{KernelImage, Request};
-use crate::{x86_file, x86_load};
+use crate::{arm64_plan, x86_file, x86_load};
 
 /// When the loaded kernel is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -101,10 +102,13 @@ pub struct Plan {
     pub segments: Vec<Segment>,
     /// The command line that the kernel is given.
     pub command_line: String,
-    /// The e820 map it is given, in the loader's order. A kernel joins entries of one type that touch.
+    /// The map it is given: on x86 the e820 map, in the loader's order, of which a kernel joins entries of one type that
+    /// touch; on arm64 the memory it is told of, see [`NextChosen::memory`].
     pub next_kernel: Vec<Entry>,
     /// What belongs to that map, and finds no room in it.
     pub next_kernel_lacks: Vec<Entry>,
+    /// What its device tree says, on arm64.
+    pub chosen: Option<NextChosen>,
     /// What the dump of a crash holds, one range for each PT_LOAD but the kernel's text; empty for a load that is
     /// not for crashes.
     pub vmcore: Vec<PhysRange>,
@@ -151,6 +155,7 @@ pub fn plan(
         command_line: layout.command_line,
         next_kernel: map.entries,
         next_kernel_lacks: map.dropped,
+        chosen: layout.chosen,
         vmcore: ground.crash.map(|crash| crash.vmcore).unwrap_or_default(),
     })
 }
@@ -162,6 +167,8 @@ pub(crate) struct Layout {
     pub(crate) segments: Vec<Segment>,
     /// With all that the loader added.
     pub(crate) command_line: String,
+    /// What the device tree of the next kernel says, where it gets one.
+    pub(crate) chosen: Option<NextChosen>,
 }
 
 /// Finds places for all segments, and what the next kernel is told; checks what the kernel checks of all segments
@@ -179,7 +186,7 @@ fn lay(
         (Loader::KexecLoad, KernelImage::BzImage(header)) => {
             x86_load::lay(machine, facts, ground, header, request)?
         }
-        (_, KernelImage::Arm64(_)) => return Err(PlanError::NotPlanned),
+        (_, KernelImage::Arm64(header)) => arm64_plan::lay(facts, ground, header, request)?,
     };
     ground.limits.check(&layout.segments)?;
     Ok(layout)

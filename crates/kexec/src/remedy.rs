@@ -6,6 +6,7 @@ use machine::Machine;
 use memblock::PhysRange;
 use memblock::rules::{Loader, Rules};
 
+use crate::arm64_error::Arm64Error;
 use crate::crash::CrashKernel;
 use crate::error::PlanError;
 use crate::facts::Facts;
@@ -110,7 +111,10 @@ pub fn remedies(
             let by = length.saturating_add(added).saturating_sub(most);
             return vec![Remedy::ShorterCommandLine { by }];
         }
-        PlanError::NoHole { .. } | PlanError::HalfOfRam { .. } | PlanError::NoCrashKernel => {}
+        PlanError::NoHole { .. }
+        | PlanError::HalfOfRam { .. }
+        | PlanError::NoCrashKernel
+        | PlanError::Arm64(Arm64Error::NoKernelLocation { .. }) => {}
         _ => return Vec::new(),
     }
     let mut found = Vec::new();

@@ -60,7 +60,7 @@ pub(crate) fn lay(
         handover::place(&mut placing, ground.candidates.len())?;
     }
     place_image(&mut placing, kernel, request, parameters)?;
-    Ok(Layout { segments: placing.segments(), command_line })
+    Ok(Layout { segments: placing.segments(), command_line, chosen: None })
 }
 
 /// What every load places, in order.

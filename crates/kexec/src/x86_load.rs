@@ -77,7 +77,7 @@ pub(crate) fn lay(
     };
     place_image(&mut placing, kernel, request, &command_line)?;
     place_setup_data(&mut placing, ground, map)?;
-    Ok(Layout { segments: placing.segments(), command_line })
+    Ok(Layout { segments: placing.segments(), command_line, chosen: None })
 }
 
 /// Bytes of a command line with the NUL behind it.

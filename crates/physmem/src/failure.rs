@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use kexec::{PlanError, Remedy, SegmentKind};
+use kexec::{Arm64Error, PlanError, Remedy, SegmentKind};
 use memblock::rules::Loader;
 
 /// Anything that ends a command early.
@@ -134,7 +134,11 @@ fn plan_remedy(error: &PlanError) -> &'static str {
             "give a smaller --initrd; a crash kernel goes into its reservation: boot with more crashkernel="
         }
         PlanError::KernelPlaces => "give --loader load",
-        PlanError::NotPlanned => "give --kernel an image that the loader takes as it is",
+        PlanError::Arm64(Arm64Error::NoDeviceTree) => {
+            "run as root, or give --from a capture that root made (physmem capture -o FILE)"
+        }
+        PlanError::Arm64(Arm64Error::SeedNotWiped) => "give --loader file",
+        PlanError::Arm64(_) => "the kernel's header or the machine's device tree is damaged: copy it again",
         PlanError::TooManySegments { .. } => "a smaller number of ranges makes fewer segments",
         PlanError::HalfOfRam { .. } => "give a smaller --initrd, or more memory",
         PlanError::EfiMap { .. } => "the map's size is wrong: this is a bug of physmem",

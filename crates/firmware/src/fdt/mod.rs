@@ -259,6 +259,8 @@ pub struct Fdt<'a> {
     /// The memory reservation block and everything behind it.
     reservations: &'a [u8],
     reservations_at: usize,
+    strings: &'a [u8],
+    structure_size: usize,
     total_size: usize,
     version: u32,
 }
@@ -315,10 +317,13 @@ impl<'a> Fdt<'a> {
         }
         let (_, strings) = block("off_dt_strings", 12, header.off_dt_strings, Some(header.size_dt_strings))?;
         let (reservations_at, reservations) = block("off_mem_rsvmap", 16, header.off_mem_rsvmap, None)?;
+        let tree = Tree::new(structure, struct_at, strings)?;
         Ok(Self {
-            tree: Tree::new(structure, struct_at, strings)?,
+            structure_size: struct_size.map_or(tree.end(), to_usize),
+            tree,
             reservations,
             reservations_at,
+            strings,
             total_size: totalsize,
             version: header.version.get(),
         })
@@ -350,6 +355,17 @@ impl<'a> Fdt<'a> {
     /// Bytes that the blob says it has.
     pub const fn total_size(&self) -> usize {
         self.total_size
+    }
+
+    /// Bytes of the structure block, with its end token and what a blob of version 17 has behind that.
+    pub const fn structure_size(&self) -> usize {
+        self.structure_size
+    }
+
+    /// The strings block: the properties' names, each with its NUL. One that is added is written here unless it is
+    /// there already, be it as the end of another.
+    pub const fn strings(&self) -> &'a [u8] {
+        self.strings
     }
 
     /// The memory reservation block (`/memreserve/`). An entry of size 0 with an address is an error and the

@@ -367,6 +367,16 @@ fn a_reservation_of_nothing_is_reported_and_ends_the_block_as_in_linux() {
 }
 
 #[test]
+fn the_structure_block_is_as_long_as_the_header_says_and_before_version_17_up_to_its_end_token() {
+    // A root without properties, and a word behind the end.
+    let mut blob = raw(&[1, 0, 2, 9, 4], b"reg\0");
+    let fdt = Fdt::new(&blob).unwrap();
+    assert_eq!((fdt.structure_size(), fdt.strings()), (20, &b"reg\0"[..]));
+    blob[20..24].copy_from_slice(&16_u32.to_be_bytes());
+    assert_eq!(Fdt::new(&blob).unwrap().structure_size(), 16);
+}
+
+#[test]
 fn tokens_out_of_place_are_refused() {
     let header = |structure: &[u32]| raw(structure, b"a\0");
     let root = |body: &[u32]| header(&[&[1, 0], body, &[2, 9]].concat());

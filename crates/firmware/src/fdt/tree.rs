@@ -23,6 +23,8 @@ pub(super) struct Tree<'a> {
     strings: &'a [u8],
     /// Offset in the structure block behind the root's name.
     root_body: usize,
+    /// Offset in the structure block behind its end token.
+    end: usize,
 }
 
 /// One node of the tree.
@@ -59,7 +61,7 @@ impl<'a> Tree<'a> {
     pub(super) fn new(structure: &'a [u8], base: usize, strings: &'a [u8]) -> Result<Self, FdtError> {
         let end = strings.iter().rposition(|byte| *byte == 0).map_or(0, |last| last.saturating_add(1));
         let strings = strings.get(..end).unwrap_or(&[]);
-        let mut tree = Self { structure, base, strings, root_body: 0 };
+        let mut tree = Self { structure, base, strings, root_body: 0, end: 0 };
         let mut depth: usize = 0;
         let mut at = 0;
         // Properties stand before child nodes.
@@ -86,11 +88,19 @@ impl<'a> Tree<'a> {
                     return Err(tree.unexpected(at, PROP, "properties before child nodes"));
                 }
                 Token::Prop(_) | Token::Nop => {}
-                Token::End if depth == 0 && tree.root_body != 0 => return Ok(tree),
+                Token::End if depth == 0 && tree.root_body != 0 => {
+                    tree.end = next;
+                    return Ok(tree);
+                }
                 Token::End => return Err(tree.unexpected(at, END, "all nodes to be ended first")),
             }
             at = next;
         }
+    }
+
+    /// Bytes up to and with the end token.
+    pub(super) const fn end(&self) -> usize {
+        self.end
     }
 
     pub(super) fn root(&self) -> Node<'a> {

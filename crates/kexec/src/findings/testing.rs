@@ -144,6 +144,7 @@ pub(super) fn plan(purpose: Purpose, kernel: PhysRange) -> Plan {
         next_kernel: vec![Entry { range: r(0x10_0000, 0x8000_0000), kind: E820Type::Ram }],
         next_kernel_lacks: Vec::new(),
         vmcore: vec![r(0x10_0000, 0x6000_0000), r(0x7000_0000, 0x8000_0000)],
+        chosen: None,
         margins: Margins { largest_initrd: 0, binds: None },
     }
 }

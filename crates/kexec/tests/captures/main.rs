@@ -4,9 +4,10 @@
 // Helpers of tests may fail as loudly as the tests; clippy allows it only inside the tests themselves.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod arm64;
+mod arm64_tools;
 mod findings;
 mod kexec_load;
-mod memblock_walk;
 mod record;
 mod tools_record;
 
@@ -145,6 +146,15 @@ impl Score {
 }
 
 fn score(record: &Record, plan: &Plan) -> Score {
+    let mut score = score_segments(record, plan);
+    let map: Vec<(PhysRange, u32)> = plan.next_kernel.iter().map(|e| (e.range, e.kind.number())).collect();
+    score.list("map entry", &map, &record.map);
+    score.fact("command line", &plan.command_line, &record.command_line);
+    score
+}
+
+/// The segments, and the ranges of the dump.
+fn score_segments(record: &Record, plan: &Plan) -> Score {
     let mut score = Score::default();
     let segments: Vec<[u64; 3]> =
         plan.segments.iter().map(|s| [s.range.start(), s.range.size(), s.loaded]).collect();
@@ -155,10 +165,7 @@ fn score(record: &Record, plan: &Plan) -> Score {
             score.fact(&format!("segment {index} {what}"), ours, theirs);
         }
     }
-    let map: Vec<(PhysRange, u32)> = plan.next_kernel.iter().map(|e| (e.range, e.kind.number())).collect();
-    score.list("map entry", &map, &record.map);
     score.list("PT_LOAD", &plan.vmcore, &record.dumped);
-    score.fact("command line", &plan.command_line, &record.command_line);
     score
 }
 
