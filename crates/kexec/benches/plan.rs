@@ -65,7 +65,7 @@ fn main() {
     };
 
     let mut reading = Vec::new();
-    let mut plans = [Loader::KexecFileLoad].map(|loader| (loader, Vec::new()));
+    let mut plans = [Loader::KexecFileLoad, Loader::KexecLoad].map(|loader| (loader, Vec::new()));
     for round in 0..=ROUNDS {
         let keep = |times: &mut Vec<Duration>, start: Instant| {
             // The first round fills the caches for all.

@@ -171,10 +171,24 @@ fn allowed_for_kexec_tools(
     let of = Use::KexecImage(Loader::KexecLoad);
     let boot = rules::Memory::of(Class::Boot);
     let may_take_unused = rules.verdict(of, &boot, &machine.kernel.for_rules).allowed;
+    let mut memories = machine.ranges.iter();
     let mut all = Vec::with_capacity(spans.len());
     for &span in spans {
-        let first = machine.ranges.partition_point(|memory| memory.range.end() <= span.start());
-        let used = machine.ranges.iter().skip(first);
+        // Both ascend: what lies below one span lies below the next.
+        while memories.as_slice().first().is_some_and(|memory| memory.range.end() <= span.start()) {
+            memories.next();
+        }
+        // Nearly all memory is whole: it is asked about as it is, without a copy.
+        if let Some(memory) = memories.as_slice().first()
+            && memory.range == span
+            && memory.listed_by_firmware
+        {
+            if is_allowed(machine, memory, of, rules)? {
+                all.push(span);
+            }
+            continue;
+        }
+        let used = memories.clone();
         let used: Vec<(&MemoryRange, PhysRange)> =
             used.map_while(|memory| Some((memory, memory.range.intersect(span)?))).collect();
         let mut of_span = Vec::new();

@@ -81,6 +81,7 @@ pub fn of_plan(snapshot: &Snapshot, machine: &Machine, plan: &Plan, rules: &Rule
     let scene = Scene::of(snapshot, machine, rules);
     let image = Image::of_plan(plan);
     let mut found = Vec::new();
+    found.extend(limits::spent_for(&scene, plan.purpose));
     found.extend(next_map::overflows_in(&image));
     match plan.purpose {
         Purpose::Reboot => of_reboot(&scene, &image, &mut found),

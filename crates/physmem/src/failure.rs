@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use kexec::finding::Code;
 use kexec::{Arm64Error, PlanError, Remedy, SegmentKind};
 use memblock::rules::Loader;
 
@@ -45,8 +46,8 @@ pub(crate) enum Failure {
     CoreHeader { path: PathBuf, source: kexec::image::ImageError },
     #[error("--avoid-removable needs --loader load: kexec_file_load takes no advice where to place")]
     KernelPlaces,
-    #[error("{origin}: {source}{}", refused(*.loader, source))]
-    Plan { origin: String, loader: Loader, source: PlanError, remedies: Vec<Remedy> },
+    #[error("{origin}: {}{source}{}", coded(*.code), refused(*.loader, source))]
+    Plan { origin: String, code: Option<Code>, loader: Loader, source: PlanError, remedies: Vec<Remedy> },
     #[error("unknown column {column:?}; known are: {known}")]
     Column { column: String, known: String },
     #[error("{target} is not on this machine: {known}")]
@@ -101,6 +102,11 @@ impl Failure {
     }
 }
 
+/// The finding that a refusal is.
+fn coded(code: Option<Code>) -> String {
+    code.map_or_else(String::new, |code| format!("{code}: "))
+}
+
 /// How the kernel would say it.
 fn refused(loader: Loader, error: &PlanError) -> String {
     error.errno().map_or_else(String::new, |errno| format!(" ({} fails with {errno})", loader.as_str()))
@@ -110,6 +116,7 @@ fn refused(loader: Loader, error: &PlanError) -> String {
 fn plan_remedy(error: &PlanError) -> &'static str {
     match error {
         PlanError::NoIomem
+        | PlanError::Arm64(Arm64Error::NoDeviceTree)
         | PlanError::NoFirmwareMap
         | PlanError::NoMemblock
         | PlanError::NoScratch
@@ -134,9 +141,6 @@ fn plan_remedy(error: &PlanError) -> &'static str {
             "give a smaller --initrd; a crash kernel goes into its reservation: boot with more crashkernel="
         }
         PlanError::KernelPlaces => "give --loader load",
-        PlanError::Arm64(Arm64Error::NoDeviceTree) => {
-            "run as root, or give --from a capture that root made (physmem capture -o FILE)"
-        }
         PlanError::Arm64(Arm64Error::SeedNotWiped) => "give --loader file",
         PlanError::Arm64(_) => "the kernel's header or the machine's device tree is damaged: copy it again",
         PlanError::TooManySegments { .. } => "a smaller number of ranges makes fewer segments",

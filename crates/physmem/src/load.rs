@@ -11,7 +11,8 @@ mod report;
 use std::io::Write;
 use std::path::PathBuf;
 
-use kexec::{E820Type, Entry, Facts, KernelImage, Plan, Purgatory, Purpose, Request, remedies};
+use kexec::finding::Finding;
+use kexec::{E820Type, Entry, Facts, KernelImage, Plan, Purgatory, Purpose, Request, findings, remedies};
 use machine::boot::BootInput;
 use machine::command_line::edit;
 use machine::{Machine, Snapshot, Unknown};
@@ -34,6 +35,7 @@ pub(crate) struct Load {
     initrd: Option<PathBuf>,
     machine: Machine,
     plan: Plan,
+    findings: Vec<Finding>,
     assumed: Vec<Unknown>,
 }
 
@@ -65,12 +67,14 @@ pub(crate) fn run(
     assumed.extend(assumed::of(&machine, &load.facts, load.boot.as_ref(), arguments.loader));
     let image = kernel.image(&arguments.image.kernel)?;
     let plan = load.plan(arguments.loader, image, &beside, avoid_removable)?;
+    let findings = findings::of_plan(&snapshot, &machine, &plan, &Rules::LINUX);
     let load = Load {
         origin: snapshot.origin.clone(),
         kernel: arguments.image.kernel.clone(),
         initrd: arguments.image.beside.initrd.clone(),
         machine,
         plan,
+        findings,
         assumed,
     };
     if arguments.json {
@@ -79,7 +83,7 @@ pub(crate) fn run(
     } else {
         report::print(&load, Style::of_stdout(), out)?;
     }
-    Ok(Done::Good)
+    Ok(Done::of(&load.findings))
 }
 
 /// What is loaded beside the kernel.
@@ -128,6 +132,9 @@ impl Loading<'_> {
             purgatory,
         };
         kexec::plan(self.machine, &self.facts, &request, &Rules::LINUX).map_err(|source| Failure::Plan {
+            code: (self.purpose == Purpose::Crash)
+                .then(|| findings::of_plan_error(&source).map(|finding| finding.code))
+                .flatten(),
             origin: self.snapshot.origin.clone(),
             loader,
             remedies: remedies(self.machine, &self.facts, &request, &Rules::LINUX, &source),

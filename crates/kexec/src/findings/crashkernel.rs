@@ -7,6 +7,7 @@ use machine::{Architecture, Release};
 use memblock::PhysRange;
 use memblock::rules::Class;
 
+use crate::arm64_error::Arm64Error;
 use crate::crash::CrashKernel;
 use crate::error::PlanError;
 use crate::finding::{Code, Finding, Severity};
@@ -19,7 +20,9 @@ use super::scene::{Scene, size, sized};
 pub fn of_plan_error(error: &PlanError) -> Option<Finding> {
     let header = SegmentKind::ElfCoreHeader;
     let remedy = match error {
-        PlanError::NoHole { .. } => "boot with more crashkernel=, or load a smaller initial ramdisk",
+        PlanError::NoHole { .. } | PlanError::Arm64(Arm64Error::NoKernelLocation { .. }) => {
+            "boot with more crashkernel=, or load a smaller initial ramdisk"
+        }
         PlanError::TooSmall { kind, .. } if *kind == header => {
             "a kernel with a larger CONFIG_CRASH_MAX_MEMORY_RANGES has room for more ranges of memory"
         }

@@ -3,6 +3,7 @@
 use crate::finding::{Code, Finding, Severity};
 
 use super::scene::Scene;
+use crate::plan::Purpose;
 
 /// The files below /proc/sys/kernel, and the value that allows no load.
 pub(super) const FILES: [(&str, &str); 3] =
@@ -10,10 +11,24 @@ pub(super) const FILES: [(&str, &str); 3] =
 
 /// No load is allowed any more, for one purpose or for both.
 pub(super) fn spent(scene: &Scene<'_>) -> Option<Finding> {
-    let spent: Vec<&str> = FILES
-        .into_iter()
+    of(scene, &FILES)
+}
+
+/// The planned load is not allowed any more: the system call would fail with EPERM.
+pub(super) fn spent_for(scene: &Scene<'_>, purpose: Purpose) -> Option<Finding> {
+    let [disabled, panic, reboot] = FILES;
+    let limit = match purpose {
+        Purpose::Crash => panic,
+        Purpose::Reboot => reboot,
+    };
+    of(scene, &[disabled, limit]).map(|finding| Finding { severity: Severity::Error, ..finding })
+}
+
+fn of(scene: &Scene<'_>, files: &[(&'static str, &str)]) -> Option<Finding> {
+    let spent: Vec<&str> = files
+        .iter()
         .filter(|(name, value)| scene.kexec_value(name) == Some(*value))
-        .map(|(name, _)| name)
+        .map(|(name, _)| *name)
         .collect();
     let purpose = match spent.as_slice() {
         [] => return None,

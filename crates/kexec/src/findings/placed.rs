@@ -49,7 +49,7 @@ pub(super) fn in_removable_memory(scene: &Scene<'_>, image: &Image<'_>) -> Optio
     let remedy = if image.is_loaded {
         "after an unplug of that memory load the image again; nothing in the kernel tells when that is needed"
     } else {
-        "plan with --avoid-removable, or load the image again after an unplug of that memory"
+        "plan with --loader load --avoid-removable, or load the image again after an unplug of that memory"
     };
     let what = format!("{} lies in memory that may be unplugged", image.words());
     finding(Code::ImageInRemovableMemory, Severity::Warning, what, evidence.collect(), image, remedy)

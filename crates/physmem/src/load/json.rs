@@ -1,12 +1,13 @@
 //! The JSON of a planned load. `schema/kexec.schema.json` describes it; a change that could break a reader raises
 //! [`SCHEMA`].
 
-use kexec::{Entry, MOST_ENTRIES, MOST_SEGMENTS, Plan, Purpose, Segment};
+use kexec::{Entry, MOST_ENTRIES, MOST_SEGMENTS, NextChosen, Plan, Purpose, Segment, ToldBy};
 use machine::Unknown;
 use memblock::PhysRange;
 use serde::Serialize;
 
 use super::{Load, type_of};
+use crate::check::json::FindingRecord;
 
 /// The version of the layout.
 const SCHEMA: u32 = 1;
@@ -23,6 +24,7 @@ pub(crate) struct Document<'a> {
     next_kernel: NextKernel,
     vmcore: Vmcore,
     margins: MarginsRecord,
+    findings: Vec<FindingRecord<'a>>,
     assumed: &'a [Unknown],
     unknown: &'a [Unknown],
 }
@@ -40,6 +42,36 @@ pub(super) struct SegmentRecord<'a> {
 struct NextKernel {
     map: Vec<EntryRecord>,
     lacks: Vec<EntryRecord>,
+    device_tree: Option<DeviceTree>,
+}
+
+/// What the device tree of the next kernel says besides its command line.
+#[derive(Debug, Serialize)]
+struct DeviceTree {
+    initrd: Option<RangeRecord>,
+    elfcorehdr: Option<RangeRecord>,
+    usable_memory: Vec<RangeRecord>,
+    reserved: Vec<RangeRecord>,
+    seeds: bool,
+    memory: &'static str,
+}
+
+impl DeviceTree {
+    fn of(chosen: &NextChosen) -> Self {
+        Self {
+            initrd: chosen.initrd.as_ref().map(range),
+            elfcorehdr: chosen.elfcorehdr.as_ref().map(range),
+            usable_memory: chosen.usable_memory.iter().map(range).collect(),
+            reserved: chosen.reserved.iter().map(range).collect(),
+            seeds: chosen.seeds,
+            memory: match chosen.memory {
+                ToldBy::MemoryNodes => "memory-nodes",
+                ToldBy::EfiMap => "efi-map",
+                ToldBy::EfiMapNotShown => "efi-map-not-shown",
+                ToldBy::UsableMemoryRange => "usable-memory-range",
+            },
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -114,6 +146,7 @@ impl<'a> Document<'a> {
             next_kernel: next_kernel(plan),
             vmcore: Vmcore { ranges: plan.vmcore.iter().map(range).collect() },
             margins: MarginsRecord::of(plan),
+            findings: load.findings.iter().map(FindingRecord::of).collect(),
             assumed,
             unknown: &machine.unknown,
         }
@@ -122,7 +155,11 @@ impl<'a> Document<'a> {
 
 fn next_kernel(plan: &Plan) -> NextKernel {
     let records = |entries: &[Entry]| entries.iter().map(entry).collect();
-    NextKernel { map: records(&plan.next_kernel), lacks: records(&plan.next_kernel_lacks) }
+    NextKernel {
+        map: records(&plan.next_kernel),
+        lacks: records(&plan.next_kernel_lacks),
+        device_tree: plan.chosen.as_ref().map(DeviceTree::of),
+    }
 }
 
 pub(super) fn entry(entry: &Entry) -> EntryRecord {

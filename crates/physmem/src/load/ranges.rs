@@ -39,8 +39,13 @@ pub(crate) fn run(arguments: &RangesArguments, out: &mut impl Write) -> Result<D
     let snapshot = input::snapshot(&arguments.input)?;
     let machine = input::machine(&snapshot)?;
     let loader = arguments.loader;
-    let failure =
-        |source| Failure::Plan { origin: snapshot.origin.clone(), loader, source, remedies: Vec::new() };
+    let failure = |source| Failure::Plan {
+        origin: snapshot.origin.clone(),
+        loader,
+        code: None,
+        source,
+        remedies: Vec::new(),
+    };
     let crash_kernel = CrashKernel::of(&machine).map_err(failure)?;
     let rules = &Rules::LINUX;
     let ranges = Ranges {

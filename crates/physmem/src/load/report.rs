@@ -2,13 +2,13 @@
 
 use std::io::Write;
 
-use kexec::{Entry, Plan, Purpose, Segment};
+use kexec::{Entry, Plan, Purpose, Segment, ToldBy};
 
 use super::{Load, picture, type_of};
 use crate::failure::Failure;
 use crate::lines::{table, wrapped};
 use crate::style::{Ink, Style};
-use crate::{size, unknown};
+use crate::{finding, size, unknown};
 
 pub(crate) fn print(load: &Load, style: Style, out: &mut impl Write) -> Result<(), Failure> {
     let Load { origin, plan, machine, .. } = load;
@@ -27,8 +27,19 @@ pub(crate) fn print(load: &Load, style: Style, out: &mut impl Write) -> Result<(
     segments(&plan.segments, out)?;
     heading(out, style, "command line")?;
     wrapped(out, "  ", "  ", if plan.command_line.is_empty() { "(empty)" } else { &plan.command_line })?;
-    heading(out, style, "the next kernel's map")?;
-    entries(&plan.next_kernel, out)?;
+    match plan.chosen.as_ref().map(|chosen| chosen.memory) {
+        None => heading(out, style, "the next kernel's map")?,
+        Some(ToldBy::MemoryNodes) => heading(out, style, "memory that the device tree tells of")?,
+        Some(ToldBy::EfiMap) => heading(out, style, "EFI's map, to which the device tree leads")?,
+        Some(ToldBy::UsableMemoryRange) => heading(out, style, "linux,usable-memory-range")?,
+        Some(ToldBy::EfiMapNotShown) => {
+            heading(out, style, "EFI's map, to which the device tree leads")?;
+            wrapped(out, "  ", "  ", "not shown: the kernel log has it after a boot with efi=debug")?;
+        }
+    }
+    if !plan.next_kernel.is_empty() {
+        entries(&plan.next_kernel, out)?;
+    }
     if !plan.next_kernel_lacks.is_empty() {
         heading(out, style, "what finds no room in that map")?;
         entries(&plan.next_kernel_lacks, out)?;
@@ -43,9 +54,19 @@ pub(crate) fn print(load: &Load, style: Style, out: &mut impl Write) -> Result<(
     picture::draw(machine, plan, style, out)?;
     heading(out, style, "margins")?;
     margins(plan, out)?;
+    heading(out, style, "findings")?;
+    if load.findings.is_empty() {
+        writeln!(out, "  none")?;
+    } else {
+        finding::print(&load.findings, style, out)?;
+    }
+    let mut is_parted = !load.findings.is_empty();
     for (label, open) in [("assumed:", &load.assumed), ("unknown:", &machine.unknown)] {
         if !open.is_empty() {
-            writeln!(out)?;
+            if !is_parted {
+                writeln!(out)?;
+            }
+            is_parted = false;
             unknown::print_as(label, open, style, out)?;
         }
     }

@@ -1,6 +1,9 @@
 use crate::finding::{Code, Severity};
 
-use super::super::testing::{IOMEM, found, set, the, x86};
+use memblock::rules::Loader;
+
+use super::super::testing::{IOMEM, found, of_plan, plan, r, set, the, x86};
+use crate::plan::Purpose;
 
 const CODE: Code = Code::LoadLimitSpent;
 
@@ -40,4 +43,16 @@ fn limits_that_leave_loads_and_no_limits_are_healthy() {
         set(&mut snapshot, name, value);
     }
     assert_eq!(found(&snapshot, CODE), []);
+}
+
+#[test]
+fn a_plan_is_held_against_the_limit_of_its_own_purpose() {
+    let mut snapshot = x86(IOMEM, "", &[]);
+    set(&mut snapshot, "kexec_load_limit_reboot", "0");
+    let of = |purpose| {
+        let plan = plan(purpose, r(0x1000_0000, 0x1100_0000));
+        let found = of_plan(&snapshot, &plan, Loader::KexecFileLoad);
+        found.iter().find(|finding| finding.code == CODE).map(|finding| finding.severity)
+    };
+    assert_eq!((of(Purpose::Reboot), of(Purpose::Crash)), (Some(Severity::Error), None));
 }
