@@ -34,6 +34,8 @@ pub(crate) const MEMBLOCK: &str = "sys/kernel/debug/memblock";
 pub(crate) const HANDOVER: &str = "sys/kernel/debug/kho/out";
 /// The memory blocks.
 pub(crate) const MEMORY_BLOCKS: &str = "sys/devices/system/memory";
+/// The CPUs that there may ever be.
+pub(crate) const POSSIBLE_CPUS: &str = "sys/devices/system/cpu/possible";
 /// The NUMA nodes.
 pub(crate) const NODES: &str = "sys/devices/system/node";
 /// The parameters of memory hotplug.
@@ -124,7 +126,7 @@ pub(crate) fn is_wanted(path: &str) -> bool {
     path.strip_prefix("boot/config-").is_some_and(|release| !release.contains('/'))
         || is_modules_config(path.strip_prefix("usr/").unwrap_or(path))
         || MARKERS.contains(&path)
-        || [CONFIG_GZ, RELEASE, ARCHITECTURE, MEMORY_HOTPLUG, EFI_RUNTIME_MAP].contains(&path)
+        || [CONFIG_GZ, RELEASE, ARCHITECTURE, MEMORY_HOTPLUG, EFI_RUNTIME_MAP, POSSIBLE_CPUS].contains(&path)
         || UNAMES.contains(&path)
         || KEXEC.iter().any(|(_, paths)| paths.contains(&path))
 }

@@ -217,6 +217,7 @@ fn of_tree(tree: &dyn Tree) -> Snapshot {
         memblock: settings::memblock(tree),
         memory_blocks: blocks::read(tree, &iomem),
         iomem,
+        possible_cpus: text::value(tree, files::POSSIBLE_CPUS),
         nodes: nodes::read(tree),
         handover: settings::handover(tree),
         memory_hotplug: settings::memory_hotplug(tree),

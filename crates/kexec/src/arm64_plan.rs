@@ -2,12 +2,14 @@
 
 use firmware::e820::{E820Type, Entry};
 use firmware::fdt::Fdt;
+use machine::Machine;
 use memblock::PhysRange;
-use memblock::rules::Loader;
+use memblock::rules::{Loader, Rules};
 
 use crate::arm64_error::Arm64Error;
 use crate::arm64_file::{self, Parts};
 use crate::arm64_tools;
+use crate::candidates::told;
 use crate::error::PlanError;
 use crate::facts::Facts;
 use crate::ground::Ground;
@@ -19,19 +21,24 @@ use crate::request::{Arm64Header, Request};
 
 /// Finds the segments' places, and what the next kernel is told.
 pub(crate) fn lay(
+    machine: &Machine,
     facts: &Facts,
     ground: &Ground,
     kernel: &Arm64Header,
     request: &Request<'_>,
+    rules: &Rules,
 ) -> Result<Layout, PlanError> {
-    let bytes = facts.device_tree.as_deref().ok_or(Arm64Error::NoDeviceTree)?;
-    let tree = Fdt::new(bytes).map_err(Arm64Error::DeviceTree)?;
+    let tree = facts.device_tree.as_deref().map(Fdt::new).transpose().map_err(Arm64Error::DeviceTree)?;
     let is_by_kernel = request.loader == Loader::KexecFileLoad;
     // The higher area, then the lower.
     let crash = ground.crash.as_ref().map(|crash| crash.kernel);
     let usable_memory: Vec<PhysRange> =
         crash.iter().flat_map(|crash| [Some(crash.area), crash.low]).flatten().collect();
-    let seeds = if is_by_kernel { facts.has_random_numbers.unwrap_or(true) } else { renewed_seed(&tree)? };
+    let seeds = if is_by_kernel {
+        facts.has_random_numbers.unwrap_or(true)
+    } else {
+        tree.as_ref().map(renewed_seed).transpose()?.unwrap_or(false)
+    };
     let initrd = request.initrd.filter(|&size| size > 0);
     let edits = Edits {
         loader: request.loader,
@@ -40,17 +47,27 @@ pub(crate) fn lay(
         crash_areas: &usable_memory,
         seeds,
     };
-    let parts = Parts { kernel: *kernel, initrd, device_tree: next_tree::size(&tree, &edits)? };
+    let device_tree = match &tree {
+        Some(tree) => next_tree::size(tree, &edits)?,
+        None => facts.loaded_device_trees.size(request.purpose).ok_or(Arm64Error::NoDeviceTree)?,
+    };
+    let parts = Parts { kernel: *kernel, initrd, device_tree };
     let segments = if is_by_kernel {
         arm64_file::place(ground, &parts)?
     } else {
         arm64_tools::place(ground, &parts, request.purgatory.unwrap_or(arm64_tools::PURGATORY))?
     };
-    let (memory, map) = if usable_memory.is_empty() {
-        map_after_reboot(&tree, facts)?
-    } else {
-        let ram = |&range: &PhysRange| Entry { range, kind: E820Type::Ram };
-        (ToldBy::UsableMemoryRange, usable_memory.iter().map(ram).collect())
+    let of_firmware = tree.as_ref().map(|tree| map_after_reboot(tree, facts)).transpose()?;
+    let ram = |range: PhysRange| Entry { range, kind: E820Type::Ram };
+    let (memory, map) = match of_firmware {
+        _ if !usable_memory.is_empty() => {
+            (ToldBy::UsableMemoryRange, usable_memory.iter().copied().map(ram).collect())
+        }
+        Some((memory, map)) if memory != ToldBy::NotShown => (memory, map),
+        _ => {
+            let told = told(machine, request.loader, rules);
+            (ToldBy::NotShown, told.into_iter().map(ram).collect())
+        }
     };
     ground.told(|| Ok(NextMap { entries: map, dropped: Vec::new() }))?;
     let elfcorehdr = loaded(&segments, SegmentKind::ElfCoreHeader);

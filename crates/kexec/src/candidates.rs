@@ -111,6 +111,17 @@ pub fn dumped_of_memblock(
     Ok(all)
 }
 
+/// The memory that the next kernel is told of, by the rules alone, ascending and joined: what a plan says where the
+/// firmware's own map is not shown. Memory whose class nothing tells is left out.
+pub fn told(machine: &Machine, loader: Loader, rules: &Rules) -> Vec<PhysRange> {
+    let is_told = |memory: &&MemoryRange| {
+        let verdict = memory.verdict(rules, Use::NextKernel(loader), &machine.kernel);
+        verdict.is_some_and(|verdict| verdict.allowed)
+    };
+    let told = machine.ranges.iter().filter(is_told).map(|memory| memory.range);
+    ranges::merged(told).collect()
+}
+
 /// Each System RAM resource, driver-managed or not.
 pub(crate) fn system_ram(machine: &Machine) -> Result<Vec<PhysRange>, PlanError> {
     let tree = machine.resources.as_ref().ok_or(PlanError::NoIomem)?;

@@ -11,6 +11,9 @@ use memblock::{PhysRange, Region, RegionFlags, ranges};
 
 use crate::efi_runtime::{self, EfiRuntime};
 use crate::handover::Handover;
+use crate::load_log::LoadLog;
+use crate::plan::Purpose;
+use crate::possible_cpus;
 
 /// What a plan needs to know of the running kernel, besides its [`Machine`](machine::Machine).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,6 +35,8 @@ pub struct Facts {
     pub mapped_in_memblock: Option<Vec<PhysRange>>,
     /// The device tree of the boot, `/sys/firmware/fdt`; `None` where it is not shown.
     pub device_tree: Option<Vec<u8>>,
+    /// Bytes of the device trees of earlier loads, by which a plan goes where the boot's tree is not shown.
+    pub loaded_device_trees: LoadedDeviceTrees,
     /// EFI's memory map, in the firmware's order; `None` where the log does not show it, which it does with
     /// `efi=debug` alone.
     pub efi_map: Option<Vec<efi::Entry>>,
@@ -78,7 +83,36 @@ impl Facts {
                 .read()
                 .map(|config| Configured::of(config))
                 .unwrap_or_default(),
-            possible_cpus: log.and_then(possible_cpus),
+            possible_cpus: possible_cpus::of(snapshot),
+            loaded_device_trees: log.map(LoadedDeviceTrees::of).unwrap_or_default(),
+        }
+    }
+}
+
+/// Bytes of the device trees that the last loads gave the next kernel, as the kernel's log tells of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LoadedDeviceTrees {
+    /// Of a kernel that a reboot starts.
+    pub reboot: Option<u64>,
+    /// Of a crash kernel.
+    pub crash: Option<u64>,
+}
+
+impl LoadedDeviceTrees {
+    fn of(log: &str) -> Self {
+        let log = LoadLog::of(log);
+        let of = |purpose| {
+            let segments = &log.last(purpose)?.segments;
+            Some(segments.iter().find(|segment| segment.holds.as_deref() == Some("dtb"))?.loaded)
+        };
+        Self { reboot: of(Purpose::Reboot), crash: of(Purpose::Crash) }
+    }
+
+    /// That of the last load for this purpose.
+    pub(crate) const fn size(self, purpose: Purpose) -> Option<u64> {
+        match purpose {
+            Purpose::Reboot => self.reboot,
+            Purpose::Crash => self.crash,
         }
     }
 }
@@ -165,17 +199,6 @@ fn has_random_numbers(log: &str) -> Option<bool> {
     (is_ready || is_whole).then_some(is_ready)
 }
 
-/// The number that the kernel prints when it sets up its CPUs, `setup_percpu: NR_CPUS:8192 ... nr_cpu_ids:2`, as x86
-/// does, or the allocator that has data for each, `SLUB: HWalign=64, Order=0-3, MinObjects=0, CPUs=2, Nodes=1`.
-fn possible_cpus(log: &str) -> Option<u64> {
-    let behind = |line: &str, name: &str| -> Option<u64> {
-        let (_, of) = log.split_once(line)?;
-        let (_, number) = of.lines().next()?.split_once(name)?;
-        number.split([' ', ',']).next()?.trim_end().parse().ok()
-    };
-    behind("setup_percpu: ", "nr_cpu_ids:").or_else(|| behind("SLUB: ", "CPUs="))
-}
-
 #[cfg(test)]
 mod tests {
     use machine::snapshot::{MemblockFiles, Source};
@@ -206,15 +229,6 @@ mod tests {
         assert_eq!(Configured::of(debian), Configured { measurements: false, handover: true });
         assert_eq!(Configured::of(debian).setup_data(), 48);
         assert_eq!(Configured::of("CONFIG_IMA_KEXEC=y\n").setup_data(), 32);
-    }
-
-    #[test]
-    fn cpus_are_counted_as_the_kernel_says_when_it_sets_them_up() {
-        let log = "[    0.0] setup_percpu: NR_CPUS:8192 nr_cpumask_bits:2 nr_cpu_ids:2 nr_node_ids:2\n[    0.1] x\n";
-        assert_eq!(possible_cpus(log), Some(2));
-        assert_eq!(possible_cpus("setup_percpu: NR_CPUS:8192\nnr_cpu_ids:2"), None);
-        let log = "[    0.0] SLUB: HWalign=64, Order=0-3, MinObjects=0, CPUs=12, Nodes=1\n";
-        assert_eq!(possible_cpus(log), Some(12));
     }
 
     #[test]

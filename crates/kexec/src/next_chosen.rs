@@ -33,8 +33,9 @@ pub enum ToldBy {
     MemoryNodes,
     /// EFI's map of the boot, to which the device tree leads.
     EfiMap,
-    /// The same, but nothing shows that map: the log has it only after a boot with `efi=debug`.
-    EfiMapNotShown,
+    /// One of these, and nothing shows which, or what it says: the boot's tree, or EFI's map, which the log has only after
+    /// a boot with `efi=debug`. The memory is what the rules say is told.
+    NotShown,
     /// `linux,usable-memory-range`, which cuts either to the crash kernel's areas.
     UsableMemoryRange,
 }
@@ -51,7 +52,7 @@ pub(crate) fn map_after_reboot(tree: &Fdt<'_>, facts: &Facts) -> Result<(ToldBy,
     if chosen.is_some_and(|chosen| !matches!(chosen.uefi_memory_map(), Ok(None))) {
         return Ok(match &facts.efi_map {
             Some(map) => (ToldBy::EfiMap, of_efi(map)),
-            None => (ToldBy::EfiMapNotShown, Vec::new()),
+            None => (ToldBy::NotShown, Vec::new()),
         });
     }
     let nodes = tree.memory()?.filter_map(Result::ok).filter(|memory| memory.enabled);

@@ -142,9 +142,9 @@ pub fn plan(
         return Err(PlanError::KernelPlaces);
     }
     let ground = Ground::of(machine, facts, request, rules)?;
-    let layout = lay(machine, facts, &ground, request)?;
+    let layout = lay(machine, facts, &ground, request, rules)?;
     let margins = Margins::of(ground.page, |initrd| {
-        place(machine, facts, &ground, &Request { initrd: Some(initrd), ..*request })
+        place(machine, facts, &ground, &Request { initrd: Some(initrd), ..*request }, rules)
     });
     let map = ground.map.into_inner().unwrap_or_default();
     Ok(Plan {
@@ -178,6 +178,7 @@ fn lay(
     facts: &Facts,
     ground: &Ground,
     request: &Request<'_>,
+    rules: &Rules,
 ) -> Result<Layout, PlanError> {
     let layout = match (request.loader, &request.kernel) {
         (Loader::KexecFileLoad, KernelImage::BzImage(header)) => {
@@ -186,7 +187,7 @@ fn lay(
         (Loader::KexecLoad, KernelImage::BzImage(header)) => {
             x86_load::lay(machine, facts, ground, header, request)?
         }
-        (_, KernelImage::Arm64(header)) => arm64_plan::lay(facts, ground, header, request)?,
+        (_, KernelImage::Arm64(header)) => arm64_plan::lay(machine, facts, ground, header, request, rules)?,
     };
     ground.limits.check(&layout.segments)?;
     Ok(layout)
@@ -198,6 +199,7 @@ pub(crate) fn place(
     facts: &Facts,
     ground: &Ground,
     request: &Request<'_>,
+    rules: &Rules,
 ) -> Result<Vec<Segment>, PlanError> {
-    lay(machine, facts, ground, request).map(|layout| layout.segments)
+    lay(machine, facts, ground, request, rules).map(|layout| layout.segments)
 }

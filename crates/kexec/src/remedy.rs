@@ -151,7 +151,7 @@ fn smaller_initrd(machine: &Machine, facts: &Facts, request: &Request<'_>, rules
     let given = request.initrd.filter(|&size| size > 0)?;
     let ground = Ground::of(machine, facts, request, rules).ok()?;
     let margins = Margins::of(ground.page, |initrd| {
-        place(machine, facts, &ground, &Request { initrd: Some(initrd), ..*request })
+        place(machine, facts, &ground, &Request { initrd: Some(initrd), ..*request }, rules)
     });
     (margins.largest_initrd > 0).then_some(Remedy::SmallerInitrd { largest: margins.largest_initrd, given })
 }
@@ -169,7 +169,7 @@ fn larger_crash_kernel(
         let area = PhysRange::from_size(start, size).ok()?;
         let kernel = CrashKernel { area, low: now.and_then(|kernel| kernel.low) };
         let ground = Ground::in_crash_kernel(machine, facts, request, rules, kernel).ok()?;
-        place(machine, facts, &ground, request).ok()
+        place(machine, facts, &ground, request, rules).ok()
     };
     let (mut refused, mut least) = (0, MIB);
     while fits(least).is_none() {

@@ -94,6 +94,8 @@ pub struct Snapshot {
     pub handover: HandoverFiles,
     /// `/sys/devices/system/memory`.
     pub memory_blocks: Source<MemoryBlocks>,
+    /// `/sys/devices/system/cpu/possible`: the list of CPUs that there may ever be, as `0-3`.
+    pub possible_cpus: Source<String>,
     /// `/sys/devices/system/node`.
     pub nodes: Source<Nodes>,
     /// `/sys/module/memory_hotplug/parameters`, value by name.

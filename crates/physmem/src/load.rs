@@ -52,14 +52,14 @@ pub(crate) fn run(
     let beside = Beside::of(&arguments.image.beside)?;
     let snapshot = input::snapshot(&arguments.input)?;
     let machine = input::machine(&snapshot)?;
+    let mut assumed = Vec::new();
     let load = Loading {
         snapshot: &snapshot,
         machine: &machine,
-        facts: Facts::of(&snapshot),
+        facts: assumed::completed(Facts::of(&snapshot), &kernel, purpose, &mut assumed),
         boot: BootInput::of(&snapshot).ok(),
         purpose,
     };
-    let mut assumed = Vec::new();
     if arguments.loader == Loader::KexecFileLoad {
         let paging = assumed::paging(&snapshot, load.boot.as_ref(), &kernel, &mut assumed);
         kernel.check(&arguments.image.kernel, paging)?;

@@ -221,5 +221,6 @@ fn a_machine_that_does_not_show_what_a_plan_hangs_on_is_refused_by_what_is_missi
     // A plan does not hang on EFI's map, which few logs have, and says when it is not shown.
     let quiet = Snapshot { kernel_log: Source::Missing, ..snapshot };
     let told = plan(&quiet, Reboot, kernel, initrd).unwrap();
-    assert_eq!((told.chosen.unwrap().memory, told.next_kernel), (ToldBy::EfiMapNotShown, Vec::new()));
+    assert_eq!(told.chosen.unwrap().memory, ToldBy::NotShown);
+    assert!(!told.next_kernel.is_empty() && told.next_kernel.iter().all(|entry| entry.kind == E820Type::Ram));
 }

@@ -1,11 +1,11 @@
 //! What a plan goes by that nothing shows.
 
-use kexec::Facts;
 use kexec::image::bz_image::Paging;
+use kexec::{Facts, KernelImage, Purpose};
 use machine::boot::BootInput;
 use machine::since::{TABLE, Target};
 use machine::{Machine, Release, Snapshot, Unknown};
-use memblock::rules::Loader;
+use memblock::rules::{HandOver, Loader};
 
 use super::kernel_file::KernelFile;
 use crate::boot_input::CHECKED;
@@ -32,6 +32,46 @@ pub(crate) fn paging(
             Paging::FourLevel
         }
     }
+}
+
+/// Fills in what a plan cannot do without and nothing shows, and says so.
+pub(crate) fn completed(
+    mut facts: Facts,
+    kernel: &KernelFile,
+    purpose: Purpose,
+    assumed: &mut Vec<Unknown>,
+) -> Facts {
+    /// Larger than the trees of most machines, and without influence on where anything begins.
+    const DEVICE_TREE: u64 = 64 << 10;
+    if purpose == Purpose::Crash && facts.possible_cpus.is_none() {
+        facts.possible_cpus = Some(1);
+        assumed.push(Unknown::new(
+            "how many CPUs there may ever be, each of which has a note in the dump's header",
+            "neither /sys/devices/system/cpu/possible nor the kernel log shows it",
+            "taken as one: the header is a page larger for each 73 CPUs, or ranges of memory, more",
+        ));
+    }
+    if matches!(kernel, KernelFile::Other(KernelImage::Arm64(_))) && facts.device_tree.is_none() {
+        let loaded = match purpose {
+            Purpose::Reboot => &mut facts.loaded_device_trees.reboot,
+            Purpose::Crash => &mut facts.loaded_device_trees.crash,
+        };
+        let effect = match *loaded {
+            Some(size) => {
+                format!("taken as of {size:#x} bytes, as in the last load that the kernel log tells of")
+            }
+            None => format!(
+                "taken as of {DEVICE_TREE:#x} bytes: its segment may end elsewhere, and what is placed after it may lie elsewhere"
+            ),
+        };
+        loaded.get_or_insert(DEVICE_TREE);
+        assumed.push(Unknown::new(
+            "the device tree that the next kernel gets",
+            "/sys/firmware/fdt, of which it is a copy, was not shown",
+            &effect,
+        ));
+    }
+    facts
 }
 
 /// What the plan goes by that nothing shows, of the release, of EFI and of the kernel's configuration.
@@ -68,7 +108,7 @@ pub(crate) fn of(machine: &Machine, facts: &Facts, boot: Option<&BootInput>, loa
             "taken as none; kexec-tools can forbid it (--no-cma)",
         ));
     }
-    if facts.efi_runtime.is_none() {
+    if facts.efi_runtime.is_none() && machine.kernel.for_rules.hand_over == HandOver::E820 {
         assumed.push(Unknown::new(
             "the size of EFI's runtime map, which is handed on in the boot parameters",
             "neither /sys/firmware/efi/runtime-map nor the kernel log (efi=debug) shows it",

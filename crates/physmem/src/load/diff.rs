@@ -49,7 +49,7 @@ pub(crate) fn run(arguments: &DiffArguments, out: &mut impl Write) -> Result<(),
     let plans = match kernel {
         None => None,
         Some((path, kernel)) => {
-            let facts = Facts::of(&snapshot);
+            let facts = assumed::completed(Facts::of(&snapshot), &kernel, purpose, &mut assumed);
             let boot = BootInput::of(&snapshot).ok();
             let paging = assumed::paging(&snapshot, boot.as_ref(), &kernel, &mut assumed);
             assumed.extend(assumed::of(&machine, &facts, boot.as_ref(), Loader::KexecFileLoad));

@@ -67,7 +67,7 @@ impl DeviceTree {
             memory: match chosen.memory {
                 ToldBy::MemoryNodes => "memory-nodes",
                 ToldBy::EfiMap => "efi-map",
-                ToldBy::EfiMapNotShown => "efi-map-not-shown",
+                ToldBy::NotShown => "not-shown",
                 ToldBy::UsableMemoryRange => "usable-memory-range",
             },
         }

@@ -32,9 +32,8 @@ pub(crate) fn print(load: &Load, style: Style, out: &mut impl Write) -> Result<(
         Some(ToldBy::MemoryNodes) => heading(out, style, "memory that the device tree tells of")?,
         Some(ToldBy::EfiMap) => heading(out, style, "EFI's map, to which the device tree leads")?,
         Some(ToldBy::UsableMemoryRange) => heading(out, style, "linux,usable-memory-range")?,
-        Some(ToldBy::EfiMapNotShown) => {
-            heading(out, style, "EFI's map, to which the device tree leads")?;
-            wrapped(out, "  ", "  ", "not shown: the kernel log has it after a boot with efi=debug")?;
+        Some(ToldBy::NotShown) => {
+            heading(out, style, "memory that the next kernel is told of, as the rules have it")?;
         }
     }
     if !plan.next_kernel.is_empty() {
