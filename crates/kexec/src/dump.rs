@@ -22,7 +22,7 @@ pub struct LeftOut {
 ///
 /// # Errors
 ///
-/// Those of [`dumped`](crate::candidates::dumped).
+/// Those of [`dumped`].
 pub fn left_out(
     machine: &Machine,
     crash_kernel: &CrashKernel,
@@ -74,7 +74,7 @@ impl Difference {
     ///
     /// # Errors
     ///
-    /// Those of [`dumped`](crate::candidates::dumped).
+    /// Those of [`dumped`].
     pub fn of(
         machine: &Machine,
         crash_kernel: &CrashKernel,
