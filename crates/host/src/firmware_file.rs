@@ -12,6 +12,7 @@ use firmware::slit::Slit;
 use firmware::srat::Srat;
 use machine::snapshot::{Bytes, SCHEMA, Snapshot, Source};
 
+use crate::firmware_kind::Kind;
 use crate::firmware_text;
 
 /// No table and no log is larger.
@@ -160,20 +161,6 @@ pub fn read_firmware(paths: &[PathBuf]) -> Result<Snapshot, FirmwareFileError> {
     };
     machine.architecture = Source::Read(architecture.into());
     Ok(machine)
-}
-
-/// What a file is, in words, and of which architecture a map of its kind is.
-#[derive(Clone, Copy)]
-pub(crate) struct Kind {
-    pub(crate) what: &'static str,
-    pub(crate) architecture: Option<&'static str>,
-}
-
-impl Kind {
-    const SRAT: Self = Self { what: "an ACPI SRAT", architecture: None };
-    const SLIT: Self = Self { what: "an ACPI SLIT", architecture: None };
-    const DEVICE_TREE: Self = Self { what: "a device tree", architecture: Some("aarch64") };
-    const ZERO_PAGE: Self = Self { what: "a zero page", architecture: Some("x86_64") };
 }
 
 /// Puts one file where a machine would show it, and says what it is.

@@ -41,6 +41,7 @@ mod efi_runtime_map;
 mod error;
 mod files;
 mod firmware_file;
+mod firmware_kind;
 mod firmware_memmap;
 mod firmware_text;
 mod kernel_config;

@@ -13,8 +13,8 @@ use crate::ground::Ground;
 use crate::handover;
 use crate::placement::Direction;
 use crate::placing::{Placing, Wanted};
-use crate::plan::{Segment, SegmentKind};
 use crate::request::Arm64Header;
+use crate::segment::{Segment, SegmentKind};
 
 /// What a kernel lies at a multiple of, as its device tree does; a header of a dump.
 const MIB_2: u64 = 0x20_0000;

@@ -16,8 +16,9 @@ use crate::ground::Ground;
 use crate::next_chosen::{NextChosen, ToldBy, map_after_reboot};
 use crate::next_kernel::NextMap;
 use crate::next_tree::{self, Edits};
-use crate::plan::{Layout, Segment, SegmentKind};
-use crate::request::{Arm64Header, Request};
+use crate::plan::Layout;
+use crate::request::{Arm64Header, Purgatory, Request};
+use crate::segment::{Segment, SegmentKind};
 
 /// Finds the segments' places, and what the next kernel is told.
 pub(crate) fn lay(
@@ -55,21 +56,18 @@ pub(crate) fn lay(
     let segments = if is_by_kernel {
         arm64_file::place(ground, &parts)?
     } else {
-        arm64_tools::place(ground, &parts, request.purgatory.unwrap_or(arm64_tools::PURGATORY))?
+        arm64_tools::place(ground, &parts, request.purgatory.unwrap_or(Purgatory::KEXEC_TOOLS_ARM64))?
     };
-    let of_firmware = tree.as_ref().map(|tree| map_after_reboot(tree, facts)).transpose()?;
-    let ram = |range: PhysRange| Entry { range, kind: E820Type::Ram };
-    let (memory, map) = match of_firmware {
-        _ if !usable_memory.is_empty() => {
-            (ToldBy::UsableMemoryRange, usable_memory.iter().copied().map(ram).collect())
-        }
-        Some((memory, map)) if memory != ToldBy::NotShown => (memory, map),
-        _ => {
-            let told = told(machine, request.loader, rules);
-            (ToldBy::NotShown, told.into_iter().map(ram).collect())
-        }
+    let (memory, map) = match tree.as_ref() {
+        _ if !usable_memory.is_empty() => (ToldBy::UsableMemoryRange, all_ram(usable_memory.iter().copied())),
+        Some(tree) => map_after_reboot(tree, facts)?,
+        None => (ToldBy::NotShown, Vec::new()),
     };
-    ground.told(|| Ok(NextMap { entries: map, dropped: Vec::new() }))?;
+    ground.next_map(|| {
+        let by_rules = || all_ram(told(machine, request.loader, rules));
+        let entries = if memory == ToldBy::NotShown { by_rules() } else { map };
+        Ok(NextMap { entries, dropped: Vec::new() })
+    })?;
     let elfcorehdr = loaded(&segments, SegmentKind::ElfCoreHeader);
     let initrd = loaded(&segments, SegmentKind::Initrd);
     let reserved = initrd.into_iter().chain(elfcorehdr).filter(|_| is_by_kernel).collect();
@@ -78,6 +76,10 @@ pub(crate) fn lay(
         command_line: request.command_line.to_owned(),
         chosen: Some(NextChosen { initrd, elfcorehdr, usable_memory, reserved, seeds, memory }),
     })
+}
+
+fn all_ram(ranges: impl IntoIterator<Item = PhysRange>) -> Vec<Entry> {
+    ranges.into_iter().map(|range| Entry { range, kind: E820Type::Ram }).collect()
 }
 
 /// Whether kexec-tools finds a `kaslr-seed` to renew; it takes none that this kernel has not wiped, as it does not with

@@ -2,6 +2,7 @@
 //!
 //! Nothing is decided here: [`memblock::rules`] is asked for each part, and only what it allows is given.
 
+use machine::resources::Resource;
 use machine::{Machine, MemoryRange};
 use memblock::rules::{self, Class, Consequence, HandOver, Loader, Placement, Rules, Use};
 use memblock::{PhysRange, ranges};
@@ -15,8 +16,8 @@ use crate::x86_load;
 ///
 /// Those of kexec_file_load are of the resource tree, or, where the kernel keeps memblock, memory minus reserved
 /// (kernel/kexec_file.c:kexec_walk_resources and kexec_walk_memblock, 6.12). Busy or not, all System RAM is busy. Those of
-/// kexec_load, where the next kernel gets an e820 map, are the RAM of the map that kexec-tools 2.0.25 reads, also what the
-/// running kernel does not use.
+/// kexec_load, as kexec-tools 2.0.25 takes them, are on x86 the RAM of the map that it reads, also what the running kernel
+/// does not use, and on arm64 System RAM but what /proc/iomem calls `reserved` in it.
 ///
 /// No two are joined, even where they touch: both look at one at a time.
 ///
@@ -30,17 +31,17 @@ pub fn candidates(
     loader: Loader,
     rules: &Rules,
 ) -> Result<Vec<PhysRange>, PlanError> {
-    let of = Use::KexecImage(loader);
-    if loader == Loader::KexecLoad && machine.kernel.for_rules.hand_over == HandOver::E820 {
-        return allowed_for_kexec_tools(machine, &x86_load::ram(machine, facts)?, rules);
-    }
-    match machine.kernel.for_rules.placement {
-        Placement::ResourceWalk => allowed(machine, &system_ram(machine)?, &[], of, rules),
-        Placement::MemblockWalk => {
-            let free = facts.free_in_memblock.as_deref().ok_or(PlanError::NoMemblock)?;
-            allowed(machine, free, &[], of, rules)
+    let spans = match (loader, machine.kernel.for_rules.hand_over, machine.kernel.for_rules.placement) {
+        (Loader::KexecLoad, HandOver::E820, _) => {
+            return allowed_for_kexec_tools(machine, &x86_load::ram(machine, facts)?, rules);
         }
-    }
+        (Loader::KexecLoad, HandOver::BootFirmware, _) => unreserved(machine)?,
+        (Loader::KexecFileLoad, _, Placement::ResourceWalk) => system_ram(machine)?,
+        (Loader::KexecFileLoad, _, Placement::MemblockWalk) => {
+            facts.free_in_memblock.clone().ok_or(PlanError::NoMemblock)?
+        }
+    };
+    allowed(machine, &spans, &[], Use::KexecImage(loader), rules)
 }
 
 /// What the dump of a crash kernel holds, ascending: one range for each PT_LOAD of its header but the kernel's text
@@ -60,6 +61,13 @@ pub fn dumped(
     allowed(machine, &system_ram(machine)?, &areas, Use::Vmcore(loader), rules)
 }
 
+/// Whether memory may be unplugged while an image lies on it, after which kexec has to be armed again; `None` where
+/// nothing tells its class.
+pub(crate) fn is_removable(machine: &Machine, memory: &MemoryRange, rules: &Rules) -> Option<bool> {
+    let verdict = memory.verdict(rules, Use::AfterUnplug, &machine.kernel)?;
+    Some(verdict.allowed && verdict.consequence == Consequence::RearmKexec)
+}
+
 /// The memory that may be unplugged while an image lies on it, after which kexec has to be armed again, ascending.
 ///
 /// # Errors
@@ -68,11 +76,9 @@ pub fn dumped(
 pub fn removable(machine: &Machine, rules: &Rules) -> Result<Vec<PhysRange>, PlanError> {
     let mut found = Vec::new();
     for memory in &machine.ranges {
-        match memory.verdict(rules, Use::AfterUnplug, &machine.kernel) {
-            Some(verdict) if verdict.allowed && verdict.consequence == Consequence::RearmKexec => {
-                found.push(memory.range);
-            }
-            Some(_) => {}
+        match is_removable(machine, memory, rules) {
+            Some(true) => found.push(memory.range),
+            Some(false) => {}
             None => return Err(PlanError::ClassUnknown { range: memory.range }),
         }
     }
@@ -123,15 +129,27 @@ pub fn told(machine: &Machine, loader: Loader, rules: &Rules) -> Vec<PhysRange> 
 }
 
 /// Each System RAM resource, driver-managed or not.
-pub(crate) fn system_ram(machine: &Machine) -> Result<Vec<PhysRange>, PlanError> {
+fn system_ram(machine: &Machine) -> Result<Vec<PhysRange>, PlanError> {
     let tree = machine.resources.as_ref().ok_or(PlanError::NoIomem)?;
     Ok(tree.system_ram().filter_map(|resource| resource.range().ok()).collect())
+}
+
+/// System RAM but what /proc/iomem calls `reserved` in it, where kexec-tools looks on arm64 (kexec-tools 2.0.25,
+/// `kexec -d`: get_memory_ranges).
+fn unreserved(machine: &Machine) -> Result<Vec<PhysRange>, PlanError> {
+    let tree = machine.resources.as_ref().ok_or(PlanError::NoIomem)?;
+    let is_reserved = |resource: &&Resource| resource.name == "reserved" && resource.depth > 0;
+    let mut reserved: Vec<PhysRange> =
+        tree.resources().iter().filter(is_reserved).filter_map(|resource| resource.range().ok()).collect();
+    reserved.sort_unstable();
+    let reserved = ranges::merged(reserved.into_iter());
+    Ok(ranges::difference(system_ram(machine)?.into_iter(), reserved).collect())
 }
 
 /// The parts of `spans` that may be used, whole within each span. A span may be of several classes or nodes, by
 /// which the machine's ranges are cut: the kernel does not see those seams.
 /// Spans ascend. O(spans + ranges), and a few for each of `crash_areas`.
-pub(crate) fn allowed(
+fn allowed(
     machine: &Machine,
     spans: &[PhysRange],
     crash_areas: &[PhysRange],

@@ -19,8 +19,9 @@ type Header = FileHeader64<LittleEndian>;
 type Segment = ProgramHeader64<LittleEndian>;
 
 const LE: LittleEndian = LittleEndian;
-const FILE_HEADER: u16 = 64;
-const PROGRAM_HEADER: u16 = 56;
+/// Bytes of the file header, `e_ehsize`, and of a program header, `e_phentsize`.
+pub(crate) const FILE_HEADER: u16 = 64;
+pub(crate) const PROGRAM_HEADER: u16 = 56;
 const _: () = assert!(size_of::<Header>() == 64 && size_of::<Segment>() == 56);
 
 /// The header of a dump.

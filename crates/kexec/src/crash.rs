@@ -3,15 +3,15 @@
 use machine::Machine;
 use memblock::PhysRange;
 
+use crate::core_header::{FILE_HEADER, PROGRAM_HEADER};
 use crate::error::PlanError;
 use crate::facts::Facts;
 
-/// Bytes of an ELF-64 file header and of a program header (System V ABI, chapters 4 and 5).
-const FILE_HEADER: u64 = 64;
-const PROGRAM_HEADER: u64 = 56;
-
-/// The header's buffer is whole pages (kernel/crash_core.c:crash_prepare_elf64_headers, 6.12).
-const PAGE: u64 = 0x1000;
+/// The header's buffer is a multiple of this, whatever the size of a page (include/linux/crash_core.h:
+/// ELF_CORE_HEADER_ALIGN, 6.12).
+const HEADER_UNIT: u64 = 0x1000;
+/// That of kexec-tools 2.0.25 is a multiple of this.
+const KEXEC_TOOLS_UNIT: u64 = 1024;
 
 /// The memory that was set aside for a crash kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,19 +75,25 @@ impl HeaderSize {
     /// # Ok::<(), kexec::PlanError>(())
     /// ```
     pub fn of(facts: &Facts, ranges: u64) -> Result<Self, PlanError> {
-        let Self { loaded, .. } = Self::in_units(facts, ranges, PAGE)?;
+        let Self { loaded, .. } = Self::in_units(facts, ranges, HEADER_UNIT)?;
         let room = match facts.crash_elfcorehdr_size {
-            Some(size) => size.checked_add(FILE_HEADER).ok_or(PlanError::HeaderSize)?,
+            Some(size) => size.checked_add(FILE_HEADER.into()).ok_or(PlanError::HeaderSize)?,
             None => loaded,
         };
         Ok(Self { loaded, room })
     }
 
-    /// The same without room to grow, rounded up to a multiple of `unit`.
-    pub(crate) fn in_units(facts: &Facts, ranges: u64, unit: u64) -> Result<Self, PlanError> {
+    /// The same by kexec-tools 2.0.25, which leaves no room to grow.
+    pub(crate) fn by_kexec_tools(facts: &Facts, ranges: u64) -> Result<Self, PlanError> {
+        Self::in_units(facts, ranges, KEXEC_TOOLS_UNIT)
+    }
+
+    /// Without room to grow, rounded up to a multiple of `unit` bytes.
+    fn in_units(facts: &Facts, ranges: u64, unit: u64) -> Result<Self, PlanError> {
         let loaded = facts.possible_cpus.and_then(|cpus| {
             let headers = ranges.checked_add(2)?.checked_add(cpus)?;
-            headers.checked_mul(PROGRAM_HEADER)?.checked_add(FILE_HEADER)?.checked_next_multiple_of(unit)
+            let headers = headers.checked_mul(PROGRAM_HEADER.into())?;
+            headers.checked_add(FILE_HEADER.into())?.checked_next_multiple_of(unit)
         });
         let loaded = loaded.ok_or(PlanError::HeaderSize)?;
         Ok(Self { loaded, room: loaded })

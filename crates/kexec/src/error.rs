@@ -4,15 +4,17 @@ use memblock::PhysRange;
 
 use crate::arm64_error::Arm64Error;
 use crate::placement::SearchError;
-use crate::plan::SegmentKind;
+use crate::segment::{MOST_SEGMENTS, SegmentKind};
 
 /// Why there is no plan. Each says what, and what was expected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
-    /// The search walks the resource tree, which was not shown.
-    #[error("/proc/iomem was not shown, which kexec_file_load searches: read it as root")]
+    /// The resource tree was not shown, in which System RAM and the crash kernel's area stand.
+    #[error(
+        "/proc/iomem was not shown, which says where RAM and the crash kernel's memory lie: read it as root"
+    )]
     NoIomem,
-    /// The search walks memblock, which was not shown.
+    /// kexec_file_load walks memblock, for places or for what the dump holds, and it was not shown.
     #[error(
         "/sys/kernel/debug/memblock was not shown, which kexec_file_load searches: read it as root, with debugfs mounted"
     )]
@@ -42,7 +44,7 @@ pub enum PlanError {
     #[error("kexec_file_load takes no advice where to place: only kexec_load can keep off removable memory")]
     KernelPlaces,
     /// More segments than one load may have.
-    #[error("{segments} segments: one load may have 16")]
+    #[error("{segments} segments: one load may have {MOST_SEGMENTS}")]
     TooManySegments {
         /// How many.
         segments: usize,
@@ -66,19 +68,19 @@ pub enum PlanError {
     NoCrashKernel,
     /// How many CPUs the crash header has to describe is not known.
     #[error(
-        "the size of the crash header is not known: neither crash_elfcorehdr_size nor the number of CPUs was shown"
+        "the size of the crash header is not known: it has a note for each possible CPU, and how many there may be was not shown, or is more than any"
     )]
     HeaderSize,
-    /// The command line is longer than the kernel takes.
+    /// The command line is longer than the kernel, or the loader, takes.
     #[error(
-        "the command line has {length} bytes with its end, and {added} for elfcorehdr=: the kernel takes {most}"
+        "the command line has {length} bytes with its end, and {added} are added for a crash: the most is {most}"
     )]
     CommandLineTooLong {
         /// Its bytes, the NUL behind it counted.
         length: u64,
-        /// What is set aside for `elfcorehdr=`; 0 for a load that is not for crashes.
+        /// Bytes of `elfcorehdr=`, and by kexec-tools of `acpi_rsdp=`; 0 for a load that is not for crashes.
         added: u64,
-        /// `cmdline_size` of the kernel's header.
+        /// `cmdline_size` of the kernel's header; 2048, what kexec-tools makes room for, where it adds to the line.
         most: u64,
     },
     /// The kernel's file ends inside its setup code.

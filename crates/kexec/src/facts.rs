@@ -13,43 +13,55 @@ use crate::efi_runtime::{self, EfiRuntime};
 use crate::handover::Handover;
 use crate::load_log::LoadLog;
 use crate::plan::Purpose;
-use crate::possible_cpus;
+use crate::{possible_cpus, x86_load};
 
 /// What a plan needs to know of the running kernel, besides its [`Machine`](machine::Machine).
+///
+/// A fact that is `None` was not shown: a plan that needs it fails with the error that its doc names, or goes on as it
+/// says. Addresses and sizes are bytes, ranges half-open.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
-    /// The firmware's e820 map, sorted out, as it was before the command line edited it; `None` where nothing shows it,
-    /// empty where there is none, as on arm64.
+    /// The firmware's e820 map, sorted out, as it was before the command line edited it; empty where
+    /// there is none, as on arm64. Without it kexec_file_load has no plan of a reboot on x86
+    /// ([`NoMap`](crate::PlanError::NoMap)).
     pub firmware_map: Option<Vec<Entry>>,
     /// What /sys/firmware/memmap lists now, with the DIMMs that were added, ascending, each of the type that kexec-tools
-    /// takes it for; `None` where it was not shown.
+    /// takes it for. Without it, kexec_load has no plan of a reboot on x86
+    /// ([`NoFirmwareMap`](crate::PlanError::NoFirmwareMap)).
     pub firmware_map_now: Option<Vec<Entry>>,
-    /// Whether `add_efi_memmap` is on the command line that the kernel runs with, as far as kexec-tools reads it.
+    /// Whether `add_efi_memmap` is on the command line that the kernel runs with, as far as kexec-tools reads it; no where
+    /// that was not shown.
     pub add_efi_memmap: bool,
-    /// Where ACPI's root pointer lies, as the boot parameters say it; `None` where they do not, as after a boot by EFI, or
-    /// were not shown.
+    /// Where ACPI's root pointer lies, as the boot parameters say it. `None` also where they do not, as after a boot by EFI:
+    /// a crash kernel by kexec_load is then told of none on its command line.
     pub acpi_rsdp: Option<u64>,
-    /// Memory minus reserved of memblock, NOMAP left out, ascending; `None` where memblock is not shown.
+    /// Memory minus reserved of memblock, NOMAP left out, ascending. Without it, kexec_file_load has no plan where it walks
+    /// memblock ([`NoMemblock`](crate::PlanError::NoMemblock)).
     pub free_in_memblock: Option<Vec<PhysRange>>,
-    /// Memory of memblock, NOMAP left out, ascending, each region as it is; `None` where memblock is not shown.
+    /// Memory of memblock, NOMAP left out, ascending, each region as it is: what kexec_file_load dumps on arm64, where it
+    /// has no plan for crashes without ([`NoMemblock`](crate::PlanError::NoMemblock)).
     pub mapped_in_memblock: Option<Vec<PhysRange>>,
-    /// The device tree of the boot, `/sys/firmware/fdt`; `None` where it is not shown.
+    /// The device tree of the boot, `/sys/firmware/fdt`. Without it, plans on arm64 go by `loaded_device_trees`.
     pub device_tree: Option<Vec<u8>>,
-    /// Bytes of the device trees of earlier loads, by which a plan goes where the boot's tree is not shown.
+    /// Bytes of the device trees of earlier loads, by which a plan goes where the boot's tree is not shown. Without either,
+    /// there is none on arm64 ([`NoDeviceTree`](crate::Arm64Error::NoDeviceTree)).
     pub loaded_device_trees: LoadedDeviceTrees,
-    /// EFI's memory map, in the firmware's order; `None` where the log does not show it, which it does with
-    /// `efi=debug` alone.
+    /// EFI's memory map, in the firmware's order, which the log shows after a boot with `efi=debug` alone. Without it, what
+    /// the next kernel is told after a boot by EFI on arm64 is what the rules say.
     pub efi_map: Option<Vec<efi::Entry>>,
-    /// Whether the kernel has random numbers to seed the next with: told by a log that reaches back to the boot.
+    /// Whether the kernel has random numbers to seed the next with on arm64: told by a log that reaches back to the boot.
+    /// Taken for yes without.
     pub has_random_numbers: Option<bool>,
     /// Bytes of the program headers that a crash header has room for, `/sys/kernel/crash_elfcorehdr_size`;
     /// `None` where the kernel does not keep the header up to date itself.
     pub crash_elfcorehdr_size: Option<u64>,
     /// Whether state is handed over to the next kernel, and the areas that this leaves to an image.
     pub handover: Handover,
-    /// How many CPUs there may ever be; each has a note in the crash header.
+    /// How many CPUs there may ever be; each has a note in the crash header. Without it there is no plan for crashes
+    /// ([`HeaderSize`](crate::PlanError::HeaderSize)).
     pub possible_cpus: Option<u64>,
-    /// EFI's runtime map, which is handed on; `None` where there may be one, and nothing shows it.
+    /// EFI's runtime map, which is handed on. `None` where there may be one, and nothing shows it: a plan then makes no room
+    /// for it.
     pub efi_runtime: Option<EfiRuntime>,
     /// What the kernel is configured to hand on; the default where its configuration is not shown.
     pub configured: Configured,
@@ -62,6 +74,7 @@ impl Facts {
         let boot = boot.as_ref();
         let kexec = |name: &str| snapshot.kexec.get(name)?.read()?.trim().parse().ok();
         let log = snapshot.kernel_log.read().map(String::as_str);
+        let loads = log.map(LoadLog::of).unwrap_or_default();
         Self {
             firmware_map: boot.map(BootInput::e820_of_firmware),
             firmware_map_now: snapshot.firmware_memmap.read().map(|entries| as_kexec_tools_reads(entries)),
@@ -83,8 +96,8 @@ impl Facts {
                 .read()
                 .map(|config| Configured::of(config))
                 .unwrap_or_default(),
-            possible_cpus: possible_cpus::of(snapshot),
-            loaded_device_trees: log.map(LoadedDeviceTrees::of).unwrap_or_default(),
+            possible_cpus: possible_cpus::of(snapshot, &loads),
+            loaded_device_trees: LoadedDeviceTrees::of(&loads),
         }
     }
 }
@@ -99,8 +112,7 @@ pub struct LoadedDeviceTrees {
 }
 
 impl LoadedDeviceTrees {
-    fn of(log: &str) -> Self {
-        let log = LoadLog::of(log);
+    fn of(log: &LoadLog) -> Self {
         let of = |purpose| {
             let segments = &log.last(purpose)?.segments;
             Some(segments.iter().find(|segment| segment.holds.as_deref() == Some("dtb"))?.loaded)
@@ -142,18 +154,10 @@ impl Configured {
 /// The entries of /sys/firmware/memmap as kexec-tools 2.0.25 was seen to take them: sorted by address, and reserved if
 /// of a type that it has no name for, as unusable and soft-reserved memory is.
 fn as_kexec_tools_reads(entries: &[FirmwareMapEntry]) -> Vec<Entry> {
-    let kind = |words: &str| match words {
-        "System RAM" => E820Type::Ram,
-        "ACPI Tables" => E820Type::Acpi,
-        "ACPI Non-volatile Storage" => E820Type::Nvs,
-        "Persistent Memory" => E820Type::Pmem,
-        "Persistent Memory (legacy)" => E820Type::Pram,
-        _ => E820Type::Reserved,
-    };
     let entry = |entry: &FirmwareMapEntry| {
         Some(Entry {
             range: PhysRange::from_inclusive(entry.start, entry.last).ok()?,
-            kind: kind(&entry.kind),
+            kind: x86_load::kind(&entry.kind).unwrap_or(E820Type::Reserved),
         })
     };
     let mut entries: Vec<Entry> = entries.iter().filter_map(entry).collect();

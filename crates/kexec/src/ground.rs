@@ -14,7 +14,7 @@ use crate::limits::Limits;
 use crate::next_kernel::NextMap;
 use crate::plan::Purpose;
 use crate::request::{KernelImage, Request};
-use crate::{arm64_tools, x86_load};
+use crate::x86_load;
 
 /// Where a load may put its segments, and what it must keep to.
 #[derive(Clone, Debug)]
@@ -65,7 +65,7 @@ impl Ground {
                 Ok(Self { in_order: true, ..Self::searching(areas.to_vec(), machine, facts, request) })
             }
             _ => {
-                let mut found = searched(machine, facts, request, rules)?;
+                let mut found = candidates(machine, facts, request.loader, rules)?;
                 if request.avoid_removable {
                     let kept_off = removable(machine, rules)?;
                     found = ranges::difference(found.into_iter(), kept_off.into_iter()).collect();
@@ -93,14 +93,14 @@ impl Ground {
         let header = match (request.loader, request.kernel) {
             (Loader::KexecFileLoad, _) => HeaderSize::of(facts, ranges)?,
             (Loader::KexecLoad, KernelImage::BzImage(_)) => x86_load::header_size(machine, facts, ranges)?,
-            (Loader::KexecLoad, KernelImage::Arm64(_)) => arm64_tools::header_size(facts, ranges)?,
+            (Loader::KexecLoad, KernelImage::Arm64(_)) => HeaderSize::by_kexec_tools(facts, ranges)?,
         };
         let crash = Some(CrashGround { kernel, vmcore, header });
         Ok(Self { crash, ..Self::searching(vec![kernel.area], machine, facts, request) })
     }
 
     /// The map of the next kernel, made when it is first asked for.
-    pub(crate) fn told(
+    pub(crate) fn next_map(
         &self,
         make: impl FnOnce() -> Result<NextMap, PlanError>,
     ) -> Result<&NextMap, PlanError> {
@@ -137,18 +137,5 @@ impl Ground {
             more_setup_data: 0,
             crash: None,
         }
-    }
-}
-
-/// Where a loader looks for places for an image that a reboot starts.
-fn searched(
-    machine: &Machine,
-    facts: &Facts,
-    request: &Request<'_>,
-    rules: &Rules,
-) -> Result<Vec<PhysRange>, PlanError> {
-    match (request.loader, request.kernel) {
-        (Loader::KexecLoad, KernelImage::Arm64(_)) => arm64_tools::candidates(machine, rules),
-        _ => candidates(machine, facts, request.loader, rules),
     }
 }

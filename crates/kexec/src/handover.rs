@@ -14,7 +14,7 @@ use memblock::PhysRange;
 use crate::error::PlanError;
 use crate::placement::Direction;
 use crate::placing::{Placing, Wanted};
-use crate::plan::SegmentKind;
+use crate::segment::SegmentKind;
 
 /// Whether this kernel hands state over, and what that leaves to an image.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -40,7 +40,7 @@
 //! kexec_file_load of a bzImage on x86_64, as Linux 6.12 does it, for a reboot and for crashes: the segments, the
 //! command line, the e820 map handed over with the 128 entries that it has room for, and the ranges of the dump.
 //! The same of kexec_load, as kexec-tools 2.0.25 does it: DIMMs are in its map, which does not end at 128 entries.
-//! Both of an Image on arm64, too: there the next kernel gets a copy of the boot's device tree, and [`NextChosen`] is what
+//! Both loads of an Image on arm64, too: there the next kernel gets a copy of the boot's device tree, and [`NextChosen`] is what
 //! that says; its size is told to the byte. [`Margins`] is what would still fit, [`remedies`] what would have a load taken
 //! that is refused. [`findings`] says what is wrong with what is loaded or planned, and [`load_log`] what the kernel's log
 //! tells of loads. [`dump`] holds the header of a dump, which [`core_header`] reads and writes, against a machine.
@@ -92,7 +92,10 @@ mod plan;
 mod possible_cpus;
 mod remedy;
 mod request;
+mod segment;
 mod setup_header;
+#[cfg(test)]
+mod testing;
 mod x86_file;
 mod x86_load;
 
@@ -103,11 +106,11 @@ pub use error::PlanError;
 pub use facts::{Configured, Facts, LoadedDeviceTrees};
 pub use firmware::e820::{E820Type, Entry};
 pub use handover::Handover;
-pub use limits::MOST_SEGMENTS;
 pub use margins::Margins;
 pub use next_chosen::{NextChosen, ToldBy};
 pub use next_kernel::{MOST_ENTRIES, NextMap};
-pub use plan::{Plan, Purpose, Segment, SegmentKind, plan};
+pub use plan::{Plan, Purpose, plan};
 pub use remedy::{Remedy, remedies};
 pub use request::{Arm64Header, KernelImage, Purgatory, Request};
+pub use segment::{MOST_SEGMENTS, Segment, SegmentKind};
 pub use setup_header::SetupHeader;

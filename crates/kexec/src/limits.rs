@@ -3,10 +3,7 @@
 use machine::Machine;
 
 use crate::error::PlanError;
-use crate::plan::Segment;
-
-/// The most segments of one load (include/linux/kexec.h:KEXEC_SEGMENT_MAX, 6.12).
-pub const MOST_SEGMENTS: usize = 16;
+use crate::segment::{MOST_SEGMENTS, Segment};
 
 /// What the kernel asks of the segments of a load together (kernel/kexec_core.c:sanity_check_segment_list, 6.12).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +42,7 @@ mod tests {
     use memblock::PhysRange;
 
     use super::*;
-    use crate::plan::SegmentKind;
+    use crate::segment::SegmentKind;
 
     fn segment(pages: u64) -> Segment {
         Segment {

@@ -34,6 +34,9 @@ pub struct LoadRecord {
     pub map: Vec<Entry>,
     /// The ranges of the dump, one for each PT_LOAD but the kernel's text.
     pub dumped: Vec<PhysRange>,
+    /// How many CPUs there may ever be, by the header that was made; `None` where its first line is not there any more, or
+    /// the load was not for crashes.
+    pub possible_cpus: Option<u64>,
     /// The line that ends the load.
     pub end: String,
     /// What was done to memory afterwards, as far as it reached this crash kernel: each made the kernel rebuild the
@@ -147,7 +150,12 @@ impl Reader {
     fn dumped(&mut self, text: &str) {
         let (start, size) = (number(text, "paddr="), number(text, "sz="));
         let range = start.zip(size).and_then(|(start, size)| PhysRange::from_size(start, size).ok());
-        self.record().dumped.extend(range);
+        let headers = word(text, "e_phnum=").and_then(|number| number.parse().ok());
+        let record = self.record();
+        if record.is_whole && record.dumped.is_empty() {
+            record.possible_cpus = headers.and_then(possible_cpus);
+        }
+        record.dumped.extend(range);
     }
 
     fn end(&mut self, of: &str, text: &str) {
@@ -187,10 +195,20 @@ fn loaded_at(text: &str) -> Option<(u64, String)> {
     Some((u64::from_str_radix(digits, 16).ok()?, name.to_owned()))
 }
 
+/// The CPUs that a header of so many program headers has notes of, when the first range of RAM was entered: it counts
+/// that, the kernel's text, the kernel's note and those of the CPUs.
+fn possible_cpus(headers: u64) -> Option<u64> {
+    headers.checked_sub(3).filter(|&cpus| cpus > 0)
+}
+
 /// The number behind a name, as `memsz=0x5000`.
 fn number(text: &str, name: &str) -> Option<u64> {
-    let word = text.split([' ', ',']).find_map(|word| word.strip_prefix(name))?;
-    u64::from_str_radix(word.strip_prefix("0x")?, 16).ok()
+    u64::from_str_radix(word(text, name)?.strip_prefix("0x")?, 16).ok()
+}
+
+/// What stands behind a name, up to the next space or comma.
+fn word<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    text.split([' ', ',']).find_map(|word| word.strip_prefix(name))
 }
 
 /// `0000000000000000-000000000009fbff (1)`.

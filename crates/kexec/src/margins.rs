@@ -1,14 +1,14 @@
 //! How much more would fit: the largest initial ramdisk, and what binds it.
 
 use crate::error::PlanError;
-use crate::plan::Segment;
+use crate::segment::Segment;
 
 /// How much more would fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Margins {
     /// Bytes of the largest initial ramdisk that fits with all else as it is, whole pages; 0 when not one page fits.
     pub largest_initrd: u64,
-    /// Why one page more does not. `None` when no size was refused.
+    /// Why one page more does not fit. `None` when no size was refused.
     pub binds: Option<PlanError>,
 }
 

@@ -5,7 +5,7 @@ use memblock::PhysRange;
 use crate::error::PlanError;
 use crate::ground::Ground;
 use crate::placement::{Direction, Search};
-use crate::plan::{Segment, SegmentKind};
+use crate::segment::{Segment, SegmentKind};
 
 /// Places segments one after the other.
 #[derive(Clone, Debug)]

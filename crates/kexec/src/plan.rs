@@ -1,7 +1,5 @@
 //! A plan: what a load does, segment by segment, and why.
 
-use std::fmt;
-
 use firmware::e820::Entry;
 use machine::Machine;
 use memblock::PhysRange;
@@ -13,6 +11,7 @@ use crate::ground::Ground;
 use crate::margins::Margins;
 use crate::next_chosen::NextChosen;
 use crate::request::{KernelImage, Request};
+use crate::segment::{Segment, SegmentKind};
 use crate::{arm64_plan, x86_file, x86_load};
 
 /// When the loaded kernel is started.
@@ -24,74 +23,17 @@ pub enum Purpose {
     Crash,
 }
 
-/// What a segment holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SegmentKind {
-    /// The header of the dump.
-    ElfCoreHeader,
-    /// The code between the two kernels.
-    Purgatory,
-    /// The zero page, the command line, EFI's memory map and setup_data.
-    BootParameters,
-    /// The kernel.
-    Kernel,
-    /// Its initial ramdisk.
-    Initrd,
-    /// The device tree of the next kernel.
-    DeviceTree,
-    /// Where purgatory saves the first 640 KiB for the dump (kexec_load on x86).
-    Backup,
-    /// The list of kexec handover's scratch areas.
-    Handover,
-    /// setup_data: what EFI is to know, entries of the map behind the 128th, or a seed for random numbers (kexec_load
-    /// on x86, one segment for each).
-    SetupData,
-}
-
-impl SegmentKind {
-    /// The word for tables and JSON.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ElfCoreHeader => "elfcorehdr",
-            Self::Purgatory => "purgatory",
-            Self::BootParameters => "boot-params",
-            Self::Kernel => "kernel",
-            Self::Initrd => "initrd",
-            Self::DeviceTree => "dtb",
-            Self::Backup => "backup",
-            Self::Handover => "kho-scratch",
-            Self::SetupData => "setup-data",
-        }
-    }
-}
-
-impl fmt::Display for SegmentKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// One segment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Segment {
-    /// What it holds.
-    pub kind: SegmentKind,
-    /// Where it lies when the kernel is started: whole pages.
-    pub range: PhysRange,
-    /// Bytes that are loaded (`bufsz`); the rest of the range is zeroed.
-    pub loaded: u64,
-    /// Its start is a multiple of this.
-    pub alignment: u64,
-    /// Why there.
-    pub reason: String,
-}
-
 /// What a load does.
 ///
 /// # Invariants
 ///
-/// No two segments overlap, and each lies inside one range that the rules allow for it: System RAM that is not
-/// driver-managed, or the crash kernel's area.
+/// - Segments are whole pages, hold at least what is loaded of them, and no two overlap.
+/// - Each lies inside one range that was searched: for crashes [`CrashKernel::area`](crate::CrashKernel::area); for a
+///   reboot one of [`candidates`](crate::candidates::candidates), which are what the rules allow, or of kexec handover's
+///   scratch areas; with [`avoid_removable`](Request::avoid_removable) in none of
+///   [`removable`](crate::candidates::removable).
+/// - [`next_kernel`](Self::next_kernel) has RAM that a driver manages only where the firmware's own map has it.
+/// - [`vmcore`](Self::vmcore) ascends and touches none of the crash kernel's areas.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// When the kernel is started.
@@ -117,13 +59,29 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The segment that holds this, if there is one.
+    /// The first segment that holds this, if there is one.
     pub fn segment(&self, kind: SegmentKind) -> Option<&Segment> {
         self.segments.iter().find(|segment| segment.kind == kind)
+    }
+
+    /// What of the invariants a plan shows by itself.
+    fn is_consistent(&self, page: u64) -> bool {
+        let whole =
+            |range: PhysRange| range.start().is_multiple_of(page) && range.size().is_multiple_of(page);
+        let is_alone = |index: usize, range: PhysRange| {
+            self.segments.iter().skip(index.saturating_add(1)).all(|other| !other.range.overlaps(range))
+        };
+        let is_good = |(index, segment): (usize, &Segment)| {
+            whole(segment.range) && segment.loaded <= segment.range.size() && is_alone(index, segment.range)
+        };
+        self.segments.iter().enumerate().all(is_good) && self.vmcore.is_sorted_by(|a, b| a.end() <= b.start())
     }
 }
 
 /// Plans a load.
+///
+/// A search for each segment, and about 60 more layouts for [`Margins`]; each search is O(candidates). Nothing is
+/// planned with what is not known, see [`Facts`].
 ///
 /// # Errors
 ///
@@ -146,8 +104,8 @@ pub fn plan(
     let margins = Margins::of(ground.page, |initrd| {
         place(machine, facts, &ground, &Request { initrd: Some(initrd), ..*request }, rules)
     });
-    let map = ground.map.into_inner().unwrap_or_default();
-    Ok(Plan {
+    let (page, map) = (ground.page, ground.map.into_inner().unwrap_or_default());
+    let plan = Plan {
         purpose: request.purpose,
         loader: request.loader,
         margins,
@@ -157,7 +115,9 @@ pub fn plan(
         next_kernel_lacks: map.dropped,
         chosen: layout.chosen,
         vmcore: ground.crash.map(|crash| crash.vmcore).unwrap_or_default(),
-    })
+    };
+    debug_assert!(plan.is_consistent(page), "{plan:?}");
+    Ok(plan)
 }
 
 /// What a loader lays down.
@@ -171,8 +131,8 @@ pub(crate) struct Layout {
     pub(crate) chosen: Option<NextChosen>,
 }
 
-/// Finds places for all segments, and what the next kernel is told; checks what the kernel checks of all segments
-/// together.
+/// Finds places for all segments, and what the next kernel is told; and holds the segments against what the kernel
+/// asks of all of them together.
 fn lay(
     machine: &Machine,
     facts: &Facts,

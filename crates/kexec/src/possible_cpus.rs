@@ -2,15 +2,13 @@
 
 use machine::Snapshot;
 
-/// What sysfs lists; if it is not shown, what the kernel's log tells.
-pub(crate) fn of(snapshot: &Snapshot) -> Option<u64> {
-    let log = || snapshot.kernel_log.read().map(String::as_str);
-    snapshot
-        .possible_cpus
-        .read()
-        .and_then(|list| count(list))
-        .or_else(|| set_up(log()?))
-        .or_else(|| of_a_load(log()?))
+use crate::load_log::LoadLog;
+
+/// What sysfs lists; if it is not shown, what the kernel's log tells: of the boot, or else of a load for crashes.
+pub(crate) fn of(snapshot: &Snapshot, loads: &LoadLog) -> Option<u64> {
+    let listed = snapshot.possible_cpus.read().and_then(|list| count(list));
+    let booted = || snapshot.kernel_log.read().and_then(|log| set_up(log));
+    listed.or_else(booted).or_else(|| loads.records.iter().find_map(|load| load.possible_cpus))
 }
 
 /// The number of CPUs in a list of the kernel: `0-3,8`.
@@ -34,17 +32,6 @@ fn set_up(log: &str) -> Option<u64> {
     behind("setup_percpu: ", "nr_cpu_ids:").or_else(|| behind("SLUB: ", "CPUs="))
 }
 
-/// The number that a load for crashes made its header for: when the first range of RAM is entered, `e_phnum` counts it,
-/// the kernel's text, the kernel's note and those of the CPUs.
-fn of_a_load(log: &str) -> Option<u64> {
-    let entered = log.split("Crash PT_LOAD ELF header.").skip(1);
-    let counts = entered.filter_map(|line| {
-        let (_, number) = line.lines().next()?.split_once("e_phnum=")?;
-        number.split_whitespace().next()?.parse::<u64>().ok()
-    });
-    counts.min()?.checked_sub(3).filter(|&cpus| cpus > 0)
-}
-
 #[cfg(test)]
 mod tests {
     use machine::snapshot::Source;
@@ -54,20 +41,25 @@ mod tests {
     #[test]
     fn sysfs_counts_before_the_log_and_a_load_counts_last() {
         let set_up = "[    0.0] setup_percpu: NR_CPUS:8192 nr_cpumask_bits:2 nr_cpu_ids:2 nr_node_ids:2\n";
-        let load = "[ 9.0] crash_core: Crash PT_LOAD ELF header. phdr=0 vaddr=0x0, paddr=0x1000, sz=0x1000 e_phnum=7 p_offset=0x1000\n\
+        let load = "[ 9.0] kexec_file: kernel: 00 kernel_size: 0x1000\n\
+                    [ 9.0] crash_core: Crash PT_LOAD ELF header. phdr=0 vaddr=0x0, paddr=0x1000, sz=0x1000 e_phnum=7 p_offset=0x1000\n\
                     [ 9.0] crash_core: Crash PT_LOAD ELF header. phdr=0 vaddr=0x0, paddr=0x9000, sz=0x1000 e_phnum=8 p_offset=0x9000\n";
         let with = |possible: Option<&str>, log: &str| {
-            of(&Snapshot {
+            let snapshot = Snapshot {
                 possible_cpus: possible.map_or(Source::Missing, |list| Source::Read(list.into())),
                 kernel_log: Source::Read(log.into()),
                 ..Snapshot::default()
-            })
+            };
+            of(&snapshot, &LoadLog::of(log))
         };
         let both = format!("{set_up}{load}");
         assert_eq!(with(Some("0-7"), &both), Some(8));
         assert_eq!(with(None, &both), Some(2));
         assert_eq!(with(None, load), Some(4));
         assert_eq!(with(None, ""), None);
+        // Without its first line, the load may have entered more ranges before.
+        let (_, cut) = load.split_once('\n').unwrap();
+        assert_eq!(with(None, cut), None);
     }
 
     #[test]

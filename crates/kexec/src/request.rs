@@ -19,9 +19,10 @@ pub struct Request<'a> {
     pub initrd: Option<u64>,
     /// Its command line.
     pub command_line: &'a str,
-    /// Whether to keep off memory that can be unplugged. kexec_file_load cannot be told where to place.
+    /// Whether to keep off memory that can be unplugged. A load for crashes has its own memory all the same, and
+    /// kexec_file_load cannot be told where to place.
     pub avoid_removable: bool,
-    /// The loader's purgatory; `None` for its default, [`Purgatory::of`].
+    /// The loader's purgatory; `None` for its default, [`Purgatory::of`]. What has none takes no notice of one.
     pub purgatory: Option<Purgatory>,
 }
 
@@ -88,11 +89,20 @@ pub struct Purgatory {
 }
 
 impl Purgatory {
-    /// That of Linux 6.12 on x86_64, or of kexec-tools 2.0.25, as loads of a Debian machine show it.
-    pub const fn of(loader: Loader) -> Self {
-        match loader {
-            Loader::KexecFileLoad => Self { loaded: 0x4000, size: 0x5000 },
-            Loader::KexecLoad => Self { loaded: 0x70e0, size: 0x9000 },
+    /// That of Linux 6.12 on x86_64.
+    pub const LINUX_X86: Self = Self { loaded: 0x4000, size: 0x5000 };
+    /// That of kexec-tools 2.0.25 on x86_64.
+    pub const KEXEC_TOOLS_X86: Self = Self { loaded: 0x70e0, size: 0x9000 };
+    /// That of kexec-tools 2.0.25 on arm64.
+    pub const KEXEC_TOOLS_ARM64: Self = Self { loaded: 0x3558, size: 0x3558 };
+
+    /// The default of a loader, as loads of Debian machines show it; `None` where it has none, as kexec_file_load on arm64.
+    pub const fn of(loader: Loader, kernel: &KernelImage) -> Option<Self> {
+        match (loader, kernel) {
+            (Loader::KexecFileLoad, KernelImage::BzImage(_)) => Some(Self::LINUX_X86),
+            (Loader::KexecFileLoad, KernelImage::Arm64(_)) => None,
+            (Loader::KexecLoad, KernelImage::BzImage(_)) => Some(Self::KEXEC_TOOLS_X86),
+            (Loader::KexecLoad, KernelImage::Arm64(_)) => Some(Self::KEXEC_TOOLS_ARM64),
         }
     }
 }

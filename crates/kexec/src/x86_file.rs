@@ -4,7 +4,6 @@
 //! boot parameters, kernel, initial ramdisk (arch/x86/kernel/kexec-bzimage64.c:bzImage64_load, 6.12).
 
 use machine::Machine;
-use memblock::rules::Loader;
 
 use crate::error::PlanError;
 use crate::facts::Facts;
@@ -13,8 +12,9 @@ use crate::handover;
 use crate::next_kernel::NextMap;
 use crate::placement::Direction;
 use crate::placing::{Placing, Wanted};
-use crate::plan::{Layout, Purpose, SegmentKind};
+use crate::plan::{Layout, Purpose};
 use crate::request::{Purgatory, Request};
+use crate::segment::SegmentKind;
 use crate::setup_header::SetupHeader;
 
 /// The lowest starts: of purgatory and the boot parameters, of a kernel, and of an initial ramdisk.
@@ -50,10 +50,10 @@ pub(crate) fn lay(
             limit: u64::MAX,
             direction: Direction::BottomUp,
         })?;
-        ground.told(|| NextMap::after_crash(machine, &crash.kernel, header, crash.header))?;
+        ground.next_map(|| NextMap::after_crash(machine, &crash.kernel, header, crash.header))?;
         format!("elfcorehdr={:#x} {}", header.start(), request.command_line)
     } else {
-        ground.told(|| NextMap::after_reboot(facts))?;
+        ground.next_map(|| NextMap::after_reboot(facts))?;
         request.command_line.to_owned()
     };
     if ground.in_order {
@@ -70,7 +70,7 @@ fn place_image(
     request: &Request<'_>,
     parameters: u64,
 ) -> Result<(), PlanError> {
-    let purgatory = request.purgatory.unwrap_or(Purgatory::of(Loader::KexecFileLoad));
+    let purgatory = request.purgatory.unwrap_or(Purgatory::LINUX_X86);
     let wanted = |kind, loaded, size, min| Wanted {
         kind,
         loaded,

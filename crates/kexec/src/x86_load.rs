@@ -11,7 +11,6 @@ mod crash;
 mod memory;
 
 use machine::Machine;
-use memblock::rules::Loader;
 
 use crate::crash::HeaderSize;
 use crate::error::PlanError;
@@ -20,12 +19,13 @@ use crate::ground::Ground;
 use crate::next_kernel::{MOST_ENTRIES, NextMap};
 use crate::placement::Direction;
 use crate::placing::{Placing, Wanted};
-use crate::plan::{Layout, SegmentKind};
+use crate::plan::Layout;
 use crate::request::{Purgatory, Request};
+use crate::segment::SegmentKind;
 use crate::setup_header::SetupHeader;
 
 pub(crate) use crash::header_size;
-pub(crate) use memory::ram;
+pub(crate) use memory::{kind, ram};
 
 /// The lowest starts: of purgatory and the boot parameters, of a kernel and of setup_data, and of an initial ramdisk.
 const MIN_LOW: u64 = 0x3000;
@@ -66,14 +66,14 @@ pub(crate) fn lay(
         let HeaderSize { loaded, room } = crash.header;
         let header = placing.place(wanted(SegmentKind::ElfCoreHeader, loaded, room, 0))?;
         let taken = [(header, room), (backup, saved.size())];
-        let map = ground.told(|| crash::map(machine, &crash.kernel, saved, taken))?;
+        let map = ground.next_map(|| crash::map(machine, &crash.kernel, saved, taken))?;
         (map, crash::command_line(request.command_line, facts, header)?)
     } else {
         let made = || {
             let entries = memory::told_after_reboot(machine, facts)?;
             Ok(NextMap { entries, dropped: Vec::new() })
         };
-        (ground.told(made)?, request.command_line.to_owned())
+        (ground.next_map(made)?, request.command_line.to_owned())
     };
     place_image(&mut placing, kernel, request, &command_line)?;
     place_setup_data(&mut placing, ground, map)?;
@@ -96,7 +96,7 @@ fn place_image(
     request: &Request<'_>,
     command_line: &str,
 ) -> Result<(), PlanError> {
-    let purgatory = request.purgatory.unwrap_or(Purgatory::of(Loader::KexecLoad));
+    let purgatory = request.purgatory.unwrap_or(Purgatory::KEXEC_TOOLS_X86);
     placing.place(wanted(SegmentKind::Purgatory, purgatory.loaded, purgatory.size, MIN_LOW))?;
     let parameters = kernel.setup_code().max(MIN_SETUP_CODE).saturating_add(BEFORE_COMMAND_LINE);
     let parameters = parameters.saturating_add(length(command_line));

@@ -58,7 +58,12 @@ impl Kernel {
                 "the verdicts are those of 6.12; from 6.16 on, kexec handover (kho=) confines kexec_file_load to its scratch areas",
             ));
         }
-        Self { release, page_size: page_size(snapshot, tree, zones, unknown), command_line, for_rules }
+        Self {
+            release,
+            page_size: page_size(hand_over, snapshot, tree, zones, unknown),
+            command_line,
+            for_rules,
+        }
     }
 }
 
@@ -140,9 +145,11 @@ fn kexec_tools_wants_exact_name(architecture: Option<&str>, hand_over: rules::Ha
     }
 }
 
-/// The size of a page: said by the configuration, or else the one size under which the pages of all zones
-/// make about as much memory as System RAM has online. The sizes there are differ by a factor of four.
+/// The size of a page: always 4 KiB on x86, as only x86 has an e820 map; elsewhere said by the configuration, or else
+/// the one size under which the pages of all zones make about as much memory as System RAM has online. The sizes
+/// there are differ by a factor of four.
 fn page_size(
+    hand_over: rules::HandOver,
     snapshot: &Snapshot,
     tree: Option<&ResourceTree>,
     zones: &[Zone],
@@ -153,6 +160,9 @@ fn page_size(
         (16 << 10, ["CONFIG_PAGE_SIZE_16KB=y", "CONFIG_ARM64_16K_PAGES=y"]),
         (64 << 10, ["CONFIG_PAGE_SIZE_64KB=y", "CONFIG_ARM64_64K_PAGES=y"]),
     ];
+    if hand_over == rules::HandOver::E820 {
+        return 4 << 10;
+    }
     if let Some(config) = snapshot.kernel_config.read() {
         let given = |options: &[&str; 2]| config.lines().any(|line| options.contains(&line.trim()));
         if let Some((size, _)) = SIZES.iter().find(|(_, options)| given(options)) {
@@ -166,7 +176,7 @@ fn page_size(
         Some(0x800..0x2000) => 4 << 10,
         Some(0x2000..0x8000) => 16 << 10,
         Some(0x8000..0x2_0000) => 64 << 10,
-        // x86 has no other size; elsewhere zones cannot be placed without both files anyway.
+        // Zones cannot be placed without both files anyway.
         _ if pages == 0 || ram == 0 => 4 << 10,
         _ => {
             unknown.push(Unknown::new(
@@ -241,6 +251,20 @@ mod tests {
         assert_eq!([0x1_0000, 0xfc00, 0x1_0400].map(with), [4 << 10; 3]);
         assert_eq!([0x4000, 0x3f00, 0x4100].map(with), [16 << 10; 3]);
         assert_eq!([0x1000, 0xfc0, 0x1040].map(with), [64 << 10; 3]);
+    }
+
+    #[test]
+    fn the_page_of_x86_is_4_kib_however_much_of_ram_is_in_no_zone() {
+        // 256 MiB in zones, and DIMMs of 3 GiB that are offline, of which no memory block tells.
+        let snapshot = Snapshot {
+            architecture: Source::Read("x86_64".into()),
+            iomem: Source::Read("40000000-4fffffff : System RAM\n100000000-1bfffffff : System RAM\n".into()),
+            zoneinfo: Source::Read("Node 0, zone Normal\n spanned 9\n present 65536\n start_pfn: 4\n".into()),
+            ..Snapshot::default()
+        };
+        let (kernel, unknown) = of(&snapshot);
+        assert_eq!(kernel.page_size, 4 << 10);
+        assert!(!unknown.iter().any(|unknown| unknown.what.contains("page")), "{unknown:?}");
     }
 
     #[test]

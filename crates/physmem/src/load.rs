@@ -118,10 +118,10 @@ impl Loading<'_> {
         avoid_removable: bool,
     ) -> Result<Plan, Failure> {
         let command_line = self.command_line(beside.arguments)?;
-        let purgatory = beside.arguments.purgatory_size.map(|size| {
-            let usual = Purgatory::of(loader);
-            Purgatory { loaded: usual.loaded.min(size), size }
-        });
+        let usual = Purgatory::of(loader, &kernel);
+        let purgatory = usual
+            .zip(beside.arguments.purgatory_size)
+            .map(|(usual, size)| Purgatory { loaded: usual.loaded.min(size), size });
         let request = Request {
             purpose: self.purpose,
             loader,

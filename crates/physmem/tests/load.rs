@@ -37,21 +37,13 @@ impl Files {
 
     /// The header of Debian's 6.12.117 (captures/x86/kernel-6.12.117.json), edited, before nothing.
     fn kernel(&self, name: &str, edit: impl Fn(&mut [u8])) {
-        let mut header = vec![0; 0x400];
+        let mut header = include_bytes!("commands/kernel/header.bzImage").to_vec();
         let mut put = |at: usize, bytes: &[u8]| header[at..at + bytes.len()].copy_from_slice(bytes);
+        // setup_sects, syssize, initrd_addr_max and pref_address: that header is of a kernel of 16 bytes.
         put(0x1f1, &[39]);
         put(0x1f4, &753_952_u32.to_le_bytes());
-        put(0x1fe, &[0x55, 0xaa]);
-        put(0x202, b"HdrS");
-        put(0x206, &0x20f_u16.to_le_bytes());
-        put(0x211, &[1]);
         put(0x22c, &0x7fff_ffff_u32.to_le_bytes());
-        put(0x230, &0x20_0000_u32.to_le_bytes());
-        put(0x234, &[1, 21]);
-        put(0x236, &0x7f_u16.to_le_bytes());
-        put(0x238, &2047_u32.to_le_bytes());
         put(0x258, &0x100_0000_u64.to_le_bytes());
-        put(0x260, &0x37e_e000_u32.to_le_bytes());
         edit(&mut header);
         let mut file = File::create(self.0.join(name)).unwrap();
         file.write_all(&header).unwrap();

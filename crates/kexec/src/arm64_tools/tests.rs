@@ -1,12 +1,12 @@
-use machine::Snapshot;
 use machine::snapshot::{Bytes, Source};
+use machine::{Machine, Snapshot};
+use memblock::rules::{Loader, Rules};
 
 use super::*;
 use crate::arm64_error::Arm64Error;
 use crate::plan::Purpose;
-use crate::request::Request;
-use crate::request::{Arm64Header, KernelImage};
-use crate::{Plan, plan};
+use crate::request::{Arm64Header, KernelImage, Request};
+use crate::{Facts, Plan, plan};
 
 const TREE: &[u8] = include_bytes!("../../../firmware/tests/data/arm64-dts-resv.fdt");
 

@@ -11,7 +11,7 @@ use crate::arm64_error::Arm64Error;
 use crate::crash::CrashKernel;
 use crate::error::PlanError;
 use crate::finding::{Code, Finding, Severity};
-use crate::plan::SegmentKind;
+use crate::segment::SegmentKind;
 
 use super::loaded::Loaded;
 use super::scene::{Scene, size, sized};

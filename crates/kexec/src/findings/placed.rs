@@ -3,9 +3,10 @@
 use firmware::e820::E820Type;
 use machine::range_set::RangeSet;
 use machine::{MemoryRange, State};
-use memblock::rules::{Consequence, Use};
+use memblock::rules::Use;
 use memblock::{PhysRange, ranges};
 
+use crate::candidates::is_removable;
 use crate::finding::{Code, Finding, Severity};
 
 use super::image::Image;
@@ -37,11 +38,8 @@ pub(super) fn in_removed_memory(scene: &Scene<'_>, image: &Image<'_>) -> Option<
 /// An image in memory that may be unplugged, after which kexec has to be armed again.
 pub(super) fn in_removable_memory(scene: &Scene<'_>, image: &Image<'_>) -> Option<Finding> {
     let parts = scene.machine.parts(scene.snapshot);
-    let evidence = on_memory(scene, image, |memory| {
-        memory
-            .verdict(scene.rules, Use::AfterUnplug, &scene.machine.kernel)
-            .is_some_and(|verdict| verdict.allowed && verdict.consequence == Consequence::RearmKexec)
-    });
+    let evidence =
+        on_memory(scene, image, |memory| is_removable(scene.machine, memory, scene.rules).unwrap_or(false));
     let evidence = evidence.map(|(name, memory, part)| {
         let part = parts.of(memory, part);
         format!("{name} at {}: {}; {}", sized(part.range), memory.provider, how_it_can_go(&part))

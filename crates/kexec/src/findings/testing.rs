@@ -11,7 +11,8 @@ use memblock::rules::{Loader, Rules};
 use crate::facts::Facts;
 use crate::finding::{Code, Finding};
 use crate::margins::Margins;
-use crate::plan::{Plan, Purpose, Segment, SegmentKind};
+use crate::plan::{Plan, Purpose};
+use crate::segment::{Segment, SegmentKind};
 
 pub(super) const BLOCK: u64 = 128 << 20;
 

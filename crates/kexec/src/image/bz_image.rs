@@ -290,4 +290,4 @@ fn payload(
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;

@@ -2,24 +2,7 @@ use machine::Snapshot;
 use machine::snapshot::Source;
 
 use super::*;
-use crate::{KernelImage, SetupHeader};
-
-const REQUEST: Request<'_> = Request {
-    purpose: Purpose::Reboot,
-    loader: Loader::KexecFileLoad,
-    kernel: KernelImage::BzImage(SetupHeader {
-        file_size: 0xb8_67c0,
-        setup_sects: 39,
-        pref_address: 0x100_0000,
-        kernel_alignment: 0x20_0000,
-        init_size: 0x37e_e000,
-        cmdline_size: 2047,
-    }),
-    initrd: Some(0x75_e1d8),
-    command_line: "quiet",
-    avoid_removable: false,
-    purgatory: None,
-};
+use crate::testing::REQUEST;
 
 const IOMEM: &str = "00001000-0009fbff : System RAM\n00100000-3fffffff : System RAM\n  \
                      20000000-21ffffff : Crash kernel\n";

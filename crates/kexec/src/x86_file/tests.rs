@@ -1,30 +1,11 @@
-use machine::snapshot::Source;
-use machine::{Machine, Snapshot};
 use memblock::PhysRange;
-use memblock::rules::Rules;
+use memblock::rules::{Loader, Rules};
 use proptest::prelude::*;
 
 use super::*;
+use crate::image::bz_image::{Paging, tests::debian};
+use crate::testing::{KERNEL, REQUEST, x86};
 use crate::{Facts, Handover, KernelImage, Plan, plan};
-
-const KERNEL: SetupHeader = SetupHeader {
-    file_size: 0xb8_67c0,
-    setup_sects: 39,
-    pref_address: 0x100_0000,
-    kernel_alignment: 0x20_0000,
-    init_size: 0x37e_e000,
-    cmdline_size: 2047,
-};
-
-const REQUEST: Request<'_> = Request {
-    purpose: Purpose::Reboot,
-    loader: Loader::KexecFileLoad,
-    kernel: KernelImage::BzImage(KERNEL),
-    initrd: Some(0x75_e1d8),
-    command_line: "quiet",
-    avoid_removable: false,
-    purgatory: None,
-};
 
 const IOMEM: &str = "00001000-0009fbff : System RAM\n00100000-7ffdffff : System RAM\n  \
                      6b000000-7affffff : Crash kernel\n140000000-17fffffff : System RAM (kmem)\n";
@@ -38,21 +19,12 @@ fn facts() -> Facts {
     }
 }
 
-fn machine(iomem: &str) -> Machine {
-    let snapshot = Snapshot {
-        iomem: Source::Read(iomem.into()),
-        architecture: Source::Read("x86_64".into()),
-        ..Snapshot::default()
-    };
-    Machine::of(&snapshot).unwrap()
-}
-
 fn ground() -> Ground {
-    Ground::of(&machine(IOMEM), &facts(), &REQUEST, &Rules::LINUX).unwrap()
+    Ground::of(&x86(IOMEM), &facts(), &REQUEST, &Rules::LINUX).unwrap()
 }
 
 fn plan_on(iomem: &str, request: &Request<'_>) -> Result<Plan, PlanError> {
-    plan(&machine(iomem), &facts(), request, &Rules::LINUX)
+    plan(&x86(iomem), &facts(), request, &Rules::LINUX)
 }
 
 #[test]
@@ -188,25 +160,9 @@ proptest! {
 
 #[test]
 fn the_header_of_debians_kernel_is_what_plans_are_made_of() {
-    // captures/x86/kernel-6.12.117.json
-    let mut file = vec![0; usize::try_from(KERNEL.file_size).unwrap()];
-    let mut put = |at: usize, bytes: &[u8]| file[at..at + bytes.len()].copy_from_slice(bytes);
-    put(0x1f1, &[39]);
-    put(0x1f4, &753_952_u32.to_le_bytes());
-    put(0x1fe, &[0x55, 0xaa]);
-    put(0x202, b"HdrS");
-    put(0x206, &0x20f_u16.to_le_bytes());
-    put(0x211, &[1]);
-    put(0x22c, &0x7fff_ffff_u32.to_le_bytes());
-    put(0x230, &0x20_0000_u32.to_le_bytes());
-    put(0x234, &[1, 21]);
-    put(0x236, &0x7f_u16.to_le_bytes());
-    put(0x238, &2047_u32.to_le_bytes());
-    put(0x258, &0x100_0000_u64.to_le_bytes());
-    put(0x260, &0x37e_e000_u32.to_le_bytes());
-    let image = crate::image::BzImage::new(&file).unwrap();
+    let image = crate::image::BzImage::new(&debian()).unwrap();
     assert_eq!(SetupHeader::of(&image), Some(KERNEL));
-    assert_eq!(image.check_kexec_file_load(crate::image::bz_image::Paging::FiveLevel), Ok(()));
+    assert_eq!(image.check_kexec_file_load(Paging::FiveLevel), Ok(()));
 }
 
 #[test]
@@ -215,7 +171,7 @@ fn with_handover_on_segments_go_into_its_areas_in_their_order_and_nowhere_else()
     // The first is too small for the kernel, the second lies below the third.
     let areas = vec![r(0x100_0000, 0x200_0000), r(0x1000_0000, 0x1800_0000), r(0x4000_0000, 0x4800_0000)];
     let facts = Facts { handover: Handover::On(areas.clone()), ..facts() };
-    let plan_with = |request: &Request<'_>| plan(&machine(IOMEM), &facts, request, &Rules::LINUX);
+    let plan_with = |request: &Request<'_>| plan(&x86(IOMEM), &facts, request, &Rules::LINUX);
     let starts: Vec<_> =
         plan_with(&REQUEST).unwrap().segments.iter().map(|s| (s.kind.as_str(), s.range.start())).collect();
     assert_eq!(

@@ -18,11 +18,7 @@ const MOST_ENTRIES: usize = 1024;
 /// The longest command line that something is added to, with the NUL behind it.
 const MOST_COMMAND_LINE: u64 = 2048;
 
-/// Bytes of an ELF-64 file header and of a program header (System V ABI, chapters 4 and 5).
-const FILE_HEADER: u64 = 64;
-const PROGRAM_HEADER: u64 = 56;
-/// The header of the dump is rounded up to this, and takes at least so much.
-const HEADER_UNIT: u64 = 1024;
+/// The header of the dump takes at least so much.
 const HEADER_ROOM: u64 = 0x4000;
 
 /// What is saved for the dump when the machine crashes: the first System RAM that lies within the first 640 KiB. Where
@@ -36,17 +32,12 @@ pub(super) fn backup_area(machine: &Machine) -> Result<PhysRange, PlanError> {
 
 /// The header for a dump of so many ranges of RAM.
 ///
-/// It has a note for each CPU, one of the kernel's (vmcoreinfo), and a header for the kernel's text. Room is made for one
-/// header for each range of memory that the tool took notice of, though those that are no RAM have none.
+/// Room is made for one program header for each range of memory that the tool took notice of, though those that are no
+/// RAM have none.
 pub(crate) fn header_size(machine: &Machine, facts: &Facts, ram: u64) -> Result<HeaderSize, PlanError> {
     let tree = machine.resources.as_ref().ok_or(PlanError::NoIomem)?;
-    let others = u64::try_from(memory::resources(tree, |_| false).count()).unwrap_or(u64::MAX);
-    let loaded = facts.possible_cpus.and_then(|cpus| {
-        let headers = ram.checked_add(others)?.checked_add(2)?.checked_add(cpus)?;
-        let size = headers.checked_mul(PROGRAM_HEADER)?.checked_add(FILE_HEADER)?;
-        size.checked_next_multiple_of(HEADER_UNIT)
-    });
-    let loaded = loaded.ok_or(PlanError::HeaderSize)?;
+    let others = u64::try_from(memory::beside_ram(tree).count()).unwrap_or(u64::MAX);
+    let HeaderSize { loaded, .. } = HeaderSize::by_kexec_tools(facts, ram.saturating_add(others))?;
     Ok(HeaderSize { loaded, room: loaded.max(HEADER_ROOM) })
 }
 
@@ -67,7 +58,7 @@ pub(super) fn map(
     let own = ranges::difference(areas.into_iter(), taken.into_iter());
     let mut map = NextMap::default();
     map.entries.extend([saved].into_iter().chain(own).map(|range| Entry { range, kind: E820Type::Ram }));
-    for entry in memory::resources(tree, |_| false) {
+    for entry in memory::beside_ram(tree) {
         if map.entries.len() >= MOST_ENTRIES {
             map.dropped.push(entry);
         } else if !map.entries.iter().any(|other| other.range.overlaps(entry.range)) {
@@ -100,7 +91,8 @@ mod tests {
 
     use super::*;
     use crate::EfiRuntime;
-    use crate::x86_load::tests::{IOMEM, machine};
+    use crate::testing::x86;
+    use crate::x86_load::tests::IOMEM;
 
     fn r(start: u64, last: u64) -> PhysRange {
         PhysRange::from_inclusive(start, last).unwrap()
@@ -108,7 +100,7 @@ mod tests {
 
     /// The map, with a backup and a header of `room` bytes at the top of the area.
     fn map_of(iomem: &str, room: u64) -> NextMap {
-        let machine = machine(iomem);
+        let machine = x86(iomem);
         let saved = backup_area(&machine).unwrap();
         let backup = PhysRange::from_size(0x7ef6_0000, 0xa_0000).unwrap();
         let header = PhysRange::new(0x7ef6_0000 - room.next_multiple_of(0x1000), 0x7ef6_0000).unwrap();
@@ -125,7 +117,7 @@ mod tests {
 
     #[test]
     fn the_first_ram_within_640_kib_is_saved_and_all_of_them_where_there_is_none() {
-        let saved = |low: &str| backup_area(&machine(&IOMEM.replace(LOW, low))).unwrap();
+        let saved = |low: &str| backup_area(&x86(&IOMEM.replace(LOW, low))).unwrap();
         assert_eq!(saved(LOW), r(0x1000, 0x9_fbff));
         let two = "00001000-0002ffff : System RAM\n00040000-0009fbff : System RAM\n";
         assert_eq!(saved(two), r(0x1000, 0x2_ffff));
@@ -184,7 +176,7 @@ mod tests {
     fn the_header_grows_with_all_ranges_and_cpus_by_1024_bytes_and_its_room_from_16_kib_on() {
         let facts = |cpus| Facts { possible_cpus: Some(cpus), ..Facts::default() };
         let size = |ram, cpus, reserved: &str| {
-            let size = header_size(&machine(reserved), &facts(cpus), ram).unwrap();
+            let size = header_size(&x86(reserved), &facts(cpus), ram).unwrap();
             (size.loaded, size.room)
         };
         // Beside RAM, there are 6 ranges.
@@ -195,8 +187,8 @@ mod tests {
             (size(3, 1, &reserved(100)), size(3, 1, &reserved(121))),
             ((0x1c00, 0x4000), (0x2000, 0x4000))
         );
-        assert_eq!(header_size(&machine(IOMEM), &Facts::default(), 3), Err(PlanError::HeaderSize));
-        assert_eq!(header_size(&machine(IOMEM), &facts(u64::MAX), 3), Err(PlanError::HeaderSize));
+        assert_eq!(header_size(&x86(IOMEM), &Facts::default(), 3), Err(PlanError::HeaderSize));
+        assert_eq!(header_size(&x86(IOMEM), &facts(u64::MAX), 3), Err(PlanError::HeaderSize));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use firmware::e820::{E820Type, Entry};
 use machine::Machine;
-use machine::resources::{Resource, ResourceTree};
+use machine::resources::ResourceTree;
 use memblock::PhysRange;
 
 use crate::error::PlanError;
@@ -42,33 +42,39 @@ pub(super) fn told_after_reboot(machine: &Machine, facts: &Facts) -> Result<Vec<
 /// What it tells by the resource tree: of RAM, what has exactly this name.
 fn of_resources(machine: &Machine) -> Result<Vec<Entry>, PlanError> {
     let tree = machine.resources.as_ref().ok_or(PlanError::NoIomem)?;
-    Ok(resources(tree, |resource| resource.name == "System RAM").collect())
+    Ok(resources(tree).collect())
 }
 
-/// The resources it takes notice of, in the order of /proc/iomem, at any depth: by name alone, of which unusable and
-/// soft-reserved memory have none. What is RAM, the caller says.
-pub(super) fn resources(
-    tree: &ResourceTree,
-    is_ram: impl Fn(&Resource) -> bool,
-) -> impl Iterator<Item = Entry> {
-    tree.resources().iter().filter_map(move |resource| {
-        let kind = match resource.name.as_str() {
-            _ if is_ram(resource) => E820Type::Ram,
-            "ACPI Tables" => E820Type::Acpi,
-            "ACPI Non-volatile Storage" => E820Type::Nvs,
-            "Persistent Memory" => E820Type::Pmem,
-            "Persistent Memory (legacy)" => E820Type::Pram,
-            "Reserved" | "reserved" => E820Type::Reserved,
-            _ => return None,
-        };
-        Some(Entry { range: resource.range().ok()?, kind })
-    })
+/// The resources it takes notice of that are no RAM, in the order of /proc/iomem, at any depth.
+pub(super) fn beside_ram(tree: &ResourceTree) -> impl Iterator<Item = Entry> {
+    resources(tree).filter(|entry| entry.kind != E820Type::Ram)
+}
+
+/// The resources it takes notice of, in the order of /proc/iomem, at any depth.
+fn resources(tree: &ResourceTree) -> impl Iterator<Item = Entry> {
+    let known = tree.resources().iter().filter_map(|resource| Some((resource, kind(&resource.name)?)));
+    known.filter_map(|(resource, kind)| Some(Entry { range: resource.range().ok()?, kind }))
+}
+
+/// The type of memory that it knows by this name, in /proc/iomem as in /sys/firmware/memmap; unusable and soft-reserved
+/// memory have none.
+pub(crate) fn kind(name: &str) -> Option<E820Type> {
+    match name {
+        "System RAM" => Some(E820Type::Ram),
+        "ACPI Tables" => Some(E820Type::Acpi),
+        "ACPI Non-volatile Storage" => Some(E820Type::Nvs),
+        "Persistent Memory" => Some(E820Type::Pmem),
+        "Persistent Memory (legacy)" => Some(E820Type::Pram),
+        "Reserved" | "reserved" => Some(E820Type::Reserved),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::x86_load::tests::{IOMEM, machine};
+    use crate::testing::x86;
+    use crate::x86_load::tests::IOMEM;
 
     fn entry(start: u64, last: u64, kind: E820Type) -> Entry {
         Entry { range: PhysRange::from_inclusive(start, last).unwrap(), kind }
@@ -81,7 +87,7 @@ mod tests {
              7ffe2000-7ffe2fff : System RAM (kmem)\n7ffe3000-7ffe4fff : reserved\n  7ffe3000-7ffe3fff : System RAM\n",
         );
         let facts = Facts { firmware_map_now: map, add_efi_memmap, ..Facts::default() };
-        let told = told_after_reboot(&machine(&iomem), &facts)?;
+        let told = told_after_reboot(&x86(&iomem), &facts)?;
         Ok(told.iter().map(|entry| (entry.range.start(), entry.range.last())).collect())
     }
 

@@ -1,34 +1,17 @@
 //! The edges of each rule, as kexec-tools 2.0.25 was seen to keep them where its maps were made up to find them.
 
 use firmware::e820::{E820Type, Entry};
-use machine::Snapshot;
-use machine::snapshot::Source;
 use memblock::PhysRange;
-use memblock::rules::Rules;
+use memblock::rules::{Loader, Rules};
 
 use super::*;
 use crate::efi_runtime::EfiRuntime;
 use crate::plan::{Plan, Purpose, plan};
 use crate::request::KernelImage;
+use crate::testing::{self, KERNEL, x86};
 
-const KERNEL: SetupHeader = SetupHeader {
-    file_size: 0xb8_67c0,
-    setup_sects: 39,
-    pref_address: 0x100_0000,
-    kernel_alignment: 0x20_0000,
-    init_size: 0x37e_e000,
-    cmdline_size: 2047,
-};
-
-pub(super) const REQUEST: Request<'_> = Request {
-    purpose: Purpose::Reboot,
-    loader: Loader::KexecLoad,
-    kernel: KernelImage::BzImage(KERNEL),
-    initrd: Some(0x1388),
-    command_line: "x",
-    avoid_removable: false,
-    purgatory: None,
-};
+const REQUEST: Request<'_> =
+    Request { loader: Loader::KexecLoad, initrd: Some(0x1388), command_line: "x", ..testing::REQUEST };
 
 pub(super) const IOMEM: &str = "\
 00000000-00000fff : Reserved
@@ -41,15 +24,6 @@ pub(super) const IOMEM: &str = "\
 fffc0000-ffffffff : Reserved
 fd00000000-ffffffffff : Reserved
 ";
-
-pub(super) fn machine(iomem: &str) -> Machine {
-    let snapshot = Snapshot {
-        architecture: Source::Read("x86_64".into()),
-        iomem: Source::Read(iomem.into()),
-        ..Snapshot::default()
-    };
-    Machine::of(&snapshot).unwrap()
-}
 
 fn r(start: u64, last: u64) -> PhysRange {
     PhysRange::from_inclusive(start, last).unwrap()
@@ -66,7 +40,7 @@ fn facts(map: &[(u64, u64)]) -> Facts {
 }
 
 fn plan_on(map: &[(u64, u64)], request: &Request<'_>) -> Result<Plan, PlanError> {
-    plan(&machine(IOMEM), &facts(map), request, &Rules::LINUX)
+    plan(&x86(IOMEM), &facts(map), request, &Rules::LINUX)
 }
 
 const RAM: [(u64, u64); 2] = [(0, 0x9_fbff), (0x10_0000, 0x7ffd_ffff)];
@@ -174,7 +148,7 @@ fn entries_behind_the_128th_and_what_efi_is_to_know_are_setup_data_before_the_se
         let map: Vec<(u64, u64)> = small.chain([(0x20_0000, 0x7ffd_ffff)]).collect();
         let efi_runtime = Some(EfiRuntime { entries: efi_ranges, descriptor: 48 });
         let facts = Facts { efi_runtime, ..facts(&map) };
-        let plan = plan(&machine(IOMEM), &facts, &REQUEST, &Rules::LINUX).unwrap();
+        let plan = plan(&x86(IOMEM), &facts, &REQUEST, &Rules::LINUX).unwrap();
         assert_eq!((plan.next_kernel.len(), plan.next_kernel_lacks.len()), (map.len(), 0));
         let of = plan.segments.iter().filter(|segment| segment.kind == SegmentKind::SetupData);
         of.map(|segment| (segment.range.start(), segment.loaded)).collect::<Vec<_>>()
@@ -201,7 +175,7 @@ fn setup_data_goes_to_the_first_whole_page_above_1_mib() {
 fn a_crash_kernel_that_leaves_no_place_below_it_has_its_seed_above() {
     let areas = |last: &str| IOMEM.replace("7effffff : Crash", &format!("{last} : Crash"));
     let on = |last| {
-        let machine = machine(&areas(last));
+        let machine = x86(&areas(last));
         let plan =
             plan(&machine, &facts(&[]), &Request { purpose: Purpose::Crash, ..REQUEST }, &Rules::LINUX);
         let plan = plan.unwrap();

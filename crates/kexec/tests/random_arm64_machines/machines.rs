@@ -9,12 +9,11 @@ use memblock::rules::{Loader, Rules};
 use memblock::{PhysRange, ranges};
 use proptest::prelude::*;
 
-pub(crate) const PAGE: u64 = 0x1000;
+use crate::brute_force::PAGE;
+use crate::device_tree::device_tree;
+
 pub(crate) const MIB: u64 = 1 << 20;
 pub(crate) const GIB: u64 = 1 << 30;
-
-/// Any will do: what matters of it here is its size.
-const TREE: &[u8] = include_bytes!("../../../firmware/tests/data/arm64-dts-hotplug.fdt");
 
 pub(crate) fn r(start: u64, end: u64) -> PhysRange {
     PhysRange::new(start, end).unwrap()
@@ -23,7 +22,10 @@ pub(crate) fn r(start: u64, end: u64) -> PhysRange {
 /// What lies at a range.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Kind {
+    /// In the memory nodes of the boot's device tree.
     Ram,
+    /// A DIMM added later.
+    HotAdded,
     DriverManaged,
     /// To the byte: it begins and ends inside pages.
     Nomap,
@@ -35,13 +37,16 @@ pub(crate) enum Kind {
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
     ranges: Vec<(PhysRange, Kind)>,
+    /// Some sixteenths of the largest RAM.
     pub(crate) crash: Option<PhysRange>,
+    /// To the byte.
     pub(crate) reserved: Vec<PhysRange>,
 }
 
 pub(crate) fn layouts() -> impl Strategy<Value = Layout> {
     let kind = prop_oneof![
         6 => Just(Kind::Ram),
+        1 => Just(Kind::HotAdded),
         1 => Just(Kind::DriverManaged),
         1 => Just(Kind::Nomap),
         1 => Just(Kind::Nothing),
@@ -110,10 +115,14 @@ impl Layout {
         regions
     }
 
+    /// The regions of these kinds, ascending.
+    pub(crate) fn of(&self, kinds: &[Kind]) -> Vec<PhysRange> {
+        self.regions().into_iter().filter(|(_, kind)| kinds.contains(kind)).map(|(range, _)| range).collect()
+    }
+
     /// What the kernel would search, by our own arithmetic.
     fn free(&self) -> Vec<PhysRange> {
-        let ram = self.regions().into_iter().filter(|(_, kind)| *kind == Kind::Ram).map(|(range, _)| range);
-        let ram: Vec<PhysRange> = ram.collect();
+        let ram = self.of(&[Kind::Ram, Kind::HotAdded]);
         ranges::difference(ram.into_iter(), self.reserved.clone().into_iter()).collect()
     }
 
@@ -133,7 +142,7 @@ impl Layout {
             if let Some(crash) = crash {
                 writeln!(iomem, "  {crash} : Crash kernel").unwrap();
             }
-            if kind == Kind::Ram {
+            if matches!(kind, Kind::Ram | Kind::HotAdded) {
                 for range in self.reserved_pages(pages) {
                     writeln!(iomem, "  {range} : reserved").unwrap();
                 }
@@ -148,7 +157,7 @@ impl Layout {
             architecture: Source::Read("aarch64".into()),
             iomem: Source::Read(iomem),
             kernel_log: Source::Read("SLUB: HWalign=64, Order=0-3, MinObjects=0, CPUs=2, Nodes=1\n".into()),
-            device_tree: Source::Read(Bytes(TREE.to_vec())),
+            device_tree: Source::Read(Bytes(device_tree(&self.of(&[Kind::Ram])))),
             memblock: MemblockFiles { memory, reserved, ..MemblockFiles::default() },
             ..Snapshot::default()
         }
@@ -176,8 +185,8 @@ impl Layout {
 
     /// Where kexec-tools looks: System RAM but what is called reserved in it.
     fn unreserved(&self) -> Vec<PhysRange> {
-        let ram = self.regions().into_iter().filter(|(_, kind)| *kind == Kind::Ram);
-        let pages = ram.filter_map(|(range, _)| range.shrink_to_multiples(PAGE));
+        let ram = self.of(&[Kind::Ram, Kind::HotAdded]).into_iter();
+        let pages = ram.filter_map(|range| range.shrink_to_multiples(PAGE));
         pages
             .flat_map(|pages| ranges::difference([pages].into_iter(), self.reserved_pages(pages).into_iter()))
             .collect()

@@ -2,7 +2,7 @@ use machine::snapshot::Source;
 
 use crate::error::PlanError;
 use crate::finding::{Code, Severity};
-use crate::plan::SegmentKind;
+use crate::segment::SegmentKind;
 
 use super::super::testing::{IOMEM, found, set, the, x86};
 use super::of_plan_error;

@@ -2,7 +2,7 @@ use super::*;
 
 /// The setup header of Debian's vmlinuz-6.12.117+deb12-amd64, in a file of its length. The kernel itself is
 /// zeros: nothing reads it.
-pub(in crate::image) fn debian() -> Vec<u8> {
+pub(crate) fn debian() -> Vec<u8> {
     let mut bytes = vec![0; 12_085_184];
     bytes[..2].copy_from_slice(b"MZ");
     bytes[0x1f1] = 39;

@@ -1,0 +1,40 @@
+//! What tests of plans are made of.
+
+use machine::snapshot::Source;
+use machine::{Machine, Snapshot};
+use memblock::rules::Loader;
+
+use crate::plan::Purpose;
+use crate::request::{KernelImage, Request};
+use crate::setup_header::SetupHeader;
+
+/// Debian's 6.12.117 for x86_64 (captures/x86/kernel-6.12.117.json).
+pub(crate) const KERNEL: SetupHeader = SetupHeader {
+    file_size: 0xb8_67c0,
+    setup_sects: 39,
+    pref_address: 0x100_0000,
+    kernel_alignment: 0x20_0000,
+    init_size: 0x37e_e000,
+    cmdline_size: 2047,
+};
+
+/// A reboot into it by kexec_file_load, with Debian's initial ramdisk.
+pub(crate) const REQUEST: Request<'_> = Request {
+    purpose: Purpose::Reboot,
+    loader: Loader::KexecFileLoad,
+    kernel: KernelImage::BzImage(KERNEL),
+    initrd: Some(0x75_e1d8),
+    command_line: "quiet",
+    avoid_removable: false,
+    purgatory: None,
+};
+
+/// An x86 machine with this /proc/iomem.
+pub(crate) fn x86(iomem: &str) -> Machine {
+    let snapshot = Snapshot {
+        iomem: Source::Read(iomem.into()),
+        architecture: Source::Read("x86_64".into()),
+        ..Snapshot::default()
+    };
+    Machine::of(&snapshot).unwrap()
+}
