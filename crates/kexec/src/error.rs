@@ -3,6 +3,7 @@
 use memblock::PhysRange;
 
 use crate::arm64_error::Arm64Error;
+use crate::elf_error::ElfError;
 use crate::placement::SearchError;
 use crate::segment::{MOST_SEGMENTS, SegmentKind};
 
@@ -135,6 +136,9 @@ pub enum PlanError {
     /// Of an arm64 Image.
     #[error(transparent)]
     Arm64(#[from] Arm64Error),
+    /// Of an ELF kernel.
+    #[error(transparent)]
+    Elf(#[from] ElfError),
 }
 
 impl PlanError {
@@ -152,6 +156,7 @@ impl PlanError {
             | Self::Segment { .. } => Some("EINVAL"),
             Self::NoKernel { .. } | Self::OtherArchitecture { .. } => Some("ENOEXEC"),
             Self::Arm64(error) => error.errno(),
+            Self::Elf(error) => error.errno(),
             Self::NoIomem
             | Self::NoMemblock
             | Self::NoScratch

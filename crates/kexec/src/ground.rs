@@ -92,7 +92,9 @@ impl Ground {
         let ranges = u64::try_from(vmcore.len()).unwrap_or(u64::MAX);
         let header = match (request.loader, request.kernel) {
             (Loader::KexecFileLoad, _) => HeaderSize::of(facts, ranges)?,
-            (Loader::KexecLoad, KernelImage::BzImage(_)) => x86_load::header_size(machine, facts, ranges)?,
+            (Loader::KexecLoad, KernelImage::BzImage(_) | KernelImage::Elf(_)) => {
+                x86_load::header_size(machine, facts, ranges)?
+            }
             (Loader::KexecLoad, KernelImage::Arm64(_)) => HeaderSize::by_kexec_tools(facts, ranges)?,
         };
         let crash = Some(CrashGround { kernel, vmcore, header });

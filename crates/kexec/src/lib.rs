@@ -40,8 +40,8 @@
 //! kexec_file_load of a bzImage on x86_64, as Linux 6.12 does it, for a reboot and for crashes: the segments, the
 //! command line, the e820 map handed over with the 128 entries that it has room for, and the ranges of the dump.
 //! The same of kexec_load, as kexec-tools 2.0.25 does it: DIMMs are in its map, which does not end at 128 entries.
-//! Both loads of an Image on arm64, too: there the next kernel gets a copy of the boot's device tree, and [`NextChosen`] is what
-//! that says; its size is told to the byte. [`Margins`] is what would still fit, [`remedies`] what would have a load taken
+//! Both loads of an Image on arm64, too: there the next kernel gets a copy of the boot's device tree, and [`NextChosen`]
+//! is what that says; its size is told to the byte. [`Margins`] is what would still fit, [`remedies`] what would have a load taken
 //! that is refused. [`findings`] says what is wrong with what is loaded or planned, and [`load_log`] what the kernel's log
 //! tells of loads. [`dump`] holds the header of a dump, which [`core_header`] reads and writes, against a machine.
 //! [`image`] reads kernels' headers. [`placement`] is the search for a hole by itself; [`candidates`] asks
@@ -51,8 +51,8 @@
 //! # What is not there yet
 //! - The layout of other architectures. Of kexec_load: what options of kexec-tools change, such as `--mem-min`,
 //!   `--mem-max`, `--pass-memmap-cmdline`, `--entry-32bit` and `--real-mode`.
-//! - Plans for other images than a bzImage and an arm64 Image: [`image`] reads ELF, too; an EFI zboot image has to be
-//!   unpacked first.
+//! - Plans for other images than a bzImage, an x86 ELF kernel and an arm64 Image: [`image`] reads an arm64 ELF kernel,
+//!   too; an EFI zboot image has to be unpacked first.
 //! - Signatures, lockdown and modules of security; the checks of a header's flags are in [`image`], which the command
 //!   asks and a plan does not. A load that is planned here may still be refused.
 //! - Control pages, which are no segments; segments in CMA areas (6.17). Kexec handover (6.16) follows its documents: no
@@ -73,6 +73,8 @@ pub mod core_header;
 mod crash;
 pub mod dump;
 mod efi_runtime;
+mod elf_error;
+mod elf_kernel;
 mod error;
 mod facts;
 pub mod finding;
@@ -96,12 +98,15 @@ mod segment;
 mod setup_header;
 #[cfg(test)]
 mod testing;
+mod x86_elf;
 mod x86_file;
 mod x86_load;
 
 pub use arm64_error::Arm64Error;
 pub use crash::{CrashKernel, HeaderSize};
 pub use efi_runtime::EfiRuntime;
+pub use elf_error::ElfError;
+pub use elf_kernel::{ElfKernel, ElfSegment};
 pub use error::PlanError;
 pub use facts::{Configured, Facts, LoadedDeviceTrees};
 pub use firmware::e820::{E820Type, Entry};

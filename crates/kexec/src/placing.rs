@@ -2,6 +2,7 @@
 
 use memblock::PhysRange;
 
+use crate::elf_error::ElfError;
 use crate::error::PlanError;
 use crate::ground::Ground;
 use crate::placement::{Direction, Search};
@@ -72,6 +73,24 @@ impl<'a> Placing<'a> {
         );
         self.segments.push(Segment { kind, range, loaded, alignment: search.alignment(), reason });
         Ok(range)
+    }
+
+    /// Takes whole pages that are no matter of choice.
+    pub(crate) fn fix(
+        &mut self,
+        kind: SegmentKind,
+        range: PhysRange,
+        loaded: u64,
+        reason: String,
+    ) -> Result<(), PlanError> {
+        if loaded > range.size() {
+            return Err(PlanError::TooSmall { kind, loaded, size: range.size() });
+        }
+        if let Some(range) = self.segments.iter().find_map(|segment| segment.range.intersect(range)) {
+            return Err(ElfError::Overlap { range }.into());
+        }
+        self.segments.push(Segment { kind, range, loaded, alignment: self.ground.page, reason });
+        Ok(())
     }
 
     /// All that were placed, in this order.

@@ -12,7 +12,7 @@ use crate::margins::Margins;
 use crate::next_chosen::NextChosen;
 use crate::request::{KernelImage, Request};
 use crate::segment::{Segment, SegmentKind};
-use crate::{arm64_plan, x86_file, x86_load};
+use crate::{arm64_plan, x86_elf, x86_file, x86_load};
 
 /// When the loaded kernel is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -93,7 +93,7 @@ pub fn plan(
     rules: &Rules,
 ) -> Result<Plan, PlanError> {
     let has_e820 = machine.kernel.for_rules.hand_over == HandOver::E820;
-    if has_e820 != matches!(request.kernel, KernelImage::BzImage(_)) {
+    if has_e820 != matches!(request.kernel, KernelImage::BzImage(_) | KernelImage::Elf(_)) {
         return Err(PlanError::OtherArchitecture { kernel: request.kernel.architecture() });
     }
     if request.avoid_removable && request.loader == Loader::KexecFileLoad {
@@ -147,6 +147,7 @@ fn lay(
         (Loader::KexecLoad, KernelImage::BzImage(header)) => {
             x86_load::lay(machine, facts, ground, header, request)?
         }
+        (_, KernelImage::Elf(kernel)) => x86_elf::lay(machine, facts, ground, kernel, request)?,
         (_, KernelImage::Arm64(header)) => arm64_plan::lay(machine, facts, ground, header, request, rules)?,
     };
     ground.limits.check(&layout.segments)?;

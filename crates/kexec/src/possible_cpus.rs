@@ -12,13 +12,13 @@ pub(crate) fn of(snapshot: &Snapshot, loads: &LoadLog) -> Option<u64> {
 }
 
 /// The number of CPUs in a list of the kernel: `0-3,8`.
-fn count(cpus: &str) -> Option<u64> {
+fn count(text: &str) -> Option<u64> {
     let range = |range: &str| -> Option<u64> {
         let (first, last) = range.split_once('-').unwrap_or((range, range));
         let (first, last): (u64, u64) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
         last.checked_sub(first)?.checked_add(1)
     };
-    cpus.split(',').try_fold(0_u64, |sum, part| sum.checked_add(range(part)?))
+    text.split(',').try_fold(0_u64, |sum, part| sum.checked_add(range(part)?))
 }
 
 /// The number that the kernel prints when it sets up its CPUs, `setup_percpu: NR_CPUS:8192 ... nr_cpu_ids:2`, as x86

@@ -8,6 +8,7 @@ use memblock::rules::{Loader, Rules};
 
 use crate::arm64_error::Arm64Error;
 use crate::crash::CrashKernel;
+use crate::elf_error::ElfError;
 use crate::error::PlanError;
 use crate::facts::Facts;
 use crate::ground::Ground;
@@ -114,7 +115,8 @@ pub fn remedies(
         PlanError::NoHole { .. }
         | PlanError::HalfOfRam { .. }
         | PlanError::NoCrashKernel
-        | PlanError::Arm64(Arm64Error::NoKernelLocation { .. }) => {}
+        | PlanError::Arm64(Arm64Error::NoKernelLocation { .. })
+        | PlanError::Elf(ElfError::InitrdLimit { .. } | ElfError::NoFileLoad) => {}
         _ => return Vec::new(),
     }
     let mut found = Vec::new();

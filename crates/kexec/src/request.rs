@@ -2,6 +2,7 @@
 
 use memblock::rules::Loader;
 
+use crate::elf_kernel::ElfKernel;
 use crate::image::{Arm64Image, Image};
 use crate::plan::Purpose;
 use crate::setup_header::SetupHeader;
@@ -14,7 +15,7 @@ pub struct Request<'a> {
     /// The system call, and with kexec_load the loader that chooses the places: kexec-tools.
     pub loader: Loader,
     /// The kernel.
-    pub kernel: KernelImage,
+    pub kernel: KernelImage<'a>,
     /// Bytes of its initial ramdisk, if it has one.
     pub initrd: Option<u64>,
     /// Its command line.
@@ -28,9 +29,11 @@ pub struct Request<'a> {
 
 /// What a kernel's header says of how it is loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KernelImage {
+pub enum KernelImage<'a> {
     /// An x86 bzImage.
     BzImage(SetupHeader),
+    /// An x86_64 ELF kernel, `vmlinux`, which kexec_load alone takes.
+    Elf(&'a ElfKernel),
     /// An arm64 Image.
     Arm64(Arm64Header),
 }
@@ -46,18 +49,18 @@ pub struct Arm64Header {
     pub image_size: u64,
 }
 
-impl KernelImage {
+impl KernelImage<'_> {
     /// What it is for.
     pub const fn architecture(&self) -> &'static str {
         match self {
-            Self::BzImage(_) => "x86",
+            Self::BzImage(_) | Self::Elf(_) => "x86",
             Self::Arm64(_) => "arm64",
         }
     }
 
     /// What the header of a parsed image says. `None` for one that no loader here takes as it is: a bzImage before
     /// boot protocol 2.10, an arm64 Image before Linux 3.17, whose headers do not say how much memory the kernel
-    /// needs; ELF; and a zboot image, which has to be unpacked first.
+    /// needs; ELF, which [`ElfKernel::of`] reads; and a zboot image, which has to be unpacked first.
     pub fn of(image: &Image<'_>) -> Option<Self> {
         match image {
             Image::BzImage(image) => SetupHeader::of(image).map(Self::BzImage),
@@ -96,12 +99,13 @@ impl Purgatory {
     /// That of kexec-tools 2.0.25 on arm64.
     pub const KEXEC_TOOLS_ARM64: Self = Self { loaded: 0x3558, size: 0x3558 };
 
-    /// The default of a loader, as loads of Debian machines show it; `None` where it has none, as kexec_file_load on arm64.
-    pub const fn of(loader: Loader, kernel: &KernelImage) -> Option<Self> {
+    /// The default of a loader, as loads of Debian machines show it; `None` where it has none, as kexec_file_load on arm64, or takes no
+    /// such kernel.
+    pub const fn of(loader: Loader, kernel: &KernelImage<'_>) -> Option<Self> {
         match (loader, kernel) {
             (Loader::KexecFileLoad, KernelImage::BzImage(_)) => Some(Self::LINUX_X86),
-            (Loader::KexecFileLoad, KernelImage::Arm64(_)) => None,
-            (Loader::KexecLoad, KernelImage::BzImage(_)) => Some(Self::KEXEC_TOOLS_X86),
+            (Loader::KexecFileLoad, KernelImage::Arm64(_) | KernelImage::Elf(_)) => None,
+            (Loader::KexecLoad, KernelImage::BzImage(_) | KernelImage::Elf(_)) => Some(Self::KEXEC_TOOLS_X86),
             (Loader::KexecLoad, KernelImage::Arm64(_)) => Some(Self::KEXEC_TOOLS_ARM64),
         }
     }

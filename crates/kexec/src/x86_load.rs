@@ -60,24 +60,34 @@ pub(crate) fn lay(
         return Err(PlanError::CommandLineTooLong { length, added: 0, most: kernel.cmdline_size });
     }
     let mut placing = Placing::new(ground);
-    let (map, command_line) = if let Some(crash) = &ground.crash {
+    let (map, command_line) = tell(&mut placing, machine, facts, ground, request)?;
+    place_image(&mut placing, kernel, request, &command_line)?;
+    place_setup_data(&mut placing, ground.efi_map, map)?;
+    Ok(Layout { segments: placing.segments(), command_line, chosen: None })
+}
+
+/// The map of the next kernel and its command line; for crashes with what both tell of, which is placed.
+pub(crate) fn tell<'a>(
+    placing: &mut Placing<'_>,
+    machine: &Machine,
+    facts: &Facts,
+    ground: &'a Ground,
+    request: &Request<'_>,
+) -> Result<(&'a NextMap, String), PlanError> {
+    if let Some(crash) = &ground.crash {
         let saved = crash::backup_area(machine)?;
         let backup = placing.place(wanted(SegmentKind::Backup, saved.size(), saved.size(), 0))?;
         let HeaderSize { loaded, room } = crash.header;
         let header = placing.place(wanted(SegmentKind::ElfCoreHeader, loaded, room, 0))?;
         let taken = [(header, room), (backup, saved.size())];
         let map = ground.next_map(|| crash::map(machine, &crash.kernel, saved, taken))?;
-        (map, crash::command_line(request.command_line, facts, header)?)
-    } else {
-        let made = || {
-            let entries = memory::told_after_reboot(machine, facts)?;
-            Ok(NextMap { entries, dropped: Vec::new() })
-        };
-        (ground.next_map(made)?, request.command_line.to_owned())
+        return Ok((map, crash::command_line(request.command_line, facts, header)?));
+    }
+    let made = || {
+        let entries = memory::told_after_reboot(machine, facts)?;
+        Ok(NextMap { entries, dropped: Vec::new() })
     };
-    place_image(&mut placing, kernel, request, &command_line)?;
-    place_setup_data(&mut placing, ground, map)?;
-    Ok(Layout { segments: placing.segments(), command_line, chosen: None })
+    Ok((ground.next_map(made)?, request.command_line.to_owned()))
 }
 
 /// Bytes of a command line with the NUL behind it.
@@ -113,9 +123,14 @@ fn place_image(
     Ok(())
 }
 
-/// Each piece of setup_data is a segment of its own, and takes a page at least.
-fn place_setup_data(placing: &mut Placing<'_>, ground: &Ground, map: &NextMap) -> Result<(), PlanError> {
-    let efi = (ground.efi_map > 0).then_some([EFI_SETUP_DATA, ground.efi_map]);
+/// Each piece of setup_data is a segment of its own, and takes a page at least. Of EFI's runtime map so many bytes are
+/// handed on.
+pub(crate) fn place_setup_data(
+    placing: &mut Placing<'_>,
+    efi_map: u64,
+    map: &NextMap,
+) -> Result<(), PlanError> {
+    let efi = (efi_map > 0).then_some([EFI_SETUP_DATA, efi_map]);
     let behind = map.entries.len().saturating_sub(MOST_ENTRIES);
     let behind = u64::try_from(behind).ok().filter(|&entries| entries > 0);
     let more_map = behind.map(|entries| entries.saturating_mul(E820_ENTRY).saturating_add(SETUP_DATA_HEADER));
@@ -127,4 +142,4 @@ fn place_setup_data(placing: &mut Placing<'_>, ground: &Ground, map: &NextMap) -
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

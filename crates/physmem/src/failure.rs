@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use kexec::finding::Code;
-use kexec::{Arm64Error, PlanError, Remedy, SegmentKind};
+use kexec::{Arm64Error, ElfError, PlanError, Remedy, SegmentKind};
 use memblock::rules::Loader;
 
 /// Anything that ends a command early.
@@ -30,7 +30,7 @@ pub(crate) enum Failure {
     NothingToVerify { origin: String },
     #[error("{}: {source}", path.display())]
     Image { path: PathBuf, source: kexec::image::ImageError },
-    #[error("{}: this is an {kind}; loads of an x86 bzImage and of an arm64 Image can be planned", path.display())]
+    #[error("{}: this is an {kind}; loads of an x86 bzImage or ELF kernel and of an arm64 Image can be planned", path.display())]
     ImageKind { path: PathBuf, kind: String },
     #[error("{}: {source}", path.display())]
     Unloadable { path: PathBuf, source: kexec::image::bz_image::Unloadable },
@@ -142,8 +142,15 @@ fn plan_remedy(error: &PlanError) -> &'static str {
         }
         PlanError::KernelPlaces => "give --loader load",
         PlanError::Arm64(Arm64Error::SeedNotWiped) => "give --loader file",
+        PlanError::Elf(ElfError::NoFileLoad) => "give --loader load, or --kernel the bzImage (/boot/vmlinuz)",
+        PlanError::Elf(ElfError::InitrdLimit { .. }) => {
+            "give a smaller --initrd, or --kernel the bzImage, whose initial ramdisk may lie anywhere; a crash kernel's area can be reserved lower (crashkernel=256M@512M)"
+        }
+        PlanError::Elf(_) => "give --kernel the bzImage (/boot/vmlinuz), which can lie anywhere",
         PlanError::Arm64(_) => "the kernel's header or the machine's device tree is damaged: copy it again",
-        PlanError::TooManySegments { .. } => "a smaller number of ranges makes fewer segments",
+        PlanError::TooManySegments { .. } => {
+            "each program header of an ELF kernel is a segment: give --kernel the bzImage (/boot/vmlinuz), which is one"
+        }
         PlanError::HalfOfRam { .. } => "give a smaller --initrd, or more memory",
         PlanError::EfiMap { .. } => "the map's size is wrong: this is a bug of physmem",
     }

@@ -64,7 +64,7 @@ pub(crate) fn run(
         let paging = assumed::paging(&snapshot, load.boot.as_ref(), &kernel, &mut assumed);
         kernel.check(&arguments.image.kernel, paging)?;
     }
-    assumed.extend(assumed::of(&machine, &load.facts, load.boot.as_ref(), arguments.loader));
+    assumed.extend(assumed::of(&machine, &load.facts, load.boot.as_ref(), &kernel, arguments.loader));
     let image = kernel.image(&arguments.image.kernel)?;
     let plan = load.plan(arguments.loader, image, &beside, avoid_removable)?;
     let findings = findings::of_plan(&snapshot, &machine, &plan, &Rules::LINUX);
@@ -113,7 +113,7 @@ impl Loading<'_> {
     fn plan(
         &self,
         loader: Loader,
-        kernel: KernelImage,
+        kernel: KernelImage<'_>,
         beside: &Beside<'_>,
         avoid_removable: bool,
     ) -> Result<Plan, Failure> {

@@ -2,7 +2,8 @@ use machine::Snapshot;
 use machine::snapshot::Source;
 
 use super::*;
-use crate::testing::REQUEST;
+use crate::testing::{KERNEL, REQUEST};
+use crate::{KernelImage, SetupHeader};
 
 const IOMEM: &str = "00001000-0009fbff : System RAM\n00100000-3fffffff : System RAM\n  \
                      20000000-21ffffff : Crash kernel\n";
@@ -58,15 +59,23 @@ fn half_of_ram_binds_before_the_holes_do_and_both_sides_of_it_are_named() {
 
 #[test]
 fn a_crash_kernel_that_is_too_small_is_told_the_least_that_holds_it() {
-    let crash = Request { purpose: Purpose::Crash, ..REQUEST };
-    let (error, found) = of(&machine(IOMEM, 0x4_0000), &facts(), &crash);
-    assert!(matches!(error, PlanError::NoHole { .. }), "{error}");
-    let [Remedy::LargerCrashKernel { least, reserved: 0x200_0000 }] = found[..] else { panic!("{found:?}") };
-    let with = |size: u64| {
-        let iomem = IOMEM.replace("21ffffff", &format!("{:x}", 0x2000_0000 + size - 1));
-        plan(&machine(&iomem, 0x4_0000), &facts(), &crash, &Rules::LINUX)
-    };
-    assert!(with(least).is_ok() && with(least - MIB).is_err(), "{least:#x}");
+    // Each MiB more ends the search for the least elsewhere, with a kernel that may lie at any of them.
+    let kernel = KernelImage::BzImage(SetupHeader { kernel_alignment: MIB, ..KERNEL });
+    for mib in 0..8 {
+        let initrd = Some(0x75_e1d8 + mib * MIB);
+        let crash = Request { purpose: Purpose::Crash, kernel, initrd, ..REQUEST };
+        let (error, found) = of(&machine(IOMEM, 0x4_0000), &facts(), &crash);
+        assert!(matches!(error, PlanError::NoHole { .. }), "{error}");
+        let least = found.iter().find_map(|remedy| match remedy {
+            Remedy::LargerCrashKernel { least, reserved: 0x200_0000 } => Some(*least),
+            _ => None,
+        });
+        let with = |size: u64| {
+            let iomem = IOMEM.replace("21ffffff", &format!("{:x}", 0x2000_0000 + size - 1));
+            plan(&machine(&iomem, 0x4_0000), &facts(), &crash, &Rules::LINUX)
+        };
+        assert!(least.is_some_and(|least| with(least).is_ok() && with(least - MIB).is_err()), "{found:?}");
+    }
 }
 
 #[test]

@@ -10,10 +10,10 @@ use crate::plan::{Plan, Purpose, plan};
 use crate::request::KernelImage;
 use crate::testing::{self, KERNEL, x86};
 
-const REQUEST: Request<'_> =
+pub(crate) const REQUEST: Request<'_> =
     Request { loader: Loader::KexecLoad, initrd: Some(0x1388), command_line: "x", ..testing::REQUEST };
 
-pub(super) const IOMEM: &str = "\
+pub(crate) const IOMEM: &str = "\
 00000000-00000fff : Reserved
 00001000-0009fbff : System RAM
 0009fc00-0009ffff : Reserved
@@ -29,7 +29,7 @@ fn r(start: u64, last: u64) -> PhysRange {
     PhysRange::from_inclusive(start, last).unwrap()
 }
 
-fn facts(map: &[(u64, u64)]) -> Facts {
+pub(crate) fn facts(map: &[(u64, u64)]) -> Facts {
     let ram = |&(start, last): &(u64, u64)| Entry { range: r(start, last), kind: E820Type::Ram };
     Facts {
         firmware_map_now: Some(map.iter().map(ram).collect()),

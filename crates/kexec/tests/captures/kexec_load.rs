@@ -110,7 +110,7 @@ fn plans_are_what_kexec_tools_did() {
 }
 
 /// The map that a kernel printed: the firmware's, or, if there was more than the zero page holds, the extended one.
-fn printed(log: &str) -> Vec<Entry> {
+pub(crate) fn printed(log: &str) -> Vec<Entry> {
     let map = |log: &str| -> Vec<Entry> {
         let lines = firmware::log::e820(log.as_bytes()).map(Result::unwrap);
         lines.filter(|line| line.map == E820Map::Bios).map(|line| line.entry).collect()
@@ -124,7 +124,7 @@ fn printed(log: &str) -> Vec<Entry> {
 
 /// A kernel joins entries of one type that touch, as those of two DIMMs do, before it prints them
 /// (arch/x86/kernel/e820.c:e820__update_table, 6.12).
-fn joined(map: &[Entry]) -> Vec<Entry> {
+pub(crate) fn joined(map: &[Entry]) -> Vec<Entry> {
     let mut joined: Vec<Entry> = Vec::new();
     for entry in map {
         match joined.last_mut() {

@@ -8,6 +8,7 @@ mod arm64;
 mod arm64_tools;
 mod findings;
 mod kexec_load;
+mod kexec_load_elf;
 mod record;
 mod tools_record;
 
@@ -78,7 +79,7 @@ fn archives(directory: &Path) -> Vec<PathBuf> {
 }
 
 /// The kernel of all these captures, by its header.
-fn kernel() -> KernelImage {
+fn kernel() -> KernelImage<'static> {
     let text = std::fs::read_to_string(captures().join("kernel-6.12.117.json")).unwrap();
     let header: serde_json::Value = serde_json::from_str(&text).unwrap();
     let number = |name: &str| match &header[name] {

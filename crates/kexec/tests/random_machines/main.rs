@@ -5,6 +5,7 @@
 
 #[path = "../brute_force/mod.rs"]
 mod brute_force;
+mod elf;
 mod layouts;
 mod machines;
 
@@ -145,6 +146,8 @@ proptest! {
         let kept = [Some(header), plan.segment(SegmentKind::Backup)].into_iter().flatten();
         let kept: Vec<PhysRange> =
             kept.map(|segment| PhysRange::from_size(segment.range.start(), segment.loaded).unwrap()).collect();
+        let is_told_whole = |low: PhysRange| plan.next_kernel.iter().any(|entry| entry.range == low);
+        prop_assert!(layout.low.is_none_or(is_told_whole));
         for entry in plan.next_kernel.iter().filter(|entry| entry.kind == E820Type::Ram) {
             prop_assert!(!kept.iter().any(|kept| kept.overlaps(entry.range)), "{entry:?}");
             let in_area = layout.crash_areas().any(|area| area.encloses(entry.range));

@@ -75,7 +75,13 @@ pub(crate) fn completed(
 }
 
 /// What the plan goes by that nothing shows, of the release, of EFI and of the kernel's configuration.
-pub(crate) fn of(machine: &Machine, facts: &Facts, boot: Option<&BootInput>, loader: Loader) -> Vec<Unknown> {
+pub(crate) fn of(
+    machine: &Machine,
+    facts: &Facts,
+    boot: Option<&BootInput>,
+    kernel: &KernelFile,
+    loader: Loader,
+) -> Vec<Unknown> {
     let mut assumed = Vec::new();
     if loader == Loader::KexecLoad {
         assumed.push(Unknown::new(
@@ -83,6 +89,14 @@ pub(crate) fn of(machine: &Machine, facts: &Facts, boot: Option<&BootInput>, loa
             "kexec_load leaves the places to the program that calls it",
             "planned as kexec-tools 2.0.25 does it",
         ));
+        if matches!(kernel, KernelFile::Elf(_)) {
+            assumed.push(Unknown::new(
+                "with which arguments kexec-tools starts the ELF kernel",
+                "its options decide",
+                "planned with --args-linux: without, kexec-tools refuses an initial ramdisk, and hands over no boot \
+                 parameters, which Linux needs",
+            ));
+        }
         return assumed;
     }
     let release = machine.kernel.release.as_deref();

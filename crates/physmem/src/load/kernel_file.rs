@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use kexec::KernelImage;
 use kexec::image::bz_image::{Paging, Unloadable};
 use kexec::image::{BzImage, Image};
+use kexec::{ElfKernel, KernelImage};
 
 use crate::failure::Failure;
 
@@ -17,8 +17,10 @@ const LARGEST_KERNEL: u64 = 1 << 30;
 pub(crate) enum KernelFile {
     /// An x86 kernel: its header says what paging it can be entered under.
     X86(BzImage),
+    /// An x86_64 kernel as it was linked.
+    Elf(ElfKernel),
     /// Any other.
-    Other(KernelImage),
+    Other(KernelImage<'static>),
 }
 
 impl KernelFile {
@@ -43,20 +45,22 @@ impl KernelFile {
     }
 
     fn of(path: &Path, image: &Image<'_>) -> Result<Self, Failure> {
-        match (image, KernelImage::of(image)) {
-            (Image::BzImage(image), _) => Ok(Self::X86(image.clone())),
-            (_, Some(kernel)) => Ok(Self::Other(kernel)),
-            (_, None) => Err(Failure::ImageKind { path: path.to_owned(), kind: image.to_string() }),
-        }
+        let known = match image {
+            Image::BzImage(image) => Some(Self::X86(image.clone())),
+            Image::Elf(image) => ElfKernel::of(image).map(Self::Elf),
+            _ => KernelImage::of(image).map(Self::Other),
+        };
+        known.ok_or_else(|| Failure::ImageKind { path: path.to_owned(), kind: image.to_string() })
     }
 
     /// What a plan is made of.
-    pub(crate) fn image(&self, path: &Path) -> Result<KernelImage, Failure> {
+    pub(crate) fn image(&self, path: &Path) -> Result<KernelImage<'_>, Failure> {
         match self {
             Self::X86(image) => KernelImage::of(&Image::BzImage(image.clone())).ok_or_else(|| {
                 let source = Unloadable::ProtocolTooOld { version: image.version };
                 Failure::Unloadable { path: path.to_owned(), source }
             }),
+            Self::Elf(kernel) => Ok(KernelImage::Elf(kernel)),
             Self::Other(kernel) => Ok(*kernel),
         }
     }
@@ -67,7 +71,8 @@ impl KernelFile {
             Self::X86(image) => image
                 .check_kexec_file_load(paging)
                 .map_err(|source| Failure::Unloadable { path: path.to_owned(), source }),
-            Self::Other(_) => Ok(()),
+            // That kexec_file_load takes no ELF kernel, the plan says.
+            Self::Elf(_) | Self::Other(_) => Ok(()),
         }
     }
 

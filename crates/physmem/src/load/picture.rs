@@ -45,8 +45,14 @@ pub(crate) fn draw(
         "{:NAME$}B boot  H boot, hot-pluggable  A hot-added  D driver-managed  ? unknown  . no memory",
         ""
     )?;
-    let kinds: Vec<String> =
-        plan.segments.iter().map(|s| format!("{} {}", letter(s.kind), s.kind.as_str())).collect();
+    let mut kinds: Vec<String> = Vec::new();
+    for segment in &plan.segments {
+        let kind = format!("{} {}", letter(segment.kind), segment.kind.as_str());
+        // Of one kind there may be many.
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
     writeln!(out, "{:NAME$}{}   # yes  - no", "", kinds.join("  "))?;
     if strip.left_out > 0 {
         writeln!(out, "{:NAME$}not drawn: the {} smallest gaps and ranges", "", strip.left_out)?;
