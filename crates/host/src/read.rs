@@ -83,11 +83,12 @@ impl Opened {
             let manifest = manifest(path, &tree)?;
             return Ok(Self::Directory(tree, manifest));
         }
-        let file = File::open(path).map_err(cannot_open)?;
-        if !file.metadata().map_err(cannot_open)?.is_file() {
+        // Asked of the path: opening a pipe waits until somebody writes into it.
+        if !path.metadata().map_err(cannot_open)?.is_file() {
             let source = io::Error::other("neither a directory nor a regular file");
             return Err(cannot_open(source));
         }
+        let file = File::open(path).map_err(cannot_open)?;
         let damaged = |source| ReadError::Damaged { path: path.to_owned(), entries: 0, last: None, source };
         let mut stream = compression::decompress(file).map_err(damaged)?;
         let mut head = Vec::new();

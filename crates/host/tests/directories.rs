@@ -92,6 +92,16 @@ fn a_pipe_in_a_tree_is_no_reason_to_wait() {
 }
 
 #[test]
+fn a_pipe_instead_of_a_capture_is_refused_at_once() {
+    let scratch = Scratch::new("pipe-given");
+    let pipe = scratch.path().join("pipe");
+    let (kind, mode) = (rustix::fs::FileType::Fifo, rustix::fs::Mode::from_raw_mode(0o644));
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, kind, mode, 0).unwrap();
+    let error = host::read(&pipe).unwrap_err().to_string();
+    assert!(error.contains("neither a directory nor a regular file"), "{error}");
+}
+
+#[test]
 fn the_only_directory_in_a_directory_may_hold_the_tree() {
     let scratch = Scratch::new("only-child");
     write(scratch.path(), "sosreport-1/proc/cmdline", "quiet\n");

@@ -74,12 +74,14 @@ pub enum PlanError {
     HeaderSize,
     /// The command line is longer than the kernel, or the loader, takes.
     #[error(
-        "the command line has {length} bytes with its end, and {added} are added for a crash: the most is {most}"
+        "the command line has {length} bytes with its end{}: the most is {most}",
+        for_elfcorehdr(*.added)
     )]
     CommandLineTooLong {
         /// Its bytes, the NUL behind it counted.
         length: u64,
-        /// Bytes of `elfcorehdr=`, and by kexec-tools of `acpi_rsdp=`; 0 for a load that is not for crashes.
+        /// Bytes of `elfcorehdr=`, which kexec_file_load on x86 sets aside in every load, and by kexec-tools of
+        /// `acpi_rsdp=`; 0 where nothing is added.
         added: u64,
         /// `cmdline_size` of the kernel's header; 2048, what kexec-tools makes room for, where it adds to the line.
         most: u64,
@@ -139,6 +141,13 @@ pub enum PlanError {
     /// Of an ELF kernel.
     #[error(transparent)]
     Elf(#[from] ElfError),
+}
+
+fn for_elfcorehdr(added: u64) -> String {
+    match added {
+        0 => String::new(),
+        _ => format!(", and {added} more are needed for elfcorehdr= and what goes with it"),
+    }
 }
 
 impl PlanError {

@@ -14,9 +14,9 @@ pub(crate) fn of(snapshot: &Snapshot, loads: &LoadLog) -> Option<u64> {
 /// The number of CPUs in a list of the kernel: `0-3,8`.
 fn count(text: &str) -> Option<u64> {
     let range = |range: &str| -> Option<u64> {
-        let (first, last) = range.split_once('-').unwrap_or((range, range));
-        let (first, last): (u64, u64) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
-        last.checked_sub(first)?.checked_add(1)
+        let (lowest, highest) = range.split_once('-').unwrap_or((range, range));
+        let (lowest, highest): (u64, u64) = (lowest.trim().parse().ok()?, highest.trim().parse().ok()?);
+        highest.checked_sub(lowest)?.checked_add(1)
     };
     text.split(',').try_fold(0_u64, |sum, part| sum.checked_add(range(part)?))
 }

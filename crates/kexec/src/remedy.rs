@@ -84,6 +84,7 @@ impl fmt::Display for Remedy {
             ),
             Self::RemovableMemory => f.write_str("it fits when it may lie in memory that can be unplugged"),
             Self::MoreRam { more } => write!(f, "with {more} bytes ({:.1} MiB) more RAM it would be taken", mib(more)),
+            Self::ShorterCommandLine { by: 1 } => f.write_str("a command line shorter by 1 byte is taken"),
             Self::ShorterCommandLine { by } => write!(f, "a command line shorter by {by} bytes is taken"),
         }
     }

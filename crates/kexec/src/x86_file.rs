@@ -12,7 +12,7 @@ use crate::handover;
 use crate::next_kernel::NextMap;
 use crate::placement::Direction;
 use crate::placing::{Placing, Wanted};
-use crate::plan::{Layout, Purpose};
+use crate::plan::Layout;
 use crate::request::{Purgatory, Request};
 use crate::segment::SegmentKind;
 use crate::setup_header::SetupHeader;
@@ -102,10 +102,8 @@ fn boot_parameters_size(
     request: &Request<'_>,
 ) -> Result<u64, PlanError> {
     let length = u64::try_from(request.command_line.len()).unwrap_or(u64::MAX).saturating_add(1);
-    let added = match request.purpose {
-        Purpose::Reboot => 0,
-        Purpose::Crash => ELFCOREHDR_PARAMETER,
-    };
+    // Set aside for a crash, and asked of every load (arch/x86/kernel/kexec-bzimage64.c:bzImage64_load, 6.12).
+    let added = ELFCOREHDR_PARAMETER;
     let most = kernel.cmdline_size;
     if length.saturating_add(added) > most {
         return Err(PlanError::CommandLineTooLong { length, added, most });

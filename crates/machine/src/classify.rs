@@ -133,6 +133,9 @@ impl Evidence<'_> {
         if let Some(early) = &self.early {
             return if early.overlaps(range) {
                 known(Class::Boot, "among the early memory node ranges of the kernel log")
+            } else if range.shrink_to_multiples(self.kernel.page_size).is_none() {
+                // The boot drops what is less than a page; kexec-tools leaves the last KiB of a crash kernel's area so.
+                known(Class::Boot, "less than a page, and memory that is added later comes in whole blocks")
             } else {
                 known(Class::HotAdded, "not among the early memory node ranges of the kernel log")
             };

@@ -1,7 +1,7 @@
 //! What the firmware's map of boot says, whichever source still shows it.
 
 use firmware::e820::{BootParams, E820Error, E820Type};
-use firmware::log::{E820Map, EfiMap};
+use firmware::log::EfiMap;
 use memblock::{PhysRange, RangeError};
 use uefi_raw::table::boot::{MemoryAttribute, MemoryType};
 
@@ -116,9 +116,8 @@ fn from_e820_log(snapshot: &Snapshot) -> Option<FirmwareMap> {
     if !log.contains("BIOS-provided physical RAM map:") {
         return None;
     }
-    let lines = firmware::log::e820(log.as_bytes()).filter_map(Result::ok);
-    let bios = lines.filter(|line| line.map == E820Map::Bios && line.entry.kind == E820Type::Ram);
-    FirmwareMap::known(MapKind::E820, bios.map(|line| line.entry.range))
+    let ram = firmware::log::e820_of_firmware(log.as_bytes()).filter(|entry| entry.kind == E820Type::Ram);
+    FirmwareMap::known(MapKind::E820, ram.map(|entry| entry.range))
 }
 
 /// The entries of /sys/firmware/memmap, told apart by their order: what was appended before the kernel numbered
@@ -289,6 +288,13 @@ mod tests {
         let from_log = FirmwareMap::of(&snapshot, "", &mut unknown).ram.unwrap();
         assert_eq!(from_log.iter().map(PhysRange::start).collect::<Vec<_>>(), [1 << 32]);
         assert_eq!(unknown.len(), 1);
+
+        let extended = "extended physical RAM map:\n\
+                        extended: [mem 0x100000000-0x13fffffff] usable\n\
+                        extended: [mem 0x180000000-0x1bfffffff] usable\n";
+        snapshot.kernel_log = Source::Read(format!("{log}{extended}"));
+        let from_log = FirmwareMap::of(&snapshot, "", &mut unknown).ram.unwrap();
+        assert_eq!(from_log.iter().map(PhysRange::start).collect::<Vec<_>>(), [1 << 32, 6 << 30]);
     }
 
     #[test]

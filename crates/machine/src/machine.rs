@@ -292,6 +292,24 @@ mod tests {
     }
 
     #[test]
+    fn less_than_a_page_that_the_boot_drops_was_not_added_later() {
+        // A crash kernel that kexec-tools loaded is told of the KiB behind its header.
+        let log = "[    0.000000] Linux version 6.12.1 (x)\n[    0.0] Early memory node ranges\n\
+                   [    0.0]   node   0: [mem 0x000000006b000000-0x000000007af5cfff]\n";
+        let class = |last: &str| {
+            let snapshot = Snapshot {
+                iomem: Source::Read(format!("6b000000-7af5cfff : System RAM\n{last} : System RAM\n")),
+                kernel_log: Source::Read(log.into()),
+                ..Snapshot::default()
+            };
+            Machine::of(&snapshot).unwrap().ranges[1].class
+        };
+        assert_eq!(class("7afffc00-7affffff"), Some(Class::Boot));
+        assert_eq!(class("7afffc00-7b0003ff"), Some(Class::Boot));
+        assert_eq!(class("100000000-107ffffff"), Some(Class::HotAdded));
+    }
+
+    #[test]
     fn a_dimm_that_ends_the_firmware_map_in_ascending_order_is_not_taken_for_listed() {
         let mut memory_blocks = blocks((0..16).chain(32..40));
         if let Source::Read(all) = &mut memory_blocks {

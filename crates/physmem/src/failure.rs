@@ -38,6 +38,10 @@ pub(crate) enum Failure {
     Given { option: &'static str, path: PathBuf, source: io::Error },
     #[error("{option} {}: this is no regular file, expected one", path.display())]
     NoFile { option: &'static str, path: PathBuf },
+    #[error("{option} {}: this is an empty file, which neither system call loads", path.display())]
+    EmptyFile { option: &'static str, path: PathBuf },
+    #[error("{}: this is the header of an {of} machine's dump, and {origin} is none", path.display())]
+    OtherHeader { path: PathBuf, of: kexec::image::elf::Machine, origin: String },
     #[error("{origin} does not show its command line (/proc/cmdline), which --reuse-cmdline takes")]
     NoCommandLine { origin: String },
     #[error("{}: {why}", path.display())]
@@ -96,7 +100,12 @@ impl Failure {
             Self::Unloadable { .. } => {
                 Some("give --kernel a relocatable 64-bit kernel, as those of distributions are")
             }
+            Self::EmptyFile { .. } => Some("leave the option out to load the kernel alone"),
             Self::NoCommandLine { .. } => Some("give the command line with --append"),
+            Self::CoreHeader { .. } => Some(
+                "give /proc/vmcore as the crash kernel has it, a dump in ELF form (makedumpfile -E), or the \
+                 memory at elfcorehdr=; other forms of dumps have no such header",
+            ),
             _ => None,
         }
     }
@@ -109,6 +118,17 @@ fn coded(code: Option<Code>) -> String {
 
 /// How the kernel would say it.
 fn refused(loader: Loader, error: &PlanError) -> String {
+    let by_the_program = matches!(
+        error,
+        PlanError::NoHole { .. }
+            | PlanError::CommandLineTooLong { .. }
+            | PlanError::NoCrashKernel
+            | PlanError::NoKernel { .. }
+            | PlanError::OtherArchitecture { .. }
+    );
+    if loader == Loader::KexecLoad && by_the_program {
+        return " (kexec-tools gives up before it calls kexec_load)".to_owned();
+    }
     error.errno().map_or_else(String::new, |errno| format!(" ({} fails with {errno})", loader.as_str()))
 }
 
@@ -137,9 +157,10 @@ fn plan_remedy(error: &PlanError) -> &'static str {
         PlanError::TooSmall { .. } | PlanError::Segment { .. } => {
             "the kernel's header is damaged, or something was added to its file: copy the kernel again"
         }
-        PlanError::NoHole { .. } => {
-            "give a smaller --initrd; a crash kernel goes into its reservation: boot with more crashkernel="
+        PlanError::NoHole { kind: SegmentKind::Initrd, .. } => {
+            "give a smaller --initrd; a crash kernel's goes into its reservation: boot with more crashkernel="
         }
+        PlanError::NoHole { .. } => "only more memory helps, or for a crash kernel more crashkernel=",
         PlanError::KernelPlaces => "give --loader load",
         PlanError::Arm64(Arm64Error::SeedNotWiped) => "give --loader file",
         PlanError::Elf(ElfError::NoFileLoad) => "give --loader load, or --kernel the bzImage (/boot/vmlinuz)",

@@ -1,5 +1,6 @@
 //! Lines of text that fit the width of every report.
 
+use std::borrow::Cow;
 use std::io::Write;
 
 use textwrap::{Options, WordSplitter};
@@ -11,13 +12,45 @@ pub(crate) const WIDTH: usize = 100;
 
 /// Prints a text broken into lines: `first` before it, `next` before what does not fit.
 pub(crate) fn wrapped(out: &mut impl Write, first: &str, next: &str, text: &str) -> Result<(), Failure> {
+    for line in broken(first, next, text) {
+        writeln!(out, "{line}")?;
+    }
+    Ok(())
+}
+
+/// The same behind a label, which may be painted: the paint takes no columns.
+pub(crate) fn labelled(
+    out: &mut impl Write,
+    (label, painted): (&str, &str),
+    next: &str,
+    text: &str,
+) -> Result<(), Failure> {
+    let first = format!("{label} ");
+    for (index, line) in broken(&first, next, text).iter().enumerate() {
+        match line.strip_prefix(&first).filter(|_| index == 0) {
+            Some(rest) => writeln!(out, "{painted} {rest}")?,
+            None => writeln!(out, "{line}")?,
+        }
+    }
+    Ok(())
+}
+
+fn broken(first: &str, next: &str, text: &str) -> Vec<String> {
     let options = Options::new(WIDTH).initial_indent(first).subsequent_indent(next);
     // A range is one word.
     let options = options.word_splitter(WordSplitter::NoHyphenation);
-    for line in textwrap::wrap(text, options) {
-        writeln!(out, "{}", line.trim_end())?;
+    let text = printable(text);
+    textwrap::wrap(&text, options).iter().map(|line| line.trim_end().to_owned()).collect()
+}
+
+/// A text without characters that steer a terminal: what it was made of may be anybody's, such as the command line or
+/// the log in a capture.
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
     }
-    Ok(())
+    let shown = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    Cow::Owned(text.chars().map(shown).collect())
 }
 
 /// A table of texts: columns as wide as their widest cell, one blank between, numbers to the right.
@@ -45,4 +78,34 @@ pub(crate) fn table(
         writeln!(out, "{}", line.trim_end())?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_anybodys_text_does_not_steer_the_terminal() {
+        assert_eq!(printable("quiet"), "quiet");
+        assert_eq!(printable("a\u{1b}[31mb\nc\td\u{7f}\u{9b}"), "a\\u{1b}[31mb\\nc\\td\\u{7f}\\u{9b}");
+        let mut out = Vec::new();
+        wrapped(&mut out, "  ", "  ", "x \u{1b}]0;title\u{7}").unwrap();
+        assert_eq!(out, b"  x \\u{1b}]0;title\\u{7}\n");
+    }
+
+    #[test]
+    fn the_paint_of_a_label_takes_no_columns() {
+        let text = "word ".repeat(30);
+        let lines = |painted: &str| {
+            let mut out = Vec::new();
+            labelled(&mut out, ("unknown:", painted), "  ", &text).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let plain = lines("unknown:");
+        assert_eq!(
+            lines("\u{1b}[1munknown:\u{1b}[0m").replace("\u{1b}[1m", "").replace("\u{1b}[0m", ""),
+            plain
+        );
+        assert!(plain.lines().count() == 2 && plain.lines().all(|line| line.len() <= WIDTH), "{plain}");
+    }
 }

@@ -64,7 +64,9 @@ pub(crate) fn run(
         let paging = assumed::paging(&snapshot, load.boot.as_ref(), &kernel, &mut assumed);
         kernel.check(&arguments.image.kernel, paging)?;
     }
-    assumed.extend(assumed::of(&machine, &load.facts, load.boot.as_ref(), &kernel, arguments.loader));
+    assumed::half_of_ram(&machine, &mut assumed);
+    let how = (arguments.loader, purpose);
+    assumed.extend(assumed::of(&snapshot, &machine, &load.facts, load.boot.as_ref(), &kernel, how));
     let image = kernel.image(&arguments.image.kernel)?;
     let plan = load.plan(arguments.loader, image, &beside, avoid_removable)?;
     let findings = findings::of_plan(&snapshot, &machine, &plan, &Rules::LINUX);
@@ -94,7 +96,12 @@ struct Beside<'a> {
 
 impl<'a> Beside<'a> {
     fn of(arguments: &'a BesideArguments) -> Result<Self, Failure> {
-        let initrd = arguments.initrd.as_deref().map(|path| size_of("--initrd", path)).transpose()?;
+        const OPTION: &str = "--initrd";
+        let initrd = arguments.initrd.as_deref().map(|path| size_of(OPTION, path)).transpose()?;
+        // Linux 6.12.117 was seen to fail with EINVAL, and kexec-tools 2.0.25 to say that it cannot read it.
+        if let (Some(0), Some(path)) = (initrd, &arguments.initrd) {
+            return Err(Failure::EmptyFile { option: OPTION, path: path.clone() });
+        }
         Ok(Self { arguments, initrd })
     }
 }

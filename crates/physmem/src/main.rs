@@ -50,9 +50,10 @@ fn main() -> ExitCode {
         // The reader of the pipe has seen enough: `physmem show | head`.
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(failure) => {
-            let _ = writeln!(io::stderr(), "physmem: {failure}");
+            // One line, as scripts and logs expect of an error; only its remedies are broken into lines.
+            let _ = writeln!(io::stderr(), "physmem: {}", lines::printable(&failure.to_string()));
             for remedy in failure.remedies() {
-                let _ = writeln!(io::stderr(), "  help: {remedy}");
+                let _ = lines::wrapped(&mut io::stderr(), "  help: ", "    ", &remedy);
             }
             ExitCode::from(failure.exit_code())
         }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use machine::Unknown;
 
 use crate::failure::Failure;
-use crate::lines::wrapped;
+use crate::lines::{labelled, wrapped};
 use crate::style::{Ink, Style};
 
 /// Says on standard error that something stays open, where a script reads standard output.
@@ -33,7 +33,7 @@ pub(crate) fn print_as(
     out: &mut impl Write,
 ) -> Result<(), Failure> {
     for one in unknown {
-        writeln!(out, "{} {}", style.paint(Ink::No, label), one.what)?;
+        labelled(out, (label, &style.paint(Ink::No, label)), "  ", &one.what)?;
         let mut lines = vec![format!("because {}", one.why), format!("so {}", one.effect)];
         lines.extend(one.remedy.as_ref().map(|remedy| format!("help: {remedy}")));
         for line in lines {

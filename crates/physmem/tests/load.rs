@@ -271,7 +271,7 @@ fn what_does_not_fit_says_so_and_what_helps() {
     let long = "x".repeat(2100);
     let text = refusal(&strs(&files.load("kexec", CAPTURE, &["--append", &long])), 1);
     assert!(text.contains("the command line has 2101 bytes"), "{text}");
-    assert!(text.contains("\n  help: a command line shorter by 54 bytes"), "{text}");
+    assert!(text.contains("\n  help: a command line shorter by 84 bytes"), "{text}");
 }
 
 #[test]
@@ -286,6 +286,38 @@ fn what_the_log_does_not_tell_is_assumed_aloud_where_the_plan_hangs_on_it() {
     assert!(!levels().contains("levels"), "{}", levels());
     files.kernel("vmlinuz", |header| header[0x236] = 0x1f);
     assert!(levels().contains("how many levels"), "{}", levels());
+}
+
+#[test]
+fn what_a_capture_lacks_is_assumed_aloud_file_by_file() {
+    let files = Files::new("lacks");
+    let capture = files.path("machine.json");
+    assert!(run(&["capture", "--sysroot", CAPTURE, "-o", &capture]).status.success());
+    let whole: Value = serde_json::from_slice(&std::fs::read(&capture).unwrap()).unwrap();
+    let assumed = |edit: &dyn Fn(&mut Value), command: &str, loader: &str| {
+        let mut machine = whole.clone();
+        edit(&mut machine);
+        std::fs::write(&capture, machine.to_string()).unwrap();
+        physmem(&strs(&files.load(command, &capture, &["-J", "--loader", loader])))["assumed"].to_string()
+    };
+    let remove = |of: &mut Value, member: &str| drop(of.as_object_mut().unwrap().remove(member).unwrap());
+    let without = |member: &'static str| move |machine: &mut Value| remove(machine, member);
+    let nothing = |_: &mut Value| {};
+    for (edit, command, loader, what) in [
+        (&without("zoneinfo") as &dyn Fn(&mut Value), "kexec", "file", "how much RAM the page allocator has"),
+        (&without("zoneinfo"), "kdump", "load", "how much RAM the page allocator has"),
+        (&without("boot_params"), "kdump", "load", "where ACPI's root pointer lies"),
+        (
+            &|machine| remove(&mut machine["kexec"], "crash_elfcorehdr_size"),
+            "kdump",
+            "file",
+            "how much room the crash header has to grow",
+        ),
+    ] {
+        let (lacking, all) = (assumed(edit, command, loader), assumed(&nothing, command, loader));
+        assert!(lacking.contains(what), "{command} {loader}: {lacking}");
+        assert!(!all.contains(what), "{command} {loader}: {all}");
+    }
 }
 
 #[test]
@@ -327,6 +359,31 @@ fn a_header_that_lists_memory_that_is_gone_is_told_apart_from_one_that_does_not(
     assert_eq!(against("08-block-cycle", "8-d1-block-online"), (0, vec![], vec![]));
     assert_eq!(against("09-d1-removed", "9-d1-removed"), (3, d1(), vec![]));
     assert_eq!(against("10-reloaded", "10-reloaded"), (0, vec![], vec![]));
+}
+
+#[test]
+fn what_no_load_or_dump_could_have_is_refused() {
+    let files = Files::new("refused");
+    File::create(files.0.join("initrd.img")).unwrap();
+    let text = refusal(&strs(&files.load("kexec", CAPTURE, &[])), 1);
+    assert!(text.contains("this is an empty file, which neither system call loads"), "{text}");
+    let header = "captures/x86/h1-repair/host/elfcorehdr-2-loaded.bin";
+    let arm64 = "captures/arm64/kexec-efi-sp/0-boot.tar.gz";
+    let text = refusal(&["kdump", "ranges", "--from", arm64, "--header", header], 1);
+    assert!(text.contains("this is the header of an x86_64 machine's dump, and captures/arm64"), "{text}");
+    for (size, why) in [("0", "at least one byte"), ("4096", "hexadecimal with 0x"), ("16E", "0x5000 or 20K")]
+    {
+        let text = refusal(&strs(&files.load("kexec", CAPTURE, &["--purgatory-size", size])), 2);
+        assert!(text.contains(why), "{text}");
+    }
+}
+
+#[test]
+fn a_command_line_from_a_capture_cannot_steer_the_terminal() {
+    let files = Files::new("steers");
+    let output = run(&strs(&files.load("kexec", CAPTURE, &["--append", "quiet\u{1b}[31m\nx"])));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("\n  quiet\\u{1b}[31m\\nx\n"), "{text}");
 }
 
 #[test]

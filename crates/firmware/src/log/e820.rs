@@ -10,6 +10,9 @@ use crate::e820::{E820Type, Entry};
 pub enum E820Map {
     /// `BIOS-e820:`, the firmware's map after the kernel sorted it and resolved overlaps.
     Bios,
+    /// `extended:`, the same with the entries for which the zero page had no room, more than 128 in all; a boot loader,
+    /// EFI's stub or a kexec puts those into `setup_data`.
+    Extended,
     /// `user:`, the map after `mem=` and `memmap=`; printed only when one of them changed it.
     User,
     /// `reserve setup_data:`, the map with the `setup_data` nodes of a loader cut out; seen after kexec.
@@ -65,8 +68,9 @@ impl Iterator for E820Lines<'_> {
     }
 }
 
-const MAPS: [(&str, E820Map); 5] = [
+const MAPS: [(&str, E820Map); 6] = [
     ("BIOS-e820: ", E820Map::Bios),
+    ("extended: ", E820Map::Extended),
     ("user: ", E820Map::User),
     ("reserve setup_data: ", E820Map::SetupData),
     ("modified: ", E820Map::Modified),
@@ -91,6 +95,25 @@ fn read(line: usize, message: &[u8]) -> Result<Option<E820Line>, LogError> {
     let kind = kind(&mut cursor)?;
     cursor.end()?;
     Ok(Some(E820Line { line, map, entry: Entry { range: cursor.range(bounds)?, kind } }))
+}
+
+/// The firmware's map as a log shows it: of a map that the zero page could not hold, all of it; empty where the log
+/// does not show it.
+///
+/// Source: `arch/x86/kernel/e820.c:e820__memory_setup_extended`, which prints the whole again, sorted.
+///
+/// ```
+/// use firmware::log;
+///
+/// let text = b"BIOS-e820: [mem 0x0-0xfff] usable\n\
+///              extended: [mem 0x0-0xfff] usable\nextended: [mem 0x2000-0x2fff] usable\n";
+/// assert_eq!(log::e820_of_firmware(text).count(), 2);
+/// ```
+pub fn e820_of_firmware(text: &[u8]) -> impl Iterator<Item = Entry> + '_ {
+    let lines = || e820(text).filter_map(Result::ok);
+    let is_extended = lines().any(|line| line.map == E820Map::Extended);
+    let map = if is_extended { E820Map::Extended } else { E820Map::Bios };
+    lines().filter(move |line| line.map == map).map(|line| line.entry)
 }
 
 fn kind(cursor: &mut Cursor<'_>) -> Result<E820Type, LogError> {
@@ -134,6 +157,8 @@ mod tests {
         let text = b"\
 <6>[    0.000000] BIOS-provided physical RAM map:
 <6>[    0.000000] BIOS-e820: [mem 0x0000000000000000-0x000000000009fbff] usable
+<6>[    0.000000] extended physical RAM map:
+<6>[    0.000000] extended: [mem 0x0000000000000000-0x000000000009fbff] usable
 <6>[    0.000000] user-defined physical RAM map:
 <6>[    0.000000] user: [mem 0x0000000040000000-0x000000004fffffff] persistent (type 12)
 <6>[    0.000000] extended physical RAM map:
@@ -145,9 +170,10 @@ mod tests {
             seen,
             [
                 (2, E820Map::Bios, E820Type::Ram),
-                (4, E820Map::User, E820Type::Pram),
-                (6, E820Map::SetupData, E820Type::Ram),
-                (7, E820Map::Modified, E820Type::Reserved),
+                (4, E820Map::Extended, E820Type::Ram),
+                (6, E820Map::User, E820Type::Pram),
+                (8, E820Map::SetupData, E820Type::Ram),
+                (9, E820Map::Modified, E820Type::Reserved),
             ]
         );
     }

@@ -29,7 +29,7 @@ mod requests;
 use ::memblock::RangeError;
 
 pub use self::calls::{MemblockCall, MemblockCallKind, MemblockCalls, memblock_calls};
-pub use self::e820::{E820Line, E820Lines, E820Map, e820};
+pub use self::e820::{E820Line, E820Lines, E820Map, e820, e820_of_firmware};
 pub use self::efi::{EfiLine, EfiLines, EfiMap, efi};
 pub use self::line::{Lines, lines};
 pub use self::memblock::{MemblockLine, MemblockLines, MemblockList, MemblockRegion, memblock};

@@ -66,7 +66,8 @@ fn listed_and_gone(
     let mut evidence: Vec<String> = gone.iter().map(gone_of_load).collect();
     evidence.push(why.to_owned());
     evidence.push(format!("the kernel log: {}", record.end));
-    Some(finding(severity, format!("the crash header lists memory that is gone: {}", list(gone)), evidence))
+    let lists = if severity == Severity::Error { "lists" } else { "may still list" };
+    Some(finding(severity, format!("the crash header {lists} memory that is gone: {}", list(gone)), evidence))
 }
 
 /// By the number of events: blocks that went offline behind the last that went online, and are offline no longer, were
@@ -140,7 +141,8 @@ pub(super) fn misses_added_memory(scene: &Scene<'_>, facts: &Facts, record: &Loa
         });
         states.into_iter().all(|state| state == Some(State::Offline))
     };
-    let missing: Vec<PhysRange> = missing.into_iter().filter(|range| !keeps || never_online(range)).collect();
+    let (missing, online): (Vec<PhysRange>, Vec<PhysRange>) =
+        missing.into_iter().partition(|range| !keeps || never_online(range));
     let mut evidence: Vec<String> = missing
         .iter()
         .map(|range| {
@@ -163,11 +165,15 @@ pub(super) fn misses_added_memory(scene: &Scene<'_>, facts: &Facts, record: &Loa
                 .to_owned()
         }
     });
+    evidence.extend(online.iter().map(|range| {
+        format!("{} went online since: what was added before that is in the header", sized(*range))
+    }));
     evidence.push(format!("the kernel log: {}", record.end));
+    let misses = if keeps && !scene.log.shows_hotplug { "may miss" } else { "misses" };
     Some(Finding {
         code: Code::DumpMissesMemory,
         severity: Severity::Warning,
-        what: format!("the dump misses memory that was added after the load: {}", list(&missing)),
+        what: format!("the dump {misses} memory that was added after the load: {}", list(&missing)),
         evidence,
         remedy: "bring the memory online, upon which the kernel rebuilds the header, or load the crash kernel again"
             .to_owned(),

@@ -79,6 +79,13 @@ impl Scene<'_> {
                 "the last load that the kernel log tells of is taken for what is loaded",
             ));
         }
+        if matches!(self.loaded(Purpose::Reboot), Loaded::Known(_)) {
+            unknown.push(Unknown::new(
+                "whether kexec_load has loaded another image for a reboot since",
+                "it leaves nothing in the kernel log, and nothing else tells",
+                "the last load that the log tells of is taken for what is loaded",
+            ));
+        }
         unknown.extend(Unknown::from_source(
             "/proc/iomem",
             &self.snapshot.iomem,

@@ -102,8 +102,8 @@ pub(super) fn in_untold_memory(scene: &Scene<'_>, image: &Image<'_>) -> Option<F
          to it",
         image.words()
     );
-    let remedy = "load it by kexec_load (kexec -c) where that tells of the memory, or free as much other memory as the \
-                  image needs";
+    let remedy = "load it by kexec_load (kexec -c) where that tells of the memory; kexec_file_load puts it there \
+                  however much other memory is free";
     finding(Code::ImageInUntoldMemory, Severity::Warning, what, evidence, image, remedy)
 }
 

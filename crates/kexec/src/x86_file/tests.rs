@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::image::bz_image::{Paging, tests::debian};
 use crate::testing::{KERNEL, REQUEST, x86};
-use crate::{Facts, Handover, KernelImage, Plan, plan};
+use crate::{Facts, Handover, KernelImage, Plan, Purpose, plan};
 
 const IOMEM: &str = "00001000-0009fbff : System RAM\n00100000-7ffdffff : System RAM\n  \
                      6b000000-7affffff : Crash kernel\n140000000-17fffffff : System RAM (kmem)\n";
@@ -48,13 +48,14 @@ fn a_command_line_longer_than_the_header_says_is_refused() {
         let command_line = "x".repeat(letters);
         boot_parameters_size(&ground(), &KERNEL, &Request { command_line: &command_line, purpose, ..REQUEST })
     };
-    assert!(request(2046, Purpose::Reboot).is_ok());
-    assert_eq!(
-        request(2047, Purpose::Reboot),
-        Err(PlanError::CommandLineTooLong { length: 2048, added: 0, most: 2047 })
-    );
-    assert!(request(2016, Purpose::Crash).is_ok());
-    assert!(request(2017, Purpose::Crash).is_err());
+    // Linux 6.12.117 was seen to refuse 2017 letters for a reboot, too.
+    for purpose in [Purpose::Reboot, Purpose::Crash] {
+        assert!(request(2016, purpose).is_ok());
+        assert_eq!(
+            request(2017, purpose),
+            Err(PlanError::CommandLineTooLong { length: 2018, added: 30, most: 2047 })
+        );
+    }
 }
 
 #[test]

@@ -19,7 +19,7 @@ use Code::{
 
 /// The captures in which something is wrong, and what: [`Code::KdumpNotArmed`] left out, which most captures of a
 /// reservation have. All others are healthy.
-const FAULTS: [(&str, &[Code]); 33] = [
+const FAULTS: [(&str, &[Code]); 34] = [
     ("boot/arm64/deb-2g-crash-at-odd", &[NotReserved]),
     ("boot/x86/p2-crash-at-kernel", &[NotReserved]),
     ("boot/x86/p2-crash-at-unaligned", &[NotReserved]),
@@ -51,6 +51,8 @@ const FAULTS: [(&str, &[Code]); 33] = [
     ("x86/h6-soft-reserved/02-loaded-without", &[Soft, TooSmall]),
     // The next kernel makes it Soft Reserved again.
     ("x86/h6-soft-reserved/03-loaded-with", &[TooSmall]),
+    // It is told of the KiB behind its header, which is no DIMM, and of 137 entries, of which it could hand on 128.
+    ("x86/h7-kexec_load-crash-130/90-crash-kernel", &[Overflow]),
     ("x86/kx-all-crash_s/90-crash-kernel", &[Onlines]),
     ("x86/kx-hmem-exec_s/10-setup", &[Soft]),
     ("x86/p5-crash-toobig", &[NotReserved]),

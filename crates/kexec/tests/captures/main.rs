@@ -205,8 +205,11 @@ fn the_firmware_map_is_the_one_that_every_kernel_printed() {
     for archive in archives(&captures()) {
         let snapshot = host::read(&archive).unwrap();
         let log = snapshot.kernel_log.read().map_or("", String::as_str);
-        let lines = firmware::log::e820(log.as_bytes()).map(Result::unwrap);
-        let printed: Vec<Entry> = lines.filter(|l| l.map == E820Map::Bios).map(|l| l.entry).collect();
+        let lines: Vec<_> = firmware::log::e820(log.as_bytes()).map(Result::unwrap).collect();
+        let of = |map| lines.iter().filter(move |line| line.map == map).map(|line| line.entry);
+        // Printed again, and whole, where there are more than the boot parameters hold.
+        let extended: Vec<Entry> = of(E820Map::Extended).collect();
+        let printed = if extended.is_empty() { of(E820Map::Bios).collect() } else { extended };
         // Kernels are quiet on some machines, and logs collected over a long time have lost their beginning.
         if log.contains("BIOS-provided physical RAM map:") {
             assert_eq!(Facts::of(&snapshot).firmware_map, Some(printed), "{}", archive.display());

@@ -12,13 +12,15 @@ use super::InputArguments;
 pub(crate) enum KexecCommand {
     /// Plan the load: its segments and why they go there, the next kernel's map, what would still fit, findings
     ///
-    /// Planned are loads of an x86 bzImage by kexec_file_load or kexec_load, and of an arm64 Image by
-    /// kexec_file_load, as Linux 6.12 and kexec-tools 2.0.25 do it. Signatures, lockdown and modules of security
+    /// Planned are loads of an x86 bzImage and of an arm64 Image, by kexec_file_load and by kexec_load, as
+    /// Linux 6.12 and kexec-tools 2.0.25 do it. Signatures, lockdown and modules of security
     /// are not checked: a load that is planned here may still be refused.
     ///
     /// Exit status: 0 there is a plan, 1 failure or no plan is possible, 2 usage, 3 there is a plan, with findings.
     Plan(KexecPlanArguments),
     /// Show what kexec_load and kexec_file_load would do differently on this machine, range by range
+    ///
+    /// Where a load is impossible by one of them, or by both, that is shown in its place.
     ///
     /// Exit status: 0 good, 1 failure, 2 usage.
     Diff(DiffArguments),
@@ -28,8 +30,8 @@ pub(crate) enum KexecCommand {
 pub(crate) enum KdumpCommand {
     /// Plan the load: its segments and why they go there, the crash kernel's map, what its dump holds, findings
     ///
-    /// Planned are loads of an x86 bzImage by kexec_file_load or kexec_load, and of an arm64 Image by
-    /// kexec_file_load, as Linux 6.12 and kexec-tools 2.0.25 do it. Signatures, lockdown and modules of security
+    /// Planned are loads of an x86 bzImage and of an arm64 Image, by kexec_file_load and by kexec_load, as
+    /// Linux 6.12 and kexec-tools 2.0.25 do it. Signatures, lockdown and modules of security
     /// are not checked: a load that is planned here may still be refused.
     ///
     /// Exit status: 0 there is a plan, 1 failure or no plan is possible, 2 usage, 3 there is a plan, with findings.
@@ -133,5 +135,12 @@ fn loader() -> impl TypedValueParser<Value = Loader> {
 }
 
 fn bytes(text: &str) -> Result<u64, String> {
-    crate::size::parse_address(text).ok_or_else(|| "expected bytes such as 0x5000 or 20K".to_owned())
+    match crate::size::parse_address(text) {
+        Some(0) => Err("a purgatory has at least one byte".to_owned()),
+        Some(size) => Ok(size),
+        None => {
+            Err("expected bytes as hexadecimal with 0x or as a number with K, M or G: 0x5000 or 20K"
+                .to_owned())
+        }
+    }
 }

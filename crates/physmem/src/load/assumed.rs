@@ -4,11 +4,14 @@ use kexec::image::bz_image::Paging;
 use kexec::{Facts, KernelImage, Purpose};
 use machine::boot::BootInput;
 use machine::since::{TABLE, Target};
+use machine::snapshot::Source;
 use machine::{Machine, Release, Snapshot, Unknown};
 use memblock::rules::{HandOver, Loader};
 
 use super::kernel_file::KernelFile;
 use crate::boot_input::CHECKED;
+
+const NO_EFI_MAP: &str = "neither /sys/firmware/efi/runtime-map nor the kernel log (efi=debug) shows it";
 
 /// The page tables of the running kernel, as far as its log tells them.
 pub(crate) fn paging(
@@ -74,15 +77,28 @@ pub(crate) fn completed(
     facts
 }
 
+/// Half of RAM, which a load may take, cannot be told without the zones.
+pub(crate) fn half_of_ram(machine: &Machine, assumed: &mut Vec<Unknown>) {
+    if machine.zones.iter().all(|zone| zone.managed == 0) {
+        assumed.push(Unknown::new(
+            "how much RAM the page allocator has, of which a load may take half",
+            "/proc/zoneinfo was not shown",
+            "taken as enough: a kernel may refuse this load (EINVAL), and the margins may be smaller",
+        ));
+    }
+}
+
 /// What the plan goes by that nothing shows, of the release, of EFI and of the kernel's configuration.
 pub(crate) fn of(
+    snapshot: &Snapshot,
     machine: &Machine,
     facts: &Facts,
     boot: Option<&BootInput>,
     kernel: &KernelFile,
-    loader: Loader,
+    (loader, purpose): (Loader, Purpose),
 ) -> Vec<Unknown> {
     let mut assumed = Vec::new();
+    let is_x86 = machine.kernel.for_rules.hand_over == HandOver::E820;
     if loader == Loader::KexecLoad {
         assumed.push(Unknown::new(
             "which version of kexec-tools loads",
@@ -95,6 +111,20 @@ pub(crate) fn of(
                 "its options decide",
                 "planned with --args-linux: without, kexec-tools refuses an initial ramdisk, and hands over no boot \
                  parameters, which Linux needs",
+            ));
+        }
+        if facts.efi_runtime.is_none() && is_x86 {
+            assumed.push(Unknown::new(
+                "EFI's runtime map, which kexec-tools hands on as setup-data",
+                NO_EFI_MAP,
+                "taken as none: there are two segments of setup-data more, and what is placed after them may lie elsewhere",
+            ));
+        }
+        if purpose == Purpose::Crash && is_x86 && snapshot.boot_params.read().is_none() {
+            assumed.push(Unknown::new(
+                "where ACPI's root pointer lies, which kexec-tools tells the crash kernel",
+                "/sys/kernel/boot_params/data was not shown",
+                "no acpi_rsdp= is on the planned command line; kexec-tools may put one there",
             ));
         }
         return assumed;
@@ -122,12 +152,34 @@ pub(crate) fn of(
             "taken as none; kexec-tools can forbid it (--no-cma)",
         ));
     }
-    if facts.efi_runtime.is_none() && machine.kernel.for_rules.hand_over == HandOver::E820 {
+    if facts.efi_runtime.is_none() && is_x86 {
         assumed.push(Unknown::new(
             "the size of EFI's runtime map, which is handed on in the boot parameters",
-            "neither /sys/firmware/efi/runtime-map nor the kernel log (efi=debug) shows it",
+            NO_EFI_MAP,
             "taken as 0: the boot parameters may be larger, and what is placed after them may lie lower",
         ));
     }
+    if purpose == Purpose::Crash
+        && is_x86
+        && facts.crash_elfcorehdr_size.is_none()
+        && may_grow(snapshot, parsed.as_ref())
+    {
+        assumed.push(Unknown::new(
+            "how much room the crash header has to grow",
+            "/sys/kernel/crash_elfcorehdr_size was not shown",
+            "taken as none: a kernel with CONFIG_CRASH_HOTPLUG makes it larger (900K as Debian configures it), and the RAM that the crash kernel is told of begins behind it",
+        ));
+    }
     assumed
+}
+
+/// Whether this may be a kernel that keeps the header of a crash kernel up to date: 6.5 and later, if so configured, which
+/// /sys/devices/system/memory tells by having a crash_hotplug.
+fn may_grow(snapshot: &Snapshot, release: Option<&Release>) -> bool {
+    const FIRST: (u32, u32) = (6, 5);
+    let has_crash_hotplug = match &snapshot.memory_blocks {
+        Source::Read(blocks) => !matches!(blocks.crash_hotplug, Source::Missing),
+        _ => true,
+    };
+    has_crash_hotplug && release.is_none_or(|release| release.version() >= FIRST)
 }

@@ -52,8 +52,11 @@ pub(crate) fn run(arguments: &DiffArguments, out: &mut impl Write) -> Result<(),
             let facts = assumed::completed(Facts::of(&snapshot), &kernel, purpose, &mut assumed);
             let boot = BootInput::of(&snapshot).ok();
             let paging = assumed::paging(&snapshot, boot.as_ref(), &kernel, &mut assumed);
-            assumed.extend(assumed::of(&machine, &facts, boot.as_ref(), &kernel, Loader::KexecFileLoad));
-            assumed.extend(assumed::of(&machine, &facts, boot.as_ref(), &kernel, Loader::KexecLoad));
+            assumed::half_of_ram(&machine, &mut assumed);
+            for loader in [Loader::KexecFileLoad, Loader::KexecLoad] {
+                let how = (loader, purpose);
+                assumed.extend(assumed::of(&snapshot, &machine, &facts, boot.as_ref(), &kernel, how));
+            }
             let image = kernel.image(path)?;
             let loading = Loading { snapshot: &snapshot, machine: &machine, facts, boot, purpose };
             let plan = |loader| loading.plan(loader, image, &beside, false);

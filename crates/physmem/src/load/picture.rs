@@ -9,6 +9,7 @@ use memblock::PhysRange;
 use memblock::rules::Class;
 
 use crate::failure::Failure;
+use crate::lines::WIDTH;
 use crate::picture::class_letter;
 use crate::strip::{NAME, Strip, cut};
 use crate::style::Style;
@@ -53,10 +54,27 @@ pub(crate) fn draw(
             kinds.push(kind);
         }
     }
-    writeln!(out, "{:NAME$}{}   # yes  - no", "", kinds.join("  "))?;
+    legend(kinds.into_iter().chain(["# yes".to_owned(), "- no".to_owned()]), out)?;
     if strip.left_out > 0 {
         writeln!(out, "{:NAME$}not drawn: the {} smallest gaps and ranges", "", strip.left_out)?;
     }
+    Ok(())
+}
+
+/// Letters and what they stand for, in as many lines as they need; none is broken.
+fn legend(entries: impl Iterator<Item = String>, out: &mut impl Write) -> Result<(), Failure> {
+    let mut line = String::new();
+    for entry in entries {
+        if !line.is_empty() && NAME + line.len() + 2 + entry.len() > WIDTH {
+            writeln!(out, "{:NAME$}{line}", "")?;
+            line.clear();
+        }
+        if !line.is_empty() {
+            line.push_str("  ");
+        }
+        line.push_str(&entry);
+    }
+    writeln!(out, "{:NAME$}{line}", "")?;
     Ok(())
 }
 

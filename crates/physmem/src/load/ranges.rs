@@ -5,10 +5,11 @@ use std::path::Path;
 
 use kexec::core_header::CoreHeader;
 use kexec::dump::{Difference, LeftOut, left_out};
+use kexec::image::elf;
 use kexec::{CrashKernel, candidates};
 use machine::{Machine, MemoryRange, Unknown};
 use memblock::PhysRange;
-use memblock::rules::{Loader, Rules};
+use memblock::rules::{HandOver, Loader, Rules};
 use serde::Serialize;
 
 use super::json::{RangeRecord, range as record};
@@ -38,6 +39,13 @@ pub(crate) fn run(arguments: &RangesArguments, out: &mut impl Write) -> Result<D
     let header = arguments.header.as_deref().map(header).transpose()?;
     let snapshot = input::snapshot(&arguments.input)?;
     let machine = input::machine(&snapshot)?;
+    if let (Some(header), Some(path)) = (&header, &arguments.header) {
+        let is_x86 = machine.kernel.for_rules.hand_over == HandOver::E820;
+        if is_x86 != (header.machine == elf::Machine::X86_64) {
+            let origin = snapshot.origin.clone();
+            return Err(Failure::OtherHeader { path: path.clone(), of: header.machine, origin });
+        }
+    }
     let loader = arguments.loader;
     let failure = |source| Failure::Plan {
         origin: snapshot.origin.clone(),

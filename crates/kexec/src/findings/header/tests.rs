@@ -53,6 +53,7 @@ fn what_was_in_the_header_at_the_load_is_not_named_once_it_was_rebuilt() {
 fn a_log_without_events_leaves_the_header_in_doubt() {
     let finding = the(&x86(IOMEM, &after_load(&[]), &[]), STALE);
     assert_eq!(finding.severity, Severity::Warning);
+    assert!(finding.what.contains("may still list memory"), "{}", finding.what);
     // An earlier crash kernel saw events, so that this log would tell of them: blocks that never went online were removed.
     let log = after_load(&[3]) + &after_load(&[]);
     assert_eq!(the(&x86(IOMEM, &log, &[]), STALE).severity, Severity::Error);
@@ -76,6 +77,17 @@ fn memory_that_was_added_and_stays_offline_is_in_no_dump() {
     let log = crash_load("", &[]) + &events(&[3]);
     assert_eq!(found(&x86(&iomem, &log, &[Offline, Offline]), MISSES), []);
     assert_eq!(found(&x86(&iomem, &after_load(&[]), &[Offline, Offline]), MISSES), []);
+}
+
+#[test]
+fn a_log_without_events_leaves_a_rebuild_since_open_and_memory_that_went_online_hints_at_one() {
+    let iomem =
+        IOMEM.to_owned() + "100000000-107ffffff : System RAM\n108000000-10fffffff : System RAM (kmem)\n";
+    let finding = the(&x86(&iomem, &crash_load("", &[]), &[Offline, Online]), MISSES);
+    assert!(finding.what.contains("may miss memory"), "{}", finding.what);
+    assert!(finding.what.ends_with("100000000-107ffffff (128M)"), "{}", finding.what);
+    let hint = "108000000-10fffffff (128M) went online since";
+    assert!(finding.evidence.iter().any(|line| line.starts_with(hint)), "{finding:?}");
 }
 
 #[test]

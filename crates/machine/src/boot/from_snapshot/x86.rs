@@ -2,7 +2,7 @@
 
 use firmware::e820::{BootParams, E820Type, Entry};
 use firmware::efi::{self, MemoryAttribute, MemoryType};
-use firmware::log::{E820Map, EfiMap};
+use firmware::log::EfiMap;
 use memblock::PhysRange;
 
 use super::{InputError, LOG, Reading};
@@ -69,9 +69,7 @@ impl Reading<'_> {
         }
         let log = self.snapshot.kernel_log.read().map_or("", String::as_str);
         if log.contains("BIOS-provided physical RAM map:") {
-            let lines = firmware::log::e820(log.as_bytes()).filter_map(Result::ok);
-            let entries: Vec<Entry> =
-                lines.filter(|line| line.map == E820Map::Bios).map(|line| line.entry).collect();
+            let entries: Vec<Entry> = firmware::log::e820_of_firmware(log.as_bytes()).collect();
             if !entries.is_empty() {
                 return Ok(entries);
             }
