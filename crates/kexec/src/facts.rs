@@ -35,6 +35,9 @@ pub struct Facts {
     /// Where ACPI's root pointer lies, as the boot parameters say it. `None` also where they do not, as after a boot by EFI:
     /// a crash kernel by kexec_load is then told of none on its command line.
     pub acpi_rsdp: Option<u64>,
+    /// Where it lies as EFI says it, `ACPI 2.0=` of the log's line on EFI's tables. Without it, a crash kernel from ELF is
+    /// told of none after a boot by EFI.
+    pub acpi_rsdp_of_efi: Option<u64>,
     /// Memory minus reserved of memblock, NOMAP left out, ascending. Without it, kexec_file_load has no plan where it walks
     /// memblock ([`NoMemblock`](crate::PlanError::NoMemblock)).
     pub free_in_memblock: Option<Vec<PhysRange>>,
@@ -83,6 +86,7 @@ impl Facts {
                 .boot_params
                 .read()
                 .and_then(|bytes| BootParams::new(&bytes.0).ok()?.acpi_rsdp()),
+            acpi_rsdp_of_efi: log.and_then(acpi_20),
             free_in_memblock: free_in_memblock(snapshot),
             mapped_in_memblock: mapped(snapshot).map(|regions| regions.map(|region| region.range).collect()),
             device_tree: snapshot.device_tree.read().map(|bytes| bytes.0.clone()),
@@ -194,6 +198,13 @@ fn efi_map(log: &str) -> Option<Vec<efi::Entry>> {
     let lines = firmware::log::efi(log.as_bytes()).filter_map(Result::ok);
     let map: Vec<_> = lines.filter(|line| line.map == EfiMap::Firmware).map(|line| line.entry).collect();
     Some(map).filter(|map| !map.is_empty())
+}
+
+/// `efi: SMBIOS=0xbf520000 ACPI=0xbf77d000 ACPI 2.0=0xbf77d014` (drivers/firmware/efi/efi.c:match_config_table, 6.12).
+fn acpi_20(log: &str) -> Option<u64> {
+    let mut lines = log.lines().filter(|line| line.contains("efi: "));
+    let (_, behind) = lines.find_map(|line| line.split_once("ACPI 2.0=0x"))?;
+    u64::from_str_radix(behind.split_whitespace().next()?, 16).ok()
 }
 
 /// `random: crng init done`, once there is enough to make random numbers of.

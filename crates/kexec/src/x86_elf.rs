@@ -2,9 +2,8 @@
 //!
 //! As for a bzImage ([`x86_load`](crate::x86_load)), this is the behaviour of one program, as it was seen: what
 //! `kexec -d -c -l --args-linux` and `kexec -d -c -p --args-linux` print, with kernels and with files made up to find the
-//! edges of each rule, on machines and on maps made up likewise. Without `--args-linux`, an ELF kernel is started as
-//! programs are that know nothing of Linux's boot parameters: kexec-tools then refuses an initial ramdisk, and a Linux
-//! kernel does not come up.
+//! edges of each rule, on machines and on maps made up likewise. Without `--args-linux` kexec-tools refuses an initial
+//! ramdisk, and loads other segments than the boot parameters, which was not looked at further.
 //!
 //! Each part of the kernel lies where its header says (`p_paddr`), and is never moved. Then purgatory and
 //! the boot parameters go to the lowest places there are; for crashes the backup of the first 640 KiB and the header of the

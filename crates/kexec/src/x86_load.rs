@@ -81,7 +81,8 @@ pub(crate) fn tell<'a>(
         let header = placing.place(wanted(SegmentKind::ElfCoreHeader, loaded, room, 0))?;
         let taken = [(header, room), (backup, saved.size())];
         let map = ground.next_map(|| crash::map(machine, &crash.kernel, saved, taken))?;
-        return Ok((map, crash::command_line(request.command_line, facts, header)?));
+        let rsdp = crash::told_rsdp(&request.kernel, facts);
+        return Ok((map, crash::command_line(request.command_line, rsdp, header)?));
     }
     let made = || {
         let entries = memory::told_after_reboot(machine, facts)?;

@@ -10,6 +10,7 @@ use crate::crash::{CrashKernel, HeaderSize};
 use crate::error::PlanError;
 use crate::facts::Facts;
 use crate::next_kernel::NextMap;
+use crate::request::KernelImage;
 
 /// The first 640 KiB, which a crash kernel needs for itself.
 const LOW_END: u64 = 0xa_0000;
@@ -69,12 +70,21 @@ pub(super) fn map(
     Ok(map)
 }
 
-/// The command line of a crash kernel: where ACPI's root pointer lies, if the boot parameters say it and EFI's runtime map
-/// is not handed on, and in KiB where the header of the dump lies, are put behind it. Whether the kernel takes as much is
-/// not checked.
-pub(super) fn command_line(given: &str, facts: &Facts, header: PhysRange) -> Result<String, PlanError> {
-    let efi_ranges = facts.efi_runtime.map_or(0, |map| map.entries);
-    let rsdp = facts.acpi_rsdp.filter(|_| efi_ranges == 0);
+/// Where ACPI's root pointer lies, if the boot parameters say it and EFI's runtime map, by which a kernel finds it, is not
+/// handed on. With an ELF kernel it never is, and what EFI says is told.
+pub(super) fn told_rsdp(kernel: &KernelImage<'_>, facts: &Facts) -> Option<u64> {
+    match kernel {
+        KernelImage::BzImage(_) => {
+            let efi_ranges = facts.efi_runtime.map_or(0, |map| map.entries);
+            facts.acpi_rsdp.filter(|_| efi_ranges == 0)
+        }
+        KernelImage::Elf(_) | KernelImage::Arm64(_) => facts.acpi_rsdp.or(facts.acpi_rsdp_of_efi),
+    }
+}
+
+/// The command line of a crash kernel: where ACPI's root pointer lies, if that is told, and in KiB where the header of the
+/// dump lies, are put behind it. Whether the kernel takes as much is not checked.
+pub(super) fn command_line(given: &str, rsdp: Option<u64>, header: PhysRange) -> Result<String, PlanError> {
     let rsdp = rsdp.map(|address| format!(" acpi_rsdp={address:#x}")).unwrap_or_default();
     let line = format!("{given}{rsdp} elfcorehdr={}K", header.start() / 1024);
     if length(&line) > MOST_COMMAND_LINE {
@@ -92,7 +102,7 @@ mod tests {
     use super::*;
     use crate::EfiRuntime;
     use crate::testing::x86;
-    use crate::x86_load::tests::IOMEM;
+    use crate::x86_load::tests::{IOMEM, REQUEST};
 
     fn r(start: u64, last: u64) -> PhysRange {
         PhysRange::from_inclusive(start, last).unwrap()
@@ -193,11 +203,16 @@ mod tests {
 
     #[test]
     fn what_is_added_to_the_command_line_is_put_behind_it_in_kib() {
-        let line = |given, facts: &Facts| command_line(given, facts, r(0x7af5_d000, 0x7af6_0fff)).unwrap();
+        let by = |kernel: &KernelImage<'_>, given, facts: &Facts| {
+            command_line(given, told_rsdp(kernel, facts), r(0x7af5_d000, 0x7af6_0fff)).unwrap()
+        };
+        let line = |given, facts: &Facts| by(&REQUEST.kernel, given, facts);
         let facts = Facts { acpi_rsdp: Some(0xf_59c0), ..Facts::default() };
         assert_eq!(line("quiet", &facts), "quiet acpi_rsdp=0xf59c0 elfcorehdr=2014580K");
         let efi = Facts { efi_runtime: Some(EfiRuntime { entries: 6, descriptor: 48 }), ..facts };
         assert_eq!(line("quiet", &efi), "quiet elfcorehdr=2014580K");
+        let elf = crate::ElfKernel { segments: Vec::new() };
+        assert_eq!(by(&KernelImage::Elf(&elf), "", &efi), " acpi_rsdp=0xf59c0 elfcorehdr=2014580K");
         assert_eq!(line("", &Facts::default()), " elfcorehdr=2014580K");
     }
 }

@@ -109,8 +109,8 @@ pub(crate) fn of(
             assumed.push(Unknown::new(
                 "with which arguments kexec-tools starts the ELF kernel",
                 "its options decide",
-                "planned with --args-linux: without, kexec-tools refuses an initial ramdisk, and hands over no boot \
-                 parameters, which Linux needs",
+                "planned with --args-linux: without, kexec-tools refuses an initial ramdisk, and loads no segment of \
+                 boot parameters",
             ));
         }
         if facts.efi_runtime.is_none() && is_x86 {
