@@ -12,8 +12,8 @@ use super::InputArguments;
 pub(crate) enum KexecCommand {
     /// Plan the load: its segments and why they go there, the next kernel's map, what would still fit, findings
     ///
-    /// Planned are loads of an x86 bzImage and of an arm64 Image, by kexec_file_load and by kexec_load, as
-    /// Linux 6.12 and kexec-tools 2.0.25 do it. Signatures, lockdown and modules of security
+    /// Planned are loads of an x86 bzImage and of an arm64 Image, by kexec_file_load and by kexec_load, and of an x86
+    /// ELF kernel by kexec_load, as Linux 6.12 and kexec-tools 2.0.25 do it. Signatures, lockdown and modules of security
     /// are not checked: a load that is planned here may still be refused.
     ///
     /// Exit status: 0 there is a plan, 1 failure or no plan is possible, 2 usage, 3 there is a plan, with findings.
@@ -30,8 +30,8 @@ pub(crate) enum KexecCommand {
 pub(crate) enum KdumpCommand {
     /// Plan the load: its segments and why they go there, the crash kernel's map, what its dump holds, findings
     ///
-    /// Planned are loads of an x86 bzImage and of an arm64 Image, by kexec_file_load and by kexec_load, as
-    /// Linux 6.12 and kexec-tools 2.0.25 do it. Signatures, lockdown and modules of security
+    /// Planned are loads of an x86 bzImage and of an arm64 Image, by kexec_file_load and by kexec_load, and of an x86
+    /// ELF kernel by kexec_load, as Linux 6.12 and kexec-tools 2.0.25 do it. Signatures, lockdown and modules of security
     /// are not checked: a load that is planned here may still be refused.
     ///
     /// Exit status: 0 there is a plan, 1 failure or no plan is possible, 2 usage, 3 there is a plan, with findings.
@@ -70,8 +70,8 @@ pub(crate) struct KexecPlanArguments {
 /// What is loaded.
 #[derive(Args, Debug)]
 pub(crate) struct ImageArguments {
-    /// The kernel to load: an x86 bzImage, or an arm64 Image, which may be packed into an EFI program; told by
-    /// content, not by name
+    /// The kernel to load: an x86 bzImage, with --loader load an x86 ELF vmlinux, or an arm64 Image, which may be packed
+    /// into an EFI program; told by content, not by name
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) kernel: PathBuf,
     #[command(flatten)]
@@ -90,7 +90,8 @@ pub(crate) struct BesideArguments {
     /// Take the running kernel's command line, without BOOT_IMAGE= and, for kdump, without crashkernel=
     #[arg(long)]
     pub(crate) reuse_cmdline: bool,
-    /// Bytes of purgatory in memory, which no file shows: 0x5000 for Linux 6.12, 0x9000 for kexec-tools 2.0.25
+    /// Bytes of purgatory in memory, which no file shows: on x86 0x5000 for Linux 6.12, 0x9000 for kexec-tools 2.0.25; on
+    /// arm64 0x3558 for kexec-tools, and none for Linux
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub(crate) purgatory_size: Option<u64>,
 }
