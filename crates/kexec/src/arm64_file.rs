@@ -11,7 +11,6 @@ use crate::arm64_error::Arm64Error;
 use crate::error::PlanError;
 use crate::ground::Ground;
 use crate::handover;
-use crate::placement::Direction;
 use crate::placing::{Placing, Wanted};
 use crate::request::Arm64Header;
 use crate::segment::{Segment, SegmentKind};
@@ -86,15 +85,7 @@ pub(crate) fn wanted_kernel(kernel: &Arm64Header, page: u64) -> Result<Wanted, P
     if file_size > own {
         return Err(PlanError::TooSmall { kind: SegmentKind::Kernel, loaded: file_size, size: own });
     }
-    Ok(Wanted {
-        kind: SegmentKind::Kernel,
-        loaded: file_size,
-        size,
-        alignment: MIB_2,
-        min: 0,
-        limit: u64::MAX,
-        direction: Direction::BottomUp,
-    })
+    Ok(Wanted { alignment: MIB_2, ..Wanted::lowest(SegmentKind::Kernel, file_size, size) })
 }
 
 /// What found no room, and whether it will find none above either.
@@ -110,25 +101,17 @@ fn place_others(
     ground: &Ground,
     parts: &Parts,
 ) -> Result<(), Failure> {
-    let wanted = |kind, size, alignment, direction| Wanted {
-        kind,
-        loaded: size,
-        size,
-        alignment,
-        min: kernel.end(),
-        limit: u64::MAX,
-        direction,
-    };
+    let above = |wanted: Wanted, alignment| Wanted { alignment, min: kernel.end(), ..wanted };
     if let Some(crash) = &ground.crash {
         let size = crash.header.loaded;
-        let header = wanted(SegmentKind::ElfCoreHeader, size, KIB_64, Direction::TopDown);
+        let header = above(Wanted::highest(SegmentKind::ElfCoreHeader, size, size), KIB_64);
         // From a higher kernel on there is only less room.
         placing.place(header).map_err(|source| Failure { source, is_final: true })?;
     }
     if let Some(size) = parts.initrd.filter(|&size| size > 0) {
         let window = kernel.start() - kernel.start() % GIB;
         let limit = window.saturating_add(WINDOW);
-        let initrd = wanted(SegmentKind::Initrd, size, 0, Direction::BottomUp);
+        let initrd = above(Wanted::lowest(SegmentKind::Initrd, size, size), 0);
         if let Err(source) = placing.place(Wanted { limit, ..initrd }) {
             // A higher kernel has another window: only what is too large for any, or fits not even without, never fits.
             let fits_a_window = size <= WINDOW.saturating_sub(kernel.size());
@@ -137,7 +120,8 @@ fn place_others(
         }
     }
     // A higher kernel may push the initial ramdisk out of the way.
-    let tree = wanted(SegmentKind::DeviceTree, parts.device_tree, MIB_2, Direction::TopDown);
+    let size = parts.device_tree;
+    let tree = above(Wanted::highest(SegmentKind::DeviceTree, size, size), MIB_2);
     placing.place(tree).map(drop).map_err(|source| Failure { source, is_final: false })
 }
 

@@ -7,7 +7,6 @@
 use crate::arm64_file::{Parts, begin_with_text, wanted_kernel};
 use crate::error::PlanError;
 use crate::ground::Ground;
-use crate::placement::Direction;
 use crate::placing::{Placing, Wanted};
 use crate::request::Purgatory;
 use crate::segment::{Segment, SegmentKind};
@@ -16,25 +15,16 @@ use crate::segment::{Segment, SegmentKind};
 pub(crate) fn place(ground: &Ground, parts: &Parts, purgatory: Purgatory) -> Result<Vec<Segment>, PlanError> {
     let mut placing = Placing::new(ground);
     let kernel = placing.place(wanted_kernel(&parts.kernel, ground.page)?)?;
-    let wanted = |kind, loaded, size| Wanted {
-        kind,
-        loaded,
-        size,
-        alignment: 0,
-        min: kernel.end(),
-        limit: u64::MAX,
-        direction: Direction::BottomUp,
-    };
+    let behind = |kind, loaded, size| Wanted { min: kernel.end(), ..Wanted::lowest(kind, loaded, size) };
     if let Some(crash) = &ground.crash {
         let size = crash.header.loaded;
-        let header = wanted(SegmentKind::ElfCoreHeader, size, size);
-        placing.place(Wanted { min: 0, direction: Direction::TopDown, ..header })?;
+        placing.place(Wanted::highest(SegmentKind::ElfCoreHeader, size, size))?;
     }
     if let Some(size) = parts.initrd.filter(|&size| size > 0) {
-        placing.place(wanted(SegmentKind::Initrd, size, size))?;
+        placing.place(behind(SegmentKind::Initrd, size, size))?;
     }
-    placing.place(wanted(SegmentKind::DeviceTree, parts.device_tree, parts.device_tree))?;
-    placing.place(wanted(SegmentKind::Purgatory, purgatory.loaded, purgatory.size))?;
+    placing.place(behind(SegmentKind::DeviceTree, parts.device_tree, parts.device_tree))?;
+    placing.place(behind(SegmentKind::Purgatory, purgatory.loaded, purgatory.size))?;
     Ok(begin_with_text(placing.segments(), parts.kernel.text_offset))
 }
 

@@ -12,7 +12,6 @@ use machine::{Snapshot, since};
 use memblock::PhysRange;
 
 use crate::error::PlanError;
-use crate::placement::Direction;
 use crate::placing::{Placing, Wanted};
 use crate::segment::SegmentKind;
 
@@ -82,15 +81,8 @@ pub(crate) fn place(placing: &mut Placing<'_>, areas: usize) -> Result<(), PlanE
     if size == 0 {
         return Ok(());
     }
-    placing.place(Wanted {
-        kind: SegmentKind::Handover,
-        loaded: size,
-        size,
-        alignment: 0x1_0000,
-        min: 0,
-        limit: u64::MAX,
-        direction: Direction::TopDown,
-    })?;
+    let list = Wanted::highest(SegmentKind::Handover, size, size);
+    placing.place(Wanted { alignment: 0x1_0000, ..list })?;
     Ok(())
 }
 

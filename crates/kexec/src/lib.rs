@@ -100,6 +100,7 @@ mod setup_header;
 mod testing;
 mod x86_elf;
 mod x86_file;
+mod x86_image;
 mod x86_load;
 
 pub use arm64_error::Arm64Error;

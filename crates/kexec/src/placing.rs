@@ -29,6 +29,19 @@ pub(crate) struct Wanted {
     pub(crate) direction: Direction,
 }
 
+impl Wanted {
+    /// At the highest place there is, of whole pages.
+    pub(crate) const fn highest(kind: SegmentKind, loaded: u64, size: u64) -> Self {
+        let direction = Direction::TopDown;
+        Self { kind, loaded, size, alignment: 0, min: 0, limit: u64::MAX, direction }
+    }
+
+    /// At the lowest place there is, of whole pages.
+    pub(crate) const fn lowest(kind: SegmentKind, loaded: u64, size: u64) -> Self {
+        Self { direction: Direction::BottomUp, ..Self::highest(kind, loaded, size) }
+    }
+}
+
 impl<'a> Placing<'a> {
     pub(crate) const fn new(ground: &'a Ground) -> Self {
         Self { ground, segments: Vec::new() }

@@ -19,7 +19,6 @@ use crate::elf_kernel::ElfKernel;
 use crate::error::PlanError;
 use crate::facts::Facts;
 use crate::ground::Ground;
-use crate::placement::Direction;
 use crate::placing::{Placing, Wanted};
 use crate::plan::Layout;
 use crate::request::{Purgatory, Request};
@@ -49,18 +48,14 @@ pub(crate) fn lay(
     let mut placing = Placing::new(ground);
     place_kernel(&mut placing, ground, kernel)?;
     let purgatory = request.purgatory.unwrap_or(Purgatory::KEXEC_TOOLS_X86);
-    placing.place(lowest(SegmentKind::Purgatory, purgatory.loaded, purgatory.size))?;
-    placing.place(lowest(SegmentKind::BootParameters, BOOT_PARAMETERS, BOOT_PARAMETERS))?;
+    placing.place(Wanted::lowest(SegmentKind::Purgatory, purgatory.loaded, purgatory.size))?;
+    placing.place(Wanted::lowest(SegmentKind::BootParameters, BOOT_PARAMETERS, BOOT_PARAMETERS))?;
     let (map, command_line) = x86_load::tell(&mut placing, machine, facts, ground, request)?;
     if let Some(size) = request.initrd.filter(|&size| size > 0) {
         let place = placing.place(Wanted {
-            kind: SegmentKind::Initrd,
-            loaded: size,
-            size,
-            alignment: 0,
             min: MIN_INITRD,
             limit: INITRD_LIMIT,
-            direction: Direction::TopDown,
+            ..Wanted::highest(SegmentKind::Initrd, size, size)
         });
         place.map_err(|error| match error {
             // That of another loader names the largest range, which may well lie above the limit.
@@ -82,11 +77,6 @@ fn cut(mut command_line: String) -> String {
         command_line.truncate(end.unwrap_or(0));
     }
     command_line
-}
-
-/// A segment that goes to the lowest place there is.
-fn lowest(kind: SegmentKind, loaded: u64, size: u64) -> Wanted {
-    Wanted { kind, loaded, size, alignment: 0, min: 0, limit: u64::MAX, direction: Direction::BottomUp }
 }
 
 /// Each part where its header says, in the order of the file.

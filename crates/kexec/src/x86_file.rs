@@ -5,22 +5,18 @@
 
 use machine::Machine;
 
+use crate::crash::HeaderSize;
 use crate::error::PlanError;
 use crate::facts::Facts;
 use crate::ground::Ground;
 use crate::handover;
 use crate::next_kernel::NextMap;
-use crate::placement::Direction;
 use crate::placing::{Placing, Wanted};
 use crate::plan::Layout;
 use crate::request::{Purgatory, Request};
 use crate::segment::SegmentKind;
 use crate::setup_header::SetupHeader;
-
-/// The lowest starts: of purgatory and the boot parameters, of a kernel, and of an initial ramdisk.
-const MIN_LOW: u64 = 0x3000;
-const MIN_KERNEL: u64 = 0x10_0000;
-const MIN_INITRD: u64 = 0x100_0000;
+use crate::x86_image::{self, MIN_KERNEL, Parts};
 
 /// The zero page.
 const BOOT_PARAMS: u64 = 0x1000;
@@ -41,15 +37,8 @@ pub(crate) fn lay(
     let parameters = boot_parameters_size(ground, kernel, request)?;
     let mut placing = Placing::new(ground);
     let command_line = if let Some(crash) = &ground.crash {
-        let header = placing.place(Wanted {
-            kind: SegmentKind::ElfCoreHeader,
-            loaded: crash.header.loaded,
-            size: crash.header.room,
-            alignment: 0,
-            min: 0,
-            limit: u64::MAX,
-            direction: Direction::BottomUp,
-        })?;
+        let HeaderSize { loaded, room } = crash.header;
+        let header = placing.place(Wanted::lowest(SegmentKind::ElfCoreHeader, loaded, room))?;
         ground.next_map(|| NextMap::after_crash(machine, &crash.kernel, header, crash.header))?;
         format!("elfcorehdr={:#x} {}", header.start(), request.command_line)
     } else {
@@ -59,39 +48,14 @@ pub(crate) fn lay(
     if ground.in_order {
         handover::place(&mut placing, ground.candidates.len())?;
     }
-    place_image(&mut placing, kernel, request, parameters)?;
-    Ok(Layout { segments: placing.segments(), command_line, chosen: None })
-}
-
-/// What every load places, in order.
-fn place_image(
-    placing: &mut Placing<'_>,
-    kernel: &SetupHeader,
-    request: &Request<'_>,
-    parameters: u64,
-) -> Result<(), PlanError> {
-    let purgatory = request.purgatory.unwrap_or(Purgatory::LINUX_X86);
-    let wanted = |kind, loaded, size, min| Wanted {
-        kind,
-        loaded,
-        size,
-        alignment: 0,
-        min,
-        limit: u64::MAX,
-        direction: Direction::TopDown,
+    let parts = Parts {
+        purgatory: request.purgatory.unwrap_or(Purgatory::LINUX_X86),
+        parameters,
+        kernel_min: kernel.pref_address.max(MIN_KERNEL),
+        initrd: request.initrd,
     };
-    placing.place(wanted(SegmentKind::Purgatory, purgatory.loaded, purgatory.size, MIN_LOW))?;
-    placing.place(wanted(SegmentKind::BootParameters, parameters, parameters, MIN_LOW))?;
-    let loaded = kernel.loaded().ok_or(PlanError::NoKernel { file_size: kernel.file_size })?;
-    let min = kernel.pref_address.max(MIN_KERNEL);
-    placing.place(Wanted {
-        alignment: kernel.kernel_alignment,
-        ..wanted(SegmentKind::Kernel, loaded, kernel.init_size, min)
-    })?;
-    if let Some(size) = request.initrd.filter(|&size| size > 0) {
-        placing.place(wanted(SegmentKind::Initrd, size, size, MIN_INITRD))?;
-    }
-    Ok(())
+    x86_image::place(&mut placing, kernel, &parts)?;
+    Ok(Layout { segments: placing.segments(), command_line, chosen: None })
 }
 
 /// Bytes of the boot parameters: the zero page, the command line with the NUL behind it and room for `elfcorehdr=`,

@@ -17,21 +17,18 @@ use crate::error::PlanError;
 use crate::facts::Facts;
 use crate::ground::Ground;
 use crate::next_kernel::{MOST_ENTRIES, NextMap};
-use crate::placement::Direction;
 use crate::placing::{Placing, Wanted};
 use crate::plan::Layout;
 use crate::request::{Purgatory, Request};
 use crate::segment::SegmentKind;
 use crate::setup_header::SetupHeader;
+use crate::x86_image::{self, MIN_KERNEL, Parts};
 
 pub(crate) use crash::header_size;
 pub(crate) use memory::{kind, ram};
 
-/// The lowest starts: of purgatory and the boot parameters, of a kernel and of setup_data, and of an initial ramdisk.
-const MIN_LOW: u64 = 0x3000;
-const MIN_KERNEL: u64 = 0x10_0000;
+/// The lowest start of setup_data.
 const MIN_SETUP_DATA: u64 = 0x10_0000;
-const MIN_INITRD: u64 = 0x100_0000;
 
 /// The boot parameters begin with the kernel's setup code, of which at least a page is taken.
 const MIN_SETUP_CODE: u64 = 0x1000;
@@ -55,13 +52,21 @@ pub(crate) fn lay(
     kernel: &SetupHeader,
     request: &Request<'_>,
 ) -> Result<Layout, PlanError> {
-    let length = length(request.command_line);
-    if length > kernel.cmdline_size {
-        return Err(PlanError::CommandLineTooLong { length, added: 0, most: kernel.cmdline_size });
+    let given = length(request.command_line);
+    if given > kernel.cmdline_size {
+        return Err(PlanError::CommandLineTooLong { length: given, added: 0, most: kernel.cmdline_size });
     }
     let mut placing = Placing::new(ground);
     let (map, command_line) = tell(&mut placing, machine, facts, ground, request)?;
-    place_image(&mut placing, kernel, request, &command_line)?;
+    let setup_code = kernel.setup_code().max(MIN_SETUP_CODE).saturating_add(BEFORE_COMMAND_LINE);
+    let parts = Parts {
+        purgatory: request.purgatory.unwrap_or(Purgatory::KEXEC_TOOLS_X86),
+        parameters: setup_code.saturating_add(length(&command_line)),
+        // Unlike kexec_file_load, it takes no notice of the address that the kernel would like to have.
+        kernel_min: MIN_KERNEL,
+        initrd: request.initrd,
+    };
+    x86_image::place(&mut placing, kernel, &parts)?;
     place_setup_data(&mut placing, ground.efi_map, map)?;
     Ok(Layout { segments: placing.segments(), command_line, chosen: None })
 }
@@ -76,9 +81,9 @@ pub(crate) fn tell<'a>(
 ) -> Result<(&'a NextMap, String), PlanError> {
     if let Some(crash) = &ground.crash {
         let saved = crash::backup_area(machine)?;
-        let backup = placing.place(wanted(SegmentKind::Backup, saved.size(), saved.size(), 0))?;
+        let backup = placing.place(Wanted::highest(SegmentKind::Backup, saved.size(), saved.size()))?;
         let HeaderSize { loaded, room } = crash.header;
-        let header = placing.place(wanted(SegmentKind::ElfCoreHeader, loaded, room, 0))?;
+        let header = placing.place(Wanted::highest(SegmentKind::ElfCoreHeader, loaded, room))?;
         let taken = [(header, room), (backup, saved.size())];
         let map = ground.next_map(|| crash::map(machine, &crash.kernel, saved, taken))?;
         let rsdp = crash::told_rsdp(&request.kernel, facts);
@@ -96,34 +101,6 @@ fn length(command_line: &str) -> u64 {
     u64::try_from(command_line.len()).unwrap_or(u64::MAX).saturating_add(1)
 }
 
-/// A segment that goes to the highest place there is.
-fn wanted(kind: SegmentKind, loaded: u64, size: u64, min: u64) -> Wanted {
-    Wanted { kind, loaded, size, alignment: 0, min, limit: u64::MAX, direction: Direction::TopDown }
-}
-
-fn place_image(
-    placing: &mut Placing<'_>,
-    kernel: &SetupHeader,
-    request: &Request<'_>,
-    command_line: &str,
-) -> Result<(), PlanError> {
-    let purgatory = request.purgatory.unwrap_or(Purgatory::KEXEC_TOOLS_X86);
-    placing.place(wanted(SegmentKind::Purgatory, purgatory.loaded, purgatory.size, MIN_LOW))?;
-    let parameters = kernel.setup_code().max(MIN_SETUP_CODE).saturating_add(BEFORE_COMMAND_LINE);
-    let parameters = parameters.saturating_add(length(command_line));
-    placing.place(wanted(SegmentKind::BootParameters, parameters, parameters, MIN_LOW))?;
-    let loaded = kernel.loaded().ok_or(PlanError::NoKernel { file_size: kernel.file_size })?;
-    // Unlike kexec_file_load, it takes no notice of the address that the kernel would like to have.
-    placing.place(Wanted {
-        alignment: kernel.kernel_alignment,
-        ..wanted(SegmentKind::Kernel, loaded, kernel.init_size, MIN_KERNEL)
-    })?;
-    if let Some(size) = request.initrd.filter(|&size| size > 0) {
-        placing.place(wanted(SegmentKind::Initrd, size, size, MIN_INITRD))?;
-    }
-    Ok(())
-}
-
 /// Each piece of setup_data is a segment of its own, and takes a page at least. Of EFI's runtime map so many bytes are
 /// handed on.
 pub(crate) fn place_setup_data(
@@ -136,8 +113,8 @@ pub(crate) fn place_setup_data(
     let behind = u64::try_from(behind).ok().filter(|&entries| entries > 0);
     let more_map = behind.map(|entries| entries.saturating_mul(E820_ENTRY).saturating_add(SETUP_DATA_HEADER));
     for size in efi.into_iter().flatten().chain(more_map).chain([RANDOM_SEED]) {
-        let wanted = wanted(SegmentKind::SetupData, size, size, MIN_SETUP_DATA);
-        placing.place(Wanted { direction: Direction::BottomUp, ..wanted })?;
+        let wanted = Wanted::lowest(SegmentKind::SetupData, size, size);
+        placing.place(Wanted { min: MIN_SETUP_DATA, ..wanted })?;
     }
     Ok(())
 }
