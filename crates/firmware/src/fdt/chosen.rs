@@ -4,8 +4,9 @@
 
 use memblock::PhysRange;
 
+use super::FdtError;
+use super::cells::{Cells, Ranges};
 use super::tree::Node;
-use super::{Cells, FdtError, Ranges};
 
 /// Where the EFI memory map lies, and how to read it with [`efi::MemoryMap`](crate::efi::MemoryMap).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

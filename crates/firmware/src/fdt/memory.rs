@@ -2,8 +2,9 @@
 
 use memblock::{NodeId, PhysRange};
 
+use super::FdtError;
+use super::cells::{Cells, Ranges};
 use super::tree::{Children, Node, Tree};
-use super::{Cells, FdtError, Ranges};
 
 /// One range of a memory node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

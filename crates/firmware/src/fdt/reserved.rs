@@ -2,8 +2,9 @@
 //!
 //! Source: dt-schema `reserved-memory/reserved-memory.yaml`; Linux `drivers/of/of_reserved_mem.c`.
 
+use super::FdtError;
+use super::cells::{Cells, Ranges};
 use super::tree::{Children, Node};
-use super::{Cells, FdtError, Ranges};
 
 /// One child of `/reserved-memory`.
 ///

@@ -4,6 +4,7 @@
 //! Everything else re-reads what that walk has seen; where it would not read the same, iterators end.
 
 use super::FdtError;
+use super::cells::big_endian;
 use crate::bytes::be32;
 
 const BEGIN_NODE: u32 = 1;
@@ -353,7 +354,7 @@ impl<'a> Property<'a> {
     /// A number of one or two cells.
     pub(super) fn number(&self, what: &'static str) -> Result<u64, FdtError> {
         match self.value.len() {
-            4 | 8 => Ok(super::big_endian(self.value)),
+            4 | 8 => Ok(big_endian(self.value)),
             _ => Err(self.bad_length(what, "4 or 8")),
         }
     }

@@ -7,204 +7,27 @@
 //! Names are not held to the specification's 31 characters, nor to its letters: Linux does not, and boards
 //! with longer names boot.
 
+mod cells;
 mod chosen;
+mod error;
 mod memory;
+mod memreserve;
 mod reserved;
 mod tree;
 
-use memblock::{PhysRange, RangeError};
-use zerocopy::big_endian::{U32, U64};
+use zerocopy::big_endian::U32;
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
+use self::cells::Cells;
+pub use self::cells::Ranges;
 pub use self::chosen::{Chosen, UefiMemoryMap};
+pub use self::error::FdtError;
 pub use self::memory::{Memory, MemoryNodes};
+pub use self::memreserve::Memreserve;
 pub use self::reserved::{ReservedMemory, ReservedMemoryNodes};
 use self::tree::Tree;
 pub use self::tree::{Children, Node, Nodes, Property};
 use crate::bytes::view;
-
-/// Why bytes are not a device tree, or a part of one cannot be read. Offsets are bytes from the start of the
-/// blob.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum FdtError {
-    /// The input ends before what has to be there.
-    #[error("{what} at byte {offset:#x} needs {needed} bytes, {available} are left")]
-    Truncated {
-        /// What was being read.
-        what: &'static str,
-        /// Where it begins.
-        offset: usize,
-        /// Bytes it needs.
-        needed: usize,
-        /// Bytes left from `offset`.
-        available: usize,
-    },
-    /// The blob does not begin with the magic number.
-    #[error("byte 0: expected the magic number 0xd00dfeed, found {found:#x}")]
-    Magic {
-        /// The number found.
-        found: u32,
-    },
-    /// A field, token or property holds what it must not.
-    #[error("{what} at byte {offset:#x} is {value:#x}, expected {expected}")]
-    Value {
-        /// What was being read.
-        what: &'static str,
-        /// Where it is.
-        offset: usize,
-        /// The value found.
-        value: u64,
-        /// What would have been good.
-        expected: &'static str,
-    },
-    /// A string has no end, or is not UTF-8.
-    #[error("{what} at byte {offset:#x}: expected {expected}")]
-    Text {
-        /// What was being read.
-        what: &'static str,
-        /// Where it begins.
-        offset: usize,
-        /// What would have been good.
-        expected: &'static str,
-    },
-    /// A property has a length its contents cannot have.
-    #[error("{what} at byte {offset:#x} has {len} bytes, expected {expected}")]
-    Length {
-        /// The property.
-        what: &'static str,
-        /// Where its value begins.
-        offset: usize,
-        /// Its length.
-        len: usize,
-        /// What would have been good.
-        expected: &'static str,
-    },
-    /// An address and a size do not make a range. Linux passes over those of size 0.
-    #[error("{what} at byte {offset:#x}: {source}")]
-    Range {
-        /// What was being read.
-        what: &'static str,
-        /// Where the pair begins.
-        offset: usize,
-        /// What is wrong with it.
-        source: RangeError,
-    },
-    /// One of two properties that only mean something together is missing.
-    #[error("node at byte {offset:#x} has {present} but no {missing}")]
-    Missing {
-        /// Where the node begins.
-        offset: usize,
-        /// The property that is there.
-        present: &'static str,
-        /// The property that is not.
-        missing: &'static str,
-    },
-}
-
-impl FdtError {
-    /// The byte of the blob the error is about.
-    pub const fn offset(&self) -> usize {
-        match *self {
-            Self::Magic { .. } => 0,
-            Self::Truncated { offset, .. }
-            | Self::Value { offset, .. }
-            | Self::Text { offset, .. }
-            | Self::Length { offset, .. }
-            | Self::Range { offset, .. }
-            | Self::Missing { offset, .. } => offset,
-        }
-    }
-
-    /// Whether this only says that an address comes with a size of 0, which Linux passes over.
-    pub const fn is_empty_range(&self) -> bool {
-        matches!(self, Self::Range { source: RangeError::Empty { .. }, .. })
-    }
-}
-
-/// How many 32-bit cells an address and a size take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Cells {
-    address: usize,
-    size: usize,
-}
-
-impl Cells {
-    /// The `#address-cells` and `#size-cells` of `node`, for its children. A node without them gets
-    /// `default`.
-    fn of(node: &Node<'_>, default: Self) -> Result<Self, FdtError> {
-        let read = |name, what, default, least| match node.property(name) {
-            None => Ok(default),
-            Some(property) => match property.u32(what)? {
-                cells @ 0..=2 if cells >= least => Ok(cells as usize),
-                cells => Err(FdtError::Value {
-                    what,
-                    offset: property.offset,
-                    value: u64::from(cells),
-                    expected: "a number of cells that fit 64 bits",
-                }),
-            },
-        };
-        Ok(Self {
-            address: read(b"#address-cells", "#address-cells", default.address, 1)?,
-            size: read(b"#size-cells", "#size-cells", default.size, 0)?,
-        })
-    }
-
-    /// Bytes of one address and size.
-    const fn pair(self) -> usize {
-        (self.address + self.size) * 4
-    }
-}
-
-/// Iterator over the address and size pairs of one property.
-///
-/// A pair that is no range comes as [`FdtError::Range`] in its place. Bytes left over at the end come as
-/// [`FdtError::Length`].
-#[derive(Clone, Debug)]
-pub struct Ranges<'a> {
-    rest: &'a [u8],
-    offset: usize,
-    cells: Cells,
-    what: &'static str,
-}
-
-impl<'a> Ranges<'a> {
-    fn new(property: Option<Property<'a>>, cells: Cells, what: &'static str) -> Self {
-        let (rest, offset) = property.map_or((&[][..], 0), |property| (property.value, property.offset));
-        Self { rest, offset, cells, what }
-    }
-}
-
-impl Iterator for Ranges<'_> {
-    type Item = Result<PhysRange, FdtError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.rest.is_empty() {
-            return None;
-        }
-        let offset = self.offset;
-        let Some((pair, rest)) = self.rest.split_at_checked(self.cells.pair()) else {
-            let len = self.rest.len();
-            self.rest = &[];
-            let expected = "a whole number of addresses and sizes";
-            return Some(Err(FdtError::Length { what: self.what, offset, len, expected }));
-        };
-        self.rest = rest;
-        self.offset = offset.saturating_add(pair.len());
-        let (address, size) = pair.split_at_checked(self.cells.address * 4).unwrap_or((pair, &[]));
-        Some(PhysRange::from_size(big_endian(address), big_endian(size)).map_err(|source| FdtError::Range {
-            what: self.what,
-            offset,
-            source,
-        }))
-    }
-}
-
-impl core::iter::FusedIterator for Ranges<'_> {}
-
-fn big_endian(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0, |value, byte| value << 8 | u64::from(*byte))
-}
 
 /// The blob's header.
 #[derive(FromBytes, KnownLayout, Immutable, Unaligned)]
@@ -222,16 +45,6 @@ struct WireHeader {
     size_dt_struct: U32,
 }
 const _: () = assert!(size_of::<WireHeader>() == 40);
-
-/// An entry of the memory reservation block.
-#[derive(FromBytes, KnownLayout, Immutable, Unaligned)]
-#[repr(C)]
-struct WireReservation {
-    address: U64,
-    size: U64,
-}
-const RESERVATION_SIZE: usize = 16;
-const _: () = assert!(size_of::<WireReservation>() == RESERVATION_SIZE);
 
 /// A flattened device tree.
 ///
@@ -416,48 +229,6 @@ fn to_usize(field: U32) -> usize {
     // Only a 16-bit usize could be too narrow, and then no input is that long either.
     usize::try_from(field.get()).unwrap_or(usize::MAX)
 }
-
-/// Iterator over the memory reservation block, from [`Fdt::memreserve`].
-#[derive(Clone, Debug)]
-pub struct Memreserve<'a> {
-    bytes: &'a [u8],
-    at: usize,
-    base: usize,
-}
-
-impl Iterator for Memreserve<'_> {
-    type Item = Result<PhysRange, FdtError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        const WHAT: &str = "memory reservation";
-        if self.at > self.bytes.len() {
-            return None;
-        }
-        let offset = self.base.saturating_add(self.at);
-        let Some(entry) = view::<WireReservation>(self.bytes, self.at) else {
-            let available = self.bytes.len().saturating_sub(self.at);
-            self.at = usize::MAX;
-            return Some(Err(FdtError::Truncated {
-                what: WHAT,
-                offset,
-                needed: RESERVATION_SIZE,
-                available,
-            }));
-        };
-        let (address, size) = (entry.address.get(), entry.size.get());
-        self.at = if size == 0 { usize::MAX } else { self.at.saturating_add(RESERVATION_SIZE) };
-        if (address, size) == (0, 0) {
-            return None;
-        }
-        Some(PhysRange::from_size(address, size).map_err(|source| FdtError::Range {
-            what: WHAT,
-            offset,
-            source,
-        }))
-    }
-}
-
-impl core::iter::FusedIterator for Memreserve<'_> {}
 
 #[cfg(test)]
 mod tests;
