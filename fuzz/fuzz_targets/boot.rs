@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 use machine::boot::compare::Comparison;
 use machine::boot::{self, BootInput};
 use machine::snapshot::{Bytes, Snapshot, Source};
-use memblock::rules::Rules;
+use rules::Rules;
 
 const DEVICE_TREE: [u8; 4] = [0xd0, 0x0d, 0xfe, 0xed];
 

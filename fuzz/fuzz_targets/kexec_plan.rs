@@ -7,7 +7,7 @@ use libfuzzer_sys::fuzz_target;
 use machine::snapshot::{Bytes, FirmwareMapEntry, MemblockFiles, Source};
 use machine::{Machine, Snapshot};
 use memblock::PhysRange;
-use memblock::rules::{Loader, Rules};
+use rules::{Loader, Rules};
 
 #[derive(Arbitrary, Debug)]
 struct Input<'a> {

@@ -6,7 +6,7 @@ use kexec::{Facts, findings};
 use libfuzzer_sys::fuzz_target;
 use machine::snapshot::Source;
 use machine::{Machine, Snapshot};
-use memblock::rules::Rules;
+use rules::Rules;
 
 const IOMEM: &str = "00001000-0009fbff : System RAM\n00100000-7ffdffff : System RAM\n  \
                      6b000000-7affffff : Crash kernel\n100000000-13fffffff : System RAM\n\

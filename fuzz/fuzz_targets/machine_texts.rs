@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use machine::Machine;
 use machine::resources::ResourceTree;
 use machine::snapshot::{BlockState, MemblockFiles, MemoryBlock, MemoryBlocks, Snapshot, Source};
-use memblock::rules::{Loader, Rules, Use};
+use rules::{Loader, Rules, Use};
 
 fuzz_target!(|data: &[u8]| {
     let text = String::from_utf8_lossy(data);

@@ -10,7 +10,7 @@ use machine::boot::compare::{Compared, Comparison};
 use machine::boot::{self, BootInput};
 use machine::command_line::edit::{append, remove};
 use machine::snapshot::Source;
-use memblock::rules::Rules;
+use rules::Rules;
 
 /// A pair of captures of one machine.
 struct Twins {

@@ -17,7 +17,7 @@ use kexec::{Facts, KernelImage, Purpose, Request, SetupHeader};
 use machine::resources::ResourceTree;
 use machine::snapshot::{FirmwareMapEntry, Source};
 use machine::{Machine, Snapshot};
-use memblock::rules::{Loader, Rules};
+use rules::{Loader, Rules};
 
 const RANGES: u64 = 100_000;
 const ROUNDS: usize = 15;

@@ -4,7 +4,7 @@ use firmware::e820::{E820Type, Entry};
 use firmware::fdt::Fdt;
 use machine::Machine;
 use memblock::PhysRange;
-use memblock::rules::{Loader, Rules};
+use rules::{Loader, Rules};
 
 use crate::arm64_error::Arm64Error;
 use crate::arm64_file::{self, Parts};

@@ -1,10 +1,10 @@
 //! Where a segment may lie, and what a dump holds: the parts of RAM that the rules allow.
 //!
-//! Nothing is decided here: [`memblock::rules`] is asked for each part, and only what it allows is given.
+//! Nothing is decided here: [`rules`] is asked for each part, and only what it allows is given.
 
 use machine::resources::Resource;
 use machine::{Machine, MemoryRange};
-use memblock::rules::{self, Class, Consequence, HandOver, Loader, Placement, Rules, Use};
+use rules::{Class, Consequence, MapHandedOn, Loader, Walk, Rules, Use};
 use memblock::{PhysRange, ranges};
 
 use crate::crash::CrashKernel;
@@ -31,13 +31,13 @@ pub fn candidates(
     loader: Loader,
     rules: &Rules,
 ) -> Result<Vec<PhysRange>, PlanError> {
-    let spans = match (loader, machine.kernel.for_rules.hand_over, machine.kernel.for_rules.placement) {
-        (Loader::KexecLoad, HandOver::E820, _) => {
+    let spans = match (loader, machine.kernel.facts.map_handed_on, machine.kernel.facts.walk) {
+        (Loader::KexecLoad, MapHandedOn::E820, _) => {
             return allowed_for_kexec_tools(machine, &x86_load::ram(machine, facts)?, rules);
         }
-        (Loader::KexecLoad, HandOver::BootFirmware, _) => unreserved(machine)?,
-        (Loader::KexecFileLoad, _, Placement::ResourceWalk) => system_ram(machine)?,
-        (Loader::KexecFileLoad, _, Placement::MemblockWalk) => {
+        (Loader::KexecLoad, MapHandedOn::BootFirmware, _) => unreserved(machine)?,
+        (Loader::KexecFileLoad, _, Walk::Resources) => system_ram(machine)?,
+        (Loader::KexecFileLoad, _, Walk::Memblock) => {
             facts.free_in_memblock.clone().ok_or(PlanError::NoMemblock)?
         }
     };
@@ -195,7 +195,7 @@ fn allowed_for_kexec_tools(
 ) -> Result<Vec<PhysRange>, PlanError> {
     let of = Use::KexecImage(Loader::KexecLoad);
     let boot = rules::Memory::of(Class::Boot);
-    let may_take_unused = rules.verdict(of, &boot, &machine.kernel.for_rules).allowed;
+    let may_take_unused = rules.verdict(of, &boot, &machine.kernel.facts).allowed;
     let mut memories = machine.ranges.iter();
     let mut all = Vec::with_capacity(spans.len());
     for &span in spans {

@@ -1,7 +1,7 @@
 //! What a dump holds of a machine's memory, what it leaves out and why, and what the header of one says in vain.
 
 use machine::{Machine, MemoryRange};
-use memblock::rules::{Loader, Rules, Use, Verdict};
+use rules::{Loader, Rules, Use, Verdict};
 use memblock::{PhysRange, ranges};
 
 use crate::candidates::dumped;

@@ -4,7 +4,7 @@ use firmware::e820::BootParams;
 use firmware::log::EfiMap;
 use machine::Snapshot;
 use machine::boot::{BootInput, Platform};
-use memblock::rules::Loader;
+use rules::Loader;
 
 /// Bytes of a descriptor where nothing shows them: EFI_MEMORY_DESCRIPTOR (UEFI 2.10, 7.2.3) has 40, firmware makes it
 /// 48, as it may.

@@ -70,7 +70,7 @@ pub enum Code {
     ImageInRemovedMemory,
     /// `image-in-removable-memory`.
     ///
-    /// The rules' answer for [`Use::AfterUnplug`](memblock::rules::Use::AfterUnplug): kexec has to be armed again
+    /// The rules' answer for [`Use::AfterUnplug`](rules::Use::AfterUnplug): kexec has to be armed again
     /// (linux-mm, D. Hildenbrand, 1 October 2021).
     ImageInRemovableMemory,
     /// `image-in-untold-memory`.

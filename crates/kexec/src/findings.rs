@@ -7,7 +7,7 @@
 //! ```
 //! use kexec::{Facts, finding::Code, findings};
 //! use machine::{Machine, Snapshot, snapshot::Source};
-//! use memblock::rules::Rules;
+//! use rules::Rules;
 //!
 //! let mut snapshot = Snapshot {
 //!     iomem: Source::Read("00100000-7fffffff : System RAM\n  10000000-1fffffff : Crash kernel\n".into()),
@@ -35,7 +35,7 @@ mod soft_reserved;
 mod testing;
 
 use machine::{Machine, Snapshot, Unknown};
-use memblock::rules::Rules;
+use rules::Rules;
 
 use crate::facts::Facts;
 use crate::finding::Finding;

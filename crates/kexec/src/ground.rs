@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 
 use machine::Machine;
-use memblock::rules::{Loader, Rules};
+use rules::{Loader, Rules};
 use memblock::{PhysRange, ranges};
 
 use crate::candidates::{candidates, dumped, dumped_of_memblock, removable};

@@ -6,7 +6,7 @@
 //! ```
 //! use kexec::{Facts, KernelImage, Purpose, Request, SegmentKind, SetupHeader};
 //! use machine::{Machine, Snapshot, snapshot::{FirmwareMapEntry, Source}};
-//! use memblock::rules::{Loader, Rules};
+//! use rules::{Loader, Rules};
 //!
 //! let map = FirmwareMapEntry { index: 0, start: 0x10_0000, last: 0x7ffd_ffff, kind: "System RAM".into() };
 //! let snapshot = Snapshot {
@@ -45,7 +45,7 @@
 //! that is refused. [`findings`] says what is wrong with what is loaded or planned, and [`load_log`] what the kernel's log
 //! tells of loads. [`dump`] holds the header of a dump, which [`core_header`] reads and writes, against a machine.
 //! [`image`] reads kernels' headers. [`placement`] is the search for a hole by itself; [`candidates`] asks
-//! [`memblock::rules`] where it may look. Both searches are there: of the resource tree, and of memblock where the kernel
+//! [`rules`] where it may look. Both searches are there: of the resource tree, and of memblock where the kernel
 //! keeps it. `tests/captures` holds the plans against what kernels and kexec-tools printed when they loaded.
 //!
 //! # What is not there yet

@@ -9,7 +9,7 @@
 
 use firmware::fdt::{Fdt, Node};
 use memblock::PhysRange;
-use memblock::rules::Loader;
+use rules::Loader;
 
 use crate::arm64_error::Arm64Error;
 

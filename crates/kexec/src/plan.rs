@@ -3,7 +3,7 @@
 use firmware::e820::Entry;
 use machine::Machine;
 use memblock::PhysRange;
-use memblock::rules::{HandOver, Loader, Rules};
+use rules::{MapHandedOn, Loader, Rules};
 
 use crate::error::PlanError;
 use crate::facts::Facts;
@@ -92,7 +92,7 @@ pub fn plan(
     request: &Request<'_>,
     rules: &Rules,
 ) -> Result<Plan, PlanError> {
-    let has_e820 = machine.kernel.for_rules.hand_over == HandOver::E820;
+    let has_e820 = machine.kernel.facts.map_handed_on == MapHandedOn::E820;
     if has_e820 != matches!(request.kernel, KernelImage::BzImage(_) | KernelImage::Elf(_)) {
         return Err(PlanError::OtherArchitecture { kernel: request.kernel.architecture() });
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use machine::Machine;
 use memblock::PhysRange;
-use memblock::rules::{Loader, Rules};
+use rules::{Loader, Rules};
 
 use crate::arm64_error::Arm64Error;
 use crate::crash::CrashKernel;

@@ -1,6 +1,6 @@
 //! What is to be loaded.
 
-use memblock::rules::Loader;
+use rules::Loader;
 
 use crate::elf_kernel::ElfKernel;
 use crate::image::{Arm64Image, Image};

@@ -2,7 +2,7 @@
 
 use machine::snapshot::Source;
 use machine::{Machine, Snapshot};
-use memblock::rules::Loader;
+use rules::Loader;
 
 use crate::plan::Purpose;
 use crate::request::{KernelImage, Request};

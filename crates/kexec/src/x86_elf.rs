@@ -12,7 +12,7 @@
 
 use machine::Machine;
 use memblock::PhysRange;
-use memblock::rules::Loader;
+use rules::Loader;
 
 use crate::elf_error::ElfError;
 use crate::elf_kernel::ElfKernel;

@@ -37,7 +37,7 @@ mod x86;
 mod zones;
 
 use firmware::fdt::{Fdt, FdtError};
-use memblock::rules::{self, Class, Memory, Rules, Use};
+use rules::{Class, Memory, Rules, Use};
 use memblock::{Chunk, Memblock, MemblockError, NodeId, PageSize, PhysRange, TableKind};
 
 pub use self::build::{Arm64Build, Build};
@@ -123,7 +123,7 @@ fn fatal(parameters: &BootParameters) -> Option<String> {
 
 /// Whether early allocations keep off memory that carries HOTPLUG.
 fn spares_hotpluggable(rules: &Rules, movable_node: bool) -> bool {
-    let kernel = rules::Kernel { movable_node, ..rules::Kernel::default() };
+    let kernel = rules::KernelFacts { movable_node, ..rules::KernelFacts::default() };
     let memory = Memory { kept_hotplug: Some(true), ..Memory::of(Class::BootHotpluggable) };
     !rules.verdict(Use::EarlyAllocation, &memory, &kernel).allowed
 }

@@ -1,7 +1,7 @@
 //! From what was read of a machine to ranges of known class, provider, node, zone and state.
 
 use memblock::PhysRange;
-use memblock::rules::Class;
+use rules::Class;
 
 use crate::command_line;
 use crate::facts::Facts;
@@ -289,7 +289,7 @@ impl Evidence<'_> {
         if let Some(carried) = &self.hotplug_when_zones_were_sized {
             return Some(carried.overlaps(range));
         }
-        let told_by_zones = self.kernel.for_rules.movable_node && !zones.is_empty();
+        let told_by_zones = self.kernel.facts.movable_node && !zones.is_empty();
         told_by_zones.then(|| zones.iter().any(|zone| zone == "Movable"))
     }
 

@@ -3,7 +3,7 @@
 use firmware::fdt::Fdt;
 use firmware::srat::Srat;
 use memblock::PhysRange;
-use memblock::rules::HandOver;
+use rules::MapHandedOn;
 
 use crate::kernel::Kernel;
 use crate::range_set::RangeSet;
@@ -49,7 +49,7 @@ impl Hotpluggable {
         }
         if srat.read().is_none()
             && snapshot.device_tree.read().is_none()
-            && kernel.for_rules.hand_over == HandOver::BootFirmware
+            && kernel.facts.map_handed_on == MapHandedOn::BootFirmware
         {
             unknown.extend(Unknown::from_source(
                 "/sys/firmware/fdt",
@@ -87,15 +87,14 @@ fn from_device_tree(snapshot: &Snapshot) -> RangeSet {
 
 #[cfg(test)]
 mod tests {
-    use memblock::rules;
-
+    
     use super::*;
 
     fn of(snapshot: &Snapshot, unknown: &mut Vec<Unknown>) -> Hotpluggable {
         let kernel = Kernel {
             release: None,
             command_line: String::new(),
-            for_rules: rules::Kernel::default(),
+            facts: rules::KernelFacts::default(),
             page_size: 4096,
         };
         Hotpluggable::of(snapshot, &kernel, unknown)

@@ -1,6 +1,5 @@
 //! What is known of the running kernel that the rules ask about.
 
-use memblock::rules;
 
 use crate::snapshot::{BlockState, Snapshot};
 use crate::unknown::Unknown;
@@ -14,7 +13,7 @@ pub struct Kernel {
     /// The command line.
     pub command_line: String,
     /// What the rules take as input.
-    pub for_rules: rules::Kernel,
+    pub facts: rules::KernelFacts,
     /// Bytes in a page.
     pub page_size: u64,
 }
@@ -34,16 +33,16 @@ impl Kernel {
         ));
         let command_line = snapshot.command_line.read().cloned().unwrap_or_default();
         let architecture = snapshot.architecture.read().map(String::as_str);
-        let hand_over = hand_over(snapshot, architecture, unknown);
-        let for_rules = rules::Kernel {
+        let map_handed_on = map_handed_on(snapshot, architecture, unknown);
+        let facts = rules::KernelFacts {
             movable_node: command_line::has(&command_line, "movable_node"),
-            placement: placement(snapshot, hand_over, unknown),
+            walk: walk(snapshot, map_handed_on, unknown),
             hotplug_flag_survives_boot: false,
-            hand_over,
-            kexec_tools_wants_exact_name: kexec_tools_wants_exact_name(architecture, hand_over),
+            map_handed_on,
+            kexec_tools_wants_exact_name: kexec_tools_wants_exact_name(architecture, map_handed_on),
             boot_memory_stays: architecture == Some("aarch64"),
             // Only x86 has an e820 map, and only x86 reserves its first MiB for good.
-            dump_skips_first_mib: hand_over == rules::HandOver::E820,
+            dump_skips_first_mib: map_handed_on == rules::MapHandedOn::E820,
         };
         unknown.extend(Unknown::from_source(
             "/proc/version",
@@ -60,9 +59,9 @@ impl Kernel {
         }
         Self {
             release,
-            page_size: page_size(hand_over, snapshot, tree, zones, unknown),
+            page_size: page_size(map_handed_on, snapshot, tree, zones, unknown),
             command_line,
-            for_rules,
+            facts,
         }
     }
 }
@@ -79,25 +78,25 @@ fn is_checked(release: &str) -> bool {
 
 /// Whether the kernel keeps memblock: it then shows it in debugfs, and was built with
 /// CONFIG_ARCH_KEEP_MEMBLOCK.
-fn placement(
+fn walk(
     snapshot: &Snapshot,
-    hand_over: rules::HandOver,
+    map_handed_on: rules::MapHandedOn,
     unknown: &mut Vec<Unknown>,
-) -> rules::Placement {
+) -> rules::Walk {
     let shown = snapshot.memblock.memory.read().is_some() || snapshot.memblock.reserved.read().is_some();
     if shown {
-        return rules::Placement::MemblockWalk;
+        return rules::Walk::Memblock;
     }
     if let Some(config) = snapshot.kernel_config.read() {
         return if config.lines().any(|line| line.trim() == "CONFIG_ARCH_KEEP_MEMBLOCK=y") {
-            rules::Placement::MemblockWalk
+            rules::Walk::Memblock
         } else {
-            rules::Placement::ResourceWalk
+            rules::Walk::Resources
         };
     }
-    let (assumed, words) = match hand_over {
-        rules::HandOver::E820 => (rules::Placement::ResourceWalk, "the resource tree"),
-        rules::HandOver::BootFirmware => (rules::Placement::MemblockWalk, "memblock"),
+    let (assumed, words) = match map_handed_on {
+        rules::MapHandedOn::E820 => (rules::Walk::Resources, "the resource tree"),
+        rules::MapHandedOn::BootFirmware => (rules::Walk::Memblock, "memblock"),
     };
     unknown.push(Unknown {
         what: "whether this kernel keeps memblock (CONFIG_ARCH_KEEP_MEMBLOCK)".into(),
@@ -116,12 +115,12 @@ fn placement(
 
 /// Whether the next kernel gets an e820 map or the boot firmware's own tables: told by which of them this
 /// kernel was given.
-fn hand_over(snapshot: &Snapshot, architecture: Option<&str>, unknown: &mut Vec<Unknown>) -> rules::HandOver {
+fn map_handed_on(snapshot: &Snapshot, architecture: Option<&str>, unknown: &mut Vec<Unknown>) -> rules::MapHandedOn {
     let e820 = snapshot.boot_params.read().is_some()
         || snapshot.firmware_memmap.read().is_some()
         || snapshot.kernel_log.read().is_some_and(|log| log.contains(" BIOS-e820: [mem "));
     if e820 || matches!(architecture, Some("x86_64" | "i686" | "i386")) {
-        return rules::HandOver::E820;
+        return rules::MapHandedOn::E820;
     }
     if snapshot.device_tree.read().is_none() && architecture.is_none() {
         unknown.push(Unknown::new(
@@ -131,17 +130,17 @@ fn hand_over(snapshot: &Snapshot, architecture: Option<&str>, unknown: &mut Vec<
             "kexec is taken to hand on the device tree or EFI map of boot",
         ));
     }
-    rules::HandOver::BootFirmware
+    rules::MapHandedOn::BootFirmware
 }
 
 /// The ports of kexec-tools differ by architecture in which resource names they dump: x86 takes every
 /// name that contains `System RAM`, arm64, riscv and loongarch only the exact one
 /// (kexec-tools 2.0.32: kexec/arch/*/crashdump-*.c).
-fn kexec_tools_wants_exact_name(architecture: Option<&str>, hand_over: rules::HandOver) -> bool {
+fn kexec_tools_wants_exact_name(architecture: Option<&str>, map_handed_on: rules::MapHandedOn) -> bool {
     match architecture {
         Some("aarch64" | "riscv64" | "loongarch64") => true,
         Some(_) => false,
-        None => hand_over == rules::HandOver::BootFirmware,
+        None => map_handed_on == rules::MapHandedOn::BootFirmware,
     }
 }
 
@@ -149,7 +148,7 @@ fn kexec_tools_wants_exact_name(architecture: Option<&str>, hand_over: rules::Ha
 /// the one size under which the pages of all zones make about as much memory as System RAM has online. The sizes
 /// there are differ by a factor of four.
 fn page_size(
-    hand_over: rules::HandOver,
+    map_handed_on: rules::MapHandedOn,
     snapshot: &Snapshot,
     tree: Option<&ResourceTree>,
     zones: &[Zone],
@@ -160,7 +159,7 @@ fn page_size(
         (16 << 10, ["CONFIG_PAGE_SIZE_16KB=y", "CONFIG_ARM64_16K_PAGES=y"]),
         (64 << 10, ["CONFIG_PAGE_SIZE_64KB=y", "CONFIG_ARM64_64K_PAGES=y"]),
     ];
-    if hand_over == rules::HandOver::E820 {
+    if map_handed_on == rules::MapHandedOn::E820 {
         return 4 << 10;
     }
     if let Some(config) = snapshot.kernel_config.read() {
@@ -216,17 +215,17 @@ mod tests {
     fn a_kernel_that_shows_memblock_keeps_it_whatever_its_architecture() {
         let memblock = MemblockFiles { memory: Source::Read(String::new()), ..MemblockFiles::default() };
         let x86 = Snapshot { architecture: Source::Read("x86_64".into()), memblock, ..Snapshot::default() };
-        assert_eq!(of(&x86).0.for_rules.placement, rules::Placement::MemblockWalk);
+        assert_eq!(of(&x86).0.facts.walk, rules::Walk::Memblock);
     }
 
     #[test]
     fn the_configuration_decides_where_debugfs_is_hidden() {
         let with = |config: &str| {
             let kernel_config = Source::Read(config.to_owned());
-            of(&Snapshot { kernel_config, ..Snapshot::default() }).0.for_rules.placement
+            of(&Snapshot { kernel_config, ..Snapshot::default() }).0.facts.walk
         };
-        assert_eq!(with("CONFIG_ARCH_KEEP_MEMBLOCK=y\n"), rules::Placement::MemblockWalk);
-        assert_eq!(with("# CONFIG_ARCH_KEEP_MEMBLOCK is not set\n"), rules::Placement::ResourceWalk);
+        assert_eq!(with("CONFIG_ARCH_KEEP_MEMBLOCK=y\n"), rules::Walk::Memblock);
+        assert_eq!(with("# CONFIG_ARCH_KEEP_MEMBLOCK is not set\n"), rules::Walk::Resources);
     }
 
     #[test]

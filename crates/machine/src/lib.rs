@@ -2,7 +2,7 @@
 //!
 //! Input is a [`Snapshot`], the plain record of what was read from a machine; [`Machine::of`] draws the
 //! conclusions: the resource tree, and for each range of memory its class, provider, node, zones and state.
-//! What each range may be used for is asked of [`memblock::rules`], and of nothing else.
+//! What each range may be used for is asked of [`rules`], and of nothing else.
 #![forbid(unsafe_code)]
 
 mod architecture;

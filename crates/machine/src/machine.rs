@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use firmware::log::MemblockList;
-use memblock::rules::Class;
+use rules::Class;
 use memblock::{PhysRange, RegionFlags};
 
 use crate::classify::Evidence;
@@ -66,7 +66,7 @@ impl Machine {
     ///
     /// ```
     /// use machine::snapshot::{Snapshot, Source};
-    /// use memblock::rules::Class;
+    /// use rules::Class;
     ///
     /// let snapshot = Snapshot {
     ///     iomem: Source::Read("140000000-17fffffff : virtio2\n  140000000-147ffffff : System RAM (virtio_mem)\n".into()),

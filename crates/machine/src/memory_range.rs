@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use memblock::rules::{self, Class, Rules, Use, Verdict};
+use rules::{Class, Rules, Use, Verdict};
 use memblock::{PhysRange, RegionFlags};
 
 use crate::blocks::State;
@@ -123,13 +123,13 @@ impl MemoryRange {
     pub fn verdict(&self, rules: &Rules, of: Use, kernel: &Kernel) -> Option<Verdict> {
         let memory = rules::Memory {
             class: self.class?,
-            flags: self.flags.unwrap_or_default(),
+            nomap: self.flags.is_some_and(|flags| flags.contains(RegionFlags::NOMAP)),
             listed_by_firmware: self.listed_by_firmware,
             kept_hotplug: self.kept_hotplug,
             reserved: self.reserved,
             below_1_mib: self.range.end() <= 1 << 20,
             in_crash_kernel: self.in_crash_kernel,
         };
-        Some(rules.verdict(of, &memory, &kernel.for_rules))
+        Some(rules.verdict(of, &memory, &kernel.facts))
     }
 }

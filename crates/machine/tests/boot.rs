@@ -11,7 +11,7 @@ use machine::boot::{
     self, BootInput, Build, MemoryAffinity, NumaTables, Platform, Prediction, X86Platform, ZoneKind,
 };
 use machine::{Architecture, Release};
-use memblock::rules::Rules;
+use rules::Rules;
 use memblock::{NodeId, PhysRange, RegionFlags};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;

@@ -78,7 +78,6 @@
 //! | one table; also of use on its own | [`RegionTable`] |
 //! | which regions a walk shows | [`Selection`] |
 //! | union, intersection and difference of sorted ranges | [`ranges`] |
-//! | which memory may be used for what, and why | [`rules`] |
 //!
 //! # Where it differs from Linux
 //!
@@ -147,7 +146,6 @@ pub mod ranges;
 #[forbid(unsafe_code)]
 mod region;
 #[forbid(unsafe_code)]
-pub mod rules;
 #[forbid(unsafe_code)]
 mod select;
 mod store;

@@ -9,7 +9,7 @@ mod verify;
 use std::io::Write;
 
 use machine::boot::compare::Comparison;
-use memblock::rules::Rules;
+use rules::Rules;
 
 use crate::Done;
 use crate::boot_input::{self, Boot};

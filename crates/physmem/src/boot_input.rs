@@ -4,7 +4,7 @@ use machine::boot::{self, BootInput, Prediction};
 use machine::command_line::edit;
 use machine::snapshot::Source;
 use machine::{Snapshot, Unknown};
-use memblock::rules::Rules;
+use rules::Rules;
 
 use crate::cli::{BootSourceArguments, EditArguments};
 use crate::failure::Failure;

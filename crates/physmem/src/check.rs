@@ -8,7 +8,7 @@ use std::io::Write;
 use kexec::finding::Finding;
 use kexec::{Facts, findings};
 use machine::Unknown;
-use memblock::rules::Rules;
+use rules::Rules;
 
 use crate::Done;
 use crate::cli::CheckArguments;

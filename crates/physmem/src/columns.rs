@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use machine::{Machine, MemoryRange, Provider, State};
-use memblock::rules::{Class, Loader, Rules, Use};
+use rules::{Class, Loader, Rules, Use};
 
 use crate::failure::Failure;
 use crate::json::flag_names;

@@ -5,7 +5,7 @@ use std::io::Write;
 use machine::snapshot::BlockState;
 use machine::{Machine, MemoryRange, Snapshot, State};
 use memblock::PhysRange;
-use memblock::rules::{Class, Loader, Rules, Use};
+use rules::{Class, Loader, Rules, Use};
 use serde::Serialize;
 use textwrap::Options;
 

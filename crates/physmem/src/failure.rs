@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use kexec::finding::Code;
 use kexec::{Arm64Error, ElfError, PlanError, Remedy, SegmentKind};
-use memblock::rules::Loader;
+use rules::Loader;
 
 /// Anything that ends a command early.
 #[derive(Debug, thiserror::Error)]

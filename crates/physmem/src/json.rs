@@ -3,7 +3,7 @@
 
 use machine::{Machine, MemoryRange, Snapshot, State, Unknown};
 use memblock::RegionFlags;
-use memblock::rules::{Class, Consequence, HandOver, Loader, Placement, Rules, Use, Verdict};
+use rules::{Class, Consequence, MapHandedOn, Loader, Walk, Rules, Use, Verdict};
 use serde::Serialize;
 
 /// The version of the layout.
@@ -133,14 +133,14 @@ impl<'a> Document<'a> {
                 firmware_map: machine.firmware.kind.map(machine::firmware_map::MapKind::as_str),
                 page_size: kernel.page_size,
                 block_size: snapshot.memory_blocks.read().map(|blocks| blocks.block_size),
-                movable_node: kernel.for_rules.movable_node,
-                placement: match kernel.for_rules.placement {
-                    Placement::MemblockWalk => "memblock",
-                    Placement::ResourceWalk => "resources",
+                movable_node: kernel.facts.movable_node,
+                placement: match kernel.facts.walk {
+                    Walk::Memblock => "memblock",
+                    Walk::Resources => "resources",
                 },
-                hand_over: match kernel.for_rules.hand_over {
-                    HandOver::E820 => "e820",
-                    HandOver::BootFirmware => "boot-firmware",
+                hand_over: match kernel.facts.map_handed_on {
+                    MapHandedOn::E820 => "e820",
+                    MapHandedOn::BootFirmware => "boot-firmware",
                 },
             },
             ranges: ranges.map(|range| Record::new(range, machine)).collect(),

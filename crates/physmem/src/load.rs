@@ -16,7 +16,7 @@ use kexec::{E820Type, Entry, Facts, KernelImage, Plan, Purgatory, Purpose, Reque
 use machine::boot::BootInput;
 use machine::command_line::edit;
 use machine::{Machine, Snapshot, Unknown};
-use memblock::rules::{Loader, Rules};
+use rules::{Loader, Rules};
 
 use crate::Done;
 use crate::cli::{BesideArguments, PlanArguments};

@@ -4,7 +4,7 @@
 use std::io::Write;
 
 use machine::{Machine, MemoryRange};
-use memblock::rules::{Class, Loader, Rules, Use};
+use rules::{Class, Loader, Rules, Use};
 
 use crate::failure::Failure;
 use crate::strip::{NAME, Strip, node_letter};

@@ -6,7 +6,7 @@ use std::io::Write;
 
 use machine::Machine;
 use machine::boot::what_if::{self, Change, Side};
-use memblock::rules::Rules;
+use rules::Rules;
 use serde::Serialize;
 
 use crate::boot::json::Document;

@@ -14,7 +14,7 @@ use machine::Snapshot;
 use machine::boot::compare::{Compared, Comparison};
 use machine::boot::{self, BootInput};
 use machine::snapshot::Source;
-use memblock::rules::Rules;
+use rules::Rules;
 
 use captures::captures;
 use explained::EXPLAINED;

@@ -1,6 +1,6 @@
 use machine::snapshot::{Bytes, Source};
 use machine::{Machine, Snapshot};
-use memblock::rules::{Loader, Rules};
+use rules::{Loader, Rules};
 
 use super::*;
 use crate::arm64_error::Arm64Error;

@@ -129,12 +129,12 @@ fn memory_of_unknown_class_is_searched_where_the_rules_are_of_one_mind() {
 #[test]
 fn a_search_of_what_was_not_shown_is_refused() {
     let mut machine = Machine::of(&with_iomem("40000000-4fffffff : System RAM\n")).unwrap();
-    machine.kernel.for_rules.placement = Placement::MemblockWalk;
+    machine.kernel.facts.walk = Walk::Memblock;
     assert_eq!(
         candidates(&machine, &Facts::default(), Loader::KexecFileLoad, &Rules::LINUX),
         Err(PlanError::NoMemblock)
     );
-    machine.kernel.for_rules.placement = Placement::ResourceWalk;
+    machine.kernel.facts.walk = Walk::Resources;
     machine.resources = None;
     assert_eq!(
         candidates(&machine, &Facts::default(), Loader::KexecFileLoad, &Rules::LINUX),

@@ -1,7 +1,7 @@
 //! A crash kernel that finds the crashed kernel's DIMMs by ACPI, brings them online and overwrites what it is to dump.
 
 use machine::{MemoryRange, State, command_line};
-use memblock::rules::Class;
+use rules::Class;
 
 use crate::finding::{Code, Finding, Severity};
 

@@ -5,7 +5,7 @@ use machine::command_line::BootParameters;
 use machine::command_line::crashkernel::CrashkernelError;
 use machine::{Architecture, Release};
 use memblock::PhysRange;
-use memblock::rules::Class;
+use rules::Class;
 
 use crate::arm64_error::Arm64Error;
 use crate::crash::CrashKernel;

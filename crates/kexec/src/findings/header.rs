@@ -5,7 +5,7 @@
 //! removed and added before it goes online, so that what happens to blocks that are offline reaches no header.
 
 use machine::State;
-use memblock::rules::Loader;
+use rules::Loader;
 use memblock::{PhysRange, ranges};
 
 use crate::candidates::dumped;
@@ -183,7 +183,7 @@ pub(super) fn misses_added_memory(scene: &Scene<'_>, facts: &Facts, record: &Loa
 /// What a complete dump holds and the planned one does not.
 pub(super) fn planned_dump_misses_memory(scene: &Scene<'_>, image: &Image<'_>) -> Option<Finding> {
     let missing = not_dumped(scene, image.dumped).filter(|missing| !missing.is_empty())?;
-    let of = memblock::rules::Use::Vmcore(image.loader);
+    let of = rules::Use::Vmcore(image.loader);
     let evidence = missing.iter().map(|range| {
         let verdicts = scene.machine.ranges_in(*range).filter_map(|memory| {
             memory.verdict(scene.rules, of, &scene.machine.kernel).filter(|verdict| !verdict.allowed)

@@ -2,7 +2,7 @@
 
 use firmware::e820::Entry;
 use memblock::PhysRange;
-use memblock::rules::Loader;
+use rules::Loader;
 
 use crate::load_log::LoadRecord;
 use crate::plan::{Plan, Purpose};

@@ -2,7 +2,7 @@
 
 use firmware::e820::{E820Type, Entry};
 use memblock::PhysRange;
-use memblock::rules::Loader;
+use rules::Loader;
 
 use crate::candidates::dumped;
 use crate::crash::{CrashKernel, HeaderSize};

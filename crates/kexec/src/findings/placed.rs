@@ -3,7 +3,7 @@
 use firmware::e820::E820Type;
 use machine::range_set::RangeSet;
 use machine::{MemoryRange, State};
-use memblock::rules::Use;
+use rules::Use;
 use memblock::{PhysRange, ranges};
 
 use crate::candidates::is_removable;

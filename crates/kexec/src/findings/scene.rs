@@ -4,7 +4,7 @@ use firmware::fdt::{Chosen, Fdt};
 use machine::range_set::RangeSet;
 use machine::snapshot::{BlockState, Source};
 use machine::{Machine, Snapshot, State, command_line};
-use memblock::rules::{HandOver, Rules};
+use rules::{MapHandedOn, Rules};
 use memblock::{PhysRange, ranges};
 
 use crate::load_log::LoadLog;
@@ -36,7 +36,7 @@ impl<'a> Scene<'a> {
 
     /// Whether the next kernel gets an e820 map.
     pub(super) fn hands_over_e820(&self) -> bool {
-        self.machine.kernel.for_rules.hand_over == HandOver::E820
+        self.machine.kernel.facts.map_handed_on == MapHandedOn::E820
     }
 
     /// A value of sysfs or sysctl about kexec.

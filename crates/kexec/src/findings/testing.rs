@@ -6,7 +6,7 @@ use firmware::e820::{E820Type, Entry};
 use machine::snapshot::{BlockState, MemoryBlock, MemoryBlocks, Source};
 use machine::{Machine, Snapshot};
 use memblock::PhysRange;
-use memblock::rules::{Loader, Rules};
+use rules::{Loader, Rules};
 
 use crate::facts::Facts;
 use crate::finding::{Code, Finding};

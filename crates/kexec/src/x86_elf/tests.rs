@@ -1,6 +1,6 @@
 //! The edges of each rule, as kexec-tools 2.0.25 was seen to keep them with files and maps made up to find them.
 
-use memblock::rules::Rules;
+use rules::Rules;
 use proptest::prelude::*;
 
 use super::*;

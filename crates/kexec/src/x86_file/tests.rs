@@ -1,5 +1,5 @@
 use memblock::PhysRange;
-use memblock::rules::{Loader, Rules};
+use rules::{Loader, Rules};
 use proptest::prelude::*;
 
 use super::*;

@@ -2,7 +2,7 @@
 
 use firmware::e820::{E820Type, Entry};
 use memblock::PhysRange;
-use memblock::rules::{Loader, Rules};
+use rules::{Loader, Rules};
 
 use super::*;
 use crate::efi_runtime::EfiRuntime;

@@ -10,7 +10,7 @@ use kexec::{
 use machine::range_set::RangeSet;
 use machine::snapshot::{Bytes, MemblockFiles, Source};
 use machine::{Machine, Snapshot, memblock_text};
-use memblock::rules::{Loader, Placement, Rules};
+use rules::{Loader, Walk, Rules};
 use memblock::{PhysRange, RegionFlags, ranges};
 
 use crate::Score;
@@ -62,7 +62,7 @@ fn plan(
     initrd: Option<u64>,
 ) -> Result<Plan, PlanError> {
     let machine = Machine::of(snapshot).unwrap();
-    assert_eq!(machine.kernel.for_rules.placement, Placement::MemblockWalk);
+    assert_eq!(machine.kernel.facts.walk, Walk::Memblock);
     let stage = if purpose == Crash { 3 } else { 2 };
     let command_line = format!("{} lab.stage={stage}", snapshot.command_line.read().unwrap());
     let request = Request {

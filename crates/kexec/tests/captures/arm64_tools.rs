@@ -9,7 +9,7 @@ use kexec::{
 };
 use machine::{Machine, Snapshot};
 use memblock::PhysRange;
-use memblock::rules::{Loader, Rules};
+use rules::{Loader, Rules};
 use serde_json::Value;
 
 use crate::Score;

@@ -8,7 +8,7 @@ use machine::range_set::RangeSet;
 use machine::snapshot::Source;
 use machine::{Machine, Snapshot};
 use memblock::PhysRange;
-use memblock::rules::Rules;
+use rules::Rules;
 
 use Code::{
     CrashkernelNotReserved as NotReserved, CrashkernelTooSmall as TooSmall, DumpHeaderStale as Stale,

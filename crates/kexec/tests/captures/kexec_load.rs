@@ -11,7 +11,7 @@ use firmware::log::E820Map;
 use kexec::{EfiRuntime, Facts, Plan, PlanError, Purpose, Request};
 use machine::{Machine, Snapshot};
 use memblock::PhysRange;
-use memblock::rules::{Loader, Rules, Use};
+use rules::{Loader, Rules, Use};
 
 use crate::tools_record::{Loaded, readelf};
 use crate::{captures, kernel, score};

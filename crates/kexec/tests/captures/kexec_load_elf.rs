@@ -10,7 +10,7 @@ use kexec::{
 };
 use machine::{Machine, Snapshot};
 use memblock::PhysRange;
-use memblock::rules::{Loader, Rules};
+use rules::{Loader, Rules};
 
 use crate::kexec_load::{joined, printed};
 use crate::score;

@@ -20,7 +20,7 @@ use kexec::core_header::CoreHeader;
 use kexec::{Facts, KernelImage, Plan, Purpose, Request, SegmentKind, SetupHeader};
 use machine::{Machine, Snapshot};
 use memblock::PhysRange;
-use memblock::rules::{Loader, Rules, Use};
+use rules::{Loader, Rules, Use};
 use record::Record;
 
 use Purpose::{Crash, Reboot};

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use kexec::{Facts, Plan, PlanError, Purpose, Request};
 use machine::snapshot::{Bytes, MemblockFiles, Source};
 use machine::{Machine, Snapshot};
-use memblock::rules::{Loader, Rules};
+use rules::{Loader, Rules};
 use memblock::{PhysRange, ranges};
 use proptest::prelude::*;
 

@@ -10,7 +10,7 @@ mod machines;
 mod search;
 
 use kexec::{Arm64Error, Arm64Header, KernelImage, Plan, PlanError, Purpose, Request, SegmentKind};
-use memblock::rules::Loader;
+use rules::Loader;
 use memblock::{PhysRange, ranges};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;

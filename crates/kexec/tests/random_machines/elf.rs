@@ -2,7 +2,7 @@
 
 use kexec::{ElfError, ElfKernel, ElfSegment, KernelImage, PlanError, Purpose, Request, SegmentKind};
 use memblock::PhysRange;
-use memblock::rules::Loader;
+use rules::Loader;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 

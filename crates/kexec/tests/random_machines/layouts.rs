@@ -2,7 +2,7 @@
 
 use kexec::placement::Direction;
 use kexec::{KernelImage, Purpose, Request, SegmentKind, SetupHeader};
-use memblock::rules::Loader;
+use rules::Loader;
 use memblock::{PhysRange, ranges};
 
 use crate::brute_force::{Asked, PAGE, Tried, try_all};

@@ -6,7 +6,7 @@ use kexec::{Facts, Handover, Plan, PlanError, Request};
 use machine::snapshot::{FirmwareMapEntry, MemblockFiles, Source};
 use machine::{Machine, Snapshot};
 use memblock::PhysRange;
-use memblock::rules::Rules;
+use rules::Rules;
 use proptest::prelude::*;
 
 use crate::brute_force::PAGE;

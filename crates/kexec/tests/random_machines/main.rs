@@ -12,7 +12,7 @@ mod machines;
 use firmware::e820::E820Type;
 use kexec::{KernelImage, PlanError, Purpose, Request, SegmentKind, SetupHeader};
 use machine::range_set::RangeSet;
-use memblock::rules::Loader;
+use rules::Loader;
 use memblock::{PhysRange, ranges};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;

@@ -16,7 +16,7 @@ mod vmemmap;
 
 use firmware::fdt::Fdt;
 use memblock::Request;
-use memblock::rules::Rules;
+use rules::Rules;
 
 use super::cma;
 use super::crashkernel::{self, Policy};

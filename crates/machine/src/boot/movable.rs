@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use memblock::rules::{self, Class, Rules, Use};
+use rules::{Class, Rules, Use};
 use memblock::{NodeId, PfnRange, RegionFlags};
 
 use super::early::Early;
@@ -64,7 +64,7 @@ pub(crate) fn starts(
 /// With `movable_node`: from the lowest hot-pluggable region of each node on.
 fn of_hotpluggable(early: &mut Early<'_>, rules: &Rules) -> BTreeMap<u32, u64> {
     let page_size = early.memblock.page_size();
-    let kernel = rules::Kernel { movable_node: true, ..rules::Kernel::default() };
+    let kernel = rules::KernelFacts { movable_node: true, ..rules::KernelFacts::default() };
     let hot_pluggable =
         rules::Memory { kept_hotplug: Some(true), ..rules::Memory::of(Class::BootHotpluggable) };
     if !rules.verdict(Use::ZoneMovable, &hot_pluggable, &kernel).allowed {

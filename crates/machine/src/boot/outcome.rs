@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use memblock::rules::Rules;
+use rules::Rules;
 
 use super::crashkernel::Crashkernel;
 use super::early::Early;

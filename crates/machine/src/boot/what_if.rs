@@ -5,7 +5,7 @@ mod regions;
 mod uses;
 
 use memblock::PhysRange;
-use memblock::rules::Rules;
+use rules::Rules;
 
 use self::reasons::Reasons;
 use super::entries::{self, Entries, Unlike};

@@ -10,7 +10,7 @@ mod ram_map;
 
 use firmware::e820::E820Type;
 use firmware::efi::MemoryType;
-use memblock::rules::Rules;
+use rules::Rules;
 use memblock::{PhysRange, Request};
 
 use self::direct_map::DirectMap;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint, builder::PossibleValuesParser, builder::TypedValueParser};
 use machine::Release;
-use memblock::rules::Rules;
+use rules::Rules;
 
 use super::InputArguments;
 

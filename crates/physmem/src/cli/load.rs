@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueHint};
-use memblock::rules::Loader;
+use rules::Loader;
 
 use super::InputArguments;
 

@@ -6,7 +6,7 @@ use machine::boot::BootInput;
 use machine::since::{TABLE, Target};
 use machine::snapshot::Source;
 use machine::{Machine, Release, Snapshot, Unknown};
-use memblock::rules::{HandOver, Loader};
+use rules::{MapHandedOn, Loader};
 
 use super::kernel_file::KernelFile;
 use crate::boot_input::CHECKED;
@@ -98,7 +98,7 @@ pub(crate) fn of(
     (loader, purpose): (Loader, Purpose),
 ) -> Vec<Unknown> {
     let mut assumed = Vec::new();
-    let is_x86 = machine.kernel.for_rules.hand_over == HandOver::E820;
+    let is_x86 = machine.kernel.facts.map_handed_on == MapHandedOn::E820;
     if loader == Loader::KexecLoad {
         assumed.push(Unknown::new(
             "which version of kexec-tools loads",

@@ -5,7 +5,7 @@ use std::io::Write;
 use kexec::{Facts, Plan, Purpose};
 use machine::boot::BootInput;
 use machine::{Machine, MemoryRange, Unknown};
-use memblock::rules::{Class, Loader, Rules, Use, Verdict};
+use rules::{Class, Loader, Rules, Use, Verdict};
 use serde::Serialize;
 
 use super::json::{EntryRecord, RangeRecord, SegmentRecord, entry, range};

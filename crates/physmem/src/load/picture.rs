@@ -6,7 +6,7 @@ use std::io::Write;
 use kexec::{E820Type, Plan, Purpose, SegmentKind};
 use machine::Machine;
 use memblock::PhysRange;
-use memblock::rules::Class;
+use rules::Class;
 
 use crate::failure::Failure;
 use crate::lines::WIDTH;

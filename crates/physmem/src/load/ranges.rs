@@ -9,7 +9,7 @@ use kexec::image::elf;
 use kexec::{CrashKernel, candidates};
 use machine::{Machine, MemoryRange, Unknown};
 use memblock::PhysRange;
-use memblock::rules::{HandOver, Loader, Rules};
+use rules::{MapHandedOn, Loader, Rules};
 use serde::Serialize;
 
 use super::json::{RangeRecord, range as record};
@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: &RangesArguments, out: &mut impl Write) -> Result<D
     let snapshot = input::snapshot(&arguments.input)?;
     let machine = input::machine(&snapshot)?;
     if let (Some(header), Some(path)) = (&header, &arguments.header) {
-        let is_x86 = machine.kernel.for_rules.hand_over == HandOver::E820;
+        let is_x86 = machine.kernel.facts.map_handed_on == MapHandedOn::E820;
         if is_x86 != (header.machine == elf::Machine::X86_64) {
             let origin = snapshot.origin.clone();
             return Err(Failure::OtherHeader { path: path.clone(), of: header.machine, origin });

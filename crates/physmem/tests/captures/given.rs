@@ -2,7 +2,7 @@
 
 use machine::MemoryRange;
 use memblock::PhysRange;
-use memblock::rules::Class;
+use rules::Class;
 
 use crate::cases::for_every_capture;
 

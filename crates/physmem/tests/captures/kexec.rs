@@ -2,7 +2,7 @@
 
 use machine::{Machine, MemoryRange};
 use memblock::PhysRange;
-use memblock::rules::{Loader, Rules, Use};
+use rules::{Loader, Rules, Use};
 
 use crate::cases::{Case, cases};
 

@@ -12,7 +12,7 @@ use machine::resources::ResourceTree;
 use machine::snapshot::{BlockState, Snapshot, Source};
 use machine::{Machine, MemoryRange};
 use memblock::PhysRange;
-use memblock::rules::{Class, Loader, Rules, Use};
+use rules::{Class, Loader, Rules, Use};
 
 use crate::cases::{Case, cases, for_every_capture};
 
@@ -181,7 +181,7 @@ fn early_allocations_are_kept_off_only_where_memblock_kept_the_flag() {
     for Case { name, machine, .. } in cases() {
         for memory in machine.ranges.iter().filter(|m| m.class == Some(Class::BootHotpluggable)) {
             let early = memory.verdict(&Rules::LINUX, Use::EarlyAllocation, &machine.kernel).unwrap();
-            let spared = machine.kernel.for_rules.movable_node && memory.kept_hotplug != Some(false);
+            let spared = machine.kernel.facts.movable_node && memory.kept_hotplug != Some(false);
             assert_eq!(early.allowed, !spared, "{name}: {}: {}", memory.range, early.reason);
         }
     }

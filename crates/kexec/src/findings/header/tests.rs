@@ -1,6 +1,6 @@
 use machine::snapshot::BlockState::{Offline, Online};
 use machine::snapshot::Source;
-use memblock::rules::Loader;
+use rules::Loader;
 
 use crate::finding::{Code, Severity};
 use crate::plan::Purpose;

@@ -1,6 +1,6 @@
 //! The device trees and logs of real machines are in tests/captures: here are the edges.
 
-use memblock::rules::Rules;
+use rules::Rules;
 
 use super::super::scene::Scene;
 use super::super::testing::{IOMEM, x86};

@@ -1,6 +1,6 @@
 use crate::finding::{Code, Severity};
 
-use memblock::rules::Loader;
+use rules::Loader;
 
 use super::super::testing::{IOMEM, found, of_plan, plan, r, set, the, x86};
 use crate::plan::Purpose;

@@ -1,7 +1,7 @@
 use std::fmt::Write;
 
 use machine::snapshot::Source;
-use memblock::rules::Loader;
+use rules::Loader;
 
 use crate::finding::{Code, Severity};
 use crate::plan::Purpose;

@@ -2,7 +2,7 @@
 
 use firmware::efi::{Entry, MemoryAttribute, MemoryType};
 use firmware::fdt::FdtError;
-use memblock::rules::Rules;
+use rules::Rules;
 use memblock::{PhysRange, Region, RegionFlags};
 
 use crate::architecture::Architecture;

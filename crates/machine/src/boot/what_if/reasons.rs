@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use memblock::rules::{self, Class, Memory, Use};
+use rules::{Class, Memory, Use};
 use memblock::{NodeId, PhysRange, RegionFlags};
 
 use super::{Side, Subject};
@@ -77,7 +77,7 @@ impl<'a> Reasons<'a> {
         };
         let memory =
             Memory { kept_hotplug: Some(has_flag(&self.after)), ..Memory::of(Class::BootHotpluggable) };
-        let kernel = rules::Kernel { movable_node: new, ..rules::Kernel::default() };
+        let kernel = rules::KernelFacts { movable_node: new, ..rules::KernelFacts::default() };
         let verdict = self.after.rules.verdict(Use::ZoneMovable, &memory, &kernel);
         Some(format!("{} ({})", verdict.reason, verdict.source))
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use memblock::rules::{self, Class, HandOver, Loader, Memory, Placement, Use};
+use rules::{Class, MapHandedOn, Loader, Memory, Walk, Use};
 use memblock::{PhysRange, Region, RegionFlags};
 
 use super::{Change, Side, Subject};
@@ -38,8 +38,8 @@ pub(super) fn changes(before: Side<'_>, after: Side<'_>, machine: Option<&Machin
     let pieces = pieces(before, after, machine);
     let kernels = [before, after].map(|side| {
         let movable_node = side.parameters().movable.movable_node;
-        let base = machine.map_or_else(|| kernel(side.input), |machine| machine.kernel.for_rules);
-        rules::Kernel { movable_node, ..base }
+        let base = machine.map_or_else(|| kernel(side.input), |machine| machine.kernel.facts);
+        rules::KernelFacts { movable_node, ..base }
     });
     let mut changes: Vec<Change> = Vec::new();
     // Without a crash kernel there is no dump to contain anything.
@@ -96,7 +96,7 @@ impl Piece {
         let crash = [prediction.crashkernel.low, prediction.crashkernel.high];
         Some(Memory {
             class: self.class,
-            flags,
+            nomap: flags.contains(RegionFlags::NOMAP),
             listed_by_firmware: self.listed_by_firmware,
             kept_hotplug: (self.class == Class::BootHotpluggable)
                 .then_some(flags.contains(RegionFlags::HOTPLUG)),
@@ -173,16 +173,16 @@ fn hot_pluggable(input: &BootInput) -> impl Iterator<Item = PhysRange> + '_ {
 }
 
 /// A kernel as distributions ship it for the architecture, where no machine says what it is like.
-fn kernel(input: &BootInput) -> rules::Kernel {
+fn kernel(input: &BootInput) -> rules::KernelFacts {
     match input.platform.architecture() {
-        Architecture::X86_64 => rules::Kernel::default(),
-        Architecture::Arm64 => rules::Kernel {
-            placement: Placement::MemblockWalk,
-            hand_over: HandOver::BootFirmware,
+        Architecture::X86_64 => rules::KernelFacts::default(),
+        Architecture::Arm64 => rules::KernelFacts {
+            walk: Walk::Memblock,
+            map_handed_on: MapHandedOn::BootFirmware,
             kexec_tools_wants_exact_name: true,
             dump_skips_first_mib: false,
             boot_memory_stays: true,
-            ..rules::Kernel::default()
+            ..rules::KernelFacts::default()
         },
     }
 }

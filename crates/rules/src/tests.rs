@@ -2,26 +2,26 @@ use super::*;
 
 const BOTH: [Loader; 2] = Loader::ALL;
 
-fn linux(of: Use, class: Class, kernel: Kernel) -> bool {
+fn linux(of: Use, class: Class, kernel: KernelFacts) -> bool {
     Rules::LINUX.verdict(of, &Memory::of(class), &kernel).allowed
 }
 
-fn each_class(of: Use, kernel: Kernel) -> [bool; 4] {
+fn each_class(of: Use, kernel: KernelFacts) -> [bool; 4] {
     Class::ALL.map(|class| linux(of, class, kernel))
 }
 
-const PLAIN: Kernel = Kernel {
+const PLAIN: KernelFacts = KernelFacts {
     movable_node: false,
-    placement: Placement::ResourceWalk,
+    walk: Walk::Resources,
     hotplug_flag_survives_boot: false,
-    hand_over: HandOver::E820,
+    map_handed_on: MapHandedOn::E820,
     kexec_tools_wants_exact_name: false,
     dump_skips_first_mib: false,
     boot_memory_stays: false,
 };
-const MOVABLE_NODE: Kernel = Kernel { movable_node: true, ..PLAIN };
-const KEEPS_MEMBLOCK: Kernel =
-    Kernel { placement: Placement::MemblockWalk, hand_over: HandOver::BootFirmware, ..PLAIN };
+const MOVABLE_NODE: KernelFacts = KernelFacts { movable_node: true, ..PLAIN };
+const KEEPS_MEMBLOCK: KernelFacts =
+    KernelFacts { walk: Walk::Memblock, map_handed_on: MapHandedOn::BootFirmware, ..PLAIN };
 
 #[test]
 fn early_allocation_spares_hotpluggable_memory_only_with_movable_node() {
@@ -58,13 +58,13 @@ fn hotpluggable_boot_memory_has_to_be_told_and_may_be_placed_on() {
 
 #[test]
 fn the_release_and_the_intention_differ_where_the_flag_is_cleared_before_kexec_looks() {
-    let kernel = Kernel { movable_node: true, ..KEEPS_MEMBLOCK };
+    let kernel = KernelFacts { movable_node: true, ..KEEPS_MEMBLOCK };
     let memory = Memory::of(Class::BootHotpluggable);
     let of = Use::KexecImage(Loader::KexecFileLoad);
     assert!(Rules::LINUX.verdict(of, &memory, &kernel).allowed);
     assert!(!Rules::AS_MEANT.verdict(of, &memory, &kernel).allowed);
 
-    let keeps_the_flag = Kernel { hotplug_flag_survives_boot: true, ..kernel };
+    let keeps_the_flag = KernelFacts { hotplug_flag_survives_boot: true, ..kernel };
     assert!(!Rules::LINUX.verdict(of, &memory, &keeps_the_flag).allowed);
 }
 
@@ -89,7 +89,7 @@ fn the_next_kernel_is_told_what_the_firmware_lists_whatever_this_kernel_made_of_
 
 #[test]
 fn a_port_of_kexec_tools_that_wants_the_exact_name_leaves_driver_managed_memory_out_of_the_dump() {
-    let arm64 = Kernel { kexec_tools_wants_exact_name: true, ..KEEPS_MEMBLOCK };
+    let arm64 = KernelFacts { kexec_tools_wants_exact_name: true, ..KEEPS_MEMBLOCK };
     assert!(!linux(Use::Vmcore(Loader::KexecLoad), Class::DriverManaged, arm64));
     assert!(linux(Use::Vmcore(Loader::KexecFileLoad), Class::DriverManaged, arm64));
     assert!(linux(Use::Vmcore(Loader::KexecLoad), Class::HotAdded, arm64));
@@ -113,7 +113,7 @@ fn an_unplug_asks_for_a_rearm_wherever_an_image_may_have_lain() {
 #[test]
 fn nomap_memory_is_never_allocated_placed_on_or_dumped() {
     for class in Class::ALL {
-        let memory = Memory { flags: RegionFlags::NOMAP, ..Memory::of(class) };
+        let memory = Memory { nomap: true, ..Memory::of(class) };
         for of in [
             Use::EarlyAllocation,
             Use::KexecImage(Loader::KexecLoad),
@@ -158,7 +158,7 @@ fn the_alternative_without_the_movable_node_check_matters_only_where_memblock_is
 fn the_first_mib_is_dumped_by_kexec_load_only_where_the_kernel_leaves_it_out() {
     let low = Memory { below_1_mib: true, ..Memory::of(Class::Boot) };
     let dumped = |kernel, loader| Rules::LINUX.verdict(Use::Vmcore(loader), &low, kernel).allowed;
-    let x86 = Kernel { dump_skips_first_mib: true, ..PLAIN };
+    let x86 = KernelFacts { dump_skips_first_mib: true, ..PLAIN };
     assert!(!dumped(&x86, Loader::KexecFileLoad));
     assert!(dumped(&x86, Loader::KexecLoad));
     assert!(dumped(&PLAIN, Loader::KexecFileLoad));
@@ -208,6 +208,6 @@ fn kexec_tools_places_by_the_firmware_map_whatever_the_class() {
 
 #[test]
 fn an_architecture_that_keeps_its_boot_memory_says_so() {
-    let arm64 = Kernel { boot_memory_stays: true, ..KEEPS_MEMBLOCK };
+    let arm64 = KernelFacts { boot_memory_stays: true, ..KEEPS_MEMBLOCK };
     assert_eq!(each_class(Use::AfterUnplug, arm64), [false, false, true, true]);
 }

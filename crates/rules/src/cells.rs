@@ -1,8 +1,6 @@
 //! The cells of the rules' tables: each a name, a source, the cases that decide, and the reasons.
 
-use crate::RegionFlags;
-
-use super::{Answer, Case, Consequence, HandOver, Loader, Placement, Question, Rule};
+use super::{Answer, Case, Consequence, Loader, MapHandedOn, Question, Rule, Walk};
 
 const fn yes(reason: &'static str) -> Answer {
     Answer { allowed: true, reason, consequence: Consequence::Nothing }
@@ -33,7 +31,7 @@ fn kexec_load(q: &Question) -> bool {
 }
 
 fn walks_memblock(q: &Question) -> bool {
-    !kexec_load(q) && q.kernel.placement == Placement::MemblockWalk
+    !kexec_load(q) && q.kernel.walk == Walk::Memblock
 }
 
 fn walks_memblock_with_movable_node(q: &Question) -> bool {
@@ -49,11 +47,11 @@ fn listed_by_firmware(q: &Question) -> bool {
 }
 
 fn kexec_tools_reads_a_map_without_it(q: &Question) -> bool {
-    kexec_load(q) && q.kernel.hand_over == HandOver::E820 && !listed_by_firmware(q)
+    kexec_load(q) && q.kernel.map_handed_on == MapHandedOn::E820 && !listed_by_firmware(q)
 }
 
 fn kexec_tools_reads_the_grown_firmware_map(q: &Question) -> bool {
-    kexec_load(q) && q.kernel.hand_over == HandOver::E820
+    kexec_load(q) && q.kernel.map_handed_on == MapHandedOn::E820
 }
 
 fn kexec_tools_skips_the_name(q: &Question) -> bool {
@@ -81,11 +79,11 @@ fn movable_node_and_flag_kept(q: &Question) -> bool {
 }
 
 fn kexec_tools_reads_a_map_with_it(q: &Question) -> bool {
-    kexec_load(q) && q.kernel.hand_over == HandOver::E820 && listed_by_firmware(q)
+    kexec_load(q) && q.kernel.map_handed_on == MapHandedOn::E820 && listed_by_firmware(q)
 }
 
 fn nomap_and_not_listed(q: &Question) -> bool {
-    q.memory.flags.contains(RegionFlags::NOMAP) && !listed_by_firmware(q)
+    q.memory.nomap && !listed_by_firmware(q)
 }
 
 fn boot_memory_stays(q: &Question) -> bool {

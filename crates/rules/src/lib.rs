@@ -11,9 +11,9 @@
 //! | driver-managed | found and added by a driver, never in the firmware map | DRIVER_MANAGED | `System RAM (DRIVER)` |
 //!
 //! ```
-//! use memblock::rules::{Class, Kernel, Loader, Memory, Rules, Use};
+//! use rules::{Class, KernelFacts, Loader, Memory, Rules, Use};
 //!
-//! let kernel = Kernel::default();
+//! let kernel = KernelFacts::default();
 //! let virtio_mem = Memory::of(Class::DriverManaged);
 //! assert!(!Rules::LINUX.verdict(Use::KexecImage(Loader::KexecFileLoad), &virtio_mem, &kernel).allowed);
 //! assert!(!Rules::LINUX.verdict(Use::NextKernel(Loader::KexecLoad), &virtio_mem, &kernel).allowed);
@@ -36,9 +36,10 @@
 //! cells only. (linux-mm, "memblock: add MEMBLOCK_DRIVER_MANAGED to mimic
 //! IORESOURCE_SYSRAM_DRIVER_MANAGED", D. Hildenbrand and M. Rapoport, September and October 2021.)
 
-mod cells;
+#![no_std]
+#![forbid(unsafe_code)]
 
-use crate::RegionFlags;
+mod cells;
 
 /// Who provided the memory, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -82,14 +83,14 @@ pub enum Loader {
 }
 
 /// What the rules ask about a range of memory.
-// Independent facts, as in `Kernel`.
+// Independent facts, as in `KernelFacts`.
 #[allow(clippy::struct_excessive_bools)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Memory {
     /// Who provided it.
     pub class: Class,
-    /// Its memblock attributes, of which NOMAP matters here.
-    pub flags: RegionFlags,
+    /// Whether it is not in the kernel's direct map: memblock's attribute NOMAP.
+    pub nomap: bool,
     /// Whether the map the firmware gave at boot lists it as RAM. Usually follows from the class, but
     /// `memmap=` can make RAM that the firmware does not list, or hide listed RAM from this kernel.
     pub listed_by_firmware: bool,
@@ -110,16 +111,16 @@ pub struct Memory {
 // Independent facts, not states of one thing: an enum for each would only rename true and false.
 #[allow(clippy::struct_excessive_bools)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Kernel {
+pub struct KernelFacts {
     /// `movable_node` on the command line.
     pub movable_node: bool,
     /// How kexec_file_load searches a place.
-    pub placement: Placement,
+    pub walk: Walk,
     /// Whether HOTPLUG is still set in memblock when an image is loaded. Linux 6.12 clears it on all
     /// memory at the end of boot (mm/memblock.c:free_low_memory_core_early).
     pub hotplug_flag_survives_boot: bool,
     /// How the next kernel learns of its memory.
-    pub hand_over: HandOver,
+    pub map_handed_on: MapHandedOn,
     /// Whether the installed kexec-tools port takes only resources named exactly `System RAM` into the
     /// dump (arm64, riscv, loongarch), or every name that contains it (x86).
     pub kexec_tools_wants_exact_name: bool,
@@ -133,16 +134,16 @@ pub struct Kernel {
 
 /// How kexec_file_load searches a place for a segment (kernel/kexec_file.c:kexec_locate_mem_hole).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Placement {
+pub enum Walk {
     /// The kernel keeps memblock after boot (CONFIG_ARCH_KEEP_MEMBLOCK): memory minus reserved.
-    MemblockWalk,
+    Memblock,
     /// It does not: the resource tree's System RAM.
-    ResourceWalk,
+    Resources,
 }
 
 /// How the next kernel learns which memory it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum HandOver {
+pub enum MapHandedOn {
     /// By an e820 map: kexec_file_load writes the one of boot, kexec-tools the one of
     /// /sys/firmware/memmap, to which hot-added DIMMs are appended.
     E820,
@@ -219,7 +220,7 @@ struct Answer {
 /// What a condition may look at.
 struct Question<'a> {
     memory: &'a Memory,
-    kernel: &'a Kernel,
+    kernel: &'a KernelFacts,
     loader: Option<Loader>,
 }
 
@@ -274,7 +275,7 @@ impl Rules {
 
 impl Rules {
     /// The verdict for one use of one range of memory under one kernel. O(1).
-    pub fn verdict(&self, of: Use, memory: &Memory, kernel: &Kernel) -> Verdict {
+    pub fn verdict(&self, of: Use, memory: &Memory, kernel: &KernelFacts) -> Verdict {
         let (row, loader) = match of {
             Use::EarlyAllocation => (&self.early_allocation, None),
             Use::ZoneMovable => (&self.zone_movable, None),
@@ -291,7 +292,7 @@ impl Rules {
         };
         let excluded =
             matches!(of, Use::EarlyAllocation | Use::ZoneMovable | Use::KexecImage(_) | Use::Vmcore(_));
-        let rule = if excluded && memory.flags.contains(RegionFlags::NOMAP) {
+        let rule = if excluded && memory.nomap {
             &cells::NEVER_NOMAP
         } else {
             of_class
@@ -324,22 +325,6 @@ impl Class {
         }
     }
 
-    /// The attribute by which memblock tells the class, as long as it does: Linux clears HOTPLUG on every
-    /// node the kernel already sits on (mm/numa_memblks.c:numa_clear_kernel_node_hotplug, 6.12), and
-    /// everywhere at the end of boot.
-    ///
-    /// ```
-    /// use memblock::{RegionFlags, rules::Class};
-    /// assert_eq!(Class::HotAdded.flag(), RegionFlags::empty());
-    /// assert_eq!(Class::DriverManaged.flag(), RegionFlags::DRIVER_MANAGED);
-    /// ```
-    pub const fn flag(self) -> RegionFlags {
-        match self {
-            Self::Boot | Self::HotAdded => RegionFlags::empty(),
-            Self::BootHotpluggable => RegionFlags::HOTPLUG,
-            Self::DriverManaged => RegionFlags::DRIVER_MANAGED,
-        }
-    }
 }
 
 impl Loader {
@@ -361,7 +346,7 @@ impl Memory {
         let listed_by_firmware = matches!(class, Class::Boot | Class::BootHotpluggable);
         Self {
             class,
-            flags: RegionFlags::empty(),
+            nomap: false,
             listed_by_firmware,
             kept_hotplug: None,
             reserved: false,
@@ -372,13 +357,13 @@ impl Memory {
 }
 
 /// An x86 kernel as distributions ship it: no `movable_node`, memblock gone after boot, an e820 map.
-impl Default for Kernel {
+impl Default for KernelFacts {
     fn default() -> Self {
         Self {
             movable_node: false,
-            placement: Placement::ResourceWalk,
+            walk: Walk::Resources,
             hotplug_flag_survives_boot: false,
-            hand_over: HandOver::E820,
+            map_handed_on: MapHandedOn::E820,
             kexec_tools_wants_exact_name: false,
             dump_skips_first_mib: true,
             boot_memory_stays: false,
