@@ -1,7 +1,7 @@
 //! Headers of dumps: what is read reads back once written, and memory does not wrap.
 #![no_main]
 
-use kexec::core_header::CoreHeader;
+use images::core_header::CoreHeader;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

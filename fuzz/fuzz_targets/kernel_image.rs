@@ -1,8 +1,8 @@
 //! Kernel images: what is read stands in the file, lies inside it, and can be placed.
 #![no_main]
 
-use kexec::image::bz_image::Paging;
-use kexec::image::{Image, ImageError};
+use images::bz_image::Paging;
+use images::{Image, ImageError};
 use libfuzzer_sys::fuzz_target;
 
 /// The most that is unpacked: enough for a header, little enough to be fast.

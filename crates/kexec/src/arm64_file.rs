@@ -12,7 +12,7 @@ use crate::error::PlanError;
 use crate::ground::Ground;
 use crate::handover;
 use crate::placing::{Placing, Wanted};
-use crate::request::Arm64Header;
+use images::Arm64Header;
 use crate::segment::{Segment, SegmentKind};
 
 /// What a kernel lies at a multiple of, as its device tree does; a header of a dump.

@@ -17,7 +17,8 @@ use crate::next_chosen::{NextChosen, ToldBy, map_after_reboot};
 use crate::next_kernel::NextMap;
 use crate::next_tree::{self, Edits};
 use crate::plan::Layout;
-use crate::request::{Arm64Header, Purgatory, Request};
+use crate::request::{Purgatory, Request};
+use images::Arm64Header;
 use crate::segment::{Segment, SegmentKind};
 
 /// Finds the segments' places, and what the next kernel is told.

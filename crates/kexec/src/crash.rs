@@ -3,7 +3,7 @@
 use machine::Machine;
 use memblock::PhysRange;
 
-use crate::core_header::{FILE_HEADER, PROGRAM_HEADER};
+use images::core_header::{FILE_HEADER, PROGRAM_HEADER};
 use crate::error::PlanError;
 use crate::facts::Facts;
 

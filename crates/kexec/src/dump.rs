@@ -5,7 +5,7 @@ use rules::{Loader, Rules, Use, Verdict};
 use memblock::{PhysRange, ranges};
 
 use crate::candidates::dumped;
-use crate::core_header::CoreHeader;
+use images::core_header::CoreHeader;
 use crate::crash::CrashKernel;
 use crate::error::PlanError;
 
@@ -104,8 +104,8 @@ mod tests {
     use machine::snapshot::Source;
 
     use super::*;
-    use crate::core_header::CoreLoad;
-    use crate::image::elf;
+    use images::core_header::CoreLoad;
+    use images::elf;
 
     const IOMEM: &str = "00001000-0009ffff : System RAM\n00100000-7fffffff : System RAM\n  \
                          10000000-1fffffff : Crash kernel\n140000000-17fffffff : System RAM (kmem)\n";

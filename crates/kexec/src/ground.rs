@@ -13,7 +13,8 @@ use crate::facts::Facts;
 use crate::limits::Limits;
 use crate::next_kernel::NextMap;
 use crate::plan::Purpose;
-use crate::request::{KernelImage, Request};
+use images::KernelImage;
+use crate::request::Request;
 use crate::x86_load;
 
 /// Where a load may put its segments, and what it must keep to.

@@ -43,17 +43,17 @@
 //! Both loads of an Image on arm64, too: there the next kernel gets a copy of the boot's device tree, and [`NextChosen`]
 //! is what that says; its size is told to the byte. [`Margins`] is what would still fit, [`remedies`] what would have a load taken
 //! that is refused. [`findings`] says what is wrong with what is loaded or planned, and [`load_log`] what the kernel's log
-//! tells of loads. [`dump`] holds the header of a dump, which [`core_header`] reads and writes, against a machine.
-//! [`image`] reads kernels' headers. [`placement`] is the search for a hole by itself; [`candidates`] asks
+//! tells of loads. [`dump`] holds the header of a dump, which [`images::core_header`] reads and writes, against a machine.
+//! [`images`] reads kernels' headers. [`placement`] is the search for a hole by itself; [`candidates`] asks
 //! [`rules`] where it may look. Both searches are there: of the resource tree, and of memblock where the kernel
 //! keeps it. `tests/captures` holds the plans against what kernels and kexec-tools printed when they loaded.
 //!
 //! # What is not there yet
 //! - The layout of other architectures. Of kexec_load: what options of kexec-tools change, such as `--mem-min`,
 //!   `--mem-max`, `--pass-memmap-cmdline`, `--entry-32bit` and `--real-mode`.
-//! - Plans for other images than a bzImage, an x86 ELF kernel and an arm64 Image: [`image`] reads an arm64 ELF kernel,
+//! - Plans for other images than a bzImage, an x86 ELF kernel and an arm64 Image: [`images`] reads an arm64 ELF kernel,
 //!   too; an EFI zboot image has to be unpacked first.
-//! - Signatures, lockdown and modules of security; the checks of a header's flags are in [`image`], which the command
+//! - Signatures, lockdown and modules of security; the checks of a header's flags are in [`images`], which the command
 //!   asks and a plan does not. A load that is planned here may still be refused.
 //! - Control pages, which are no segments; segments in CMA areas (6.17). Kexec handover (6.16) follows its documents: no
 //!   load with it was compared.
@@ -69,19 +69,16 @@ mod arm64_file;
 mod arm64_plan;
 mod arm64_tools;
 pub mod candidates;
-pub mod core_header;
 mod crash;
 pub mod dump;
 mod efi_runtime;
 mod elf_error;
-mod elf_kernel;
 mod error;
 mod facts;
 pub mod finding;
 pub mod findings;
 mod ground;
 mod handover;
-pub mod image;
 mod limits;
 pub mod load_log;
 mod margins;
@@ -95,7 +92,6 @@ mod possible_cpus;
 mod remedy;
 mod request;
 mod segment;
-mod setup_header;
 #[cfg(test)]
 mod testing;
 mod x86_elf;
@@ -107,7 +103,6 @@ pub use arm64_error::Arm64Error;
 pub use crash::{CrashKernel, HeaderSize};
 pub use efi_runtime::EfiRuntime;
 pub use elf_error::ElfError;
-pub use elf_kernel::{ElfKernel, ElfSegment};
 pub use error::PlanError;
 pub use facts::{Configured, Facts, LoadedDeviceTrees};
 pub use firmware::e820::{E820Type, Entry};
@@ -117,6 +112,6 @@ pub use next_chosen::{NextChosen, ToldBy};
 pub use next_kernel::{MOST_ENTRIES, NextMap};
 pub use plan::{Plan, Purpose, plan};
 pub use remedy::{Remedy, remedies};
-pub use request::{Arm64Header, KernelImage, Purgatory, Request};
+pub use images::{Arm64Header, ElfKernel, ElfSegment, KernelImage, SetupHeader};
+pub use request::{Purgatory, Request};
 pub use segment::{MOST_SEGMENTS, Segment, SegmentKind};
-pub use setup_header::SetupHeader;

@@ -10,7 +10,8 @@ use crate::facts::Facts;
 use crate::ground::Ground;
 use crate::margins::Margins;
 use crate::next_chosen::NextChosen;
-use crate::request::{KernelImage, Request};
+use images::KernelImage;
+use crate::request::Request;
 use crate::segment::{Segment, SegmentKind};
 use crate::{arm64_plan, x86_elf, x86_file, x86_load};
 

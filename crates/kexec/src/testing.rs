@@ -5,8 +5,9 @@ use machine::{Machine, Snapshot};
 use rules::Loader;
 
 use crate::plan::Purpose;
-use crate::request::{KernelImage, Request};
-use crate::setup_header::SetupHeader;
+use images::KernelImage;
+use crate::request::Request;
+use images::SetupHeader;
 
 /// Debian's 6.12.117 for x86_64 (captures/x86/kernel-6.12.117.json).
 pub(crate) const KERNEL: SetupHeader = SetupHeader {

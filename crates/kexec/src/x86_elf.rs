@@ -15,7 +15,7 @@ use memblock::PhysRange;
 use rules::Loader;
 
 use crate::elf_error::ElfError;
-use crate::elf_kernel::ElfKernel;
+use images::ElfKernel;
 use crate::error::PlanError;
 use crate::facts::Facts;
 use crate::ground::Ground;

@@ -5,7 +5,7 @@ use crate::error::PlanError;
 use crate::placing::{Placing, Wanted};
 use crate::request::Purgatory;
 use crate::segment::SegmentKind;
-use crate::setup_header::SetupHeader;
+use images::SetupHeader;
 
 /// The lowest starts: of purgatory and the boot parameters, of a kernel, and of an initial ramdisk
 /// (arch/x86/kernel/kexec-bzimage64.c:MIN_PURGATORY_ADDR and those below it, 6.12; kexec-tools 2.0.25, as seen).

@@ -21,7 +21,7 @@ use crate::placing::{Placing, Wanted};
 use crate::plan::Layout;
 use crate::request::{Purgatory, Request};
 use crate::segment::SegmentKind;
-use crate::setup_header::SetupHeader;
+use images::SetupHeader;
 use crate::x86_image::{self, MIN_KERNEL, Parts};
 
 pub(crate) use crash::header_size;

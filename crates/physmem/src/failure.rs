@@ -29,11 +29,11 @@ pub(crate) enum Failure {
     #[error("{origin} shows nothing of what came of its boot: there is nothing to compare")]
     NothingToVerify { origin: String },
     #[error("{}: {source}", path.display())]
-    Image { path: PathBuf, source: kexec::image::ImageError },
+    Image { path: PathBuf, source: images::ImageError },
     #[error("{}: this is an {kind}; loads of an x86 bzImage or ELF kernel and of an arm64 Image can be planned", path.display())]
     ImageKind { path: PathBuf, kind: String },
     #[error("{}: {source}", path.display())]
-    Unloadable { path: PathBuf, source: kexec::image::bz_image::Unloadable },
+    Unloadable { path: PathBuf, source: images::bz_image::Unloadable },
     #[error("cannot read {option} {}: {source}", path.display())]
     Given { option: &'static str, path: PathBuf, source: io::Error },
     #[error("{option} {}: this is no regular file, expected one", path.display())]
@@ -41,13 +41,13 @@ pub(crate) enum Failure {
     #[error("{option} {}: this is an empty file, which neither system call loads", path.display())]
     EmptyFile { option: &'static str, path: PathBuf },
     #[error("{}: this is the header of an {of} machine's dump, and {origin} is none", path.display())]
-    OtherHeader { path: PathBuf, of: kexec::image::elf::Machine, origin: String },
+    OtherHeader { path: PathBuf, of: images::elf::Machine, origin: String },
     #[error("{origin} does not show its command line (/proc/cmdline), which --reuse-cmdline takes")]
     NoCommandLine { origin: String },
     #[error("{}: {why}", path.display())]
     Packed { path: PathBuf, why: String },
     #[error("{}: {source}", path.display())]
-    CoreHeader { path: PathBuf, source: kexec::image::ImageError },
+    CoreHeader { path: PathBuf, source: images::ImageError },
     #[error("--avoid-removable needs --loader load: kexec_file_load takes no advice where to place")]
     KernelPlaces,
     #[error("{origin}: {}{source}{}", coded(*.code), refused(*.loader, source))]

@@ -5,7 +5,8 @@ use rules::{Loader, Rules};
 use super::*;
 use crate::arm64_error::Arm64Error;
 use crate::plan::Purpose;
-use crate::request::{Arm64Header, KernelImage, Request};
+use images::{Arm64Header, KernelImage};
+use crate::request::Request;
 use crate::{Facts, Plan, plan};
 
 const TREE: &[u8] = include_bytes!("../../../firmware/tests/data/arm64-dts-resv.fdt");

@@ -4,10 +4,10 @@ use rules::Rules;
 use proptest::prelude::*;
 
 use super::*;
-use crate::elf_kernel::ElfSegment;
+use images::ElfSegment;
 use crate::plan::{Plan, Purpose, plan};
 use crate::remedy::{Remedy, remedies};
-use crate::request::KernelImage;
+use images::KernelImage;
 use crate::testing::x86 as machine;
 use crate::x86_load::tests::{IOMEM, REQUEST, facts};
 

@@ -3,7 +3,6 @@ use rules::{Loader, Rules};
 use proptest::prelude::*;
 
 use super::*;
-use crate::image::bz_image::{Paging, tests::debian};
 use crate::testing::{KERNEL, REQUEST, x86};
 use crate::{Facts, Handover, KernelImage, Plan, Purpose, plan};
 
@@ -157,13 +156,6 @@ proptest! {
             }
         }
     }
-}
-
-#[test]
-fn the_header_of_debians_kernel_is_what_plans_are_made_of() {
-    let image = crate::image::BzImage::new(&debian()).unwrap();
-    assert_eq!(SetupHeader::of(&image), Some(KERNEL));
-    assert_eq!(image.check_kexec_file_load(Paging::FiveLevel), Ok(()));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::crash::{CrashKernel, HeaderSize};
 use crate::error::PlanError;
 use crate::facts::Facts;
 use crate::next_kernel::NextMap;
-use crate::request::KernelImage;
+use images::KernelImage;
 
 /// The first 640 KiB, which a crash kernel needs for itself.
 const LOW_END: u64 = 0xa_0000;

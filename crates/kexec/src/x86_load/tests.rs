@@ -7,7 +7,7 @@ use rules::{Loader, Rules};
 use super::*;
 use crate::efi_runtime::EfiRuntime;
 use crate::plan::{Plan, Purpose, plan};
-use crate::request::KernelImage;
+use images::KernelImage;
 use crate::testing::{self, KERNEL, x86};
 
 pub(crate) const REQUEST: Request<'_> =

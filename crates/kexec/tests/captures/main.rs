@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use firmware::e820::{E820Type, Entry};
 use firmware::log::E820Map;
-use kexec::core_header::CoreHeader;
+use images::core_header::CoreHeader;
 use kexec::{Facts, KernelImage, Plan, Purpose, Request, SegmentKind, SetupHeader};
 use machine::{Machine, Snapshot};
 use memblock::PhysRange;

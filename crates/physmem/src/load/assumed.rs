@@ -1,6 +1,6 @@
 //! What a plan goes by that nothing shows.
 
-use kexec::image::bz_image::Paging;
+use images::bz_image::Paging;
 use kexec::{Facts, KernelImage, Purpose};
 use machine::boot::BootInput;
 use machine::since::{TABLE, Target};

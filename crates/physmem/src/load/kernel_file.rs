@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use kexec::image::bz_image::{Paging, Unloadable};
-use kexec::image::{BzImage, Image};
+use images::bz_image::{Paging, Unloadable};
+use images::{BzImage, Image};
 use kexec::{ElfKernel, KernelImage};
 
 use crate::failure::Failure;

@@ -3,9 +3,9 @@
 use std::io::{Read, Write};
 use std::path::Path;
 
-use kexec::core_header::CoreHeader;
+use images::core_header::CoreHeader;
 use kexec::dump::{Difference, LeftOut, left_out};
-use kexec::image::elf;
+use images::elf;
 use kexec::{CrashKernel, candidates};
 use machine::{Machine, MemoryRange, Unknown};
 use memblock::PhysRange;

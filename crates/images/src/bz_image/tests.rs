@@ -24,7 +24,7 @@ pub(crate) fn debian() -> Vec<u8> {
 }
 
 /// The same for a kernel of four KiB, for tests that read it often.
-pub(in crate::image) fn small() -> Vec<u8> {
+pub(crate) fn small() -> Vec<u8> {
     let mut bytes = debian();
     bytes.truncate(40 * 512 + 4096);
     put(&mut bytes, 0x1f4, &256_u32.to_le_bytes());
@@ -46,6 +46,21 @@ fn with(at: usize, value: &[u8]) -> Result<BzImage, ImageError> {
 
 fn message(at: usize, value: &[u8]) -> String {
     with(at, value).unwrap_err().to_string()
+}
+
+#[test]
+fn the_header_of_debians_kernel_is_what_plans_are_made_of() {
+    let image = BzImage::new(&debian()).unwrap();
+    let header = crate::SetupHeader {
+        file_size: 0xb8_67c0,
+        setup_sects: 39,
+        pref_address: 0x100_0000,
+        kernel_alignment: 0x20_0000,
+        init_size: 0x37e_e000,
+        cmdline_size: 2047,
+    };
+    assert_eq!(crate::SetupHeader::of(&image), Some(header));
+    assert_eq!(image.check_kexec_file_load(Paging::FiveLevel), Ok(()));
 }
 
 #[test]

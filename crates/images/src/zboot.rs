@@ -48,7 +48,7 @@ impl fmt::Display for Compression<'_> {
 /// Holding one proves that the payload lies inside the file, behind the header.
 ///
 /// ```no_run
-/// use kexec::image::{Image, Zboot};
+/// use images::{Image, Zboot};
 ///
 /// let bytes = std::fs::read("/boot/vmlinuz.efi")?;
 /// let kernel = Zboot::new(&bytes)?.unpack(256 << 20)?;

@@ -2,8 +2,8 @@
 
 use memblock::PhysRange;
 
-use crate::image::ElfImage;
-use crate::image::elf::Machine;
+use crate::ElfImage;
+use crate::elf::Machine;
 
 /// What the headers of an x86_64 ELF kernel say of how it is loaded: where each part of it has to lie.
 ///
@@ -31,7 +31,7 @@ impl ElfKernel {
         }
         let mut parts: Vec<_> = image.segments.iter().collect();
         parts.sort_by_key(|part| part.header_offset);
-        let segment = |part: &crate::image::elf::Segment| {
+        let segment = |part: &crate::elf::Segment| {
             Some(ElfSegment { memory: part.memory, loaded: u64::try_from(part.file.len()).ok()? })
         };
         Some(Self { segments: parts.into_iter().map(segment).collect::<Option<_>>()? })
@@ -41,7 +41,7 @@ impl ElfKernel {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::image::Image;
+    use crate::Image;
 
     /// An ELF file for this processor, with parts of one byte at these addresses.
     fn file(machine: u16, addresses: &[u64]) -> Vec<u8> {

@@ -1,6 +1,6 @@
 //! What an x86 kernel's setup header says of how it is loaded.
 
-use crate::image::BzImage;
+use crate::BzImage;
 
 /// What a bzImage's setup header says of how it is loaded, by the names of Documentation/arch/x86/boot.rst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct SetupHeader {
 impl SetupHeader {
     /// What a parsed header says. `None` for a boot protocol before 2.10, whose headers do not say how much memory a
     /// kernel needs; kexec_file_load takes none before 2.12
-    /// ([`BzImage::check_kexec_file_load`](crate::image::BzImage::check_kexec_file_load)).
+    /// ([`BzImage::check_kexec_file_load`](crate::BzImage::check_kexec_file_load)).
     pub fn of(image: &BzImage) -> Option<Self> {
         Some(Self {
             file_size: u64::try_from(image.file_size).ok()?,

@@ -1,7 +1,7 @@
 use super::*;
 
 /// The first bytes of Debian's vmlinuz-6.12.117+deb12-arm64: the header, and the PE header behind it.
-pub(in crate::image) fn debian() -> Vec<u8> {
+pub(crate) fn debian() -> Vec<u8> {
     let mut bytes = vec![0; 256];
     for (at, value) in [
         (0, &b"MZ\x40\xfa\x3b\xe8\x73\x14"[..]),

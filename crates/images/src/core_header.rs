@@ -12,23 +12,24 @@ use object::pod::{bytes_of, from_bytes, slice_from_bytes};
 use object::read::elf::ProgramHeader as _;
 use object::{LittleEndian, U16, U32, U64};
 
-use crate::image::ImageError;
-use crate::image::elf::Machine;
+use crate::ImageError;
+use crate::elf::Machine;
 
 type Header = FileHeader64<LittleEndian>;
 type Segment = ProgramHeader64<LittleEndian>;
 
 const LE: LittleEndian = LittleEndian;
-/// Bytes of the file header, `e_ehsize`, and of a program header, `e_phentsize`.
-pub(crate) const FILE_HEADER: u16 = 64;
-pub(crate) const PROGRAM_HEADER: u16 = 56;
+/// Bytes of the file header, `e_ehsize`.
+pub const FILE_HEADER: u16 = 64;
+/// Bytes of a program header, `e_phentsize`.
+pub const PROGRAM_HEADER: u16 = 56;
 const _: () = assert!(size_of::<Header>() == 64 && size_of::<Segment>() == 56);
 
 /// The header of a dump.
 ///
 /// ```
-/// use kexec::core_header::{CoreHeader, CoreLoad};
-/// use kexec::image::elf::Machine;
+/// use images::core_header::{CoreHeader, CoreLoad};
+/// use images::elf::Machine;
 /// use memblock::PhysRange;
 ///
 /// let memory = PhysRange::new(0x10_0000, 0x800_0000)?;

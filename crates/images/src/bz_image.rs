@@ -53,7 +53,7 @@ bitflags::bitflags! {
 /// empty, or the value that boot.rst gives for kernels without them.
 ///
 /// ```no_run
-/// use kexec::image::{BzImage, bz_image::Paging};
+/// use images::{BzImage, bz_image::Paging};
 ///
 /// let bytes = std::fs::read("/boot/vmlinuz")?;
 /// let kernel = BzImage::new(&bytes)?;

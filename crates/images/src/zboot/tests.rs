@@ -10,7 +10,7 @@ fn kernel() -> Vec<u8> {
 }
 
 /// A zboot image of this payload, which lies at byte 0x50.
-pub(in crate::image) fn zboot(compression: &[u8], payload: &[u8]) -> Vec<u8> {
+pub(crate) fn zboot(compression: &[u8], payload: &[u8]) -> Vec<u8> {
     let mut bytes = b"MZ\0\0zimg\x50\0\0\0".to_vec();
     bytes.extend(u32::try_from(payload.len()).unwrap().to_le_bytes());
     bytes.resize(0x18, 0);
@@ -20,7 +20,7 @@ pub(in crate::image) fn zboot(compression: &[u8], payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-pub(in crate::image) fn gzip() -> Vec<u8> {
+pub(crate) fn gzip() -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     encoder.write_all(&kernel()).unwrap();
     encoder.finish().unwrap()

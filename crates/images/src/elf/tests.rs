@@ -1,10 +1,10 @@
 use super::*;
 
 /// A program header: type, offset, virtual and physical address, size in the file and in memory.
-pub(in crate::image) type Load = (u32, u64, u64, u64, u64, u64);
+pub(crate) type Load = (u32, u64, u64, u64, u64, u64);
 
 /// The shape of an x86 vmlinux, made small: text and data, per-CPU data at virtual address 0, a note.
-pub(in crate::image) const X86: [Load; 4] = [
+pub(crate) const X86: [Load; 4] = [
     (1, 0x200, 0xffff_ffff_8100_0000, 0x100_0000, 0x100, 0x1000),
     (1, 0x300, 0, 0x330_1000, 0x80, 0x80),
     (1, 0x380, 0xffff_ffff_8333_a000, 0x333_a000, 0x80, 0xec_6000),
@@ -12,7 +12,7 @@ pub(in crate::image) const X86: [Load; 4] = [
 ];
 
 /// An ELF file of 1 KiB.
-pub(in crate::image) fn elf(machine: u16, entry: u64, loads: &[Load]) -> Vec<u8> {
+pub(crate) fn elf(machine: u16, entry: u64, loads: &[Load]) -> Vec<u8> {
     let mut bytes = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
     bytes.extend(2_u16.to_le_bytes());
     bytes.extend(machine.to_le_bytes());

@@ -4,27 +4,37 @@
 //! left alone, and what a header says is checked against the file's length, so that a file that was cut off is
 //! found here and not by the next kernel.
 
+#![forbid(unsafe_code)]
+
 use std::fmt;
 
 pub mod arm64_image;
 pub mod bz_image;
+pub mod core_header;
 pub mod elf;
+mod elf_kernel;
 mod error;
+mod loadable;
 mod look;
+mod setup_header;
 mod wire;
 pub mod zboot;
 
 pub use arm64_image::Arm64Image;
 pub use bz_image::BzImage;
+pub use core_header::CoreHeader;
 pub use elf::ElfImage;
+pub use elf_kernel::{ElfKernel, ElfSegment};
 pub use error::ImageError;
+pub use loadable::{Arm64Header, KernelImage};
 pub use look::Look;
+pub use setup_header::SetupHeader;
 pub use zboot::Zboot;
 
 /// A kernel image of a format that kexec knows.
 ///
 /// ```
-/// use kexec::image::{Image, ImageError};
+/// use images::{Image, ImageError};
 ///
 /// // The start of an initial ramdisk, given in place of the kernel.
 /// let error = Image::new(b"070701000002D1000041ED").unwrap_err();

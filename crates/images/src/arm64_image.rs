@@ -22,7 +22,7 @@ pub enum Placement {
 /// What an arm64 Image's header says.
 ///
 /// ```
-/// use kexec::image::{Arm64Image, arm64_image::Placement};
+/// use images::{Arm64Image, arm64_image::Placement};
 ///
 /// let mut header = [0; 64];
 /// header[0x10..0x18].copy_from_slice(&0x2b3_0000_u64.to_le_bytes()); // image_size
@@ -31,7 +31,7 @@ pub enum Placement {
 /// let kernel = Arm64Image::new(&header)?;
 /// assert_eq!((kernel.page_size, kernel.placement), (Some(4096), Placement::Anywhere));
 /// assert_eq!(kernel.placed_at(0x4000_0000)?.unwrap().to_string(), "40000000-42b2ffff");
-/// # Ok::<(), kexec::image::ImageError>(())
+/// # Ok::<(), images::ImageError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
