@@ -5,9 +5,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use machine::boot::compare::Comparison;
+use machine::boot::verify::compare::Comparison;
 use machine::boot::{self, BootInput};
-use machine::snapshot::{Bytes, Snapshot, Source};
+use evidence::{Snapshot, Source};
+use evidence::snapshot::Bytes;
 use rules::Rules;
 
 const DEVICE_TREE: [u8; 4] = [0xd0, 0x0d, 0xfe, 0xed];

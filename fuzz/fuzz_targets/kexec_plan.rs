@@ -4,7 +4,8 @@
 use kexec::{Arm64Header, Facts, KernelImage, Purpose, Request, SetupHeader};
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
-use machine::snapshot::{Bytes, FirmwareMapEntry, MemblockFiles, Source};
+use evidence::Source;
+use evidence::snapshot::{Bytes, FirmwareMapEntry, MemblockFiles};
 use machine::{Machine, Snapshot};
 use memblock::PhysRange;
 use rules::{Loader, Rules};

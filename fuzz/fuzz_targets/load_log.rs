@@ -4,7 +4,7 @@
 use kexec::load_log::LoadLog;
 use kexec::{Facts, findings};
 use libfuzzer_sys::fuzz_target;
-use machine::snapshot::Source;
+use evidence::Source;
 use machine::{Machine, Snapshot};
 use rules::Rules;
 

@@ -4,8 +4,9 @@
 
 use libfuzzer_sys::fuzz_target;
 use machine::Machine;
-use machine::resources::ResourceTree;
-use machine::snapshot::{BlockState, MemblockFiles, MemoryBlock, MemoryBlocks, Snapshot, Source};
+use evidence::resources::ResourceTree;
+use evidence::{Snapshot, Source};
+use evidence::snapshot::{BlockState, MemblockFiles, MemoryBlock, MemoryBlocks};
 use rules::{Loader, Rules, Use};
 
 fuzz_target!(|data: &[u8]| {

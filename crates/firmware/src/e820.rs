@@ -52,6 +52,28 @@ impl E820Type {
             Self::Other(number) => number,
         }
     }
+
+    /// The type that a kernel names so in /proc/iomem and /sys/firmware/memmap
+    /// (`arch/x86/kernel/e820.c:e820_type_to_string`, 6.12); `None` for any other name.
+    ///
+    /// ```
+    /// use firmware::e820::E820Type;
+    /// assert_eq!(E820Type::from_name("ACPI Tables"), Some(E820Type::Acpi));
+    /// assert_eq!(E820Type::from_name("PCI Bus 0000:00"), None);
+    /// ```
+    pub fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "System RAM" => Self::Ram,
+            "Reserved" => Self::Reserved,
+            "ACPI Tables" => Self::Acpi,
+            "ACPI Non-volatile Storage" => Self::Nvs,
+            "Unusable memory" => Self::Unusable,
+            "Persistent Memory" => Self::Pmem,
+            "Persistent Memory (legacy)" => Self::Pram,
+            "Soft Reserved" => Self::SoftReserved,
+            _ => return None,
+        })
+    }
 }
 
 impl From<u32> for E820Type {
@@ -85,6 +107,10 @@ impl fmt::Display for E820Type {
         }
     }
 }
+
+/// Entries that the zero page has room for. What does not fit is in setup_data of the type SETUP_E820_EXT
+/// (Documentation/arch/x86/zero-page.rst).
+pub const ZERO_PAGE_ENTRIES: usize = 128;
 
 /// One entry of the map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -219,7 +245,6 @@ const EFI_INFO: usize = 0x1c0;
 const E820_ENTRIES: usize = 0x1e8;
 const HEADER_MAGIC: usize = 0x202;
 const E820_TABLE: usize = 0x2d0;
-const ZERO_PAGE_ENTRIES: usize = 128;
 const _: () = assert!(size_of::<WireBootParams>() == 4096);
 const _: () = assert!(core::mem::offset_of!(WireBootParams, acpi_rsdp_addr) == ACPI_RSDP);
 const _: () = assert!(core::mem::offset_of!(WireBootParams, ext_ramdisk_image) == 0xc0);

@@ -1,6 +1,6 @@
 //! The machine's architecture, as `uname -m` prints it, from whatever says it plainly.
 
-use machine::snapshot::Source;
+use evidence::Source;
 
 use crate::files;
 use crate::text::{value, whole};

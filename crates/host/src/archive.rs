@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use machine::snapshot::Source;
+use evidence::Source;
 
 use crate::source::{and_then, map, nonsense, text, without_padding};
 use crate::tree::{Entry, Kind, Tree, join};

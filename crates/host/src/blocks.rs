@@ -11,8 +11,9 @@ use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use machine::resources::ResourceTree;
-use machine::snapshot::{BlockState, MemoryBlock, MemoryBlocks, Source};
+use evidence::resources::ResourceTree;
+use evidence::Source;
+use evidence::snapshot::{BlockState, MemoryBlock, MemoryBlocks};
 
 use crate::files;
 use crate::nodes::BlockLinks;

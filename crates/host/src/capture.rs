@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use machine::snapshot::{Snapshot, Source};
+use evidence::{Snapshot, Source};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use tar::{EntryType, Header};

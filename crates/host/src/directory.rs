@@ -7,7 +7,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use machine::snapshot::Source;
+use evidence::Source;
 use rustix::buffer::spare_capacity;
 use rustix::fs::{FileType, Mode, OFlags, RawDir, ResolveFlags, fstat, openat, openat2, readlinkat};
 use rustix::io::{Errno, read, retry_on_intr};

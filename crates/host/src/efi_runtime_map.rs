@@ -1,6 +1,6 @@
 //! `/sys/firmware/efi/runtime-map`: one directory for each range of memory that EFI's runtime services were mapped in.
 
-use machine::snapshot::Source;
+use evidence::Source;
 
 use crate::files;
 use crate::source::{and_then, map};

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use machine::snapshot::SCHEMA;
+use evidence::snapshot::SCHEMA;
 
 /// Why a machine or a capture could not be read at all.
 #[derive(Debug, thiserror::Error)]

@@ -10,7 +10,8 @@ use firmware::e820::{BootParams, E820Error};
 use firmware::fdt::{Fdt, FdtError};
 use firmware::slit::Slit;
 use firmware::srat::Srat;
-use machine::snapshot::{Bytes, SCHEMA, Snapshot, Source};
+use evidence::{Snapshot, Source};
+use evidence::snapshot::{Bytes, SCHEMA};
 
 use crate::firmware_kind::Kind;
 use crate::firmware_text;

@@ -1,6 +1,7 @@
 //! `/sys/firmware/memmap`: one directory an entry, with the files `start`, `end` and `type`.
 
-use machine::snapshot::{FirmwareMapEntry, Source};
+use evidence::Source;
+use evidence::snapshot::FirmwareMapEntry;
 
 use crate::files;
 use crate::source::{and_then, nonsense, quoted};

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use firmware::e820::E820Type;
 use firmware::log::{self, E820Map, EfiMap, LogError};
 use machine::boot::efi_to_e820;
-use machine::snapshot::{Snapshot, Source};
+use evidence::{Snapshot, Source};
 
 use crate::firmware_kind::Kind;
 

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use flate2::read::GzDecoder;
-use machine::snapshot::Source;
+use evidence::Source;
 
 use crate::files;
 use crate::source::{and_then, nonsense, or_else, text};

@@ -1,6 +1,6 @@
 //! The kernel log from a file.
 
-use machine::snapshot::Source;
+use evidence::Source;
 
 use crate::files;
 use crate::source::nonsense;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use machine::snapshot::Source;
+use evidence::Source;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::{Errno, read, retry_on_intr};
 

@@ -9,9 +9,9 @@
 //! ```no_run
 //! let snapshot = host::read("captures/x86/plain-2g.tar.gz".as_ref())?;
 //! match &snapshot.iomem {
-//!     machine::snapshot::Source::Read(text) => print!("{text}"),
-//!     machine::snapshot::Source::Missing => println!("this capture has no /proc/iomem"),
-//!     machine::snapshot::Source::Unreadable { why, .. } => println!("{why}"),
+//!     evidence::Source::Read(text) => print!("{text}"),
+//!     evidence::Source::Missing => println!("this capture has no /proc/iomem"),
+//!     evidence::Source::Unreadable { why, .. } => println!("{why}"),
 //! }
 //! # Ok::<(), host::ReadError>(())
 //! ```
@@ -59,5 +59,5 @@ mod unpack;
 
 pub use error::{CaptureError, ReadError};
 pub use firmware_file::{FirmwareFileError, read_firmware};
-pub use machine::Snapshot;
+pub use evidence::Snapshot;
 pub use read::{read, read_live};

@@ -4,7 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use machine::snapshot::{SCHEMA, Source};
+use evidence::Source;
+use evidence::snapshot::SCHEMA;
 use serde::{Deserialize, Serialize};
 
 use crate::files;

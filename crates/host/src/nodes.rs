@@ -1,6 +1,7 @@
 //! `/sys/devices/system/node`: the NUMA nodes and which memory blocks they are linked to.
 
-use machine::snapshot::{Node, Nodes, Source};
+use evidence::Source;
+use evidence::snapshot::{Node, Nodes};
 
 use crate::files;
 use crate::source::{and_then, map, nonsense, quoted};

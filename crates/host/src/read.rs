@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use machine::snapshot::{SCHEMA, Snapshot, Source};
+use evidence::{Snapshot, Source};
+use evidence::snapshot::SCHEMA;
 use serde::Deserialize;
 
 use crate::archive::Archive;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use machine::snapshot::Source;
+use evidence::Source;
 
 use crate::files::is_wanted;
 use crate::manifest::Refusal;

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use machine::snapshot::{Bytes, HandoverFiles, MemblockFiles, Source};
+use evidence::Source;
+use evidence::snapshot::{Bytes, HandoverFiles, MemblockFiles};
 
 use crate::files;
 use crate::source::{map, or_else};

@@ -1,6 +1,6 @@
 //! Small steps from one [`Source`] to the next.
 
-use machine::snapshot::Source;
+use evidence::Source;
 
 /// Changes what was read; what was not stays as it is.
 pub(crate) fn map<T, U>(source: Source<T>, change: impl FnOnce(T) -> U) -> Source<U> {

@@ -1,6 +1,6 @@
 //! The texts of `/proc`, and when one of them hides what it knows.
 
-use machine::snapshot::Source;
+use evidence::Source;
 
 use crate::files;
 use crate::source::{and_then, map, nonsense, text, without_padding};

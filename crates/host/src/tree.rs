@@ -1,6 +1,6 @@
 //! A machine's files, wherever they are kept.
 
-use machine::snapshot::Source;
+use evidence::Source;
 
 /// One name in a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,7 +13,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use host::capture::{self, Existing};
 use host::{CaptureError, ReadError};
-use machine::snapshot::{BlockState, Source};
+use evidence::Source;
+use evidence::snapshot::BlockState;
 use tar::{Builder, EntryType, Header};
 
 const IOMEM: &str = "00001000-0009ffff : System RAM\n";
@@ -231,7 +232,7 @@ fn sixty_thousand_hard_links_to_one_file_are_all_that_file() {
     let snapshot = host::read(&saved(&scratch, &tar.into_inner().unwrap())).unwrap();
     let blocks = &snapshot.memory_blocks.read().unwrap().blocks;
     assert_eq!(blocks.len(), 60_000);
-    assert!(blocks.iter().all(|block| block.state == machine::snapshot::BlockState::Offline));
+    assert!(blocks.iter().all(|block| block.state == evidence::snapshot::BlockState::Offline));
 }
 
 #[test]

@@ -13,7 +13,8 @@ use common::Scratch;
 use flate2::read::GzDecoder;
 use host::Snapshot;
 use host::capture::{self, Existing};
-use machine::snapshot::{BlockState, Source};
+use evidence::Source;
+use evidence::snapshot::BlockState;
 
 /// All archives below `captures/`.
 fn archives() -> Vec<PathBuf> {

@@ -11,7 +11,8 @@ use std::path::Path;
 
 use common::Scratch;
 use host::capture::{self, Existing};
-use machine::snapshot::{BlockState, Source};
+use evidence::Source;
+use evidence::snapshot::BlockState;
 
 fn write(root: &Path, path: &str, text: &str) {
     let path = root.join(path);

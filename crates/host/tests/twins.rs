@@ -6,10 +6,10 @@
 use std::path::Path;
 
 use machine::Snapshot;
-use machine::boot::compare::{Compared, Comparison};
+use machine::boot::verify::compare::{Compared, Comparison};
 use machine::boot::{self, BootInput};
 use machine::command_line::edit::{append, remove};
-use machine::snapshot::Source;
+use evidence::Source;
 use rules::Rules;
 
 /// A pair of captures of one machine.

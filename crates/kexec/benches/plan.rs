@@ -14,8 +14,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use kexec::{Facts, KernelImage, Purpose, Request, SetupHeader};
-use machine::resources::ResourceTree;
-use machine::snapshot::{FirmwareMapEntry, Source};
+use evidence::resources::ResourceTree;
+use evidence::Source;
+use evidence::snapshot::FirmwareMapEntry;
 use machine::{Machine, Snapshot};
 use rules::{Loader, Rules};
 

@@ -2,7 +2,7 @@
 //!
 //! Nothing is decided here: [`rules`] is asked for each part, and only what it allows is given.
 
-use machine::resources::Resource;
+use evidence::resources::Resource;
 use machine::{Machine, MemoryRange};
 use rules::{Class, Consequence, MapHandedOn, Loader, Walk, Rules, Use};
 use memblock::{PhysRange, ranges};

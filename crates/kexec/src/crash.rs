@@ -103,7 +103,7 @@ impl HeaderSize {
 #[cfg(test)]
 mod tests {
     use machine::Snapshot;
-    use machine::snapshot::Source;
+    use evidence::Source;
 
     use super::*;
 

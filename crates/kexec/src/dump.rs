@@ -101,7 +101,7 @@ impl Difference {
 #[cfg(test)]
 mod tests {
     use machine::Snapshot;
-    use machine::snapshot::Source;
+    use evidence::Source;
 
     use super::*;
     use images::core_header::CoreLoad;

@@ -5,8 +5,8 @@ use firmware::efi;
 use firmware::log::EfiMap;
 use machine::Snapshot;
 use machine::boot::BootInput;
-use machine::memblock_text;
-use machine::snapshot::FirmwareMapEntry;
+use evidence::memblock_text;
+use evidence::snapshot::FirmwareMapEntry;
 use memblock::{PhysRange, Region, RegionFlags, ranges};
 
 use crate::efi_runtime::{self, EfiRuntime};
@@ -216,7 +216,8 @@ fn has_random_numbers(log: &str) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
-    use machine::snapshot::{MemblockFiles, Source};
+    use evidence::Source;
+    use evidence::snapshot::MemblockFiles;
 
     use super::*;
 

@@ -88,7 +88,8 @@ pub(crate) fn place(placing: &mut Placing<'_>, areas: usize) -> Result<(), PlanE
 
 #[cfg(test)]
 mod tests {
-    use machine::snapshot::{FirmwareMapEntry, HandoverFiles, Source};
+    use evidence::Source;
+    use evidence::snapshot::{FirmwareMapEntry, HandoverFiles};
 
     use super::*;
 

@@ -2,7 +2,7 @@
 
 use firmware::e820::{E820Type, Entry};
 use machine::Machine;
-use machine::resources::Resource;
+use evidence::resources::Resource;
 use memblock::PhysRange;
 
 use crate::crash::{CrashKernel, HeaderSize};
@@ -84,7 +84,7 @@ fn range(resource: &Resource) -> Option<PhysRange> {
 #[cfg(test)]
 mod tests {
     use machine::Snapshot;
-    use machine::snapshot::Source;
+    use evidence::Source;
 
     use super::*;
 

@@ -1,6 +1,6 @@
 //! What tests of plans are made of.
 
-use machine::snapshot::Source;
+use evidence::Source;
 use machine::{Machine, Snapshot};
 use rules::Loader;
 

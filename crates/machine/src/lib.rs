@@ -1,36 +1,21 @@
-//! One machine's physical memory over its life.
+//! One machine's physical memory: what it is now, and how it came to be.
 //!
-//! Input is a [`Snapshot`], the plain record of what was read from a machine; [`Machine::of`] draws the
-//! conclusions: the resource tree, and for each range of memory its class, provider, node, zones and state.
-//! What each range may be used for is asked of [`rules`], and of nothing else.
+//! [`Machine::of`] draws the conclusions from [`evidence`]: for each range of memory its class, provider, node,
+//! zones and state, and what kexec finds in the running kernel. [`boot`] predicts what Linux makes of a firmware
+//! map and a command line, [`what_if`] what another command line would change. What memory may be used for is
+//! decided by [`rules`], and by nothing else.
 #![forbid(unsafe_code)]
 
-mod architecture;
-mod blocks;
+pub mod arch;
 pub mod boot;
-mod classify;
 pub mod command_line;
-mod facts;
-pub mod firmware_map;
-pub mod hotpluggable;
-pub mod kernel;
 mod machine;
-pub mod memblock_text;
-pub mod memory_range;
-mod node_map;
+pub mod now;
 pub mod range_set;
-pub mod release;
-pub mod resources;
-pub mod since;
-pub mod snapshot;
-mod unknown;
-pub mod zones;
+pub mod releases;
+pub mod what_if;
 
-pub use architecture::Architecture;
-pub use blocks::State;
-pub use kernel::Kernel;
+pub use arch::Architecture;
+pub use evidence::{Release, Snapshot, State, Unknown};
 pub use machine::{Machine, MachineError, Parts};
-pub use memory_range::{MemoryRange, Provider};
-pub use release::Release;
-pub use snapshot::Snapshot;
-pub use unknown::Unknown;
+pub use now::{Configured, EfiRuntime, Kernel, KernelState, Kho, LoadedDeviceTrees, MemoryRange, Provider};

@@ -1,37 +1,35 @@
 //! A machine's memory, understood.
 
-use std::borrow::Cow;
-
+use evidence::resources::IomemError;
+use evidence::zones::Zone;
+use evidence::{Evidence, ResourceTree, Unknown};
 use firmware::log::MemblockList;
-use rules::Class;
 use memblock::{PhysRange, RegionFlags};
+use rules::Class;
 
-use crate::classify::Evidence;
-use crate::facts::Facts;
-use crate::firmware_map::FirmwareMap;
-use crate::hotpluggable::Hotpluggable;
-use crate::kernel::Kernel;
-use crate::memblock_text;
-use crate::memory_range::{MemoryRange, Provider};
-use crate::node_map::NodeMap;
+use crate::boot::input::BootInput;
+use crate::now::classify::Classifier;
+use crate::now::firmware_map::FirmwareMap;
+use crate::now::hotpluggable::Hotpluggable;
+use crate::now::kernel::Kernel;
+use crate::now::memory_range::{MemoryRange, Provider};
+use crate::now::node_map::NodeMap;
+use crate::now::range_details::RangeDetails;
+use crate::now::state::KernelState;
 use crate::range_set::RangeSet;
-use crate::resources::{IomemError, ResourceTree};
-use crate::snapshot::{Snapshot, Source};
-use crate::unknown::Unknown;
-use crate::zones::{self, Zone};
 
 /// One machine's physical memory at one moment.
 #[derive(Clone, Debug)]
 pub struct Machine {
+    /// What was read from it.
+    pub evidence: Evidence,
     /// The kernel that runs it.
     pub kernel: Kernel,
+    /// What a load by kexec finds in that kernel.
+    pub state: KernelState,
     /// Its memory, ascending. Where /proc/iomem was read, the ranges are exactly the kernel's System RAM:
     /// each resource is one range, or several where class or node change inside it.
     pub ranges: Vec<MemoryRange>,
-    /// The resource tree, where /proc/iomem could be read.
-    pub resources: Option<ResourceTree>,
-    /// The zones of every node.
-    pub zones: Vec<Zone>,
     /// What the firmware's map says.
     pub firmware: FirmwareMap,
     /// What the firmware calls hot-pluggable.
@@ -57,7 +55,7 @@ pub enum MachineError {
 }
 
 impl Machine {
-    /// Draws the conclusions from a snapshot. O(n log n) in resources and memory blocks.
+    /// Draws the conclusions from evidence, or from a snapshot. O(n log n) in resources and memory blocks.
     ///
     /// # Errors
     ///
@@ -65,7 +63,7 @@ impl Machine {
     /// lack becomes an entry of [`Machine::unknown`].
     ///
     /// ```
-    /// use machine::snapshot::{Snapshot, Source};
+    /// use evidence::{Snapshot, Source};
     /// use rules::Class;
     ///
     /// let snapshot = Snapshot {
@@ -77,19 +75,20 @@ impl Machine {
     /// assert_eq!(machine.ranges[0].provider.to_string(), "virtio_mem over virtio2");
     /// # Ok::<(), machine::MachineError>(())
     /// ```
-    pub fn of(snapshot: &Snapshot) -> Result<Self, MachineError> {
-        let of_this_boot = this_boot(snapshot);
-        let snapshot = of_this_boot.as_ref();
+    pub fn of(evidence: impl Into<Evidence>) -> Result<Self, MachineError> {
+        let evidence = evidence.into();
+        if let Some(error) = evidence.iomem_error {
+            return Err(error.into());
+        }
         let mut unknown = Vec::new();
-        let resources = snapshot.iomem.read().map(|text| ResourceTree::parse(text)).transpose()?;
         let blocks = Unknown::from_source(
             "/sys/devices/system/memory",
-            &snapshot.memory_blocks,
+            &evidence.blocks,
             "blocks are not shown; states and zones are told from /proc/zoneinfo",
         );
         let iomem = Unknown::from_source(
             "/proc/iomem",
-            &snapshot.iomem,
+            &evidence.resources,
             "ranges are put together from whole memory blocks: holes inside them do not show, and nothing tells which driver added memory",
         );
         if let (Some(iomem), Some(blocks)) = (&iomem, &blocks) {
@@ -97,31 +96,45 @@ impl Machine {
         }
         unknown.extend(iomem.into_iter().chain(blocks));
 
-        let zones = zones_of(snapshot, &mut unknown);
-        let kernel = Kernel::of(snapshot, resources.as_ref(), &zones, &mut unknown);
-        let firmware = FirmwareMap::of(snapshot, &kernel.command_line, &mut unknown);
-        let hotpluggable = Hotpluggable::of(snapshot, &kernel, &mut unknown);
-        for (file, text) in [("memory", &snapshot.memblock.memory), ("reserved", &snapshot.memblock.reserved)]
+        unknown.extend(Unknown::from_source(
+            "/proc/zoneinfo",
+            &evidence.zones,
+            "zones are told from the memory blocks alone",
+        ));
+        let kernel = Kernel::of(&evidence, &mut unknown);
+        let firmware = FirmwareMap::of(&evidence, &kernel.command_line, &mut unknown);
+        let hotpluggable = Hotpluggable::of(&evidence, &kernel, &mut unknown);
+        for (file, table) in
+            [("memory", &evidence.memblock_memory), ("reserved", &evidence.memblock_reserved)]
         {
-            let text = text.read().map_or("", String::as_str);
-            if let Some(error) = memblock_text::regions(text).find_map(Result::err) {
+            if let Some(error) = table.read().and_then(|table| table.error.as_ref()) {
                 let file = format!("/sys/kernel/debug/memblock/{file}");
                 unknown.push(Unknown::new(&file, &format!("{file}: {error}"), "that region is left out"));
             }
         }
-        let evidence = Evidence {
-            snapshot,
-            tree: resources.as_ref(),
-            facts: Facts::new(snapshot, resources.as_ref(), &zones, kernel.page_size),
+        let classifier = Classifier {
+            evidence: &evidence,
+            details: RangeDetails::new(&evidence, kernel.page_size),
             kernel: &kernel,
             firmware: &firmware,
             hotpluggable: &hotpluggable,
-            early: early_ranges(snapshot),
-            hotplug_when_zones_were_sized: hotplug_when_zones_were_sized(snapshot),
-            nodes: NodeMap::of(snapshot, &zones, kernel.page_size),
+            early: early_ranges(&evidence),
+            hotplug_when_zones_were_sized: hotplug_when_zones_were_sized(&evidence),
+            nodes: NodeMap::of(&evidence, kernel.page_size),
         };
-        let ranges = evidence.ranges(&mut unknown);
-        Ok(Self { kernel, ranges, resources, zones, firmware, hotpluggable, unknown })
+        let ranges = classifier.ranges(&mut unknown);
+        let state = KernelState::of(&evidence, BootInput::of(&evidence).ok().as_ref());
+        Ok(Self { kernel, state, ranges, firmware, hotpluggable, unknown, evidence })
+    }
+
+    /// The resource tree, where /proc/iomem could be read.
+    pub fn resources(&self) -> Option<&ResourceTree> {
+        self.evidence.resources.read()
+    }
+
+    /// The zones of every node; empty where /proc/zoneinfo could not be read.
+    pub fn zones(&self) -> &[Zone] {
+        self.evidence.zones.read().map_or(&[], Vec::as_slice)
     }
 
     /// The range an address lies in. O(log n).
@@ -132,10 +145,9 @@ impl Machine {
 
     /// The memory at an address that memblock holds but /proc/iomem does not call System RAM: NOMAP, for
     /// the most part. `None` where there is none, or where memblock is not shown.
-    pub fn kept_out_at(&self, snapshot: &Snapshot, address: u64) -> Option<MemoryRange> {
-        let text = snapshot.memblock.memory.read()?;
-        let region =
-            memblock_text::regions(text).filter_map(Result::ok).find(|r| r.range.contains(address))?;
+    pub fn kept_out_at(&self, address: u64) -> Option<MemoryRange> {
+        let table = self.evidence.memblock_memory.read()?;
+        let region = table.regions.iter().find(|region| region.range.contains(address))?;
         let node = region.node.map(memblock::NodeId::get);
         let boot = MemoryRange {
             class: Some(Class::Boot),
@@ -145,7 +157,7 @@ impl Machine {
             listed_by_firmware: self.firmware.ram.as_ref().is_some_and(|ram| ram.overlaps(region.range)),
             ..MemoryRange::at(region.range)
         };
-        let filled = self.parts(snapshot).of(&boot, region.range);
+        let filled = self.parts().of(&boot, region.range);
         if region.flags.contains(RegionFlags::NOMAP) {
             // Its block's zone and state are those of the memory around it.
             return Some(MemoryRange { flags: Some(region.flags), blocks: filled.blocks, ..boot });
@@ -153,9 +165,9 @@ impl Machine {
         Some(MemoryRange { flags: Some(region.flags), ..filled })
     }
 
-    /// Asks for parts of the ranges. `snapshot` is the one this machine was made of.
-    pub fn parts<'a>(&'a self, snapshot: &'a Snapshot) -> Parts<'a> {
-        Parts(Facts::new(snapshot, self.resources.as_ref(), &self.zones, self.kernel.page_size))
+    /// Asks for parts of the ranges.
+    pub fn parts(&self) -> Parts<'_> {
+        Parts(RangeDetails::new(&self.evidence, self.kernel.page_size))
     }
 
     /// The ranges that overlap `range`, ascending.
@@ -166,7 +178,7 @@ impl Machine {
 
 /// Gives parts of a machine's ranges; made once, asked often.
 #[derive(Clone, Debug)]
-pub struct Parts<'a>(Facts<'a>);
+pub struct Parts<'a>(RangeDetails<'a>);
 
 impl Parts<'_> {
     /// A part of one of the ranges, with the zones, blocks, state, flags and reservations of just that part.
@@ -175,62 +187,29 @@ impl Parts<'_> {
     }
 }
 
-/// A log that was collected over several boots is cut to the last: what an earlier one printed of memory is
-/// not true of this one.
-fn this_boot(snapshot: &Snapshot) -> Cow<'_, Snapshot> {
-    let log = snapshot.kernel_log.read().map_or("", String::as_str);
-    let banners: Vec<usize> = log
-        .match_indices("Linux version ")
-        .map(|(at, _)| at)
-        .filter(|&at| {
-            let before = log.get(..at).and_then(|before| before.rsplit('\n').next()).unwrap_or("");
-            // The banner stands behind the stamp, if there is one, and nothing else.
-            before.is_empty() || before.ends_with("] ") || before.ends_with("kernel: ")
-        })
-        .collect();
-    match banners.as_slice() {
-        [_, .., last] => {
-            let last = log.get(*last..).unwrap_or_default().to_owned();
-            Cow::Owned(Snapshot { kernel_log: Source::Read(last), ..snapshot.clone() })
-        }
-        _ => Cow::Borrowed(snapshot),
-    }
-}
-
 /// Where memblock carried HOTPLUG in the last dump that knows nodes: the one the kernel prints after NUMA
 /// was set up, right before it sizes the zones.
-fn hotplug_when_zones_were_sized(snapshot: &Snapshot) -> Option<RangeSet> {
-    let log = snapshot.kernel_log.read()?;
-    let regions = firmware::log::memblock(log.as_bytes()).regions().filter_map(Result::ok);
+fn hotplug_when_zones_were_sized(evidence: &Evidence) -> Option<RangeSet> {
+    let regions = evidence.log.read()?.memblock.regions.iter();
     let with_node: Vec<_> =
         regions.filter(|region| region.list == MemblockList::Memory && region.node.is_some()).collect();
     let hotplug = with_node.iter().filter(|region| region.flags.contains(RegionFlags::HOTPLUG));
     (!with_node.is_empty()).then(|| hotplug.map(|region| region.range).collect())
 }
 
-fn zones_of(snapshot: &Snapshot, unknown: &mut Vec<Unknown>) -> Vec<Zone> {
-    const EFFECT: &str = "zones are told from the memory blocks alone";
-    unknown.extend(Unknown::from_source("/proc/zoneinfo", &snapshot.zoneinfo, EFFECT));
-    let text = snapshot.zoneinfo.read().map_or("", String::as_str);
-    zones::parse(text).unwrap_or_else(|error| {
-        unknown.push(Unknown::new("/proc/zoneinfo", &format!("/proc/zoneinfo: {error}"), EFFECT));
-        Vec::new()
-    })
-}
-
 /// What the kernel printed below `Early memory node ranges`. A log whose beginning was overwritten may hold
 /// only the tail of that list: without its heading it is not taken.
-fn early_ranges(snapshot: &Snapshot) -> Option<RangeSet> {
-    let log = snapshot.kernel_log.read().filter(|log| log.contains("Early memory node ranges"))?;
-    let ranges = firmware::log::early_node_ranges(log.as_bytes()).filter_map(Result::ok);
-    let set: RangeSet = ranges.map(|early| early.range).collect();
+fn early_ranges(evidence: &Evidence) -> Option<RangeSet> {
+    let log = evidence.log.read().filter(|log| log.boot.has_zones)?;
+    let set: RangeSet = log.early_node_ranges.iter().map(|early| early.range).collect();
     (!set.is_empty()).then_some(set)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::snapshot::{BlockState, FirmwareMapEntry, MemoryBlock, MemoryBlocks};
+    use evidence::{Snapshot, Source};
+    use evidence::snapshot::{BlockState, FirmwareMapEntry, MemoryBlock, MemoryBlocks};
 
     const GIB: u64 = 1 << 30;
 

@@ -11,10 +11,10 @@ use machine::boot::{
     self, BootInput, Build, MemoryAffinity, NumaTables, Platform, Prediction, X86Platform, ZoneKind,
 };
 use machine::{Architecture, Release};
-use rules::Rules;
 use memblock::{NodeId, PhysRange, RegionFlags};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
+use rules::Rules;
 
 const MIB: u64 = 1 << 20;
 

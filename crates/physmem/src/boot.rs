@@ -8,7 +8,7 @@ mod verify;
 
 use std::io::Write;
 
-use machine::boot::compare::Comparison;
+use machine::boot::verify::compare::Comparison;
 use rules::Rules;
 
 use crate::Done;

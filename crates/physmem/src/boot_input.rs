@@ -2,7 +2,7 @@
 
 use machine::boot::{self, BootInput, Prediction};
 use machine::command_line::edit;
-use machine::snapshot::Source;
+use evidence::Source;
 use machine::{Snapshot, Unknown};
 use rules::Rules;
 

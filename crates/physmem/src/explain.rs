@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use machine::snapshot::BlockState;
+use evidence::snapshot::BlockState;
 use machine::{Machine, MemoryRange, Snapshot, State};
 use memblock::PhysRange;
 use rules::{Class, Loader, Rules, Use};
@@ -295,12 +295,12 @@ fn resources_at(machine: &Machine, address: u64) -> Vec<String> {
 fn reservations_at(machine: &Machine, snapshot: &Snapshot, address: u64) -> Vec<String> {
     let mut out = Vec::new();
     let path: Vec<_> = machine.resources.iter().flat_map(|tree| tree.path_to(address)).collect();
-    let ram = path.iter().position(|r| r.flags.contains(machine::resources::ResourceFlags::SYSTEM_RAM));
+    let ram = path.iter().position(|r| r.flags.contains(evidence::resources::ResourceFlags::SYSTEM_RAM));
     for resource in ram.map_or(&[][..], |index| path.get(index.saturating_add(1)..).unwrap_or_default()) {
         out.push(format!("{:08x}-{:08x} {} (/proc/iomem)", resource.start, resource.last, resource.name));
     }
     if let Some(text) = snapshot.memblock.reserved.read() {
-        let regions = machine::memblock_text::regions(text).filter_map(Result::ok);
+        let regions = evidence::memblock_text::regions(text).filter_map(Result::ok);
         for region in regions.filter(|region| region.range.contains(address)) {
             let names = flag_names(region.flags);
             let flags = if names.is_empty() { "NONE".to_owned() } else { names.join("|") };

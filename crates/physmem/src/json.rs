@@ -130,7 +130,7 @@ impl<'a> Document<'a> {
                 release: kernel.release.as_deref(),
                 architecture: snapshot.architecture.read().map(String::as_str),
                 command_line: &kernel.command_line,
-                firmware_map: machine.firmware.kind.map(machine::firmware_map::MapKind::as_str),
+                firmware_map: machine.firmware.kind.map(machine::now::MapKind::as_str),
                 page_size: kernel.page_size,
                 block_size: snapshot.memory_blocks.read().map(|blocks| blocks.block_size),
                 movable_node: kernel.facts.movable_node,

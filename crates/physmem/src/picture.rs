@@ -72,7 +72,7 @@ pub(crate) fn class_letter(class: Option<Class>) -> char {
 #[cfg(test)]
 mod tests {
     use machine::Snapshot;
-    use machine::snapshot::Source;
+    use evidence::Source;
 
     use super::*;
     use crate::strip::CELLS;

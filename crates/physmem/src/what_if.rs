@@ -5,7 +5,7 @@ mod report;
 use std::io::Write;
 
 use machine::Machine;
-use machine::boot::what_if::{self, Change, Side};
+use machine::what_if::{self, Change, Side};
 use rules::Rules;
 use serde::Serialize;
 

@@ -292,11 +292,7 @@ impl Rules {
         };
         let excluded =
             matches!(of, Use::EarlyAllocation | Use::ZoneMovable | Use::KexecImage(_) | Use::Vmcore(_));
-        let rule = if excluded && memory.nomap {
-            &cells::NEVER_NOMAP
-        } else {
-            of_class
-        };
+        let rule = if excluded && memory.nomap { &cells::NEVER_NOMAP } else { of_class };
 
         let question = Question { memory, kernel, loader };
         let answer =
@@ -324,7 +320,6 @@ impl Class {
             Self::DriverManaged => "driver-managed",
         }
     }
-
 }
 
 impl Loader {

@@ -11,9 +11,9 @@ mod captures;
 mod explained;
 
 use machine::Snapshot;
-use machine::boot::compare::{Compared, Comparison};
+use machine::boot::verify::compare::{Compared, Comparison};
 use machine::boot::{self, BootInput};
-use machine::snapshot::Source;
+use evidence::Source;
 use rules::Rules;
 
 use captures::captures;

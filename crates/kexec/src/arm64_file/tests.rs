@@ -12,7 +12,7 @@ fn r(start: u64, end: u64) -> PhysRange {
 
 fn ground(candidates: &[PhysRange]) -> Ground {
     let machine = machine::Machine::of(&machine::Snapshot {
-        iomem: machine::snapshot::Source::Read("00100000-7fffffff : System RAM\n".into()),
+        iomem: evidence::Source::Read("00100000-7fffffff : System RAM\n".into()),
         ..machine::Snapshot::default()
     });
     let limits = Limits::of(&machine.unwrap());

@@ -1,4 +1,5 @@
-use machine::snapshot::{Bytes, Source};
+use evidence::Source;
+use evidence::snapshot::Bytes;
 use machine::{Machine, Snapshot};
 use rules::{Loader, Rules};
 

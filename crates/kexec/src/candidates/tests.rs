@@ -1,6 +1,7 @@
 use firmware::e820::{E820Type, Entry};
 use machine::Snapshot;
-use machine::snapshot::{FirmwareMapEntry, MemblockFiles, Source};
+use evidence::Source;
+use evidence::snapshot::{FirmwareMapEntry, MemblockFiles};
 
 use super::*;
 

@@ -77,7 +77,7 @@ pub(super) fn not_reserved(scene: &Scene<'_>) -> Option<Finding> {
     let architecture = Architecture::from_uname(scene.snapshot.architecture.read()?)?;
     let release = scene.machine.kernel.release.as_deref().and_then(|release| release.parse().ok());
     let asked =
-        BootParameters::parse(line, architecture, &release.unwrap_or_else(Release::v6_12)).crashkernel;
+        BootParameters::parse(line, architecture, &release.unwrap_or_else(machine::releases::checked)).crashkernel;
     let prediction = BootInput::of(scene.snapshot).ok().and_then(|input| predict(&input, scene.rules).ok());
     let memory = prediction.as_ref().map_or_else(
         || boot_memory(scene),

@@ -1,7 +1,7 @@
 //! What is loaded now.
 
 use machine::Unknown;
-use machine::snapshot::Source;
+use evidence::Source;
 
 use crate::load_log::LoadRecord;
 use crate::plan::Purpose;

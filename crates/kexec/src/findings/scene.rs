@@ -2,7 +2,8 @@
 
 use firmware::fdt::{Chosen, Fdt};
 use machine::range_set::RangeSet;
-use machine::snapshot::{BlockState, Source};
+use evidence::Source;
+use evidence::snapshot::BlockState;
 use machine::{Machine, Snapshot, State, command_line};
 use rules::{MapHandedOn, Rules};
 use memblock::{PhysRange, ranges};

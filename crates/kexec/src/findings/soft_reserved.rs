@@ -51,7 +51,7 @@ fn lost(scene: &Scene<'_>, map: &[Entry], next_line: &str) -> Vec<PhysRange> {
 /// What a command line makes Soft Reserved.
 fn made_by(scene: &Scene<'_>, line: &str) -> RangeSet {
     let release = scene.machine.kernel.release.as_deref().and_then(|release| release.parse().ok());
-    let release = release.unwrap_or_else(Release::v6_12);
+    let release = release.unwrap_or_else(machine::releases::checked);
     let edits = BootParameters::parse(line, Architecture::X86_64, &release).map.edits;
     let made = edits.into_iter().filter_map(|edit| match edit {
         MapEdit::Convert { range, to: E820Type::SoftReserved, .. }

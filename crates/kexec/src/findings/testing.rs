@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use firmware::e820::{E820Type, Entry};
-use machine::snapshot::{BlockState, MemoryBlock, MemoryBlocks, Source};
+use evidence::Source;
+use evidence::snapshot::{BlockState, MemoryBlock, MemoryBlocks};
 use machine::{Machine, Snapshot};
 use memblock::PhysRange;
 use rules::{Loader, Rules};

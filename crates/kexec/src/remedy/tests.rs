@@ -1,5 +1,5 @@
 use machine::Snapshot;
-use machine::snapshot::Source;
+use evidence::Source;
 
 use super::*;
 use crate::testing::{KERNEL, REQUEST};

@@ -2,7 +2,7 @@
 
 use firmware::e820::{E820Type, Entry};
 use machine::Machine;
-use machine::resources::ResourceTree;
+use evidence::resources::ResourceTree;
 use memblock::PhysRange;
 
 use crate::error::PlanError;

@@ -8,7 +8,8 @@ use kexec::{
     Arm64Error, Arm64Header, E820Type, Facts, KernelImage, Plan, PlanError, Purpose, Request, ToldBy,
 };
 use machine::range_set::RangeSet;
-use machine::snapshot::{Bytes, MemblockFiles, Source};
+use evidence::Source;
+use evidence::snapshot::{Bytes, MemblockFiles};
 use machine::{Machine, Snapshot, memblock_text};
 use rules::{Loader, Walk, Rules};
 use memblock::{PhysRange, RegionFlags, ranges};

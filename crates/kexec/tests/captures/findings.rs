@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kexec::finding::{Code, Finding};
 use kexec::{Facts, findings};
 use machine::range_set::RangeSet;
-use machine::snapshot::Source;
+use evidence::Source;
 use machine::{Machine, Snapshot};
 use memblock::PhysRange;
 use rules::Rules;
@@ -183,7 +183,7 @@ fn a_header_is_called_stale_or_incomplete_exactly_where_its_bytes_are() {
 #[test]
 fn a_crash_kernel_that_kexec_load_loaded_is_not_the_one_in_the_log() {
     let (mut snapshot, _) = check("x86/h1-repair/04-d0-removed");
-    snapshot.memory_blocks = Source::Read(machine::snapshot::MemoryBlocks {
+    snapshot.memory_blocks = Source::Read(evidence::snapshot::MemoryBlocks {
         crash_hotplug: Source::Read("0".into()),
         ..Default::default()
     });

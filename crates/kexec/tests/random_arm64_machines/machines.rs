@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use kexec::{Facts, Plan, PlanError, Purpose, Request};
-use machine::snapshot::{Bytes, MemblockFiles, Source};
+use evidence::Source;
+use evidence::snapshot::{Bytes, MemblockFiles};
 use machine::{Machine, Snapshot};
 use rules::{Loader, Rules};
 use memblock::{PhysRange, ranges};

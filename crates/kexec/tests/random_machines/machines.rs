@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use kexec::{Facts, Handover, Plan, PlanError, Request};
-use machine::snapshot::{FirmwareMapEntry, MemblockFiles, Source};
+use evidence::Source;
+use evidence::snapshot::{FirmwareMapEntry, MemblockFiles};
 use machine::{Machine, Snapshot};
 use memblock::PhysRange;
 use rules::Rules;

@@ -18,17 +18,17 @@ use firmware::fdt::Fdt;
 use memblock::Request;
 use rules::Rules;
 
-use super::cma;
-use super::crashkernel::{self, Policy};
-use super::early::{Early, Halt};
-use super::input::{Arm64Platform, BootInput};
-use super::outcome::Outcome;
-use super::trace::Step;
-use super::zones::{ZoneKind, ZoneLimits};
-use crate::architecture::Architecture;
+use crate::arch::Architecture;
+use crate::boot::cma;
+use crate::boot::crashkernel::{self, Policy};
+use crate::boot::early::{Early, Halt};
+use crate::boot::input::{Arm64Platform, BootInput};
+use crate::boot::outcome::Outcome;
+use crate::boot::trace::Step;
+use crate::boot::zones::{ZoneKind, ZoneLimits};
 use crate::command_line::BootParameters;
 use crate::command_line::acpi::AcpiMode;
-use crate::since::{DMA_ZONE_ENDS_ANYWHERE, Target, is_known};
+use crate::releases::{DMA_ZONE_ENDS_ANYWHERE, Target, is_known};
 
 const MIB: u64 = 1 << 20;
 const GIB_4: u64 = 1 << 32;

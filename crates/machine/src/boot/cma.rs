@@ -2,10 +2,10 @@
 
 use memblock::{NodeId, PhysRange, Request};
 
-use super::early::{Early, Halt};
-use super::input::BootInput;
-use super::numa;
-use super::trace::Step;
+use crate::boot::early::{Early, Halt};
+use crate::boot::input::BootInput;
+use crate::boot::numa;
+use crate::boot::trace::Step;
 use crate::command_line::BootParameters;
 use crate::command_line::cma::HugetlbCma;
 

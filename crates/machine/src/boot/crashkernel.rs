@@ -2,13 +2,13 @@
 
 use memblock::{PhysRange, Request};
 
-use super::early::{Early, Halt};
-use super::input::BootInput;
-use super::trace::Step;
-use crate::architecture::Architecture;
+use crate::arch::Architecture;
+use crate::boot::early::{Early, Halt};
+use crate::boot::input::BootInput;
+use crate::boot::trace::Step;
 use crate::command_line::BootParameters;
 use crate::command_line::crashkernel::{CrashkernelError, CrashkernelRequest, LowMemory, default_low_size};
-use crate::since::{CRASHKERNEL_FALLS_BACK_HIGH, CRASHKERNEL_FALLS_BACK_LOW, Target, is_known};
+use crate::releases::{CRASHKERNEL_FALLS_BACK_HIGH, CRASHKERNEL_FALLS_BACK_LOW, Target, is_known};
 
 /// Where an architecture puts crash kernels.
 #[derive(Clone, Copy, Debug)]

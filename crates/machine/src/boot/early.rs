@@ -6,7 +6,7 @@ use memblock::{
     AllocError, AllocFailure, Memblock, MemblockError, NodeId, PhysRange, Region, Request, TableKind,
 };
 
-use super::trace::{Step, Trace};
+use crate::boot::trace::{Step, Trace};
 
 /// Why a boot ends before it is over.
 #[derive(Clone, Debug, PartialEq, Eq)]

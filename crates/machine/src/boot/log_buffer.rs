@@ -2,9 +2,9 @@
 
 use memblock::Request;
 
-use super::early::{Early, Halt};
-use super::input::BootInput;
-use super::trace::Step;
+use crate::boot::early::{Early, Halt};
+use crate::boot::input::BootInput;
+use crate::boot::trace::Step;
 use crate::command_line::BootParameters;
 
 const STEP: Step = Step { name: "setup_log_buf", source: "kernel/printk/printk.c:setup_log_buf (6.12)" };

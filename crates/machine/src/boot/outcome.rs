@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use rules::Rules;
 
-use super::crashkernel::Crashkernel;
-use super::early::Early;
-use super::fallback;
-use super::input::BootInput;
-use super::movable;
-use super::numa::{self, Nodes};
-use super::zones::{Layout, ZoneLimits, ZoneSpan, memory_pages, mirrored_pages};
+use crate::boot::crashkernel::Crashkernel;
+use crate::boot::early::Early;
+use crate::boot::input::BootInput;
+use crate::boot::numa::fallback;
+use crate::boot::numa::{self, Nodes};
+use crate::boot::zones::movable;
+use crate::boot::zones::{Layout, ZoneLimits, ZoneSpan, memory_pages, mirrored_pages};
 use crate::command_line::BootParameters;
 
 /// What a boot ends with.

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use memblock::{PhysRange, Region, RegionFlags};
 
-use super::crashkernel::Crashkernel;
-use super::early::Dump;
-use super::trace::TraceLine;
-use super::zones::{ZoneKind, ZoneSpan};
-use crate::unknown::Unknown;
+use crate::boot::crashkernel::Crashkernel;
+use crate::boot::early::Dump;
+use crate::boot::trace::TraceLine;
+use crate::boot::zones::{ZoneKind, ZoneSpan};
+use evidence::Unknown;
 
 /// The state a kernel has reached when its memory is sorted into zones, and how it got there.
 ///

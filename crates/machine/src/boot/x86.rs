@@ -10,21 +10,21 @@ mod ram_map;
 
 use firmware::e820::E820Type;
 use firmware::efi::MemoryType;
-use rules::Rules;
 use memblock::{PhysRange, Request};
+use rules::Rules;
 
-use self::direct_map::DirectMap;
-use self::e820_map::E820Map;
-use super::cma;
-use super::crashkernel::{self, Policy};
-use super::early::{Early, Halt};
-use super::efi_mirror::efi_find_mirror;
-use super::input::{BootInput, X86Platform};
-use super::log_buffer;
-use super::outcome::Outcome;
-use super::trace::Step;
-use super::zones::{ZoneKind, ZoneLimits};
-use crate::architecture::Architecture;
+use crate::arch::Architecture;
+use crate::boot::cma;
+use crate::boot::crashkernel::{self, Policy};
+use crate::boot::early::{Early, Halt};
+use crate::boot::efi::mirror::efi_find_mirror;
+use crate::boot::input::{BootInput, X86Platform};
+use crate::boot::log_buffer;
+use crate::boot::outcome::Outcome;
+use crate::boot::trace::Step;
+use crate::boot::x86::direct_map::DirectMap;
+use crate::boot::x86::e820_map::E820Map;
+use crate::boot::zones::{ZoneKind, ZoneLimits};
 use crate::command_line::BootParameters;
 
 const PAGE: u64 = 1 << 12;

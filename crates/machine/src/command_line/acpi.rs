@@ -1,7 +1,7 @@
 //! ACPI: `acpi=`, `acpi_no_memhotplug`.
 
-use super::remark::Remarks;
-use crate::Architecture;
+use crate::command_line::values::remark::Remarks;
+use crate::releases::{ACPI_ON, Target, is_known};
 
 const SOURCE: &str = "arch/x86/kernel/acpi/boot.c:parse_acpi, arch/arm64/kernel/acpi.c:parse_acpi (6.12)";
 
@@ -26,17 +26,12 @@ pub enum AcpiMode {
 }
 
 impl Acpi {
-    pub(super) fn mode(&mut self, value: Option<&str>, architecture: Architecture, remarks: &mut Remarks) {
-        let is_x86 = architecture == Architecture::X86_64;
-        let others: &[&str] = match architecture {
-            Architecture::X86_64 => &["noirq", "strict", "rsdt", "copy_dsdt", "nocmcff", "nospcr"],
-            Architecture::Arm64 => &["nospcr"],
-        };
+    pub(super) fn mode(&mut self, value: Option<&str>, target: &Target, remarks: &mut Remarks) {
         match value {
             Some("off") => self.mode = Some(AcpiMode::Off),
-            Some("on") if !is_x86 => self.mode = Some(AcpiMode::On),
+            Some("on") if is_known(ACPI_ON, target) => self.mode = Some(AcpiMode::On),
             Some("force") => self.mode = Some(AcpiMode::Force),
-            Some(word) if others.contains(&word) => {}
+            Some(word) if is_known(&format!("acpi={word}"), target) => {}
             _ => remarks.say("refused: not a word of acpi= here", SOURCE),
         }
     }
@@ -45,17 +40,22 @@ impl Acpi {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Architecture;
+
+    fn target(architecture: Architecture) -> Target {
+        Target::new(architecture, crate::releases::checked())
+    }
 
     #[test]
     fn on_is_a_word_of_arm64() {
         let (mut acpi, mut remarks) = (Acpi::default(), Remarks::default());
-        acpi.mode(Some("on"), Architecture::Arm64, &mut remarks);
+        acpi.mode(Some("on"), &target(Architecture::Arm64), &mut remarks);
         assert_eq!((acpi.mode, remarks.list.len()), (Some(AcpiMode::On), 0));
-        acpi.mode(Some("on"), Architecture::X86_64, &mut remarks);
-        acpi.mode(Some("bogus"), Architecture::Arm64, &mut remarks);
-        acpi.mode(None, Architecture::Arm64, &mut remarks);
+        acpi.mode(Some("on"), &target(Architecture::X86_64), &mut remarks);
+        acpi.mode(Some("bogus"), &target(Architecture::Arm64), &mut remarks);
+        acpi.mode(None, &target(Architecture::Arm64), &mut remarks);
         assert_eq!(remarks.list.len(), 3);
-        acpi.mode(Some("noirq"), Architecture::X86_64, &mut remarks);
+        acpi.mode(Some("noirq"), &target(Architecture::X86_64), &mut remarks);
         assert_eq!((acpi.mode, remarks.list.len()), (Some(AcpiMode::On), 3));
     }
 }

@@ -1,25 +1,27 @@
 //! Every parameter that decides what a boot does with physical memory, read at once.
 
-use super::acpi::Acpi;
-use super::cma::Cma;
-use super::cpus::Cpus;
-use super::crashkernel::Crashkernel;
-use super::debug::Debug;
-use super::direct_map::DirectMap;
-use super::efi::Efi;
-use super::grammar::{Word, words};
-use super::hotplug::Hotplug;
-use super::huge_pages::HugePages;
-use super::image::Image;
-use super::kho::Kho;
-use super::map_edit::MapEdits;
-use super::movable::Movable;
-use super::numa::Numa;
-use super::remark::{Remark, Remarks};
-use super::reserve_mem::{self, NamedReservation};
-use super::swiotlb::Swiotlb;
-use crate::since::{self, Target};
-use crate::{Architecture, Release};
+use crate::command_line::acpi::Acpi;
+use crate::command_line::cma::Cma;
+use crate::command_line::cpus::Cpus;
+use crate::command_line::crashkernel::Crashkernel;
+use crate::command_line::debug::Debug;
+use crate::command_line::direct_map::DirectMap;
+use crate::command_line::efi::Efi;
+use crate::command_line::hotplug::Hotplug;
+use crate::command_line::huge_pages::HugePages;
+use crate::command_line::image::Image;
+use crate::command_line::kho::Kho;
+use crate::command_line::map_edit::MapEdits;
+use crate::command_line::movable::Movable;
+use crate::command_line::numa::Numa;
+use crate::command_line::reserve_mem::{self, NamedReservation};
+use crate::command_line::swiotlb::Swiotlb;
+use crate::command_line::values::grammar::{Word, words};
+use crate::command_line::values::remark::{Remark, Remarks};
+use crate::releases::{self, MEM_LIMITS_MEMBLOCK, Target, is_known};
+use evidence::Release;
+
+use crate::arch::Architecture;
 
 /// Bytes of a command line that the kernel keeps, without the one that ends it (`COMMAND_LINE_SIZE`, 2048 on
 /// x86 and arm64).
@@ -33,7 +35,7 @@ const MAX_LINE: usize = 2047;
 /// use machine::{Architecture, Release};
 ///
 /// let line = "ro mem=0 movable_node crashkernel=256M kho=on -- memmap=1G";
-/// let parameters = BootParameters::parse(line, Architecture::X86_64, &Release::v6_12());
+/// let parameters = BootParameters::parse(line, Architecture::X86_64, &machine::releases::checked());
 /// assert!(parameters.movable.movable_node);
 /// assert_eq!(parameters.map.edits, []);
 ///
@@ -87,7 +89,7 @@ impl BootParameters {
         let line = kept(command_line, &mut remarks);
         let mut huge_page_size = None;
         for word in words(line) {
-            let Some(row) = since::find(word.name) else {
+            let Some(row) = releases::find(word.name) else {
                 continue;
             };
             word.raw.clone_into(&mut remarks.current);
@@ -117,7 +119,7 @@ impl BootParameters {
     ) {
         let value = word.value;
         match name {
-            "mem" if target.architecture == Architecture::Arm64 => self.map.arm64_mem(value, remarks),
+            "mem" if is_known(MEM_LIMITS_MEMBLOCK, target) => self.map.arm64_mem(value, remarks),
             "mem" => self.map.mem(value, remarks),
             "memmap" => self.map.memmap(value, remarks),
             "kernelcore" => self.movable.kernelcore(value, remarks),
@@ -142,7 +144,7 @@ impl BootParameters {
             "efi" => self.efi.words(value, remarks),
             "noefi" => self.efi.noruntime = true,
             "add_efi_memmap" => self.efi.add_efi_memmap = true,
-            "acpi" => self.acpi.mode(value, target.architecture, remarks),
+            "acpi" => self.acpi.mode(value, target, remarks),
             "acpi_no_memhotplug" => self.acpi.no_memhotplug = true,
             "gbpages" | "nogbpages" => self.direct_map.gbpages = Some(name == "gbpages"),
             "no5lvl" => self.direct_map.no5lvl = true,
@@ -187,7 +189,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::since::TABLE;
+    use crate::releases::TABLE;
 
     fn parse(line: &str, architecture: Architecture, release: &str) -> BootParameters {
         BootParameters::parse(line, architecture, &release.parse().unwrap())

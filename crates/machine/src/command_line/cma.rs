@@ -1,7 +1,7 @@
 //! Contiguous memory areas: `cma=`, `cma_pernuma=`, `numa_cma=`, `hugetlb_cma=`.
 
-use super::memparse::{memparse, number};
-use super::remark::Remarks;
+use crate::command_line::values::memparse::{memparse, number};
+use crate::command_line::values::remark::Remarks;
 
 const SOURCE: &str = "kernel/dma/contiguous.c:early_cma (6.12)";
 const NODES: &str = "mm/hugetlb.c:cmdline_parse_hugetlb_cma, kernel/dma/contiguous.c:early_numa_cma (6.12)";

@@ -1,7 +1,7 @@
 //! How many processors there may be, by which the kernel sizes what it keeps for each.
 
-use super::kstrto::get_option;
-use super::remark::Remarks;
+use crate::command_line::values::kstrto::get_option;
+use crate::command_line::values::remark::Remarks;
 
 const SOURCE: &str = "kernel/smp.c:nrcpus, maxcpus (6.12)";
 

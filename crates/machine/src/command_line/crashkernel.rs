@@ -1,12 +1,16 @@
 //! Memory for a crash kernel: `crashkernel=` in all its forms.
 
-use super::crashkernel_text::{Size, find_last, parse_plain, parse_suffixed};
-use super::remark::Remarks;
-use crate::Architecture;
-use crate::since::{Target, is_known};
+mod error;
+mod text;
+
+pub use error::CrashkernelError;
+use text::{Size, find_last, parse_plain, parse_suffixed};
+
+use crate::arch::{Architecture, CrashLow};
+use crate::command_line::values::remark::Remarks;
+use crate::releases::{Target, is_known};
 
 const SOURCE: &str = "kernel/crash_reserve.c:parse_crashkernel (6.12)";
-const MIB: u64 = 1 << 20;
 
 /// The `crashkernel=` values of a command line, not yet held against the memory there is.
 ///
@@ -20,7 +24,7 @@ const MIB: u64 = 1 << 20;
 /// use machine::command_line::BootParameters;
 /// use machine::{Architecture, Release};
 ///
-/// let parse = |line| BootParameters::parse(line, Architecture::X86_64, &Release::v6_12()).crashkernel;
+/// let parse = |line| BootParameters::parse(line, Architecture::X86_64, &machine::releases::checked()).crashkernel;
 /// let request = parse("crashkernel=1G-4G:192M,4G-:256M").request(8 << 30)?;
 /// assert_eq!((request.size, request.base, request.high), (256 << 20, None, false));
 ///
@@ -70,62 +74,9 @@ pub enum LowMemory {
     Bytes(u64),
 }
 
-/// Why nothing is reserved for a crash kernel. The quoted texts are the kernel's own, with its own slip.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CrashkernelError {
-    /// There is neither a plain `crashkernel=` nor one with `,high`. The kernel says nothing.
-    #[error("no crashkernel= is given")]
-    NotGiven,
-    /// No range holds the memory there is, or the range's size is 0.
-    #[error("crashkernel size resulted in zero bytes")]
-    Zero,
-    /// The size without ranges is 0. The kernel says nothing.
-    #[error("crashkernel= asks for 0 bytes")]
-    ZeroSize,
-    /// The size is that of all memory or more. The kernel says nothing.
-    #[error("crashkernel= asks for {size} bytes, and the machine has {total}")]
-    TooLarge {
-        /// Bytes asked for.
-        size: u64,
-        /// Bytes of memory.
-        total: u64,
-    },
-    /// A size is missing.
-    #[error("crashkernel: memory value expected")]
-    MemoryValue,
-    /// A number of a range is missing.
-    #[error("crashkernel: Memory value expected")]
-    RangeValue,
-    /// The `-` of a range is missing.
-    #[error("crashkernel: '-' expected")]
-    Dash,
-    /// A range ends before it starts.
-    #[error("crashkernel: end <= start")]
-    EndBeforeStart,
-    /// The `:` of a range is missing.
-    #[error("crashkernel: ':' expected")]
-    Colon,
-    /// The size of a range is that of all memory, rounded up to 128 MiB, or more.
-    #[error("crashkernel: invalid size")]
-    InvalidSize,
-    /// Ranges are followed by `@` without an address.
-    #[error("crahskernel: Memory value expected after '@'")]
-    Base,
-    /// Something stands behind a size that does not belong there.
-    #[error("crashkernel: unrecognized char: {0}")]
-    Unrecognized(char),
-}
-
-impl CrashkernelError {
-    /// Whether the kernel prints it.
-    pub const fn is_printed(&self) -> bool {
-        !matches!(self, Self::NotGiven | Self::ZeroSize | Self::TooLarge { .. })
-    }
-}
-
 /// How much low memory goes with a high reservation if `,low` does not say: on x86 what swiotlb takes and 8
 /// MiB, but no less than 256 MiB (`arch/x86/include/asm/crash_reserve.h:crash_low_size_default`, 6.12), on
-/// arm64 128 MiB. `swiotlb` is in bytes: [`super::swiotlb::Swiotlb::size`]. The result is in bytes too.
+/// arm64 128 MiB. `swiotlb` is in bytes: [`crate::command_line::swiotlb::Swiotlb::size`]. The result is in bytes too.
 ///
 /// ```
 /// use machine::{Architecture, command_line::crashkernel::default_low_size};
@@ -133,10 +84,8 @@ impl CrashkernelError {
 /// assert_eq!(default_low_size(Architecture::X86_64, 512 << 20), 520 << 20);
 /// ```
 pub fn default_low_size(architecture: Architecture, swiotlb: u64) -> u64 {
-    match architecture {
-        Architecture::X86_64 => swiotlb.saturating_add(8 * MIB).max(256 * MIB),
-        Architecture::Arm64 => 128 * MIB,
-    }
+    let CrashLow { least, beside_swiotlb } = architecture.facts().crash_low;
+    beside_swiotlb.map_or(least, |more| swiotlb.saturating_add(more).max(least))
 }
 
 impl Crashkernel {
@@ -240,11 +189,6 @@ impl Crashkernel {
             Err(error) => Err(error),
         }
     }
-}
-
-/// Total memory as ranges see it: rounded up to 128 MiB, since firmware keeps some for itself.
-pub(super) fn rounded_total(total_ram: u64) -> u128 {
-    u128::from(total_ram).next_multiple_of(u128::from(128 * MIB))
 }
 
 #[cfg(test)]

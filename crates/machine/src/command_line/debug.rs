@@ -1,8 +1,8 @@
 //! What the kernel prints and tests of memory while it boots.
 
-use super::kstrto::{get_option, kstrtoull};
-use super::memparse::memparse;
-use super::remark::Remarks;
+use crate::command_line::values::kstrto::{get_option, kstrtoull};
+use crate::command_line::values::memparse::memparse;
+use crate::command_line::values::remark::Remarks;
 
 const LOG: &str = "kernel/printk/printk.c:log_buf_len_setup (6.12)";
 const MEMTEST: &str = "mm/memtest.c:parse_memtest (6.12)";

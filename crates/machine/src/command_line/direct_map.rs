@@ -1,8 +1,8 @@
 //! How the kernel maps memory: page sizes and what it must be able to unmap.
 
-use super::kstrto::{kstrtobool, kstrtoull};
-use super::remark::Remarks;
-use crate::since::{Target, is_known};
+use crate::command_line::values::kstrto::{kstrtobool, kstrtoull};
+use crate::command_line::values::remark::Remarks;
+use crate::releases::{RODATA_COVERS_LINEAR_MAP, Target, first_release, is_known};
 
 const RODATA: &str = "init/main.c:set_debug_rodata, arch/arm64/include/asm/setup.h (6.12)";
 const PAGEALLOC: &str = "mm/debug_page_alloc.c:early_debug_pagealloc (6.12)";
@@ -46,11 +46,17 @@ impl DirectMap {
             Some("full") if knows("rodata=full") => Rodata::Full,
             Some("on") if is_full_plain => Rodata::Full,
             // 6.1 on arm64 only switches protection on, which it is: what the configuration chose stays.
-            Some("on") if target.architecture == crate::Architecture::Arm64 => {
+            Some("on") if knows(RODATA_COVERS_LINEAR_MAP) => {
                 return if knows("rodata=on unmaps no alias") {
                     self.rodata = Some(Rodata::On);
                 } else {
-                    remarks.say("changes nothing: a built-in `full` stays, before Linux 6.7", RODATA);
+                    remarks.say(
+                        &format!(
+                            "changes nothing: a built-in `full` stays, before Linux {}",
+                            first_release("rodata=on unmaps no alias", target)
+                        ),
+                        RODATA,
+                    );
                 };
             }
             Some(value) if value != "full" && value != "noalias" => match kstrtobool(value, target) {

@@ -1,7 +1,7 @@
 //! EFI: `efi=`, `add_efi_memmap`, `noefi`.
 
-use super::kstrto::has_word;
-use super::remark::Remarks;
+use crate::command_line::values::kstrto::has_word;
+use crate::command_line::values::remark::Remarks;
 
 const SOURCE: &str = "drivers/firmware/efi/efi.c:parse_efi_cmdline, libstub (6.12)";
 const WORDS: [&str; 8] = [

@@ -1,8 +1,8 @@
 //! Memory hotplug: `memhp_default_state=` and the parameters of `memory_hotplug`.
 
-use super::kstrto::{kstrtobool, kstrtoull};
-use super::remark::Remarks;
-use crate::since::{Target, is_known};
+use crate::command_line::values::kstrto::{kstrtobool, kstrtoull};
+use crate::command_line::values::remark::Remarks;
+use crate::releases::{Target, is_known};
 
 const STATE: &str = "mm/memory_hotplug.c:setup_memhp_default_state (6.12)";
 const MEMMAP: &str = "mm/memory_hotplug.c:set_memmap_mode (6.12)";

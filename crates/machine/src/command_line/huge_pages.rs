@@ -1,7 +1,7 @@
 //! Huge pages that are set aside at boot: `hugepages=`, `hugepagesz=`, `default_hugepagesz=`.
 
-use super::memparse::memparse;
-use super::remark::Remarks;
+use crate::command_line::values::memparse::memparse;
+use crate::command_line::values::remark::Remarks;
 
 const SOURCE: &str = "mm/hugetlb.c:hugepages_setup, hugepagesz_setup, default_hugepagesz_setup (6.12)";
 

@@ -1,7 +1,7 @@
 //! Where the kernel and what it was given lie: `nokaslr`, `initrd=`, `initrdmem=`, `elfcorehdr=`.
 
-use super::memparse::memparse;
-use super::remark::Remarks;
+use crate::command_line::values::memparse::memparse;
+use crate::command_line::values::remark::Remarks;
 
 const INITRD: &str = "init/do_mounts_initrd.c:early_initrdmem (6.12)";
 const ELFCOREHDR: &str = "kernel/crash_dump.c:setup_elfcorehdr (6.12)";

@@ -1,9 +1,9 @@
 //! Kexec handover: `kho=` and `kho_scratch=` (6.16 and later).
 
-use super::kstrto::{kstrtobool, kstrtouint_decimal};
-use super::memparse::memparse;
-use super::remark::Remarks;
-use crate::since::Target;
+use crate::command_line::values::kstrto::{kstrtobool, kstrtouint_decimal};
+use crate::command_line::values::memparse::memparse;
+use crate::command_line::values::remark::Remarks;
+use crate::releases::Target;
 
 const ENABLE: &str = "kernel/kexec_handover.c:kho_parse_enable (6.16)";
 const SCRATCH: &str = "kernel/kexec_handover.c:kho_parse_scratch_size (6.16)";

@@ -3,8 +3,8 @@
 use firmware::e820::E820Type;
 use memblock::PhysRange;
 
-use super::memparse::{memparse, number};
-use super::remark::Remarks;
+use crate::command_line::values::memparse::{memparse, number};
+use crate::command_line::values::remark::Remarks;
 
 const MEM: &str = "arch/x86/kernel/e820.c:parse_memopt (6.12)";
 const MEMMAP: &str = "arch/x86/kernel/e820.c:parse_memmap_one (6.12)";
@@ -57,7 +57,7 @@ pub enum MapEdit {
 /// use machine::{Architecture, Release};
 ///
 /// let line = "memmap=64M$768M,32M#896M mem=2G";
-/// let map = BootParameters::parse(line, Architecture::X86_64, &Release::v6_12()).map;
+/// let map = BootParameters::parse(line, Architecture::X86_64, &machine::releases::checked()).map;
 /// let reserved = memblock::PhysRange::from_size(768 << 20, 64 << 20)?;
 /// assert_eq!(map.edits[0], MapEdit::Add { range: reserved, kind: E820Type::Reserved });
 /// assert_eq!(map.edits[2], MapEdit::LimitRam { from: 2 << 30 });

@@ -1,8 +1,8 @@
 //! The movable zone at boot: `kernelcore=`, `movablecore=`, `movable_node`.
 
-use super::kstrto::has_word;
-use super::memparse::{memparse, number};
-use super::remark::Remarks;
+use crate::command_line::values::kstrto::has_word;
+use crate::command_line::values::memparse::{memparse, number};
+use crate::command_line::values::remark::Remarks;
 
 const SOURCE: &str = "mm/mm_init.c:cmdline_parse_core (6.12)";
 

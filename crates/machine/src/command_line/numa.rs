@@ -1,9 +1,8 @@
 //! Nodes: `numa=`.
 
-use super::memparse::{memparse, number};
-use super::remark::Remarks;
-use crate::Architecture;
-use crate::since::{Target, is_known};
+use crate::command_line::values::memparse::{memparse, number};
+use crate::command_line::values::remark::Remarks;
+use crate::releases::{Target, first_release, is_known};
 
 const SOURCE: &str = "arch/x86/mm/numa.c:numa_setup, drivers/base/arch_numa.c:numa_parse_early_param, mm/numa_emulation.c (6.12)";
 
@@ -43,7 +42,6 @@ pub enum Split {
 
 impl Numa {
     pub(super) fn parse(&mut self, value: Option<&str>, target: &Target, remarks: &mut Remarks) {
-        let is_x86 = target.architecture == Architecture::X86_64;
         let Some(value) = value else {
             return remarks.say("refused: it needs a value", SOURCE);
         };
@@ -53,11 +51,17 @@ impl Numa {
             if is_known("numa=fake=", target) {
                 self.fake(fake, remarks);
             } else {
-                remarks.say("ignored in silence: fake nodes are known since Linux 6.12", SOURCE);
+                remarks.say(
+                    &format!(
+                        "ignored in silence: fake nodes are known since Linux {}",
+                        first_release("numa=fake=", target)
+                    ),
+                    SOURCE,
+                );
             }
-        } else if is_x86 && value.starts_with("noacpi") {
+        } else if is_known("numa=noacpi", target) && value.starts_with("noacpi") {
             self.noacpi = true;
-        } else if is_x86 && value.starts_with("nohmat") {
+        } else if is_known("numa=nohmat", target) && value.starts_with("nohmat") {
             self.nohmat = true;
         } else {
             remarks.say("ignored in silence: not a word of numa=", SOURCE);
@@ -93,6 +97,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::Architecture;
 
     fn parse(values: &[&str], architecture: Architecture, release: &str) -> (Numa, usize) {
         let (mut numa, mut remarks) = (Numa::default(), Remarks::default());

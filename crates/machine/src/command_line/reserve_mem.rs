@@ -2,7 +2,7 @@
 
 use memblock::ReserveMem;
 
-use super::remark::Remarks;
+use crate::command_line::values::remark::Remarks;
 
 const SOURCE: &str = "mm/memblock.c:reserve_mem (6.12)";
 /// `RESERVE_MEM_MAX_ENTRIES`.

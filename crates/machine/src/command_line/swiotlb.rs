@@ -1,7 +1,7 @@
 //! Bounce buffers: `swiotlb=[SLABS][,AREAS][,force|noforce]`.
 
-use super::memparse::number;
-use super::remark::Remarks;
+use crate::command_line::values::memparse::number;
+use crate::command_line::values::remark::Remarks;
 
 const SOURCE: &str = "kernel/dma/swiotlb.c:setup_io_tlb_npages (6.12)";
 /// Bytes of a slab, `1 << IO_TLB_SHIFT`.

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use machine::boot::compare::{Compared, Comparison};
+use machine::boot::verify::compare::{Compared, Comparison};
 
 use crate::boot_input::Boot;
 use crate::failure::Failure;

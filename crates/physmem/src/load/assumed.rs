@@ -3,8 +3,8 @@
 use images::bz_image::Paging;
 use kexec::{Facts, KernelImage, Purpose};
 use machine::boot::BootInput;
-use machine::since::{TABLE, Target};
-use machine::snapshot::Source;
+use machine::releases::{TABLE, Target};
+use evidence::Source;
 use machine::{Machine, Release, Snapshot, Unknown};
 use rules::{MapHandedOn, Loader};
 
@@ -145,7 +145,7 @@ pub(crate) fn of(
         let target = Target::new(boot.platform.architecture(), release.clone());
         TABLE.iter().any(|row| row.name == name && row.is_known(&target))
     };
-    if knows(machine::since::SEGMENTS_IN_CMA) {
+    if knows(machine::releases::SEGMENTS_IN_CMA) {
         assumed.push(Unknown::new(
             "which segments go into contiguous memory areas (CMA)",
             "this release tries those first, and nothing shows what is free there",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use machine::boot::what_if::{Change, Subject};
+use machine::what_if::{Change, Subject};
 use machine::boot::{Crashkernel, Prediction, ZoneKind};
 
 use crate::boot::report::remarks;

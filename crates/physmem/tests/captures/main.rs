@@ -8,8 +8,9 @@ mod kexec;
 
 use std::collections::BTreeSet;
 
-use machine::resources::ResourceTree;
-use machine::snapshot::{BlockState, Snapshot, Source};
+use evidence::resources::ResourceTree;
+use evidence::{Snapshot, Source};
+use evidence::snapshot::BlockState;
 use machine::{Machine, MemoryRange};
 use memblock::PhysRange;
 use rules::{Class, Loader, Rules, Use};

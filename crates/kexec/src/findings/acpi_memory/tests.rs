@@ -1,5 +1,5 @@
-use machine::snapshot::BlockState::{Offline, Online};
-use machine::snapshot::Source;
+use evidence::snapshot::BlockState::{Offline, Online};
+use evidence::Source;
 use rules::Loader;
 
 use crate::finding::Code;

@@ -1,4 +1,4 @@
-use machine::snapshot::Source;
+use evidence::Source;
 
 use crate::error::PlanError;
 use crate::finding::{Code, Severity};

@@ -1,6 +1,6 @@
 use std::fmt::Write;
 
-use machine::snapshot::Source;
+use evidence::Source;
 use rules::Loader;
 
 use crate::finding::{Code, Severity};

@@ -1,5 +1,6 @@
-use machine::snapshot::BlockState::{Offline, Online};
-use machine::snapshot::{BlockState, Source};
+use evidence::snapshot::BlockState::{Offline, Online};
+use evidence::Source;
+use evidence::snapshot::BlockState;
 use rules::Loader;
 
 use crate::finding::Code;

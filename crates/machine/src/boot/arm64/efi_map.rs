@@ -4,13 +4,13 @@ use firmware::efi::{Entry, MemoryAttribute, MemoryType};
 use firmware::fdt::Fdt;
 use memblock::PhysRange;
 
-use super::device_tree;
+use crate::boot::arm64::device_tree;
 use crate::boot::early::{Early, Halt};
-use crate::boot::efi_mirror::efi_find_mirror;
+use crate::boot::efi::mirror::efi_find_mirror;
 use crate::boot::input::{BootInput, EfiHandOver};
 use crate::boot::trace::Step;
 use crate::command_line::BootParameters;
-use crate::firmware_map::is_ram;
+use crate::now::firmware_map::is_ram;
 
 /// What EFI says replaces what the device tree said; then a crash kernel's limits hold again.
 pub(super) fn replace_memory(

@@ -10,7 +10,7 @@ use crate::boot::input::BootInput;
 use crate::boot::numa::{self, Block, Nodes, Refused};
 use crate::boot::trace::Step;
 use crate::command_line::BootParameters;
-use crate::since::NUMA_MEMBLKS_ARE_SHARED;
+use crate::releases::NUMA_MEMBLKS_ARE_SHARED;
 
 const OF: Step = Step { name: "of_numa_init", source: "drivers/of/of_numa.c:of_numa_init (6.12)" };
 const REGISTER: Step =
@@ -31,7 +31,7 @@ pub(super) fn numa_init(
     tree: &Fdt<'_>,
     uses_acpi: bool,
 ) -> Result<Nodes, Halt> {
-    let shares_code = super::does(input, NUMA_MEMBLKS_ARE_SHARED);
+    let shares_code = crate::boot::arm64::does(input, NUMA_MEMBLKS_ARE_SHARED);
     let mut why_faked = "numa=off";
     if !parameters.numa.off {
         begin(early, shares_code)?;

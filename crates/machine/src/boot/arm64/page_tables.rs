@@ -4,7 +4,7 @@
 
 use memblock::{PhysRange, Request, Selection};
 
-use super::limits::LinearMap;
+use crate::boot::arm64::limits::LinearMap;
 use crate::boot::early::{Early, Halt};
 use crate::boot::input::{Arm64Platform, BootInput};
 use crate::boot::trace::Step;

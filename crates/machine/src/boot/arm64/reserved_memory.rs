@@ -7,7 +7,7 @@ use crate::boot::early::{Early, Halt};
 use crate::boot::input::BootInput;
 use crate::boot::trace::Step;
 use crate::command_line::BootParameters;
-use crate::since::RESERVED_MEMORY_IS_LISTED_LATE;
+use crate::releases::RESERVED_MEMORY_IS_LISTED_LATE;
 
 const SCAN: Step = Step {
     name: "early_init_fdt_scan_reserved_mem",
@@ -271,7 +271,7 @@ pub(super) fn prepare(
     }
     early.begin(PREPARE);
     let bytes = reserved.count.saturating_mul(input.build.arm64.reserved_mem);
-    if bytes > 0 && super::does(input, RESERVED_MEMORY_IS_LISTED_LATE) {
+    if bytes > 0 && crate::boot::arm64::does(input, RESERVED_MEMORY_IS_LISTED_LATE) {
         early.try_alloc(&Request::new(bytes), "a list of all reserved memory")?;
     }
     let mut has_default_cma = reserved.has_default_cma;

@@ -2,15 +2,15 @@
 
 use firmware::efi::{Entry, MemoryAttribute, MemoryType};
 use firmware::fdt::FdtError;
-use rules::Rules;
 use memblock::{PhysRange, Region, RegionFlags};
+use rules::Rules;
 
-use crate::architecture::Architecture;
+use crate::arch::Architecture;
 use crate::boot::NumaTables;
 use crate::boot::input::{Arm64Platform, BootInput, EfiHandOver, Platform};
 use crate::boot::{BootError, Build, Prediction, predict};
-use crate::release::Release;
-use crate::snapshot::Bytes;
+use evidence::Release;
+use evidence::snapshot::Bytes;
 
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;

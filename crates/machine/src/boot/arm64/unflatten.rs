@@ -3,10 +3,10 @@
 use firmware::fdt::Fdt;
 use memblock::Request;
 
-use super::reserved_memory::{self, ReservedMemory};
-use crate::boot::build::Arm64Build;
+use crate::boot::arm64::reserved_memory::{self, ReservedMemory};
 use crate::boot::early::{Early, Halt};
 use crate::boot::input::BootInput;
+use crate::boot::input::build::Arm64Build;
 use crate::boot::trace::Step;
 
 /// Structures begin at a multiple of this (`__alignof__(struct device_node)`).
@@ -57,12 +57,12 @@ pub(super) fn size(tree: &Fdt<'_>, build: &Arm64Build) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::release::Release;
+    
 
     #[test]
     fn the_tree_of_a_real_machine_takes_what_its_kernel_logged() {
         let blob = include_bytes!("../../../../firmware/tests/data/arm64-dts-resv.fdt");
         let tree = Fdt::new(blob).unwrap();
-        assert_eq!(size(&tree, &Arm64Build::of(&Release::v6_12())), 52452);
+        assert_eq!(size(&tree, &Arm64Build::of(&crate::releases::checked())), 52452);
     }
 }

@@ -2,8 +2,8 @@
 
 use memblock::{NodeId, PhysRange, Request};
 
-use super::limits::LinearMap;
-use super::page_tables::Tables;
+use crate::boot::arm64::limits::LinearMap;
+use crate::boot::arm64::page_tables::Tables;
 use crate::boot::early::{Early, Halt};
 use crate::boot::input::BootInput;
 use crate::boot::trace::Step;

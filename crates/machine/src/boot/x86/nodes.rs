@@ -2,11 +2,11 @@
 
 use memblock::PhysRange;
 
-use super::{GIB_4, MIB, PAGE};
 use crate::boot::early::{Early, Halt};
-use crate::boot::fake_numa;
 use crate::boot::input::BootInput;
+use crate::boot::numa::fake;
 use crate::boot::numa::{self, Nodes};
+use crate::boot::x86::{GIB_4, MIB, PAGE};
 use crate::command_line::BootParameters;
 use crate::command_line::acpi::AcpiMode;
 
@@ -57,7 +57,7 @@ fn settle(
         return Ok(Err(refused));
     }
     if let Some(fake) = parameters.numa.fake.as_ref().filter(|_| input.build.numa_emulation) {
-        fake_numa::emulate(&mut nodes, early, fake, GIB_4)?;
+        fake::emulate(&mut nodes, early, fake, GIB_4)?;
     }
     // Less than 1 MiB without a node is taken for a rounding error of the firmware's.
     if let Err(refused) = nodes.register(early, MIB)? {

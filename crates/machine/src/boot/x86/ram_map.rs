@@ -4,12 +4,12 @@ use firmware::e820::{E820Type, Entry};
 use firmware::efi::{self, MemoryAttribute, MemoryType};
 use memblock::PhysRange;
 
-use super::e820_map::E820Map;
-use super::{ISA_HOLE, MIB, PAGE};
-use crate::architecture::Architecture;
+use crate::arch::Architecture;
 use crate::boot::early::{Early, Halt};
 use crate::boot::input::{BootInput, Platform, X86Platform};
 use crate::boot::trace::Step;
+use crate::boot::x86::e820_map::E820Map;
+use crate::boot::x86::{ISA_HOLE, MIB, PAGE};
 use crate::command_line::{BootParameters, MapEdit};
 
 impl BootInput {

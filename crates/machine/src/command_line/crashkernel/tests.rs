@@ -12,7 +12,7 @@ fn target(architecture: Architecture, release: &str) -> Target {
     Target::new(architecture, release.parse().unwrap())
 }
 
-fn parse(line: &str, release: &str) -> (Crashkernel, Vec<super::super::Remark>) {
+fn parse(line: &str, release: &str) -> (Crashkernel, Vec<crate::command_line::Remark>) {
     let mut remarks = Remarks::default();
     let crashkernel = Crashkernel::parse(line, &target(Architecture::X86_64, release), &mut remarks);
     (crashkernel, remarks.list)

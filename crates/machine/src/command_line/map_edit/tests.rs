@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::command_line::remark::Remark;
+use crate::command_line::values::remark::Remark;
 
 const M: u64 = 1 << 20;
 

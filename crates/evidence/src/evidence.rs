@@ -1,0 +1,151 @@
+//! What the files of a snapshot say.
+
+use std::collections::BTreeMap;
+
+use firmware::e820::BootParams;
+use memblock::PhysRange;
+
+use crate::configuration::Configuration;
+use crate::cpu_list;
+use crate::kernel_version::KernelVersion;
+use crate::log::BootLog;
+use crate::memblock_text::MemblockTable;
+use crate::resources::{IomemError, ResourceTree};
+use crate::settings::{HotplugSettings, KexecSettings};
+use crate::snapshot::{Bytes, FirmwareMapEntry, HandoverFiles, MemoryBlocks, Nodes, Snapshot};
+use crate::source::Source;
+use crate::zones::{self, Zone};
+
+/// What the files of a snapshot say, as values.
+///
+/// A source that was not read says why. Text that does not parse is [`Source::Unreadable`], with its file and
+/// the parser's message; where a part of it is good all the same, the field's doc says so. Firmware's binary
+/// tables stay bytes: [`firmware`] gives checked views of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Evidence {
+    /// Where it was read: `/`, a directory, or the name of a capture file.
+    pub origin: String,
+    /// The machine's architecture, in the words of `uname -m`.
+    pub architecture: Source<String>,
+    /// `/proc/version`.
+    pub version: Source<KernelVersion>,
+    /// `/proc/cmdline`, without the newline.
+    pub command_line: Source<String>,
+    /// The kernel's build configuration.
+    pub configuration: Source<Configuration>,
+    /// The kernel log of the last boot.
+    pub log: Source<BootLog>,
+    /// `/proc/iomem`.
+    pub resources: Source<ResourceTree>,
+    /// Why /proc/iomem does not parse; `resources` is unreadable then.
+    pub iomem_error: Option<IomemError>,
+    /// `/proc/zoneinfo`.
+    pub zones: Source<Vec<Zone>>,
+    /// `/sys/kernel/boot_params/data` (x86).
+    pub boot_params: Source<Bytes>,
+    /// `/sys/firmware/memmap`, by the entries' numbers (x86).
+    pub firmware_memmap: Source<Vec<FirmwareMapEntry>>,
+    /// The number of entries of `/sys/firmware/efi/runtime-map` (x86 with EFI).
+    pub efi_runtime_entries: Source<u32>,
+    /// `/sys/firmware/fdt`, the device tree that the kernel was booted with.
+    pub device_tree: Source<Bytes>,
+    /// The tables of `/sys/firmware/acpi/tables` about memory, by signature.
+    pub acpi_tables: BTreeMap<String, Source<Bytes>>,
+    /// `/sys/kernel/debug/memblock/memory`.
+    pub memblock_memory: Source<MemblockTable>,
+    /// `/sys/kernel/debug/memblock/reserved`.
+    pub memblock_reserved: Source<MemblockTable>,
+    /// The scratch areas of kexec handover, in the kernel's order. Unreadable where the two files that list them
+    /// do not agree, missing where either was not read.
+    pub handover_scratch: Source<Vec<PhysRange>>,
+    /// `/sys/devices/system/memory`.
+    pub blocks: Source<MemoryBlocks>,
+    /// How many CPUs `/sys/devices/system/cpu/possible` lists.
+    pub possible_cpus: Source<u64>,
+    /// `/sys/devices/system/node`.
+    pub nodes: Source<Nodes>,
+    /// Settings of memory hotplug.
+    pub hotplug: HotplugSettings,
+    /// Settings and state of kexec.
+    pub kexec: KexecSettings,
+}
+
+impl Evidence {
+    /// The boot parameters, where they were read and hold a zero page.
+    pub fn boot_params(&self) -> Option<BootParams<'_>> {
+        BootParams::new(&self.boot_params.read()?.0).ok()
+    }
+
+    /// An ACPI table, where it was read.
+    pub fn acpi_table(&self, signature: &str) -> Option<&[u8]> {
+        Some(&self.acpi_tables.get(signature)?.read()?.0)
+    }
+}
+
+/// Reads every text once. O(bytes), O(n log n) in resources and regions.
+impl From<Snapshot> for Evidence {
+    fn from(snapshot: Snapshot) -> Self {
+        let parsed = snapshot.iomem.map(|text| ResourceTree::parse(&text));
+        let iomem_error = parsed.read().and_then(|tree| tree.as_ref().err().cloned());
+        Self {
+            version: snapshot.version.map(|text| KernelVersion::parse(&text)),
+            configuration: snapshot.kernel_config.map(|text| Configuration::parse(&text)),
+            log: snapshot.kernel_log.map(|text| BootLog::of(&text)),
+            resources: parsed.parse("/proc/iomem", |tree| tree),
+            iomem_error,
+            zones: snapshot.zoneinfo.parse("/proc/zoneinfo", |text| zones::parse(&text)),
+            memblock_memory: snapshot.memblock.memory.map(|text| MemblockTable::parse(&text)),
+            memblock_reserved: snapshot.memblock.reserved.map(|text| MemblockTable::parse(&text)),
+            handover_scratch: scratch(&snapshot.handover),
+            possible_cpus: snapshot.possible_cpus.parse("/sys/devices/system/cpu/possible", |list| {
+                cpu_list::count(&list).ok_or_else(|| format!("expected a list such as 0-3,8, found `{list}`"))
+            }),
+            hotplug: HotplugSettings::of(&snapshot.memory_hotplug, &snapshot.memory_blocks),
+            kexec: KexecSettings::of(&snapshot.kexec),
+            blocks: snapshot.memory_blocks,
+            origin: snapshot.origin,
+            architecture: snapshot.architecture,
+            command_line: snapshot.command_line,
+            boot_params: snapshot.boot_params,
+            firmware_memmap: snapshot.firmware_memmap,
+            efi_runtime_entries: snapshot.efi_runtime_entries,
+            device_tree: snapshot.device_tree,
+            acpi_tables: snapshot.acpi_tables,
+            nodes: snapshot.nodes,
+        }
+    }
+}
+
+/// The same, and the snapshot is kept: costs a copy of it.
+impl From<&Snapshot> for Evidence {
+    fn from(snapshot: &Snapshot) -> Self {
+        snapshot.clone().into()
+    }
+}
+
+/// One area for each line of both files of `/sys/kernel/debug/kho/out`.
+fn scratch(files: &HandoverFiles) -> Source<Vec<PhysRange>> {
+    let (Some(starts), Some(sizes)) = (files.scratch_phys.read(), files.scratch_len.read()) else {
+        return Source::Missing;
+    };
+    let numbers = |text: &str| -> Option<Vec<u64>> {
+        let number = |line: &str| u64::from_str_radix(line.trim().strip_prefix("0x")?, 16).ok();
+        text.lines().map(number).collect()
+    };
+    let areas = numbers(starts).zip(numbers(sizes)).filter(|(starts, sizes)| starts.len() == sizes.len());
+    // An area of no bytes is one that the kernel could not get.
+    let range = |(start, size)| PhysRange::from_size(start, size).ok();
+    let areas: Option<Vec<PhysRange>> = areas.and_then(|(starts, sizes)| {
+        starts.into_iter().zip(sizes).filter(|area| area.1 > 0).map(range).collect()
+    });
+    match areas {
+        Some(areas) => Source::Read(areas),
+        None => Source::Unreadable {
+            why: "/sys/kernel/debug/kho/out: scratch_phys and scratch_len do not list the same areas".into(),
+            for_lack_of_privilege: false,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;

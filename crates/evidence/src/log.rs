@@ -1,0 +1,87 @@
+//! The kernel log of one boot, read once.
+
+mod boot_lines;
+mod efi_lines;
+mod last_boot;
+mod loads;
+mod memblock_debug;
+mod possible_cpus;
+mod quotes;
+
+use firmware::e820::Entry;
+use firmware::log::{EarlyNodeRange, SratLine};
+
+pub use boot_lines::BootLines;
+pub use efi_lines::EfiLines;
+pub use loads::{LoadLog, LoadRecord, LoadedSegment, MemoryEvent, Purpose};
+pub use memblock_debug::{LoggedCall, MemblockDebug};
+pub use quotes::{InterruptTable, Quotes};
+
+/// What the kernel log says of one boot, the last that it has lines of.
+///
+/// A line that was cut off, or that does not read as one of its kind, is skipped: a ring buffer loses its
+/// beginning, and a log may be cut anywhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BootLog {
+    /// What the kernel says of its own boot.
+    pub boot: BootLines,
+    /// The firmware's e820 map; `None` unless the log has the heading `BIOS-provided physical RAM map:`. Without
+    /// the heading the log may hold only the end of the map.
+    pub e820: Option<Vec<Entry>>,
+    /// Whether there is any line of an e820 map.
+    pub has_e820_lines: bool,
+    /// EFI's tables and memory maps.
+    pub efi: EfiLines,
+    /// The memory entries of the SRAT.
+    pub srat: Vec<SratLine>,
+    /// The lines below `Early memory node ranges`, or the last of them where the heading is gone
+    /// ([`BootLines::has_zones`]).
+    pub early_node_ranges: Vec<EarlyNodeRange>,
+    /// What `memblock=debug` prints.
+    pub memblock: MemblockDebug,
+    /// How many CPUs there may ever be, as printed when the kernel set them up.
+    pub possible_cpus: Option<u64>,
+    /// Whether the kernel had gathered enough entropy for random numbers. `None` in a log that neither says so
+    /// nor reaches back to the boot.
+    pub has_random_numbers: Option<bool>,
+    /// Loads by kexec_file_load.
+    pub loads: LoadLog,
+    /// Lines that findings quote.
+    pub quotes: Quotes,
+}
+
+impl BootLog {
+    /// Reads a log in any form that [`firmware::log::lines`] knows. Of several boots only the last counts: what an
+    /// earlier kernel printed is not true of this one. O(bytes).
+    ///
+    /// ```
+    /// use evidence::BootLog;
+    ///
+    /// let boots = "[    0.0] Linux version 6.1.0 (builder)\n[    0.0] efi: EFI v2.7 by EDK II\n\
+    ///              [    0.0] Linux version 6.12.0 (builder)\n";
+    /// assert!(!BootLog::of(boots).boot.is_efi);
+    /// ```
+    pub fn of(log: &str) -> Self {
+        let log = last_boot::last_boot(log);
+        let bytes = log.as_bytes();
+        let boot = BootLines::of(log);
+        let has_map = log.contains("BIOS-provided physical RAM map:");
+        let is_random = log.contains("random: crng init done");
+        Self {
+            e820: has_map.then(|| firmware::log::e820_of_firmware(bytes).collect()),
+            has_e820_lines: log.contains("BIOS-e820: [mem "),
+            efi: EfiLines::of(log),
+            srat: firmware::log::srat(bytes).filter_map(Result::ok).collect(),
+            early_node_ranges: firmware::log::early_node_ranges(bytes).filter_map(Result::ok).collect(),
+            memblock: MemblockDebug::of(bytes),
+            possible_cpus: possible_cpus::set_up(log),
+            has_random_numbers: (is_random || boot.has_beginning).then_some(is_random),
+            loads: LoadLog::of(log),
+            quotes: Quotes::of(log),
+            boot,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

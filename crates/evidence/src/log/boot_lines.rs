@@ -1,0 +1,257 @@
+//! What a kernel's log says of its own boot beside the maps and tables that `firmware::log` reads.
+//!
+//! Some of it is handed over to the kernel and shown nowhere else (where the ramdisk and the ACPI tables lie),
+//! some is a property of the build or the processors, and some is what came of it all.
+
+use std::collections::BTreeMap;
+
+use memblock::PhysRange;
+
+/// Lines of a log about a boot, each kind in order. A line that does not read as one of its kind is passed over:
+/// a log may be cut anywhere.
+// Each is a line that is there or not.
+#[allow(clippy::struct_excessive_bools)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BootLines {
+    /// Whether the log begins with the boot.
+    pub has_beginning: bool,
+    /// `RAMDISK: [mem …]`.
+    pub ramdisk: Option<PhysRange>,
+    /// `ACPI: Reserving … table memory at [mem …]`, but for copies of tables that the initial ramdisk brings:
+    /// where those lie came of the boot.
+    pub acpi_tables: Vec<PhysRange>,
+    /// Bytes of all tables `ACPI table found in initrd`; `None` without one.
+    pub acpi_upgrade: Option<u64>,
+    /// The signature and size of each such table.
+    upgraded: Vec<(String, u64)>,
+    /// `e820: update [mem …] usable ==> usable`: what the boot loader attached as setup_data.
+    pub setup_data: Vec<PhysRange>,
+    /// Bytes of `NODE_DATA(…) allocated [mem …]`.
+    pub node_data: Option<u64>,
+    /// `Using GB pages for direct mapping`.
+    pub gib_pages: bool,
+    /// `max_arch_pfn = …`.
+    pub max_arch_pfn: Option<u64>,
+    /// Bits of a physical address where the processor has virtual ones of 52: `CPU features: detected: 52-bit
+    /// Virtual Addressing (LPA2)`, or `(LVA)`, which widens virtual addresses alone.
+    pub wide_addresses: Option<u32>,
+    /// `efi: EFI v…`.
+    pub is_efi: bool,
+    /// `ACPI: RSDP …`, or any other sign that ACPI's tables are read.
+    pub reads_acpi: bool,
+    /// The address in `ACPI: RSDP 0x…`.
+    pub rsdp: Option<u64>,
+    /// Bytes of `Freeing initrd memory: …K`.
+    pub freed_initrd: Option<u64>,
+    /// `Zone ranges:` by name; `None` for one that is empty.
+    pub zones: BTreeMap<String, Option<PhysRange>>,
+    /// `Movable zone start for each node`.
+    pub movable: Option<BTreeMap<u32, u64>>,
+    /// `crashkernel reserved: …`.
+    pub crashkernel: Option<PhysRange>,
+    /// `crashkernel low memory reserved: …`.
+    pub crashkernel_low: Option<PhysRange>,
+    /// What the kernel says when it cannot reserve a crash kernel.
+    pub crashkernel_error: Option<String>,
+    /// `Fallback order for Node …`: the first for each node.
+    pub fallback: Vec<(u32, Vec<u32>)>,
+    /// `Early memory node ranges` was printed: the log reaches as far as the zones.
+    pub has_zones: bool,
+}
+
+impl BootLines {
+    /// Reads the log of one boot. O(bytes).
+    pub fn of(log: &str) -> Self {
+        let mut facts = Self::default();
+        // `Zone ranges:` and `Movable zone start` are each followed by lines that only their place explains.
+        let mut below = Below::Nothing;
+        for (_, line) in firmware::log::lines(log.as_bytes()) {
+            let line = String::from_utf8_lossy(line);
+            below = facts.line(line.trim_end(), below);
+        }
+        facts
+    }
+
+    fn line(&mut self, line: &str, below: Below) -> Below {
+        let words = line.trim_start();
+        match (below, line.starts_with(' ')) {
+            (Below::Zones, true) => {
+                if let Some((name, rest)) = words.split_once(char::is_whitespace) {
+                    self.zones.insert(name.to_owned(), mem(rest));
+                }
+                return below;
+            }
+            (Below::Movable, true) => {
+                if let Some((node, start)) = words.strip_prefix("Node ").and_then(|rest| rest.split_once(':'))
+                    && let (Ok(node), Some(start)) = (node.trim().parse(), number(start.trim()))
+                {
+                    self.movable.get_or_insert_default().insert(node, start);
+                }
+                return below;
+            }
+            _ => {}
+        }
+        match words {
+            "Zone ranges:" => return Below::Zones,
+            "Movable zone start for each node" => {
+                self.movable.get_or_insert_default();
+                return Below::Movable;
+            }
+            "Early memory node ranges" => self.has_zones = true,
+            "Using GB pages for direct mapping" => self.gib_pages = true,
+            _ => self.other(words),
+        }
+        Below::Nothing
+    }
+
+    fn other(&mut self, line: &str) {
+        if line.starts_with("Linux version ") {
+            self.has_beginning = true;
+        } else if let Some(rest) = line.strip_prefix("RAMDISK: ") {
+            self.ramdisk = mem(rest);
+        } else if let Some(table) = line.strip_prefix("ACPI: Reserving ") {
+            let signature = table.split_whitespace().next().unwrap_or_default();
+            let is_copy = |range: &PhysRange| {
+                self.upgraded.iter().any(|(name, size)| name == signature && *size == range.size())
+            };
+            let range = mem(line).filter(|range| !is_copy(range));
+            self.acpi_tables.extend(range);
+        } else if line.contains(" ACPI table found in initrd [") {
+            let size = line.rsplit_once('[').and_then(|(_, size)| number(size.trim_end_matches(']')));
+            let signature = line.strip_prefix("ACPI: ").and_then(|rest| rest.split_whitespace().next());
+            self.upgraded.extend(signature.map(str::to_owned).zip(size));
+            let all = self.acpi_upgrade.unwrap_or(0).saturating_add(size.unwrap_or(0));
+            self.acpi_upgrade = Some(all);
+        } else if line.starts_with("e820: update ") && line.ends_with("usable ==> usable") {
+            self.setup_data.extend(mem(line));
+        } else if line.starts_with("NODE_DATA(") && line.contains(" allocated ") {
+            self.node_data = mem(line).map(PhysRange::size);
+        } else if let Some((_, pfn)) = line.split_once("max_arch_pfn = ") {
+            self.max_arch_pfn = number(pfn.trim());
+        } else if line.contains("detected: 52-bit Virtual Addressing (LPA2)") {
+            self.wide_addresses = Some(52);
+        } else if line.contains("detected: 52-bit Virtual Addressing (LVA)") {
+            self.wide_addresses.get_or_insert(48);
+        } else if line.starts_with("efi: EFI v") {
+            self.is_efi = true;
+        } else if let Some(rest) = line.strip_prefix("ACPI: RSDP ") {
+            self.reads_acpi = true;
+            self.rsdp = self.rsdp.or_else(|| number(rest.split_whitespace().next()?));
+        } else if let Some(rest) = line.strip_prefix("Freeing initrd memory: ") {
+            let kib = rest.split_once('K').and_then(|(kib, _)| kib.trim().parse::<u64>().ok());
+            self.freed_initrd = kib.and_then(|kib| kib.checked_mul(1024));
+        } else if let Some(rest) = line.strip_prefix("crashkernel low memory reserved: ") {
+            self.crashkernel_low = dashed(rest);
+        } else if let Some(rest) = line.strip_prefix("crashkernel reserved: ") {
+            self.crashkernel = dashed(rest);
+        } else if CRASHKERNEL_ERRORS.iter().any(|begin| line.starts_with(begin)) {
+            self.crashkernel_error = Some(line.to_owned());
+        } else if let Some(rest) = line.strip_prefix("Fallback order for Node ") {
+            self.fallback_order(rest);
+        }
+    }
+
+    fn fallback_order(&mut self, line: &str) {
+        let Some((node, order)) = line.split_once(':') else { return };
+        let Ok(node) = node.trim().parse() else { return };
+        let order: Option<Vec<u32>> = order.split_whitespace().map(|n| n.parse().ok()).collect();
+        // Memory that is added later makes the kernel print the orders again.
+        if let Some(order) = order.filter(|_| self.fallback.iter().all(|(of, _)| *of != node)) {
+            self.fallback.push((node, order));
+        }
+    }
+}
+
+/// How the kernel begins to say that there is no crash kernel; the last with its own slip.
+const CRASHKERNEL_ERRORS: [&str; 5] = [
+    "cannot allocate crashkernel",
+    "crashkernel reservation failed",
+    "crashkernel size resulted in zero bytes",
+    "crashkernel: ",
+    "crahskernel: ",
+];
+
+/// Below which heading a line stands.
+#[derive(Clone, Copy)]
+enum Below {
+    Nothing,
+    Zones,
+    Movable,
+}
+
+/// `0x…` as the kernel prints it.
+fn number(text: &str) -> Option<u64> {
+    u64::from_str_radix(text.strip_prefix("0x")?, 16).ok()
+}
+
+/// `…[mem 0x…-0x…]…`, the last byte included.
+fn mem(text: &str) -> Option<PhysRange> {
+    let (_, inside) = text.split_once("[mem ")?;
+    let (inside, _) = inside.split_once(']')?;
+    let (start, last) = inside.split_once('-')?;
+    PhysRange::from_inclusive(number(start)?, number(last)?).ok()
+}
+
+/// `0x… - 0x… (… MB)`, the end not included.
+fn dashed(text: &str) -> Option<PhysRange> {
+    let (start, rest) = text.split_once(" - ")?;
+    let (end, _) = rest.split_once(' ').unwrap_or((rest, ""));
+    PhysRange::new(number(start)?, number(end)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOG: &str = "\
+<5>[    0.000000] Linux version 6.12.117 (builder)
+<6>[    0.000000] RAMDISK: [mem 0xbf8d9000-0xbffdffff]
+<6>[    0.000000] ACPI: SRAT ACPI table found in initrd [kernel/firmware/acpi/SRAT.aml][0x128]
+<6>[    0.000000] crashkernel low memory reserved: 0xb7000000 - 0xbf000000 (128 MB)
+<6>[    0.000000] crashkernel reserved: 0x000000016b000000 - 0x000000017b000000 (256 MB)
+<6>[    0.000000] Zone ranges:
+<6>[    0.000000]   DMA      [mem 0x0000000000001000-0x0000000000ffffff]
+<6>[    0.000000]   Normal   empty
+<6>[    0.000000] Movable zone start for each node
+<6>[    0.000000]   Node 1: 0x0000000100000000
+<6>[    0.000000] Early memory node ranges
+<6>[    0.000000]   node   0: [mem 0x0000000000001000-0x000000000009efff]
+<6>[    0.000000] Fallback order for Node 0: 0 1 
+<6>[    9.000000] Fallback order for Node 0: 1 0 
+";
+
+    #[test]
+    fn lines_below_a_heading_are_read_by_their_place() {
+        let facts = BootLines::of(LOG);
+        let dma = PhysRange::new(0x1000, 0x100_0000).ok();
+        assert_eq!(facts.zones, BTreeMap::from([("DMA".into(), dma), ("Normal".into(), None)]));
+        assert_eq!(facts.movable, Some(BTreeMap::from([(1, 1 << 32)])));
+        assert!(facts.has_zones);
+    }
+
+    #[test]
+    fn what_was_handed_over_and_what_came_of_it_are_read() {
+        let facts = BootLines::of(LOG);
+        assert_eq!(facts.ramdisk, PhysRange::new(0xbf8d_9000, 0xbffe_0000).ok());
+        assert_eq!(facts.acpi_upgrade, Some(0x128));
+        assert_eq!(facts.crashkernel, PhysRange::new(0x1_6b00_0000, 0x1_7b00_0000).ok());
+        assert_eq!(facts.crashkernel_low, PhysRange::new(0xb700_0000, 0xbf00_0000).ok());
+        assert_eq!(facts.fallback, [(0, vec![0, 1])], "the order of boot, not a later one");
+    }
+
+    #[test]
+    fn the_copy_of_a_table_from_the_ramdisk_is_no_table_of_the_firmwares() {
+        let facts = BootLines::of(
+            "ACPI: SSDT ACPI table found in initrd [kernel/firmware/acpi/a.aml][0xf0]\n\
+             ACPI: Reserving SSDT table memory at [mem 0xbf8d8000-0xbf8d80ef]\n\
+             ACPI: Reserving SSDT table memory at [mem 0xbffe0000-0xbffe003f]\n",
+        );
+        assert_eq!(facts.acpi_tables, [PhysRange::new(0xbffe_0000, 0xbffe_0040).unwrap()]);
+    }
+
+    #[test]
+    fn a_line_that_is_cut_is_passed_over() {
+        assert_eq!(BootLines::of("RAMDISK: [mem 0xbf8d9000-0xbff").ramdisk, None);
+        assert_eq!(BootLines::of("crashkernel reserved: 0x1000 - ").crashkernel, None);
+    }
+}

@@ -1,0 +1,59 @@
+//! What a kernel prints with `memblock=debug`: dumps of its tables, and calls.
+
+use firmware::log::{MemblockCallKind, MemblockList, MemblockRegion};
+use memblock::{PhysRange, Region};
+
+/// The dumps and calls of `memblock=debug`; both are empty without the parameter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MemblockDebug {
+    /// The regions of all dumps, in the log's order.
+    pub regions: Vec<MemblockRegion>,
+    /// The calls that change the tables, in order.
+    pub calls: Vec<LoggedCall>,
+}
+
+/// One logged call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoggedCall {
+    /// What was asked for.
+    pub kind: MemblockCallKind,
+    /// For which range.
+    pub range: PhysRange,
+    /// Who asked, as printed: `setup_arch+0x5a/0x1280`. Empty where the log does not say.
+    pub caller: String,
+}
+
+impl LoggedCall {
+    /// Whether this function asked.
+    pub fn is_by(&self, function: &str) -> bool {
+        self.caller.strip_prefix(function).is_some_and(|rest| rest.starts_with('+'))
+    }
+}
+
+impl MemblockDebug {
+    pub(super) fn of(log: &[u8]) -> Self {
+        let calls = firmware::log::memblock_calls(log).filter_map(Result::ok).map(|call| LoggedCall {
+            kind: call.kind,
+            range: call.range,
+            caller: String::from_utf8_lossy(call.caller).into_owned(),
+        });
+        Self {
+            regions: firmware::log::memblock(log).regions().filter_map(Result::ok).collect(),
+            calls: calls.collect(),
+        }
+    }
+
+    /// The ranges that this function reserved, in order. O(calls).
+    pub fn reserved_by(&self, function: &str) -> impl Iterator<Item = PhysRange> {
+        let by_function =
+            move |call: &&LoggedCall| call.kind == MemblockCallKind::Reserve && call.is_by(function);
+        self.calls.iter().filter(by_function).map(|call| call.range)
+    }
+
+    /// The regions of one table in the last dump; `None` without a dump.
+    pub fn last_dump(&self, list: MemblockList) -> Option<Vec<Region>> {
+        let newest = self.regions.iter().map(|region| region.dump).max()?;
+        let of_last = self.regions.iter().filter(|region| region.dump == newest && region.list == list);
+        Some(of_last.map(|r| Region { range: r.range, node: r.node, flags: r.flags }).collect())
+    }
+}

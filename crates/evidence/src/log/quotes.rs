@@ -1,0 +1,65 @@
+//! Lines that findings quote word for word.
+
+/// Lines of the log that findings quote, each kind in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Quotes {
+    /// Lines about the reservation for a crash kernel.
+    pub crashkernel: Vec<String>,
+    /// Tables that a GICv3 interrupt controller writes to.
+    pub interrupt_tables: Vec<InterruptTable>,
+}
+
+/// A table that the kernel allocated for the interrupt controller itself. A table handed down by EFI is not
+/// listed here: the log calls it `reserved`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InterruptTable {
+    /// The line that names it.
+    pub line: String,
+    /// Its first byte.
+    pub start: u64,
+}
+
+const CRASHKERNEL: [&str; 3] = ["crashkernel reserv", "allocate crashkernel", "crashkernel: "];
+const INTERRUPT_TABLES: [&str; 2] = ["using LPI property table @", "using allocated LPI pending table @"];
+
+impl Quotes {
+    pub(super) fn of(log: &str) -> Self {
+        let mut found = Self::default();
+        for (_, line) in firmware::log::lines(log.as_bytes()) {
+            let line = String::from_utf8_lossy(line);
+            if CRASHKERNEL.iter().any(|words| line.contains(words)) {
+                found.crashkernel.push(line.into_owned());
+            } else if let Some(start) = interrupt_table(&line) {
+                found.interrupt_tables.push(InterruptTable { line: line.into_owned(), start });
+            }
+        }
+        found
+    }
+}
+
+/// `GICv3: using LPI property table @0x0000000040120000`.
+fn interrupt_table(line: &str) -> Option<u64> {
+    let (_, address) = INTERRUPT_TABLES.iter().find_map(|words| line.split_once(words))?;
+    u64::from_str_radix(address.strip_prefix("0x")?.trim(), 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_handed_down_by_efi_are_not_the_kernels_own() {
+        let log = "[ 0.0] GICv3: using LPI property table @0x0000000040120000\n\
+                   [ 0.0] GICv3: CPU0: using allocated LPI pending table @0x0000000040130000\n\
+                   [ 0.0] GICv3: CPU1: using reserved LPI pending table @0x0000000040140000\n";
+        let starts: Vec<u64> = Quotes::of(log).interrupt_tables.iter().map(|table| table.start).collect();
+        assert_eq!(starts, [0x4012_0000, 0x4013_0000]);
+    }
+
+    #[test]
+    fn every_line_about_the_crash_kernel_is_quoted() {
+        let log = "[ 0.0] crashkernel reserved: 0x1000 - 0x2000 (0 MB)\n[ 0.0] cannot allocate crashkernel (size:0x1)\n\
+                   [ 0.0] Kernel command line: crashkernel=1G\n";
+        assert_eq!(Quotes::of(log).crashkernel.len(), 2);
+    }
+}

@@ -1,0 +1,167 @@
+//! Settings of the running kernel, each with the type that it has there.
+
+use std::collections::BTreeMap;
+
+use crate::snapshot::MemoryBlocks;
+use crate::source::Source;
+
+/// What the kernel says about kexec: `/sys/kernel/kexec_*`, and the limits `/proc/sys/kernel/kexec_load_*`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KexecSettings {
+    /// `kexec_loaded`: whether an image for a reboot is loaded.
+    pub loaded: Source<bool>,
+    /// `kexec_crash_loaded`: whether a crash kernel is loaded.
+    pub crash_loaded: Source<bool>,
+    /// `kexec_crash_size`: bytes reserved for a crash kernel.
+    pub crash_size: Source<u64>,
+    /// `crash_elfcorehdr_size`: bytes of program headers that a crash header has room for. Missing where the
+    /// kernel does not keep the header up to date itself.
+    pub crash_elfcorehdr_size: Source<u64>,
+    /// `kexec_load_disabled`: whether loads are refused until the next boot.
+    pub load_disabled: Source<bool>,
+    /// `kexec_load_limit_panic`: how many more crash kernels may be loaded; -1 for any number.
+    pub load_limit_panic: Source<i64>,
+    /// `kexec_load_limit_reboot`: the same for reboots.
+    pub load_limit_reboot: Source<i64>,
+}
+
+impl KexecSettings {
+    pub(crate) fn of(files: &BTreeMap<String, Source<String>>) -> Self {
+        let of = |name: &'static str| Setting { name, text: files.get(name).cloned().unwrap_or_default() };
+        Self {
+            loaded: of("kexec_loaded").flag(),
+            crash_loaded: of("kexec_crash_loaded").flag(),
+            crash_size: of("kexec_crash_size").number(),
+            crash_elfcorehdr_size: of("crash_elfcorehdr_size").number(),
+            load_disabled: of("kexec_load_disabled").flag(),
+            load_limit_panic: of("kexec_load_limit_panic").number(),
+            load_limit_reboot: of("kexec_load_limit_reboot").number(),
+        }
+    }
+}
+
+/// How memory that is added is put to use: `/sys/devices/system/memory`, and the parameters of the module
+/// `memory_hotplug`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HotplugSettings {
+    /// `auto_online_blocks`: what becomes of a block once it is added.
+    pub auto_online: Source<AutoOnline>,
+    /// `crash_hotplug`: whether the kernel keeps the crash header up to date by itself.
+    pub crash_hotplug: Source<bool>,
+    /// `memmap_on_memory`, as printed: `Y`, `N` or `force`.
+    pub memmap_on_memory: Source<String>,
+    /// `online_policy`, as printed: `contig-zones` or `auto-movable`.
+    pub online_policy: Source<String>,
+    /// `auto_movable_ratio`: percent of movable to kernel memory.
+    pub auto_movable_ratio: Source<u64>,
+    /// `auto_movable_numa_aware`.
+    pub auto_movable_numa_aware: Source<bool>,
+}
+
+/// What becomes of a memory block once it is added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AutoOnline {
+    /// It stays offline.
+    Offline,
+    /// It goes online, in the zone that the policy picks.
+    Online,
+    /// It goes online in a kernel zone.
+    OnlineKernel,
+    /// It goes online in ZONE_MOVABLE.
+    OnlineMovable,
+}
+
+impl HotplugSettings {
+    pub(crate) fn of(parameters: &BTreeMap<String, Source<String>>, blocks: &Source<MemoryBlocks>) -> Self {
+        let of =
+            |name: &'static str| Setting { name, text: parameters.get(name).cloned().unwrap_or_default() };
+        let file = |name: &'static str, text: Option<&Source<String>>| Setting {
+            name,
+            text: text.cloned().unwrap_or_default(),
+        };
+        let blocks = blocks.read();
+        Self {
+            auto_online: file("auto_online_blocks", blocks.map(|blocks| &blocks.auto_online)).auto_online(),
+            crash_hotplug: file("crash_hotplug", blocks.map(|blocks| &blocks.crash_hotplug)).flag(),
+            memmap_on_memory: of("memmap_on_memory").text,
+            online_policy: of("online_policy").text,
+            auto_movable_ratio: of("auto_movable_ratio").number(),
+            auto_movable_numa_aware: of("auto_movable_numa_aware").flag(),
+        }
+    }
+}
+
+/// One file that holds one value.
+struct Setting {
+    name: &'static str,
+    text: Source<String>,
+}
+
+impl Setting {
+    /// `0` or `N` is no; `1` or `Y`, or any other number, is yes.
+    fn flag(self) -> Source<bool> {
+        self.text.parse(self.name, |text| match text.trim() {
+            "Y" => Ok(true),
+            "N" => Ok(false),
+            word => match word.parse::<i64>() {
+                Ok(number) => Ok(number != 0),
+                Err(_) => Err(format!("expected 0 or 1, found `{word}`")),
+            },
+        })
+    }
+
+    fn number<N: std::str::FromStr>(self) -> Source<N> {
+        self.text.parse(self.name, |text| {
+            text.trim().parse().map_err(|_| format!("expected a number, found `{}`", text.trim()))
+        })
+    }
+
+    fn auto_online(self) -> Source<AutoOnline> {
+        self.text.parse(self.name, |text| match text.trim() {
+            "offline" => Ok(AutoOnline::Offline),
+            "online" => Ok(AutoOnline::Online),
+            "online_kernel" => Ok(AutoOnline::OnlineKernel),
+            "online_movable" => Ok(AutoOnline::OnlineMovable),
+            word => Err(format!("expected offline, online, online_kernel or online_movable, found `{word}`")),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(values: &[(&str, &str)]) -> BTreeMap<String, Source<String>> {
+        values.iter().map(|(name, value)| ((*name).to_owned(), Source::Read((*value).to_owned()))).collect()
+    }
+
+    #[test]
+    fn each_setting_has_its_type_and_one_that_is_not_there_is_missing() {
+        let kexec = KexecSettings::of(&files(&[
+            ("kexec_loaded", "1\n"),
+            ("kexec_crash_size", "268435456\n"),
+            ("kexec_load_limit_panic", "-1"),
+        ]));
+        assert_eq!(kexec.loaded, Source::Read(true));
+        assert_eq!(kexec.crash_loaded, Source::Missing);
+        assert_eq!(kexec.crash_size, Source::Read(256 << 20));
+        assert_eq!(kexec.load_limit_panic, Source::Read(-1));
+    }
+
+    #[test]
+    fn a_value_that_no_kernel_prints_is_unreadable_and_named() {
+        let kexec = KexecSettings::of(&files(&[("kexec_crash_size", "many")]));
+        let Source::Unreadable { why, .. } = kexec.crash_size else { panic!("{:?}", kexec.crash_size) };
+        assert_eq!(why, "kexec_crash_size: expected a number, found `many`");
+    }
+
+    #[test]
+    fn the_online_policy_of_blocks_is_one_of_four_words() {
+        let blocks = |word: &str| {
+            Source::Read(MemoryBlocks { auto_online: Source::Read(word.into()), ..MemoryBlocks::default() })
+        };
+        let of = |word| HotplugSettings::of(&BTreeMap::new(), &blocks(word)).auto_online;
+        assert_eq!(of("online_movable"), Source::Read(AutoOnline::OnlineMovable));
+        assert!(matches!(of("sometimes"), Source::Unreadable { .. }));
+    }
+}

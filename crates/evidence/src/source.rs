@@ -1,0 +1,74 @@
+//! What became of one source of facts.
+
+use serde::{Deserialize, Serialize};
+
+/// What became of one source of facts.
+///
+/// Absence is not emptiness: a file that could not be read is never shown as an empty one, and every answer
+/// that would have used it says so.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Source<T> {
+    /// What it held.
+    Read(T),
+    /// There is no such file: the kernel does not offer it, or the capture did not take it along.
+    #[default]
+    Missing,
+    /// It exists, but could not be read or understood.
+    Unreadable {
+        /// What went wrong, as one sentence with the file's path in it.
+        why: String,
+        /// Whether more privilege would have helped.
+        for_lack_of_privilege: bool,
+    },
+}
+
+impl<T> Source<T> {
+    /// What was read, if anything was.
+    pub fn read(&self) -> Option<&T> {
+        match self {
+            Self::Read(value) => Some(value),
+            Self::Missing | Self::Unreadable { .. } => None,
+        }
+    }
+
+    /// The same source with another value, made from what was read.
+    pub fn map<U>(self, make: impl FnOnce(T) -> U) -> Source<U> {
+        match self {
+            Self::Read(value) => Source::Read(make(value)),
+            Self::Missing => Source::Missing,
+            Self::Unreadable { why, for_lack_of_privilege } => {
+                Source::Unreadable { why, for_lack_of_privilege }
+            }
+        }
+    }
+
+    /// The same source with what was read parsed; unreadable where that fails, because of `FILE: ERROR`.
+    pub fn parse<U, E: std::fmt::Display>(
+        self,
+        file: &str,
+        parse: impl FnOnce(T) -> Result<U, E>,
+    ) -> Source<U> {
+        match self.map(parse) {
+            Source::Read(Ok(value)) => Source::Read(value),
+            Source::Read(Err(error)) => {
+                Source::Unreadable { why: format!("{file}: {error}"), for_lack_of_privilege: false }
+            }
+            Source::Missing => Source::Missing,
+            Source::Unreadable { why, for_lack_of_privilege } => {
+                Source::Unreadable { why, for_lack_of_privilege }
+            }
+        }
+    }
+
+    /// The same source seen through a reference.
+    pub fn as_ref(&self) -> Source<&T> {
+        match self {
+            Self::Read(value) => Source::Read(value),
+            Self::Missing => Source::Missing,
+            Self::Unreadable { why, for_lack_of_privilege } => {
+                Source::Unreadable { why: why.clone(), for_lack_of_privilege: *for_lack_of_privilege }
+            }
+        }
+    }
+}

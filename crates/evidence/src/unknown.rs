@@ -1,0 +1,57 @@
+//! What could not be known, and why.
+
+use serde::Serialize;
+
+use crate::source::Source;
+
+/// A fact that could not be established, and what that leaves open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Unknown {
+    /// The file or fact that is missing.
+    pub what: String,
+    /// Why it is missing.
+    pub why: String,
+    /// Which answers depend on it, and how they were given without it.
+    pub effect: String,
+    /// What would make it known, where something would.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+}
+
+impl Unknown {
+    /// The unknown that a source leaves which was not read; `None` for one that was.
+    pub fn from_source<T>(what: &str, source: &Source<T>, effect: &str) -> Option<Self> {
+        let (why, remedy) = match source {
+            Source::Read(_) => return None,
+            Source::Missing => (format!("{what} is not there"), None),
+            Source::Unreadable { why, for_lack_of_privilege } => {
+                let remedy = "run as root, or give --from a capture that root made".to_owned();
+                (why.clone(), for_lack_of_privilege.then_some(remedy))
+            }
+        };
+        Some(Self { what: what.to_owned(), why, effect: effect.to_owned(), remedy })
+    }
+
+    /// An unknown with no remedy to name.
+    pub fn new(what: &str, why: &str, effect: &str) -> Self {
+        Self { what: what.to_owned(), why: why.to_owned(), effect: effect.to_owned(), remedy: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_that_was_read_leaves_nothing_unknown() {
+        assert_eq!(Unknown::from_source("/proc/iomem", &Source::Read(1), "all"), None);
+    }
+
+    #[test]
+    fn lack_of_privilege_is_named_with_its_remedy() {
+        let source: Source<u8> = Source::Unreadable { why: "denied".into(), for_lack_of_privilege: true };
+        let unknown = Unknown::from_source("/proc/iomem", &source, "all").unwrap();
+        assert_eq!(unknown.why, "denied");
+        assert!(unknown.remedy.unwrap().contains("root"));
+    }
+}

@@ -1,0 +1,201 @@
+//! What architectures differ in: one row of facts for each.
+//!
+//! Code that serves all architectures asks for a fact and never for a name. A new architecture takes a row here, a
+//! column in [`releases`](crate::releases), and a port for each loader (`kexec::port`); its boot, where it is to be
+//! predicted, takes a module in [`boot`](crate::boot).
+
+use std::fmt;
+
+use rules::{KernelFacts, MapHandedOn, Walk};
+
+/// An architecture that something is known of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Architecture {
+    /// 64-bit x86.
+    X86_64,
+    /// 32-bit x86.
+    X86_32,
+    /// 64-bit Arm.
+    Arm64,
+    /// 64-bit RISC-V.
+    Riscv64,
+    /// 64-bit LoongArch.
+    LoongArch64,
+}
+
+/// What an architecture's kernels and its port of kexec-tools are like, where no machine says otherwise.
+#[derive(Debug)]
+pub struct ArchFacts {
+    /// What `uname -m` prints; the first word is the usual one.
+    pub uname: &'static [&'static str],
+    /// Whether its boots are predicted.
+    pub boots: bool,
+    /// How the next kernel learns which memory it has.
+    pub map_handed_on: MapHandedOn,
+    /// How kexec_file_load searches: memblock where the architecture selects CONFIG_ARCH_KEEP_MEMBLOCK, as
+    /// distributions configure it.
+    pub walk: Walk,
+    /// Sizes of a page in bytes, each with the configuration options that choose it; the first is the default.
+    pub page_sizes: &'static [PageSizeOption],
+    /// Whether its port of kexec-tools dumps only resources named exactly `System RAM`, and not every name that
+    /// contains it (kexec-tools 2.0.32: kexec/arch/*/crashdump-*.c).
+    pub kexec_tools_wants_exact_name: bool,
+    /// Whether it refuses to take boot memory offline
+    /// (arch/arm64/mm/mmu.c:prevent_bootmem_remove_notifier, 6.12).
+    pub boot_memory_stays: bool,
+    /// Whether the first MiB is reserved for good, and kexec_file_load leaves it out of the dump
+    /// (arch/x86/kernel/crash.c:elf_header_exclude_ranges, 6.12).
+    pub first_mib_is_reserved: bool,
+    /// Low memory reserved beside a high crash kernel by default.
+    pub crash_low: CrashLow,
+    /// Whether early allocations go bottom up with `movable_node`, to stay near the kernel
+    /// (arch/x86/kernel/setup.c:setup_arch, 6.12).
+    pub movable_node_allocates_bottom_up: bool,
+    /// Whether crash kernels count as low below the end of the lowest zone, and not below 4 GiB.
+    pub low_ends_with_first_zone: bool,
+}
+
+/// A size of a page, and the configuration options that choose it, without `CONFIG_`.
+#[derive(Debug)]
+pub struct PageSizeOption {
+    /// Bytes.
+    pub bytes: u64,
+    /// Options; any of them chooses this size.
+    pub options: &'static [&'static str],
+}
+
+/// How much low memory goes with a crash kernel that lies high, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CrashLow {
+    /// At least this much.
+    pub least: u64,
+    /// Beside the buffers of swiotlb, this much more; `None` where those do not count.
+    pub beside_swiotlb: Option<u64>,
+}
+
+const MIB: u64 = 1 << 20;
+
+const fn page(kib: u64, options: &'static [&'static str]) -> PageSizeOption {
+    PageSizeOption { bytes: kib << 10, options }
+}
+
+const PAGE_4K: &[PageSizeOption] = &[page(4, &[])];
+const PAGE_4K_16K_64K: &[PageSizeOption] = &[
+    page(4, &["PAGE_SIZE_4KB", "ARM64_4K_PAGES"]),
+    page(16, &["PAGE_SIZE_16KB", "ARM64_16K_PAGES"]),
+    page(64, &["PAGE_SIZE_64KB", "ARM64_64K_PAGES"]),
+];
+
+const X86_64: ArchFacts = ArchFacts {
+    uname: &["x86_64"],
+    boots: true,
+    map_handed_on: MapHandedOn::E820,
+    walk: Walk::Resources,
+    page_sizes: PAGE_4K,
+    kexec_tools_wants_exact_name: false,
+    boot_memory_stays: false,
+    first_mib_is_reserved: true,
+    crash_low: CrashLow { least: 256 * MIB, beside_swiotlb: Some(8 * MIB) },
+    movable_node_allocates_bottom_up: true,
+    low_ends_with_first_zone: false,
+};
+const X86_32: ArchFacts = ArchFacts { uname: &["i686", "i386", "i486", "i586"], boots: false, ..X86_64 };
+const ARM64: ArchFacts = ArchFacts {
+    uname: &["aarch64"],
+    boots: true,
+    map_handed_on: MapHandedOn::BootFirmware,
+    walk: Walk::Memblock,
+    page_sizes: PAGE_4K_16K_64K,
+    kexec_tools_wants_exact_name: true,
+    boot_memory_stays: true,
+    first_mib_is_reserved: false,
+    crash_low: CrashLow { least: 128 * MIB, beside_swiotlb: None },
+    movable_node_allocates_bottom_up: false,
+    low_ends_with_first_zone: true,
+};
+const RISCV64: ArchFacts =
+    ArchFacts { uname: &["riscv64"], boots: false, page_sizes: PAGE_4K, boot_memory_stays: false, ..ARM64 };
+const LOONGARCH64: ArchFacts =
+    ArchFacts { uname: &["loongarch64"], boots: false, boot_memory_stays: false, ..ARM64 };
+
+impl Architecture {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::X86_64, Self::X86_32, Self::Arm64, Self::Riscv64, Self::LoongArch64];
+
+    /// Its row.
+    pub const fn facts(self) -> &'static ArchFacts {
+        match self {
+            Self::X86_64 => &X86_64,
+            Self::X86_32 => &X86_32,
+            Self::Arm64 => &ARM64,
+            Self::Riscv64 => &RISCV64,
+            Self::LoongArch64 => &LOONGARCH64,
+        }
+    }
+
+    /// Reads what `uname -m` prints; `None` for an architecture of which nothing is known.
+    ///
+    /// ```
+    /// use machine::Architecture;
+    /// assert_eq!(Architecture::from_uname("aarch64"), Some(Architecture::Arm64));
+    /// assert_eq!(Architecture::from_uname("s390x"), None);
+    /// ```
+    pub fn from_uname(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|architecture| architecture.facts().uname.contains(&word))
+    }
+
+    /// The architecture whose firmware leaves this kind of map, where nothing names the architecture: of those
+    /// with predicted boots there is one for each.
+    pub fn from_map(map: MapHandedOn) -> Option<Self> {
+        Self::ALL.into_iter().find(|architecture| {
+            let facts = architecture.facts();
+            facts.boots && facts.map_handed_on == map
+        })
+    }
+
+    /// What the rules take as input of a kernel as distributions ship it.
+    pub const fn usual_kernel(self) -> KernelFacts {
+        let facts = self.facts();
+        KernelFacts {
+            movable_node: false,
+            walk: facts.walk,
+            hotplug_flag_survives_boot: false,
+            map_handed_on: facts.map_handed_on,
+            kexec_tools_wants_exact_name: facts.kexec_tools_wants_exact_name,
+            dump_skips_first_mib: facts.first_mib_is_reserved,
+            boot_memory_stays: facts.boot_memory_stays,
+        }
+    }
+}
+
+/// As `uname -m` prints it.
+impl fmt::Display for Architecture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.facts().uname.first().copied().unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_word_of_uname_names_one_architecture() {
+        for architecture in Architecture::ALL {
+            for word in architecture.facts().uname {
+                assert_eq!(Architecture::from_uname(word), Some(architecture), "{word}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_firmware_map_alone_names_an_architecture_whose_boots_are_known() {
+        assert_eq!(Architecture::from_map(MapHandedOn::E820), Some(Architecture::X86_64));
+        assert_eq!(Architecture::from_map(MapHandedOn::BootFirmware), Some(Architecture::Arm64));
+    }
+
+    #[test]
+    fn the_usual_kernel_of_the_rules_is_that_of_x86() {
+        assert_eq!(Architecture::X86_64.usual_kernel(), KernelFacts::default());
+    }
+}

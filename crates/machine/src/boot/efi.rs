@@ -1,0 +1,6 @@
+//! What a kernel makes of EFI's memory map.
+
+pub(crate) mod mirror;
+pub(crate) mod to_e820;
+
+pub use to_e820::efi_to_e820;

@@ -1,0 +1,220 @@
+//! The input of a boot, read from a machine that went through one.
+//!
+//! What the firmware and the boot loader handed over is read from where the kernel keeps it; what it keeps
+//! nowhere, from the log. Nothing of what came of the boot is read.
+
+mod arm64;
+mod efi_of_iomem;
+mod x86;
+
+use evidence::{BootLog, Evidence, KernelVersion, NotARelease, Release, ResourceTree, Unknown};
+use firmware::log::SratLine;
+use memblock::PhysRange;
+use rules::MapHandedOn;
+
+use crate::arch::Architecture;
+use crate::boot::input::boot_input::{BootInput, Platform};
+use crate::boot::input::build::Build;
+use crate::boot::input::seeds::Seed;
+use crate::boot::numa::tables::{MemoryAffinity, NumaTables};
+use crate::releases::CHECKED_NAME;
+
+/// Why a boot's input could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InputError {
+    /// Nothing shows the firmware's map.
+    #[error("the firmware's memory map is not there: {0}")]
+    NoMap(String),
+    /// The boots of this architecture are not known.
+    #[error("the boot of `{0}` is not known: x86_64 and aarch64 are")]
+    Architecture(String),
+    /// The release given is none.
+    #[error(transparent)]
+    Release(#[from] NotARelease),
+}
+
+/// Where seeds come from.
+const LOG: &str = "from the kernel log";
+const IOMEM: &str = "from /proc/iomem";
+
+/// What is read for every architecture.
+struct Reading<'a> {
+    evidence: &'a Evidence,
+    log: &'a BootLog,
+    tree: Option<&'a ResourceTree>,
+    assumed: Vec<Unknown>,
+    seeded: Vec<Seed>,
+}
+
+impl BootInput {
+    /// Reads what a machine was booted with.
+    ///
+    /// What is not shown is assumed, and named in [`BootInput::assumed`].
+    ///
+    /// # Errors
+    ///
+    /// [`InputError`] when there is no firmware map, or when the architecture is another.
+    pub fn of(evidence: &Evidence) -> Result<Self, InputError> {
+        let no_log = BootLog::default();
+        let mut reading = Reading {
+            evidence,
+            log: evidence.log.read().unwrap_or(&no_log),
+            tree: evidence.resources.read(),
+            assumed: Vec::new(),
+            seeded: Vec::new(),
+        };
+        let release = reading.release();
+        let architecture = reading.architecture()?;
+        match architecture.facts().map_handed_on {
+            MapHandedOn::E820 => reading.with_e820(architecture, release),
+            MapHandedOn::BootFirmware => reading.with_boot_firmware(architecture, release),
+        }
+    }
+}
+
+impl Reading<'_> {
+    fn architecture(&self) -> Result<Architecture, InputError> {
+        let evidence = self.evidence;
+        if let Some(word) = evidence.architecture.read() {
+            return Architecture::from_uname(word)
+                .filter(|architecture| architecture.facts().boots)
+                .ok_or_else(|| InputError::Architecture(word.clone()));
+        }
+        let map = if evidence.boot_params.read().is_some() || evidence.firmware_memmap.read().is_some() {
+            Some(MapHandedOn::E820)
+        } else if evidence.device_tree.read().is_some() {
+            Some(MapHandedOn::BootFirmware)
+        } else {
+            self.log.has_e820_lines.then_some(MapHandedOn::E820)
+        };
+        map.and_then(Architecture::from_map).ok_or_else(|| {
+            InputError::NoMap(
+                "neither boot parameters, nor /sys/firmware/memmap, nor a device tree, nor a log from the beginning".into(),
+            )
+        })
+    }
+
+    fn release(&mut self) -> Release {
+        self.evidence.version.read().and_then(KernelVersion::parsed).unwrap_or_else(|| {
+            let effect = format!("taken as {CHECKED_NAME}");
+            self.assume("the kernel's release", "/proc/version is not there", &effect);
+            crate::releases::checked()
+        })
+    }
+
+    fn seed(&mut self, what: &str, why: &str) {
+        self.seeded.push(Seed { what: what.to_owned(), why: why.to_owned() });
+    }
+
+    fn assume(&mut self, what: &str, why: &str, effect: &str) {
+        self.assumed.push(Unknown::new(what, why, effect));
+    }
+
+    fn command_line(&mut self) -> String {
+        if let Some(line) = self.evidence.command_line.read() {
+            return line.clone();
+        }
+        self.assume("the command line", "/proc/cmdline is not there", "taken as empty");
+        String::new()
+    }
+
+    /// The tables about nodes: as the firmware left them, or as the log lists their entries.
+    fn numa(&mut self) -> NumaTables {
+        let mut tables = NumaTables::default();
+        let srat = self.evidence.acpi_table("SRAT").map(|bytes| tables.read_srat(bytes));
+        let slit = self.evidence.acpi_table("SLIT").map(|bytes| tables.read_slit(bytes));
+        if let Some(Err(error)) = srat {
+            let why = format!("/sys/firmware/acpi/tables/SRAT: {error}");
+            self.assume("the SRAT", &why, "the log's list of its entries is used");
+        }
+        if let Some(Err(error)) = slit {
+            let why = format!("/sys/firmware/acpi/tables/SLIT: {error}");
+            self.assume("the SLIT", &why, "all nodes are taken to be equally far");
+        }
+        if !tables.has_srat {
+            self.srat_of_log(&mut tables);
+        }
+        tables
+    }
+
+    fn srat_of_log(&self, tables: &mut NumaTables) {
+        // The log gives node numbers, which the order of the domains decides: each node is its own domain.
+        let affinity = |line: &SratLine| MemoryAffinity {
+            domain: line.node.get(),
+            range: line.range,
+            hot_pluggable: line.hotplug,
+        };
+        tables.memory = self.log.srat.iter().map(affinity).collect();
+        tables.has_srat = !tables.memory.is_empty();
+        let last = tables.memory.iter().map(|memory| memory.domain).max();
+        tables.initiators = last.map_or_else(Vec::new, |last| (0..=last).collect());
+    }
+
+    /// The kernel's image, from /proc/iomem: from its code to the end of its bss, in whole pages.
+    fn kernel_image(&mut self, by_default: PhysRange) -> PhysRange {
+        let parts = self.tree.into_iter().flat_map(|tree| tree.resources().iter()).filter(|resource| {
+            matches!(&*resource.name, "Kernel code" | "Kernel rodata" | "Kernel data" | "Kernel bss")
+        });
+        // Without privilege all addresses read 0.
+        let ranges = parts.filter_map(|resource| resource.range().ok()).filter(|range| range.start() > 0);
+        let image = ranges.reduce(PhysRange::hull);
+        if let Some(image) = image.and_then(|image| image.widen_to_multiples(4096)) {
+            self.seed("where the kernel's image lies", IOMEM);
+            return image;
+        }
+        self.assume(
+            "where the kernel's image lies",
+            "/proc/iomem does not show it",
+            &format!("taken as {by_default}"),
+        );
+        by_default
+    }
+
+    /// What a build has, corrected by what the log of this very kernel shows.
+    fn build(&mut self, release: &Release, architecture: Architecture) -> Build {
+        let mut build = Build::of(release, architecture);
+        if let Some(config) = self.evidence.configuration.read() {
+            build.correct(architecture, config);
+        }
+        if let Some(size) = self.log.boot.node_data.filter(|size| *size != build.node_data) {
+            build.node_data = size;
+            self.seed("the size of each node's data", LOG);
+        }
+        let log = &self.log.boot;
+        if log.has_beginning {
+            build.gib_pages = log.gib_pages;
+        }
+        if let Some(bits) = log.wide_addresses {
+            build.arm64.virtual_bits = 52;
+            build.arm64.physical_bits = bits;
+        }
+        match log.max_arch_pfn {
+            // 46 bits of physical addresses with four levels, 52 with five.
+            Some(pfn) if pfn <= 1 << 34 => build.page_table_levels = 4,
+            Some(_) => build.page_table_levels = 5,
+            None => {}
+        }
+        build
+    }
+
+    fn finish(
+        mut self,
+        release: Release,
+        architecture: Architecture,
+        platform: Platform,
+        kernel_image: PhysRange,
+        initrd: Option<PhysRange>,
+    ) -> BootInput {
+        BootInput {
+            command_line: self.command_line(),
+            platform,
+            numa: self.numa(),
+            kernel_image,
+            initrd,
+            build: self.build(&release, architecture),
+            release,
+            assumed: self.assumed,
+            seeded: self.seeded,
+        }
+    }
+}

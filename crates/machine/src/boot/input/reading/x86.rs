@@ -1,0 +1,118 @@
+//! What an x86 machine was booted with.
+
+use firmware::e820::{BootParams, E820Type, Entry, ZERO_PAGE_ENTRIES};
+use firmware::efi::{self, MemoryAttribute, MemoryType};
+use memblock::PhysRange;
+
+use crate::arch::Architecture;
+use crate::boot::input::reading::{InputError, LOG, Reading};
+use crate::boot::input::{BootInput, Platform, X86Platform};
+use crate::now::firmware_map::of_boot;
+use evidence::Release;
+use evidence::snapshot::FirmwareMapEntry;
+
+/// Where a kernel lies that is not randomised (`CONFIG_PHYSICAL_START`), as large as Debian's 6.12.
+const IMAGE: (u64, u64) = (0x100_0000, 0x3c0_0000);
+
+impl Reading<'_> {
+    pub(crate) fn with_e820(
+        mut self,
+        architecture: Architecture,
+        release: Release,
+    ) -> Result<BootInput, InputError> {
+        let e820 = self.e820()?;
+        let params = self.evidence.boot_params();
+        let initrd = params.and_then(|params| params.ramdisk().ok().flatten()).or(self.log.boot.ramdisk);
+        let by_default = PhysRange::new(IMAGE.0, IMAGE.1).map_err(|e| InputError::NoMap(e.to_string()))?;
+        let kernel_image = self.kernel_image(by_default);
+        let is_efi = self.log.boot.is_efi || params.is_some_and(|params| params.efi_memory_map().is_some());
+        let efi_map = self.efi_map();
+        if is_efi && efi_map.is_empty() {
+            self.assume(
+                "the EFI memory map",
+                "a kernel shows it only in its log, when booted with efi=debug",
+                "what EFI's boot services hold is taken as free: early allocations may lie elsewhere",
+            );
+        }
+        let brk = self.log.memblock.reserved_by("setup_arch").find(|brk| brk.start() == kernel_image.end());
+        let platform = X86Platform {
+            e820,
+            efi_map,
+            is_efi,
+            efi_tables: self.log.memblock.reserved_by("efi_memattr_init").collect(),
+            efi_map_at: params.and_then(|params| params.efi_memory_map()),
+            setup_data: self.log.boot.setup_data.clone(),
+            acpi_tables: self.log.boot.acpi_tables.clone(),
+            acpi_upgrade: self.log.boot.acpi_upgrade,
+            brk,
+        };
+        for (is_seeded, what) in [
+            (platform.brk.is_some(), "what the kernel took of the area behind its image"),
+            (!platform.setup_data.is_empty(), "what the boot loader attached as setup_data"),
+            (!platform.acpi_tables.is_empty(), "where the ACPI tables lie"),
+            (platform.acpi_upgrade.is_some(), "how large the initial ramdisk's ACPI tables are"),
+            (!platform.efi_tables.is_empty(), "where EFI's tables lie"),
+        ] {
+            if is_seeded {
+                self.seed(what, LOG);
+            }
+        }
+        Ok(self.finish(release, architecture, Platform::X86(platform), kernel_image, initrd))
+    }
+
+    /// The map of the zero page; where that is full or not shown, the log's; else what /sys/firmware/memmap
+    /// had when its entries were numbered.
+    fn e820(&mut self) -> Result<Vec<Entry>, InputError> {
+        let page = self.zero_page();
+        if let Some(entries) = page.as_ref().filter(|entries| entries.len() < ZERO_PAGE_ENTRIES) {
+            return Ok(entries.clone());
+        }
+        if let Some(entries) = self.log.e820.as_ref().filter(|entries| !entries.is_empty()) {
+            return Ok(entries.clone());
+        }
+        if let Some([_, boot, _]) = self.evidence.firmware_memmap.read().and_then(|all| of_boot(all)) {
+            let entry = |entry: &FirmwareMapEntry| {
+                let range = PhysRange::from_inclusive(entry.start, entry.last).ok()?;
+                Some(Entry { range, kind: E820Type::from_name(&entry.kind).unwrap_or(E820Type::Reserved) })
+            };
+            return Ok(boot.iter().filter_map(entry).collect());
+        }
+        page.ok_or_else(|| {
+            InputError::NoMap(
+                "/sys/kernel/boot_params, the kernel log and /sys/firmware/memmap lack it".into(),
+            )
+        })
+    }
+
+    fn zero_page(&mut self) -> Option<Vec<Entry>> {
+        const FILE: &str = "/sys/kernel/boot_params/data";
+        let bytes = self.evidence.boot_params.read()?;
+        match BootParams::new(&bytes.0) {
+            // The kernel drops an entry without a byte, or that wraps, too.
+            Ok(params) => {
+                let entries: Vec<Entry> = params.entries().filter_map(Result::ok).collect();
+                (!entries.is_empty()).then_some(entries)
+            }
+            Err(error) => {
+                self.assume(FILE, &format!("{FILE}: {error}"), "the map is taken from elsewhere");
+                None
+            }
+        }
+    }
+
+    /// The EFI memory map, of a kernel that was booted with efi=debug; or else, of one booted with
+    /// memblock=debug, what of it the kernel reserved: the boot services.
+    fn efi_map(&self) -> Vec<efi::Entry> {
+        if !self.log.efi.map.is_empty() {
+            return self.log.efi.map.clone();
+        }
+        let services = self.log.memblock.reserved_by("efi_reserve_boot_services");
+        services
+            .map(|range| efi::Entry {
+                range,
+                kind: MemoryType::BOOT_SERVICES_DATA,
+                attributes: MemoryAttribute::WRITE_BACK,
+            })
+            .collect()
+    }
+}

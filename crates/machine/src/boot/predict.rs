@@ -1,0 +1,122 @@
+//! Predicts a boot: what Linux makes of a firmware map and a command line.
+
+use firmware::fdt::{Fdt, FdtError};
+use memblock::{Chunk, Memblock, MemblockError, NodeId, PageSize, PhysRange, TableKind};
+use rules::{Class, Memory, Rules, Use};
+
+use crate::boot::early::{Early, Halt};
+use crate::boot::input::{BootInput, Platform};
+use crate::boot::outcome::Outcome;
+use crate::boot::prediction::Prediction;
+use crate::boot::{arm64, x86};
+use crate::command_line::BootParameters;
+use crate::releases::{KERNEL_RESERVATIONS_ARE_MARKED, Target, is_known};
+
+/// Why a boot could not be predicted to its end or to the kernel's panic.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BootError {
+    /// The tables of the prediction could not take it.
+    #[error(transparent)]
+    Memblock(#[from] MemblockError),
+    /// There is no memory to boot with.
+    #[error("the firmware's map has no RAM: expected at least one entry that is usable")]
+    NoRam,
+    /// The device tree cannot be read.
+    #[error("the device tree: {0}")]
+    DeviceTree(#[from] FdtError),
+}
+
+/// Predicts a boot under a set of rules, [`Rules::LINUX`] for what released kernels do.
+///
+/// # Errors
+///
+/// [`BootError`] when there is nothing to boot with. A kernel that would panic is no error: the prediction says
+/// so, and how far it got.
+pub fn predict(input: &BootInput, rules: &Rules) -> Result<Prediction, BootError> {
+    let architecture = input.platform.architecture();
+    if !input.platform.has_ram() {
+        return Err(BootError::NoRam);
+    }
+    let parameters = BootParameters::parse(&input.command_line, architecture, &input.release);
+    let page_size = PageSize::new(input.build.page_size).unwrap_or_default();
+    let room = input.room(&parameters);
+    let mut slabs = [vec![Chunk::EMPTY; room], vec![Chunk::EMPTY; room]];
+    let mut memblock = Memblock::with_page_size(page_size);
+    for (table, slab) in [TableKind::Memory, TableKind::Reserved].into_iter().zip(&mut slabs) {
+        // A fresh table takes its first slab.
+        let _ = memblock.grow(table, slab);
+    }
+    memblock.set_movable_node(spares_hotpluggable(rules, parameters.movable.movable_node));
+    memblock.set_bottom_up(
+        parameters.movable.movable_node && architecture.facts().movable_node_allocates_bottom_up,
+    );
+    let target = Target::new(architecture, input.release.clone());
+    memblock.set_kern_accounting(is_known(KERNEL_RESERVATIONS_ARE_MARKED, &target));
+    memblock.set_mirrored_kernelcore(parameters.movable.mirror);
+    let mut early = Early::new(memblock);
+
+    let ended = match (fatal(&parameters), &input.platform) {
+        (Some(why), _) => Err(Halt::Panic(why)),
+        (None, Platform::X86(platform)) => x86::boot(&mut early, input, platform, &parameters, rules),
+        (None, Platform::Arm64(platform)) => {
+            let tree = Fdt::new(&platform.device_tree.0)?;
+            arm64::boot(&mut early, input, platform, &tree, &parameters, rules)
+        }
+    };
+    let prediction = write_up(&early, input, parameters);
+    match ended {
+        Ok(outcome) => Ok(prediction.with(&early, outcome)),
+        Err(Halt::Panic(why)) => Ok(Prediction { panic: Some(why), ..prediction }),
+        Err(Halt::NoRam) => Err(BootError::NoRam),
+        Err(Halt::Fault(fault)) => Err(BootError::Memblock(fault)),
+    }
+}
+
+/// Why the kernel does not come up with a command line, as far as the line alone says.
+fn fatal(parameters: &BootParameters) -> Option<String> {
+    let remark = parameters.remarks.iter().find(|remark| remark.is_fatal)?;
+    Some(format!("{}: {}", remark.parameter, remark.what))
+}
+
+/// Whether early allocations keep off memory that carries HOTPLUG.
+fn spares_hotpluggable(rules: &Rules, movable_node: bool) -> bool {
+    let kernel = rules::KernelFacts { movable_node, ..rules::KernelFacts::default() };
+    let memory = Memory { kept_hotplug: Some(true), ..Memory::of(Class::BootHotpluggable) };
+    !rules.verdict(Use::EarlyAllocation, &memory, &kernel).allowed
+}
+
+fn write_up(early: &Early<'_>, input: &BootInput, parameters: BootParameters) -> Prediction {
+    let page = early.memblock.page_size().bytes();
+    let early_node_ranges = early.memblock.memory_pfn_ranges(None).filter_map(|pages| {
+        let range = PhysRange::new(pages.start.checked_mul(page)?, pages.end.checked_mul(page)?).ok()?;
+        Some((pages.node.map_or(0, NodeId::get), range))
+    });
+    Prediction {
+        memory: early.regions(TableKind::Memory),
+        reserved: early.regions(TableKind::Reserved),
+        dump: early.dumped.clone(),
+        early_node_ranges: early_node_ranges.collect(),
+        trace: early.trace.lines().to_vec(),
+        remarks: parameters.remarks,
+        assumed: input.assumed.clone(),
+        ..Prediction::default()
+    }
+}
+
+impl Prediction {
+    fn with(self, early: &Early<'_>, outcome: Outcome) -> Self {
+        let page = early.memblock.page_size().bytes();
+        let limits = outcome.limits.zones.iter().filter_map(|&(kind, start, end)| {
+            Some((kind, PhysRange::new(start.checked_mul(page)?, end.checked_mul(page)?).ok()?))
+        });
+        let movable = outcome.movable.iter().map(|(node, pfn)| (*node, pfn.saturating_mul(page)));
+        Self {
+            zone_limits: limits.collect(),
+            movable_start: movable.collect(),
+            zones: outcome.zones,
+            fallback_order: outcome.fallback,
+            crashkernel: outcome.crashkernel,
+            ..self
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! A prediction held against what the real boot came to, fact by fact.
+
+use crate::boot::input::BootInput;
+use crate::boot::prediction::Prediction;
+use crate::boot::verify::entries::{self, Entries};
+use crate::boot::verify::observed::Observed;
+use crate::boot::zones::ZoneKind;
+use evidence::Evidence;
+
+/// Every fact of a boot, compared or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Comparison {
+    /// The facts, in the order in which a boot comes by them.
+    pub facts: Vec<FactComparison>,
+}
+
+/// What became of comparing one fact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FactComparison {
+    /// The fact, by the name of its member in the JSON.
+    pub fact: &'static str,
+    /// The result.
+    pub result: Compared,
+}
+
+/// The result of one comparison.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Compared {
+    /// Predicted and seen are the same, entry for entry.
+    Equal {
+        /// How many entries there are.
+        entries: usize,
+    },
+    /// They are not.
+    Differs(Vec<Difference>),
+    /// The machine does not show it.
+    NotCompared {
+        /// Why, and what would show it.
+        why: &'static str,
+    },
+}
+
+/// One entry that is not the same on both sides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// Which entry: a range, a zone, a node.
+    pub what: String,
+    /// What the prediction says of it; `None` where it has no such entry.
+    pub predicted: Option<String>,
+    /// What the machine shows; `None` where it has no such entry.
+    pub seen: Option<String>,
+}
+
+const NO_DUMP: &str =
+    "the log holds no dump of memblock; a kernel prints it with memblock=debug, and log_buf_len= keeps it";
+const NO_DEBUGFS: &str = "/sys/kernel/debug/memblock/memory is not shown (this kernel may not keep memblock, or debugfs is not \
+     mounted or only root's), or memory was added since";
+const NO_RANGES: &str = "the log does not show the lines below `Early memory node ranges`: its beginning was overwritten or not \
+     taken along; log_buf_len= keeps it";
+const NO_LIMITS: &str = "the log does not show the lines below `Zone ranges:`: its beginning was overwritten or not taken along; \
+     log_buf_len= keeps it";
+const NO_FALLBACK: &str = "the log does not show `Fallback order for Node`; log_buf_len= keeps it";
+const NO_ZONES: &str =
+    "/proc/zoneinfo is not there, or memory that was added or taken away after boot changed it";
+
+/// 4 GiB, below which x86 looks for low memory.
+const GIB_4: u64 = 1 << 32;
+
+impl Comparison {
+    /// Compares a prediction with what a machine shows of the boot that was predicted.
+    pub fn of(evidence: &Evidence, input: &BootInput, prediction: &Prediction) -> Self {
+        let low_end = low_end(input, prediction);
+        Self::with(prediction, &Observed::of(evidence, low_end, input.build.page_size))
+    }
+
+    /// Compares a prediction with an outcome. O(n log n) in their entries.
+    pub fn with(prediction: &Prediction, seen: &Observed) -> Self {
+        // The kernel dumps its tables once, and may go on reserving after that.
+        let dump = prediction.dump.as_ref();
+        let memory = dump.map_or(&prediction.memory, |dump| &dump.memory);
+        let reserved = dump.map_or(&prediction.reserved, |dump| &dump.reserved);
+        let regions = |regions: &Option<Vec<_>>| regions.as_deref().map(entries::regions);
+        let fact = |fact, predicted: Entries, seen: Option<Entries>, why| FactComparison {
+            fact,
+            result: seen.map_or(Compared::NotCompared { why }, |seen| compared(&predicted, &seen)),
+        };
+        let facts = vec![
+            fact(
+                "panic",
+                entries::panic(prediction.panic.as_deref()),
+                seen.has_booted().then(Entries::new),
+                NO_LIMITS,
+            ),
+            fact("memory", entries::regions(memory), regions(&seen.memory), NO_DUMP),
+            fact("reserved", entries::regions(reserved), regions(&seen.reserved), NO_DUMP),
+            fact(
+                "memory_after_boot",
+                entries::regions(&prediction.memory_after_boot()),
+                regions(&seen.memory_after_boot),
+                NO_DEBUGFS,
+            ),
+            fact(
+                "early_node_ranges",
+                entries::early_node_ranges(&prediction.early_node_ranges),
+                seen.early_node_ranges.as_deref().map(entries::early_node_ranges),
+                NO_RANGES,
+            ),
+            fact(
+                "zone_limits",
+                entries::zone_limits(&prediction.zone_limits),
+                seen.zone_limits.as_deref().map(entries::zone_limits),
+                NO_LIMITS,
+            ),
+            fact(
+                "movable_start",
+                entries::movable_start(&prediction.movable_start),
+                seen.movable_start.as_ref().map(entries::movable_start),
+                NO_LIMITS,
+            ),
+            fact(
+                "crashkernel",
+                entries::crashkernel(&prediction.crashkernel.as_printed()),
+                seen.crashkernel.as_ref().map(entries::crashkernel),
+                NO_RANGES,
+            ),
+            fact(
+                "zones",
+                entries::zones(&prediction.zones),
+                seen.zones.as_deref().map(entries::zones),
+                NO_ZONES,
+            ),
+            fact(
+                "fallback_order",
+                entries::fallback_order(&prediction.fallback_order),
+                seen.fallback_order.as_deref().map(entries::fallback_order),
+                NO_FALLBACK,
+            ),
+        ];
+        Self { facts }
+    }
+
+    /// Whether nothing that could be compared differs.
+    pub fn is_equal(&self) -> bool {
+        !self.facts.iter().any(|fact| matches!(fact.result, Compared::Differs(_)))
+    }
+
+    /// How many facts could be compared.
+    pub fn compared(&self) -> usize {
+        self.facts.iter().filter(|fact| !matches!(fact.result, Compared::NotCompared { .. })).count()
+    }
+}
+
+/// Where crash kernels stop being low: 4 GiB on x86, on arm64 what every device reaches, which is where the
+/// lowest zone ends.
+fn low_end(input: &BootInput, prediction: &Prediction) -> u64 {
+    let low = |(kind, _): &&(ZoneKind, _)| matches!(kind, ZoneKind::Dma | ZoneKind::Dma32);
+    let first = prediction.zone_limits.iter().find(low);
+    let first = first.filter(|_| input.platform.architecture().facts().low_ends_with_first_zone);
+    first.map_or(GIB_4, |(_, range)| range.end())
+}
+
+fn compared(predicted: &Entries, seen: &Entries) -> Compared {
+    let differences = entries::differences(predicted, seen);
+    if differences.is_empty() {
+        return Compared::Equal { entries: seen.len() };
+    }
+    let differences = differences.into_iter().map(|entry| Difference {
+        what: entry.what,
+        predicted: entry.before,
+        seen: entry.after,
+    });
+    Compared::Differs(differences.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use memblock::{NodeId, PhysRange, Region};
+
+    use super::*;
+    use crate::boot::Crashkernel;
+
+    fn region(start: u64, end: u64, node: u32) -> Region {
+        Region { node: NodeId::new(node), ..Region::plain(PhysRange::new(start, end).unwrap()) }
+    }
+
+    fn of<'a>(comparison: &'a Comparison, fact: &str) -> &'a Compared {
+        &comparison.facts.iter().find(|one| one.fact == fact).unwrap().result
+    }
+
+    #[test]
+    fn what_a_machine_does_not_show_is_not_taken_for_equal() {
+        let comparison = Comparison::with(&Prediction::default(), &Observed::default());
+        assert_eq!(comparison.compared(), 0);
+        assert!(
+            matches!(of(&comparison, "memory"), Compared::NotCompared { why } if why.contains("memblock=debug"))
+        );
+    }
+
+    #[test]
+    fn each_entry_that_differs_is_named_with_both_sides() {
+        let prediction = Prediction {
+            memory: vec![region(0, 0x1000, 0), region(0x1000, 0x2000, 0)],
+            ..Prediction::default()
+        };
+        let seen = Observed {
+            memory: Some(vec![region(0, 0x1000, 0), region(0x1000, 0x2000, 1), region(0x8000, 0x9000, 1)]),
+            ..Observed::default()
+        };
+        let comparison = Comparison::with(&prediction, &seen);
+        let Compared::Differs(differences) = of(&comparison, "memory") else { panic!("{comparison:?}") };
+        assert_eq!(differences.len(), 2);
+        assert_eq!(differences[0].what, "00001000-00001fff");
+        assert_eq!(differences[0].predicted.as_deref(), Some("node 0, NONE"));
+        assert_eq!(differences[0].seen.as_deref(), Some("node 1, NONE"));
+        assert_eq!((&*differences[1].what, &differences[1].predicted), ("00008000-00008fff", &None));
+        assert!(!comparison.is_equal());
+    }
+
+    #[test]
+    fn a_reason_that_the_kernel_does_not_tell_is_no_difference_and_one_that_it_tells_is() {
+        let compared = |is_silent: bool, seen: Option<&str>| {
+            let with = |error: Option<&str>, is_silent| Crashkernel {
+                error: error.map(str::to_owned),
+                is_silent,
+                ..Crashkernel::default()
+            };
+            let predicted = with(Some("it asks for more"), is_silent);
+            let prediction = Prediction { crashkernel: predicted, ..Prediction::default() };
+            let seen = Observed { crashkernel: Some(with(seen, false)), ..Observed::default() };
+            Comparison::with(&prediction, &seen).is_equal()
+        };
+        assert!(compared(true, None));
+        assert!(!compared(false, None));
+        assert!(!compared(true, Some("cannot allocate crashkernel (size:0x10000000)")));
+    }
+
+    #[test]
+    fn a_panic_that_did_not_happen_is_a_difference() {
+        let prediction = Prediction { panic: Some("no memory".into()), ..Prediction::default() };
+        let seen = Observed { zone_limits: Some(Vec::new()), ..Observed::default() };
+        assert!(matches!(of(&Comparison::with(&prediction, &seen), "panic"), Compared::Differs(_)));
+    }
+}

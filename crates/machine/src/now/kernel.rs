@@ -1,0 +1,259 @@
+//! The running kernel, as far as the rules and plans ask about it.
+
+use evidence::snapshot::BlockState;
+use evidence::zones::Zone;
+use evidence::{Evidence, ResourceTree, Unknown};
+use rules::{KernelFacts, MapHandedOn, Walk};
+
+use crate::arch::{Architecture, PageSizeOption};
+use crate::command_line;
+use crate::releases::{self, CHECKED_NAME};
+
+/// The facts about a kernel, each read or marked unknown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kernel {
+    /// The release, e.g. `6.12.117+deb12-amd64`.
+    pub release: Option<String>,
+    /// The architecture, where something names it and something is known of it.
+    pub architecture: Option<Architecture>,
+    /// The command line.
+    pub command_line: String,
+    /// What the rules take as input.
+    pub facts: KernelFacts,
+    /// Bytes in a page.
+    pub page_size: u64,
+}
+
+impl Kernel {
+    /// Reads the facts, and adds to `unknown` what could not be established.
+    pub(crate) fn of(evidence: &Evidence, unknown: &mut Vec<Unknown>) -> Self {
+        unknown.extend(Unknown::from_source(
+            "/proc/cmdline",
+            &evidence.command_line,
+            "taken as empty: no movable_node, no memmap=, no mem=",
+        ));
+        let command_line = evidence.command_line.read().cloned().unwrap_or_default();
+        let word = evidence.architecture.read().map(String::as_str);
+        let architecture = word.and_then(Architecture::from_uname);
+        let map_handed_on = map_handed_on(evidence, architecture, unknown);
+        let row = architecture.map(Architecture::facts);
+        let facts = KernelFacts {
+            movable_node: command_line::has(&command_line, "movable_node"),
+            walk: walk(evidence, map_handed_on, unknown),
+            hotplug_flag_survives_boot: false,
+            map_handed_on,
+            kexec_tools_wants_exact_name: match (word, row) {
+                (Some(_), row) => row.is_some_and(|row| row.kexec_tools_wants_exact_name),
+                (None, _) => map_handed_on == MapHandedOn::BootFirmware,
+            },
+            boot_memory_stays: row.is_some_and(|row| row.boot_memory_stays),
+            // Only x86 has an e820 map, and only x86 reserves its first MiB for good.
+            dump_skips_first_mib: map_handed_on == MapHandedOn::E820,
+        };
+        unknown.extend(Unknown::from_source(
+            "/proc/version",
+            &evidence.version,
+            &format!(
+                "the verdicts are those of Linux {}, the release they were checked against",
+                CHECKED_NAME
+            ),
+        ));
+        let release = evidence.version.read().and_then(|version| version.release.clone());
+        if let Some(other) = release.as_ref().filter(|release| !releases::is_checked(release)) {
+            unknown.push(Unknown::new(
+                &format!("what Linux {other} does differently"),
+                &format!("the rules were checked against Linux {}", CHECKED_NAME),
+                &format!(
+                    "the verdicts are those of {}; {}",
+                    CHECKED_NAME,
+                    releases::WHAT_LATER_RELEASES_CHANGE
+                ),
+            ));
+        }
+        Self {
+            release,
+            architecture,
+            page_size: page_size(evidence, map_handed_on, unknown),
+            command_line,
+            facts,
+        }
+    }
+}
+
+/// Whether the kernel keeps memblock: it then shows it in debugfs, and was built with
+/// CONFIG_ARCH_KEEP_MEMBLOCK.
+fn walk(evidence: &Evidence, map_handed_on: MapHandedOn, unknown: &mut Vec<Unknown>) -> Walk {
+    let shown = evidence.memblock_memory.read().is_some() || evidence.memblock_reserved.read().is_some();
+    if shown {
+        return Walk::Memblock;
+    }
+    if let Some(config) = evidence.configuration.read() {
+        return if config.has("ARCH_KEEP_MEMBLOCK") { Walk::Memblock } else { Walk::Resources };
+    }
+    let (assumed, words) = match map_handed_on {
+        MapHandedOn::E820 => (Walk::Resources, "the resource tree"),
+        MapHandedOn::BootFirmware => (Walk::Memblock, "memblock"),
+    };
+    unknown.push(Unknown {
+        what: "whether this kernel keeps memblock (CONFIG_ARCH_KEEP_MEMBLOCK)".into(),
+        why: "neither /sys/kernel/debug/memblock nor the kernel's configuration could be read".into(),
+        effect: format!(
+            "kexec_file_load is taken to search {words}, as distributions' kernels do that get such a memory \
+             map; released kernels give the same verdicts either way, for other reasons"
+        ),
+        remedy: Some(
+            "run as root with debugfs mounted, or with /boot/config-RELEASE or /proc/config.gz readable"
+                .into(),
+        ),
+    });
+    assumed
+}
+
+/// Whether the next kernel gets an e820 map or the boot firmware's own tables: the kind that this kernel got.
+fn map_handed_on(
+    evidence: &Evidence,
+    architecture: Option<Architecture>,
+    unknown: &mut Vec<Unknown>,
+) -> MapHandedOn {
+    let e820 = evidence.boot_params.read().is_some()
+        || evidence.firmware_memmap.read().is_some()
+        || evidence.log.read().is_some_and(|log| log.has_e820_lines);
+    let of_row = architecture.map(|architecture| architecture.facts().map_handed_on);
+    if e820 || of_row == Some(MapHandedOn::E820) {
+        return MapHandedOn::E820;
+    }
+    if evidence.device_tree.read().is_none() && evidence.architecture.read().is_none() {
+        unknown.push(Unknown::new(
+            "how this kernel got its memory map",
+            "there is neither an e820 map (/sys/kernel/boot_params, /sys/firmware/memmap, the log) nor a \
+             device tree (/sys/firmware/fdt), and nothing names the architecture",
+            "kexec is taken to hand on the device tree or EFI map of boot",
+        ));
+    }
+    MapHandedOn::BootFirmware
+}
+
+/// The size of a page: where there is but one, that; else said by the configuration, or the one size under which
+/// the pages of all zones make about as much memory as System RAM has online. The sizes differ by a factor of four.
+fn page_size(evidence: &Evidence, map_handed_on: MapHandedOn, unknown: &mut Vec<Unknown>) -> u64 {
+    // What nothing names may have any of the sizes that there are.
+    let sizes = Architecture::from_map(map_handed_on).map_or(&[][..], |usual| usual.facts().page_sizes);
+    if let [PageSizeOption { bytes, .. }] = sizes {
+        return *bytes;
+    }
+    if let Some(config) = evidence.configuration.read() {
+        let given = |size: &&PageSizeOption| size.options.iter().any(|option| config.has(option));
+        if let Some(size) = sizes.iter().find(given) {
+            return size.bytes;
+        }
+    }
+    let zones = evidence.zones.read().map_or(&[][..], Vec::as_slice);
+    let pages = zones.iter().fold(0_u64, |sum, zone: &Zone| sum.saturating_add(zone.present));
+    let ram = evidence.resources.read().map_or(0, |tree| online_bytes(tree, evidence));
+    // The sizes are a factor of four apart: half and double are where one ends and the next begins.
+    match ram.checked_div(pages) {
+        Some(0x800..0x2000) => 4 << 10,
+        Some(0x2000..0x8000) => 16 << 10,
+        Some(0x8000..0x2_0000) => 64 << 10,
+        // Zones cannot be placed without both files anyway.
+        _ if pages == 0 || ram == 0 => 4 << 10,
+        _ => {
+            unknown.push(Unknown::new(
+                "the size of a page",
+                "no page size makes the pages of /proc/zoneinfo as much memory as /proc/iomem has",
+                "taken as 4096 bytes: zones may be wrong",
+            ));
+            4 << 10
+        }
+    }
+}
+
+/// System RAM less the memory blocks that are not online, in bytes.
+fn online_bytes(tree: &ResourceTree, evidence: &Evidence) -> u64 {
+    let ram = tree.system_ram().filter_map(|resource| resource.range().ok());
+    let all = ram.fold(0_u64, |sum, range| sum.saturating_add(range.size()));
+    let offline = evidence.blocks.read().map_or(0, |memory| {
+        let offline = memory.blocks.iter().filter(|block| block.state == BlockState::Offline).count();
+        memory.block_size.saturating_mul(offline as u64)
+    });
+    all.saturating_sub(offline)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use evidence::snapshot::MemblockFiles;
+    use evidence::{Snapshot, Source};
+
+    fn of(snapshot: &Snapshot) -> (Kernel, Vec<Unknown>) {
+        let mut unknown = Vec::new();
+        (Kernel::of(&snapshot.into(), &mut unknown), unknown)
+    }
+
+    #[test]
+    fn a_kernel_that_shows_memblock_keeps_it_whatever_its_architecture() {
+        let memblock = MemblockFiles { memory: Source::Read(String::new()), ..MemblockFiles::default() };
+        let x86 = Snapshot { architecture: Source::Read("x86_64".into()), memblock, ..Snapshot::default() };
+        assert_eq!(of(&x86).0.facts.walk, rules::Walk::Memblock);
+    }
+
+    #[test]
+    fn the_configuration_decides_where_debugfs_is_hidden() {
+        let with = |config: &str| {
+            let kernel_config = Source::Read(config.to_owned());
+            of(&Snapshot { kernel_config, ..Snapshot::default() }).0.facts.walk
+        };
+        assert_eq!(with("CONFIG_ARCH_KEEP_MEMBLOCK=y\n"), rules::Walk::Memblock);
+        assert_eq!(with("# CONFIG_ARCH_KEEP_MEMBLOCK is not set\n"), rules::Walk::Resources);
+    }
+
+    #[test]
+    fn what_was_assumed_is_said() {
+        let (_, unknown) = of(&Snapshot::default());
+        assert!(unknown.iter().any(|u| u.what.contains("keeps memblock")), "{unknown:?}");
+        assert!(unknown.iter().any(|u| u.what.contains("got its memory map")), "{unknown:?}");
+    }
+
+    #[test]
+    fn the_page_size_is_the_one_that_makes_the_zones_as_large_as_ram() {
+        let with = |present: u64| {
+            let zoneinfo = format!("Node 0, zone Normal\n spanned 9\n present {present}\n start_pfn: 4\n");
+            let snapshot = Snapshot {
+                iomem: Source::Read("40000000-4fffffff : System RAM\n".into()),
+                zoneinfo: Source::Read(zoneinfo),
+                ..Snapshot::default()
+            };
+            of(&snapshot).0.page_size
+        };
+        // 256 MiB, a little less, and with some NOMAP memory that /proc/iomem does not call System RAM.
+        assert_eq!([0x1_0000, 0xfc00, 0x1_0400].map(with), [4 << 10; 3]);
+        assert_eq!([0x4000, 0x3f00, 0x4100].map(with), [16 << 10; 3]);
+        assert_eq!([0x1000, 0xfc0, 0x1040].map(with), [64 << 10; 3]);
+    }
+
+    #[test]
+    fn the_page_of_x86_is_4_kib_however_much_of_ram_is_in_no_zone() {
+        // 256 MiB in zones, and DIMMs of 3 GiB that are offline, of which no memory block tells.
+        let snapshot = Snapshot {
+            architecture: Source::Read("x86_64".into()),
+            iomem: Source::Read("40000000-4fffffff : System RAM\n100000000-1bfffffff : System RAM\n".into()),
+            zoneinfo: Source::Read("Node 0, zone Normal\n spanned 9\n present 65536\n start_pfn: 4\n".into()),
+            ..Snapshot::default()
+        };
+        let (kernel, unknown) = of(&snapshot);
+        assert_eq!(kernel.page_size, 4 << 10);
+        assert!(!unknown.iter().any(|unknown| unknown.what.contains("page")), "{unknown:?}");
+    }
+
+    #[test]
+    fn a_release_that_was_not_checked_is_named() {
+        let with = |version: &str| {
+            let version = Source::Read(version.to_owned());
+            of(&Snapshot { version, ..Snapshot::default() }).1
+        };
+        let names_it = |unknown: &[Unknown]| unknown.iter().any(|u| u.what.contains("does differently"));
+        assert!(!names_it(&with("Linux version 6.12.117+deb12-amd64 (debian)")));
+        assert!(names_it(&with("Linux version 6.18.44 (builder)")));
+        assert!(names_it(&with("Linux version 6.120.1 (builder)")));
+    }
+}

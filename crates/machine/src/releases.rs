@@ -1,0 +1,283 @@
+//! What releases and architectures differ in, as far as it decides what a boot does with memory: the one table.
+//!
+//! A row names a parameter, a form of its value, or something the kernel does; and for each architecture the
+//! releases that know it.
+
+use evidence::Release;
+
+use crate::arch::Architecture;
+
+/// The release that predictions, plans and verdicts were compared with: major and minor version.
+pub const CHECKED: (u32, u32) = (6, 12);
+/// The same, as people write it.
+pub const CHECKED_NAME: &str = "6.12";
+/// The version of kexec-tools that plans of kexec_load follow.
+pub const CHECKED_KEXEC_TOOLS: &str = "2.0.25";
+/// What verdicts for [`CHECKED_NAME`] miss in a later kernel.
+pub(crate) const WHAT_LATER_RELEASES_CHANGE: &str =
+    "from 6.16 on, kexec handover (kho=) confines kexec_file_load to its scratch areas";
+
+/// The release [`CHECKED`].
+pub fn checked() -> Release {
+    Release::new(CHECKED, CHECKED_NAME)
+}
+
+/// Whether a release, as `uname -r` prints it, is [`CHECKED`] or one of its stable updates.
+pub fn is_checked(release: &str) -> bool {
+    release.strip_prefix(CHECKED_NAME).is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
+}
+
+/// The kernel that boots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Its architecture.
+    pub architecture: Architecture,
+    /// Its release.
+    pub release: Release,
+}
+
+impl Target {
+    /// The kernel of this architecture and release.
+    pub const fn new(architecture: Architecture, release: Release) -> Self {
+        Self { architecture, release }
+    }
+}
+
+/// Where a parameter, one form of its value, or a way of the kernel's is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Since {
+    /// The parameter with underscores, e.g. `reserve_mem`, or with a form of its value, e.g.
+    /// `crashkernel=,cma`.
+    pub name: &'static str,
+    /// On 64-bit x86: releases, first and first without it; `None` if never.
+    pub x86_64: Option<Releases>,
+    /// The same on 64-bit Arm.
+    pub arm64: Option<Releases>,
+    /// The document or kernel function that has it.
+    pub source: &'static str,
+}
+
+/// Releases from one, up to and without another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Releases {
+    /// First release; `(0, 0)` for older than anything that is asked about.
+    pub first: (u32, u32),
+    /// First release without it; `None` if the newest has it.
+    pub gone: Option<(u32, u32)>,
+}
+
+impl Releases {
+    fn contain(self, release: &Release) -> bool {
+        let at_least = |(major, minor)| release.at_least(major, minor);
+        at_least(self.first) && !self.gone.is_some_and(at_least)
+    }
+}
+
+impl Since {
+    /// The releases of one architecture.
+    pub const fn on(&self, architecture: Architecture) -> Option<Releases> {
+        match architecture {
+            Architecture::X86_64 => self.x86_64,
+            Architecture::Arm64 => self.arm64,
+            // No boot of these is predicted, and no parameter of theirs is read.
+            Architecture::X86_32 | Architecture::Riscv64 | Architecture::LoongArch64 => None,
+        }
+    }
+
+    /// Whether this kernel knows it, provided that its configuration has it.
+    pub fn is_known(&self, target: &Target) -> bool {
+        self.on(target.architecture).is_some_and(|releases| releases.contain(&target.release))
+    }
+
+    /// Why this kernel does not know it; `None` if it does.
+    pub(crate) fn why_unknown(&self, target: &Target) -> Option<String> {
+        let releases = match self.on(target.architecture) {
+            None => return Some(format!("no parameter of {}", target.architecture)),
+            Some(releases) if releases.contain(&target.release) => return None,
+            Some(releases) => releases,
+        };
+        let (what, (major, minor)) = match releases.gone {
+            Some(gone) if target.release.at_least(gone.0, gone.1) => ("is gone since", gone),
+            _ => ("is known since", releases.first),
+        };
+        Some(format!("it {what} Linux {major}.{minor}"))
+    }
+}
+
+const ALWAYS: Option<Releases> = Some(from(0, 0));
+
+const fn from(major: u32, minor: u32) -> Releases {
+    Releases { first: (major, minor), gone: None }
+}
+
+const fn until(major: u32, minor: u32) -> Releases {
+    Releases { first: (0, 0), gone: Some((major, minor)) }
+}
+
+const fn row(
+    name: &'static str,
+    x86_64: Option<Releases>,
+    arm64: Option<Releases>,
+    source: &'static str,
+) -> Since {
+    Since { name, x86_64, arm64, source }
+}
+
+/// `crashkernel=SIZE` that does not fit into low memory goes to high memory.
+pub const CRASHKERNEL_FALLS_BACK_HIGH: &str = "crashkernel=SIZE falls back to high memory";
+/// `crashkernel=SIZE,high` that does not fit into high memory goes to low memory.
+pub const CRASHKERNEL_FALLS_BACK_LOW: &str = "crashkernel=,high falls back to low memory";
+/// What the kernel allocates for itself is reserved with RSRV_KERN, and so apart from what firmware reserved.
+pub const KERNEL_RESERVATIONS_ARE_MARKED: &str = "the kernel's own reservations are marked RSRV_KERN";
+/// arm64 registers nodes with the code that x86 has: blocks are cleaned up, and HOTPLUG is taken back, node by
+/// node.
+pub const NUMA_MEMBLKS_ARE_SHARED: &str = "arm64 registers nodes as x86 does";
+/// The limit of what devices reach is an address, not a number of its bits.
+pub const DMA_ZONE_ENDS_ANYWHERE: &str = "ZONE_DMA ends at any address";
+/// Reserved memory with addresses is listed, and its drivers are asked, once all memory is mapped.
+pub const RESERVED_MEMORY_IS_LISTED_LATE: &str = "reserved memory is listed once memory is mapped";
+
+/// `acpi=on`, rather than the device tree.
+pub const ACPI_ON: &str = "acpi=on";
+/// `mem=` limits memblock, and not the firmware's map.
+pub const MEM_LIMITS_MEMBLOCK: &str = "mem= limits memblock";
+/// `rodata=` decides about the linear map's aliases, too.
+pub const RODATA_COVERS_LINEAR_MAP: &str = "rodata= covers the linear map";
+/// The kernel keeps the header of a loaded crash kernel up to date when memory comes and goes
+/// (CONFIG_CRASH_HOTPLUG).
+pub const CRASH_HEADER_IS_KEPT_CURRENT: &str = "the kernel keeps the crash header up to date";
+/// kexec_file_load tries to have segments in contiguous memory areas, before it looks for any other place.
+pub const SEGMENTS_IN_CMA: &str = "kexec_file_load places in CMA";
+
+/// The parameters that decide what a boot does with memory, the forms of their values that came or went, and what
+/// kernels came to do otherwise.
+#[rustfmt::skip]
+pub const TABLE: &[Since] = &[
+    row("mem", ALWAYS, ALWAYS, "arch/x86/kernel/e820.c:parse_memopt, arch/arm64/mm/init.c:early_mem (6.12)"),
+    row("memmap", ALWAYS, None, "arch/x86/kernel/e820.c:parse_memmap_opt (6.12)"),
+    row("crashkernel", ALWAYS, ALWAYS, "kernel/crash_reserve.c:parse_crashkernel (6.12)"),
+    row("crashkernel=,high", ALWAYS, Some(from(6, 0)), "Documentation/arch/arm64/kdump.rst"),
+    row("crashkernel=,cma", Some(from(6, 17)), Some(from(6, 17)), "kernel/crash_reserve.c:parse_crashkernel (6.17)"),
+    row("crashkernel=,cma is reserved", Some(from(6, 17)), None, "x86: implement crashkernel cma reservation (6.17)"),
+    // Before, x86 looked for `,high` also where the plain one was malformed or 0.
+    row("crashkernel=,high only without a plain one", Some(from(6, 7)), ALWAYS, "kernel/crash_core.c:parse_crashkernel (6.7)"),
+    row(CRASHKERNEL_FALLS_BACK_HIGH, ALWAYS, Some(from(6, 3)), "arm64: kdump: Support crashkernel=X fall back to reserve region above DMA zones (6.3)"),
+    row(CRASHKERNEL_FALLS_BACK_LOW, ALWAYS, Some(from(6, 4)), "arm64: kdump: simplify the reservation behaviour of crashkernel=,high (6.4)"),
+    row("elfcorehdr", ALWAYS, ALWAYS, "kernel/crash_dump.c:setup_elfcorehdr (6.12)"),
+    row("kernelcore", ALWAYS, ALWAYS, "mm/mm_init.c:cmdline_parse_kernelcore (6.12)"),
+    row("movablecore", ALWAYS, ALWAYS, "mm/mm_init.c:cmdline_parse_movablecore (6.12)"),
+    row("movable_node", ALWAYS, ALWAYS, "mm/memory_hotplug.c:cmdline_parse_movable_node (6.12)"),
+    row("numa", ALWAYS, ALWAYS, "arch/x86/mm/numa.c:numa_setup, drivers/base/arch_numa.c:numa_parse_early_param (6.12)"),
+    row("numa=fake=", ALWAYS, Some(from(6, 12)), "drivers/base/arch_numa.c:numa_parse_early_param (6.12)"),
+    row("memhp_default_state", ALWAYS, ALWAYS, "mm/memory_hotplug.c:setup_memhp_default_state (6.12)"),
+    row("memory_hotplug.memmap_on_memory", Some(from(5, 13)), Some(from(5, 13)), "mm/memory_hotplug.c:set_memmap_mode (6.12)"),
+    row("memory_hotplug.memmap_on_memory=force", Some(from(6, 6)), Some(from(6, 6)), "mm/memory_hotplug.c:set_memmap_mode (6.6)"),
+    row("memory_hotplug.online_policy", Some(from(5, 15)), Some(from(5, 15)), "mm/memory_hotplug.c:set_online_policy (6.12)"),
+    row("memory_hotplug.auto_movable_ratio", Some(from(5, 15)), Some(from(5, 15)), "mm/memory_hotplug.c (6.12)"),
+    row("memory_hotplug.auto_movable_numa_aware", Some(from(5, 15)), Some(from(5, 15)), "mm/memory_hotplug.c (6.12)"),
+    row("acpi_no_memhotplug", ALWAYS, ALWAYS, "drivers/acpi/acpi_memhotplug.c (6.12)"),
+    row("reserve_mem", Some(from(6, 12)), Some(from(6, 12)), "mm/memblock.c:reserve_mem (6.12)"),
+    row("kho", Some(from(6, 16)), Some(from(6, 16)), "kernel/kexec_handover.c:kho_parse_enable (6.16)"),
+    row(SEGMENTS_IN_CMA, Some(from(6, 17)), Some(from(6, 17)), "kexec: enable CMA based contiguous allocation (6.17)"),
+    row("kho_scratch", Some(from(6, 16)), Some(from(6, 16)), "kernel/kexec_handover.c:kho_parse_scratch_size (6.16)"),
+    row("cma", ALWAYS, ALWAYS, "kernel/dma/contiguous.c:early_cma (6.12)"),
+    row("cma_pernuma", Some(from(5, 10)), Some(from(5, 10)), "kernel/dma/contiguous.c:early_cma_pernuma (6.12)"),
+    row("numa_cma", Some(from(6, 6)), Some(from(6, 6)), "kernel/dma/contiguous.c:early_numa_cma (6.12)"),
+    row("hugetlb_cma", Some(from(5, 7)), Some(from(5, 7)), "mm/hugetlb.c:cmdline_parse_hugetlb_cma (6.12)"),
+    row("hugepages", ALWAYS, ALWAYS, "mm/hugetlb.c:hugepages_setup (6.12)"),
+    row("hugepagesz", ALWAYS, ALWAYS, "mm/hugetlb.c:hugepagesz_setup (6.12)"),
+    row("default_hugepagesz", ALWAYS, ALWAYS, "mm/hugetlb.c:default_hugepagesz_setup (6.12)"),
+    row("log_buf_len", ALWAYS, ALWAYS, "kernel/printk/printk.c:log_buf_len_setup (6.12)"),
+    row("memblock", ALWAYS, ALWAYS, "mm/memblock.c:early_memblock (6.12)"),
+    row("memtest", ALWAYS, ALWAYS, "mm/memtest.c:parse_memtest (6.12)"),
+    row("mminit_loglevel", ALWAYS, ALWAYS, "mm/mm_init.c:set_mminit_loglevel (6.12)"),
+    row("memory_corruption_check", ALWAYS, None, "arch/x86/kernel/check.c:set_corruption_check (6.12)"),
+    row("memory_corruption_check_period", ALWAYS, None, "arch/x86/kernel/check.c:set_corruption_check_period (6.12)"),
+    row("memory_corruption_check_size", ALWAYS, None, "arch/x86/kernel/check.c:set_corruption_check_size (6.12)"),
+    row("reservelow", Some(until(5, 14)), None, "kernel-parameters.txt (5.13)"),
+    // Known to x86's 32-bit kernel only.
+    row("reservetop", None, None, "kernel-parameters.txt: [X86-32,EARLY]"),
+    row("vmalloc", None, None, "kernel-parameters.txt: ARM, x86-32 and others"),
+    row("efi", ALWAYS, ALWAYS, "drivers/firmware/efi/efi.c:parse_efi_cmdline (6.12)"),
+    row("efi_fake_mem", Some(until(6, 11)), None, "kernel-parameters.txt (6.10)"),
+    row("add_efi_memmap", ALWAYS, None, "arch/x86/platform/efi/efi.c:setup_add_efi_memmap (6.12)"),
+    row("noefi", ALWAYS, ALWAYS, "drivers/firmware/efi/efi.c:setup_noefi (6.12)"),
+    row("acpi", ALWAYS, ALWAYS, "arch/x86/kernel/acpi/boot.c:parse_acpi, arch/arm64/kernel/acpi.c:parse_acpi (6.12)"),
+    row("nokaslr", ALWAYS, ALWAYS, "kernel-parameters.txt"),
+    row("initrd", ALWAYS, ALWAYS, "init/do_mounts_initrd.c:early_initrd (6.12)"),
+    row("initrdmem", Some(from(5, 8)), Some(from(5, 8)), "init/do_mounts_initrd.c:early_initrdmem (6.12)"),
+    row("swiotlb", ALWAYS, ALWAYS, "kernel/dma/swiotlb.c:setup_io_tlb_npages (6.12)"),
+    row("nr_cpus", ALWAYS, ALWAYS, "kernel/smp.c:nrcpus (6.12)"),
+    row("maxcpus", ALWAYS, ALWAYS, "kernel/smp.c:maxcpus (6.12)"),
+    row("possible_cpus", ALWAYS, None, "kernel-parameters.txt: [SMP,S390,X86]"),
+    row("gbpages", ALWAYS, None, "arch/x86/mm/init.c:parse_direct_gbpages_on (6.12)"),
+    row("nogbpages", ALWAYS, None, "arch/x86/mm/init.c:parse_direct_gbpages_off (6.12)"),
+    row("no5lvl", ALWAYS, None, "kernel-parameters.txt"),
+    row("rodata", ALWAYS, ALWAYS, "init/main.c:set_debug_rodata (6.12)"),
+    row("rodata=full", None, Some(until(6, 18)), "arch/arm64/include/asm/setup.h:arch_parse_debug_rodata (6.12)"),
+    row("rodata=noalias", None, Some(from(6, 18)), "arch/arm64/include/asm/setup.h:arch_parse_debug_rodata (6.18)"),
+    // Before, `on` left the built-in `full` as it was.
+    row("rodata=on unmaps no alias", None, Some(from(6, 7)), "arm64: mm: Fix \"rodata=on\" (6.7)"),
+    row("debug_pagealloc", ALWAYS, ALWAYS, "mm/debug_page_alloc.c:early_debug_pagealloc (6.12)"),
+    row("kfence.sample_interval", Some(from(5, 12)), Some(from(5, 12)), "mm/kfence/core.c:param_set_sample_interval (6.12)"),
+    row(KERNEL_RESERVATIONS_ARE_MARKED, Some(from(6, 15)), Some(from(6, 15)), "mm/memblock.c:memblock_reserve_kern (6.15)"),
+    row(NUMA_MEMBLKS_ARE_SHARED, ALWAYS, Some(from(6, 12)), "mm/numa_memblks.c (6.12)"),
+    row(DMA_ZONE_ENDS_ANYWHERE, None, Some(from(6, 12)), "dma-mapping: replace zone_dma_bits by zone_dma_limit (6.12)"),
+    row(RESERVED_MEMORY_IS_LISTED_LATE, None, Some(from(6, 12)), "drivers/of/of_reserved_mem.c:fdt_scan_reserved_mem_reg_nodes (6.12)"),
+    row(ACPI_ON, None, ALWAYS, "arch/arm64/kernel/acpi.c:parse_acpi (6.12)"),
+    row("acpi=noirq", ALWAYS, None, "arch/x86/kernel/acpi/boot.c:parse_acpi (6.12)"),
+    row("acpi=strict", ALWAYS, None, "arch/x86/kernel/acpi/boot.c:parse_acpi (6.12)"),
+    row("acpi=rsdt", ALWAYS, None, "arch/x86/kernel/acpi/boot.c:parse_acpi (6.12)"),
+    row("acpi=copy_dsdt", ALWAYS, None, "arch/x86/kernel/acpi/boot.c:parse_acpi (6.12)"),
+    row("acpi=nocmcff", ALWAYS, None, "arch/x86/kernel/acpi/boot.c:parse_acpi (6.12)"),
+    row("acpi=nospcr", ALWAYS, ALWAYS, "arch/x86/kernel/acpi/boot.c:parse_acpi, arch/arm64/kernel/acpi.c:parse_acpi (6.12)"),
+    row("numa=noacpi", ALWAYS, None, "arch/x86/mm/numa.c:numa_setup (6.12)"),
+    row("numa=nohmat", ALWAYS, None, "arch/x86/mm/numa.c:numa_setup (6.12)"),
+    row(MEM_LIMITS_MEMBLOCK, None, ALWAYS, "arch/arm64/mm/init.c:early_mem (6.12)"),
+    row(RODATA_COVERS_LINEAR_MAP, None, ALWAYS, "arch/arm64/include/asm/setup.h:arch_parse_debug_rodata (6.12)"),
+    row(CRASH_HEADER_IS_KEPT_CURRENT, Some(from(6, 5)), None, "kernel/crash_core.c:crash_handle_hotplug_event (6.12)"),
+    row("kstrtobool=true", Some(from(5, 19)), Some(from(5, 19)), "lib/kstrtox.c:kstrtobool (5.19)"),
+    row("kstrtobool=enable", Some(from(6, 14)), Some(from(6, 14)), "lib/kstrtox.c:kstrtobool (6.14)"),
+];
+
+/// The row of a name; dash and underscore are one letter.
+pub fn find(name: &str) -> Option<&'static Since> {
+    TABLE.iter().find(|row| crate::command_line::values::grammar::is_same_name(row.name, name))
+}
+
+/// Whether a kernel knows what a row names; what has no row is known to none.
+pub fn is_known(name: &str, target: &Target) -> bool {
+    find(name).is_some_and(|row| row.is_known(target))
+}
+
+/// The first release of this architecture that knows what a row names, as people write it.
+pub(crate) fn first_release(name: &str, target: &Target) -> String {
+    let releases = find(name).and_then(|row| row.on(target.architecture));
+    releases.map_or_else(String::new, |Releases { first: (major, minor), .. }| format!("{major}.{minor}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(architecture: Architecture, release: &str) -> Target {
+        Target::new(architecture, release.parse().unwrap())
+    }
+
+    #[test]
+    fn a_name_stands_once() {
+        for (index, row) in TABLE.iter().enumerate() {
+            assert!(TABLE[index + 1..].iter().all(|other| other.name != row.name), "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn a_row_says_why_a_kernel_does_not_know_it() {
+        let why =
+            |name, architecture, release| find(name).unwrap().why_unknown(&target(architecture, release));
+        assert_eq!(why("kho", Architecture::X86_64, "6.12").unwrap(), "it is known since Linux 6.16");
+        assert_eq!(why("efi_fake_mem", Architecture::X86_64, "6.12").unwrap(), "it is gone since Linux 6.11");
+        assert_eq!(why("memmap", Architecture::Arm64, "6.12").unwrap(), "no parameter of aarch64");
+        assert_eq!(why("reserve-mem", Architecture::Arm64, "6.12"), None);
+    }
+}

@@ -1,0 +1,177 @@
+//! What memory may be used for, before and after: asked of the rules, piece by piece.
+
+use std::collections::BTreeSet;
+
+use memblock::{PhysRange, Region, RegionFlags};
+use rules::{Class, Loader, Memory, Use};
+
+use crate::boot::input::BootInput;
+use crate::machine::Machine;
+use crate::what_if::{Change, Side, Subject};
+
+const MIB: u64 = 1 << 20;
+
+/// What is asked, and what it is called.
+const QUESTIONS: [(Subject, Use, &str); 8] = [
+    (Subject::EarlyAllocation, Use::EarlyAllocation, "early_allocation"),
+    (Subject::ZoneMovable, Use::ZoneMovable, "zone_movable"),
+    (Subject::KexecImage, Use::KexecImage(Loader::KexecLoad), "kexec_image by kexec_load"),
+    (Subject::KexecImage, Use::KexecImage(Loader::KexecFileLoad), "kexec_image by kexec_file_load"),
+    (Subject::NextKernel, Use::NextKernel(Loader::KexecLoad), "next_kernel by kexec_load"),
+    (Subject::NextKernel, Use::NextKernel(Loader::KexecFileLoad), "next_kernel by kexec_file_load"),
+    (Subject::Vmcore, Use::Vmcore(Loader::KexecLoad), "vmcore by kexec_load"),
+    (Subject::Vmcore, Use::Vmcore(Loader::KexecFileLoad), "vmcore by kexec_file_load"),
+];
+
+/// A piece of memory of one class that neither side's regions cut.
+#[derive(Clone, Copy)]
+struct Piece {
+    range: PhysRange,
+    class: Class,
+    listed_by_firmware: bool,
+    /// What was read of it; the predictions know of boot memory's own.
+    flags: RegionFlags,
+}
+
+pub(crate) fn changes(before: Side<'_>, after: Side<'_>, machine: Option<&Machine>) -> Vec<Change> {
+    let pieces = pieces(before, after, machine);
+    let kernels = [before, after].map(|side| {
+        let movable_node = side.parameters().movable.movable_node;
+        let base = machine.map_or_else(|| kernel(side.input), |machine| machine.kernel.facts);
+        rules::KernelFacts { movable_node, ..base }
+    });
+    let mut changes: Vec<Change> = Vec::new();
+    // Without a crash kernel there is no dump to contain anything.
+    let has_dumps = [before, after].iter().all(|side| side.prediction.crashkernel.main().is_some());
+    let asked = QUESTIONS.iter().filter(|(subject, ..)| has_dumps || *subject != Subject::Vmcore);
+    for &(subject, of, what) in asked {
+        for piece in &pieces {
+            let [old, new] = [(before, &kernels[0]), (after, &kernels[1])]
+                .map(|(side, kernel)| piece.on(side).map(|memory| side.rules.verdict(of, &memory, kernel)));
+            // Memory that one side lacks is told as memory, not once for each use.
+            let (Some(old), Some(new)) = (old, new) else { continue };
+            if old.allowed == new.allowed {
+                continue;
+            }
+            let word = |allowed| if allowed { "yes" } else { "no" }.to_owned();
+            let change = Change {
+                subject,
+                what: what.to_owned(),
+                range: Some(piece.range),
+                before: Some(word(old.allowed)),
+                after: Some(word(new.allowed)),
+                why: format!("{} (rule {}; {})", new.reason, new.rule, new.source),
+            };
+            push_joined(&mut changes, change);
+        }
+    }
+    changes
+}
+
+/// Adds a change, as one with the last if it is the same of the memory right behind it.
+fn push_joined(changes: &mut Vec<Change>, change: Change) {
+    if let Some(last) = changes.last_mut()
+        && let (Some(one), Some(next)) = (last.range, change.range)
+        && one.end() == next.start()
+        && (Change { range: change.range, ..last.clone() }) == change
+    {
+        last.range = Some(one.hull(next));
+        return;
+    }
+    changes.push(change);
+}
+
+impl Piece {
+    /// What the rules are told of it on one side; `None` where it is no memory there.
+    fn on(&self, side: Side<'_>) -> Option<Memory> {
+        let prediction = side.prediction;
+        let index = prediction.memory.partition_point(|region| region.range.end() <= self.range.start());
+        let region = prediction.memory.get(index).filter(|region| region.range.overlaps(self.range));
+        let of_boot = matches!(self.class, Class::Boot | Class::BootHotpluggable);
+        if of_boot && region.is_none() {
+            return None;
+        }
+        let flags = region.map_or(self.flags, |region| region.flags);
+        let crash = [prediction.crashkernel.low, prediction.crashkernel.high];
+        Some(Memory {
+            class: self.class,
+            nomap: flags.contains(RegionFlags::NOMAP),
+            listed_by_firmware: self.listed_by_firmware,
+            kept_hotplug: (self.class == Class::BootHotpluggable)
+                .then_some(flags.contains(RegionFlags::HOTPLUG)),
+            reserved: false,
+            below_1_mib: self.range.end() <= MIB,
+            in_crash_kernel: crash.into_iter().flatten().any(|area| area.range.encloses(self.range)),
+        })
+    }
+}
+
+/// The ranges of the machine, or else of the predictions, cut wherever either side changes.
+fn pieces(before: Side<'_>, after: Side<'_>, machine: Option<&Machine>) -> Vec<Piece> {
+    let mut cuts: BTreeSet<u64> = BTreeSet::from([MIB]);
+    let mut cut = |range: PhysRange| cuts.extend([range.start(), range.end()]);
+    for side in [before, after] {
+        side.prediction.memory.iter().for_each(|region| cut(region.range));
+        let crashkernel = &side.prediction.crashkernel;
+        [crashkernel.low, crashkernel.high].into_iter().flatten().for_each(|area| cut(area.range));
+        hot_pluggable(side.input).for_each(&mut cut);
+    }
+    let whole: Vec<Piece> = if let Some(machine) = machine {
+        of_machine(machine).collect()
+    } else {
+        let all = [before, after].map(|side| side.prediction.memory.iter());
+        let mut pieces: Vec<Piece> =
+            all.into_iter().flatten().map(|region| of_prediction(region, before.input)).collect();
+        pieces.sort_by_key(|piece| (piece.range.start(), piece.range.end()));
+        pieces
+    };
+    let mut pieces = Vec::new();
+    let mut done = 0;
+    for piece in whole {
+        let mut start = piece.range.start().max(done);
+        let inner = cuts.range(piece.range.start()..piece.range.end()).copied();
+        for end in inner.chain([piece.range.end()]) {
+            // What the other side's region covered already is empty here.
+            let Ok(range) = PhysRange::new(start, end) else { continue };
+            let class = match piece.class {
+                Class::Boot if machine.is_none() => class_of(range, before.input),
+                class => class,
+            };
+            pieces.push(Piece { range, class, ..piece });
+            start = end;
+        }
+        done = done.max(piece.range.end());
+    }
+    pieces
+}
+
+fn of_machine(machine: &Machine) -> impl Iterator<Item = Piece> + '_ {
+    machine.ranges.iter().filter_map(|memory| {
+        Some(Piece {
+            range: memory.range,
+            class: memory.class?,
+            listed_by_firmware: memory.listed_by_firmware,
+            flags: memory.flags.unwrap_or_default(),
+        })
+    })
+}
+
+fn of_prediction(region: &Region, input: &BootInput) -> Piece {
+    let is_flagged = region.flags.contains(RegionFlags::HOTPLUG);
+    let class = if is_flagged { Class::BootHotpluggable } else { class_of(region.range, input) };
+    Piece { range: region.range, class, listed_by_firmware: true, flags: region.flags }
+}
+
+fn class_of(range: PhysRange, input: &BootInput) -> Class {
+    if hot_pluggable(input).any(|one| one.encloses(range)) { Class::BootHotpluggable } else { Class::Boot }
+}
+
+/// What the ACPI tables call hot-pluggable.
+fn hot_pluggable(input: &BootInput) -> impl Iterator<Item = PhysRange> + '_ {
+    input.numa.memory.iter().filter(|memory| memory.hot_pluggable).map(|memory| memory.range)
+}
+
+/// A kernel as distributions ship it for the architecture, where no machine says what it is like.
+fn kernel(input: &BootInput) -> rules::KernelFacts {
+    input.platform.architecture().usual_kernel()
+}
