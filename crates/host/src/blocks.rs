@@ -11,8 +11,8 @@ use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use evidence::resources::ResourceTree;
 use evidence::Source;
+use evidence::resources::ResourceTree;
 use evidence::snapshot::{BlockState, MemoryBlock, MemoryBlocks};
 
 use crate::files;

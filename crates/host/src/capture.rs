@@ -6,9 +6,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use evidence::{Snapshot, Source};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use evidence::{Snapshot, Source};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use tar::{EntryType, Header};

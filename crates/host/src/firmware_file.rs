@@ -5,13 +5,13 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use evidence::snapshot::{Bytes, SCHEMA};
+use evidence::{Snapshot, Source};
 use firmware::acpi::{AcpiError, HEADER_SIZE};
 use firmware::e820::{BootParams, E820Error};
 use firmware::fdt::{Fdt, FdtError};
 use firmware::slit::Slit;
 use firmware::srat::Srat;
-use evidence::{Snapshot, Source};
-use evidence::snapshot::{Bytes, SCHEMA};
 
 use crate::firmware_kind::Kind;
 use crate::firmware_text;

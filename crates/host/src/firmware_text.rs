@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
+use evidence::{Snapshot, Source};
 use firmware::e820::E820Type;
 use firmware::log::{self, E820Map, EfiMap, LogError};
 use machine::boot::efi_to_e820;
-use evidence::{Snapshot, Source};
 
 use crate::firmware_kind::Kind;
 

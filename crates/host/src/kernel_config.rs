@@ -2,8 +2,8 @@
 
 use std::io::Read;
 
-use flate2::read::GzDecoder;
 use evidence::Source;
+use flate2::read::GzDecoder;
 
 use crate::files;
 use crate::source::{and_then, nonsense, or_else, text};

@@ -58,6 +58,6 @@ mod tree;
 mod unpack;
 
 pub use error::{CaptureError, ReadError};
-pub use firmware_file::{FirmwareFileError, read_firmware};
 pub use evidence::Snapshot;
+pub use firmware_file::{FirmwareFileError, read_firmware};
 pub use read::{read, read_live};

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use evidence::{Snapshot, Source};
 use evidence::snapshot::SCHEMA;
+use evidence::{Snapshot, Source};
 use serde::Deserialize;
 
 use crate::archive::Archive;

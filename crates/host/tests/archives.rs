@@ -9,12 +9,12 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use common::Scratch;
+use evidence::Source;
+use evidence::snapshot::BlockState;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use host::capture::{self, Existing};
 use host::{CaptureError, ReadError};
-use evidence::Source;
-use evidence::snapshot::BlockState;
 use tar::{Builder, EntryType, Header};
 
 const IOMEM: &str = "00001000-0009ffff : System RAM\n";

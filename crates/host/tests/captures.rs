@@ -10,11 +10,11 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use common::Scratch;
+use evidence::Source;
+use evidence::snapshot::BlockState;
 use flate2::read::GzDecoder;
 use host::Snapshot;
 use host::capture::{self, Existing};
-use evidence::Source;
-use evidence::snapshot::BlockState;
 
 /// All archives below `captures/`.
 fn archives() -> Vec<PathBuf> {

@@ -10,9 +10,9 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use common::Scratch;
-use host::capture::{self, Existing};
 use evidence::Source;
 use evidence::snapshot::BlockState;
+use host::capture::{self, Existing};
 
 fn write(root: &Path, path: &str, text: &str) {
     let path = root.join(path);

@@ -5,11 +5,11 @@
 
 use std::path::Path;
 
+use evidence::Source;
 use machine::Snapshot;
 use machine::boot::verify::compare::{Compared, Comparison};
 use machine::boot::{self, BootInput};
 use machine::command_line::edit::{append, remove};
-use evidence::Source;
 use rules::Rules;
 
 /// A pair of captures of one machine.

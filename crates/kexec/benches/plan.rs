@@ -13,10 +13,10 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use kexec::{Facts, KernelImage, Purpose, Request, SetupHeader};
-use evidence::resources::ResourceTree;
 use evidence::Source;
+use evidence::resources::ResourceTree;
 use evidence::snapshot::FirmwareMapEntry;
+use kexec::{Facts, KernelImage, Purpose, Request, SetupHeader};
 use machine::{Machine, Snapshot};
 use rules::{Loader, Rules};
 

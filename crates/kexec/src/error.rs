@@ -2,9 +2,13 @@
 
 use memblock::PhysRange;
 
-use crate::arm64_error::Arm64Error;
-use crate::elf_error::ElfError;
-use crate::placement::SearchError;
+mod arm64;
+mod elf;
+
+pub use arm64::Arm64Error;
+pub use elf::ElfError;
+
+use crate::place::search::SearchError;
 use crate::segment::{MOST_SEGMENTS, SegmentKind};
 
 /// Why there is no plan. Each says what, and what was expected.
@@ -135,6 +139,20 @@ pub enum PlanError {
         /// Bytes of the largest range searched, segments in it or not.
         largest: u64,
     },
+    /// Wherever the kernel may lie, something else finds no room; the words are the kernel's own
+    /// (arch/arm64/kernel/kexec_image.c:image_load, 6.12).
+    #[error(
+        "Could not find any suitable kernel location! With the kernel at {kernel}, the first of {tries}: {source}"
+    )]
+    NoKernelLocation {
+        /// The lowest place, at which most room is left.
+        kernel: PhysRange,
+        /// How many places were tried.
+        tries: u64,
+        /// What found no room there.
+        #[source]
+        source: Box<Self>,
+    },
     /// Of an arm64 Image.
     #[error(transparent)]
     Arm64(#[from] Arm64Error),
@@ -157,7 +175,9 @@ impl PlanError {
     /// kernel/kexec_file.c:kexec_add_buffer and kernel/kexec_core.c:sanity_check_segment_list (6.12).
     pub const fn errno(&self) -> Option<&'static str> {
         match self {
-            Self::NoHole { .. } | Self::NoCrashKernel => Some("EADDRNOTAVAIL"),
+            Self::NoHole { .. } | Self::NoKernelLocation { .. } | Self::NoCrashKernel => {
+                Some("EADDRNOTAVAIL")
+            }
             Self::TooManySegments { .. }
             | Self::HalfOfRam { .. }
             | Self::CommandLineTooLong { .. }

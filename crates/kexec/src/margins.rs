@@ -1,7 +1,6 @@
 //! How much more would fit: the largest initial ramdisk, and what binds it.
 
 use crate::error::PlanError;
-use crate::segment::Segment;
 
 /// How much more would fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +13,7 @@ pub struct Margins {
 
 impl Margins {
     /// Doubles the size until it is refused, then halves the gap: about 60 searches at most, each O(candidates).
-    pub(crate) fn of(page: u64, place: impl Fn(u64) -> Result<Vec<Segment>, PlanError>) -> Self {
+    pub(crate) fn of(page: u64, place: impl Fn(u64) -> Result<(), PlanError>) -> Self {
         let mut fits = 0_u64;
         let mut refused = 1_u64;
         let mut binds = loop {
@@ -22,7 +21,7 @@ impl Margins {
                 return Self { largest_initrd: fits.saturating_mul(page), binds: None };
             };
             match place(size) {
-                Ok(_) => fits = refused,
+                Ok(()) => fits = refused,
                 Err(error) => break error,
             }
             let Some(doubled) = refused.checked_mul(2) else {
@@ -34,7 +33,7 @@ impl Margins {
         while refused - fits > 1 {
             let pages = fits + (refused - fits) / 2;
             match place(pages.saturating_mul(page)) {
-                Ok(_) => fits = pages,
+                Ok(()) => fits = pages,
                 Err(error) => {
                     refused = pages;
                     binds = error;
@@ -49,8 +48,8 @@ impl Margins {
 mod tests {
     use super::*;
 
-    fn up_to(most: u64) -> impl Fn(u64) -> Result<Vec<Segment>, PlanError> {
-        move |size| if size > most { Err(PlanError::HalfOfRam { size, most }) } else { Ok(Vec::new()) }
+    fn up_to(most: u64) -> impl Fn(u64) -> Result<(), PlanError> {
+        move |size| if size > most { Err(PlanError::HalfOfRam { size, most }) } else { Ok(()) }
     }
 
     #[test]
@@ -65,7 +64,7 @@ mod tests {
 
     #[test]
     fn where_nothing_is_refused_nothing_binds() {
-        let margins = Margins::of(0x1000, |_| Ok(Vec::new()));
+        let margins = Margins::of(0x1000, |_| Ok(()));
         assert!(margins.largest_initrd >= 1 << 63);
         assert_eq!(margins.binds, None);
     }

@@ -1,28 +1,19 @@
 //! A plan: what a load does, segment by segment, and why.
 
+use evidence::Unknown;
 use firmware::e820::Entry;
 use machine::Machine;
 use memblock::PhysRange;
-use rules::{MapHandedOn, Loader, Rules};
+use rules::{Loader, Rules};
 
+use crate::assumed;
 use crate::error::PlanError;
-use crate::facts::Facts;
-use crate::ground::Ground;
+use crate::load::Load;
 use crate::margins::Margins;
-use crate::next_chosen::NextChosen;
-use images::KernelImage;
 use crate::request::Request;
 use crate::segment::{Segment, SegmentKind};
-use crate::{arm64_plan, x86_elf, x86_file, x86_load};
-
-/// When the loaded kernel is started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Purpose {
-    /// By `kexec -e` or a reboot.
-    Reboot,
-    /// When the running kernel crashes.
-    Crash,
-}
+use crate::tell::chosen::NextChosen;
+use evidence::Purpose;
 
 /// What a load does.
 ///
@@ -30,9 +21,9 @@ pub enum Purpose {
 ///
 /// - Segments are whole pages, hold at least what is loaded of them, and no two overlap.
 /// - Each lies inside one range that was searched: for crashes [`CrashKernel::area`](crate::CrashKernel::area); for a
-///   reboot one of [`candidates`](crate::candidates::candidates), which are what the rules allow, or of kexec handover's
+///   reboot one of [`candidates`](crate::place::ranges::candidates), which are what the rules allow, or of kexec handover's
 ///   scratch areas; with [`avoid_removable`](Request::avoid_removable) in none of
-///   [`removable`](crate::candidates::removable).
+///   [`removable`](crate::place::ranges::removable).
 /// - [`next_kernel`](Self::next_kernel) has RAM that a driver manages only where the firmware's own map has it.
 /// - [`vmcore`](Self::vmcore) ascends and touches none of the crash kernel's areas.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +48,8 @@ pub struct Plan {
     pub vmcore: Vec<PhysRange>,
     /// How much more would fit.
     pub margins: Margins,
+    /// What nothing shows, and what was assumed in its place.
+    pub assumed: Vec<Unknown>,
 }
 
 impl Plan {
@@ -81,87 +74,29 @@ impl Plan {
 
 /// Plans a load.
 ///
-/// A search for each segment, and about 60 more layouts for [`Margins`]; each search is O(candidates). Nothing is
-/// planned with what is not known, see [`Facts`].
+/// A search for each segment, and about 60 more for [`Margins`]; each search is O(ranges).
 ///
 /// # Errors
 ///
 /// [`PlanError`] when the load would fail, or when it depends on what is not known.
-pub fn plan(
-    machine: &Machine,
-    facts: &Facts,
-    request: &Request<'_>,
-    rules: &Rules,
-) -> Result<Plan, PlanError> {
-    let has_e820 = machine.kernel.facts.map_handed_on == MapHandedOn::E820;
-    if has_e820 != matches!(request.kernel, KernelImage::BzImage(_) | KernelImage::Elf(_)) {
-        return Err(PlanError::OtherArchitecture { kernel: request.kernel.architecture() });
-    }
-    if request.avoid_removable && request.loader == Loader::KexecFileLoad {
-        return Err(PlanError::KernelPlaces);
-    }
-    let ground = Ground::of(machine, facts, request, rules)?;
-    let layout = lay(machine, facts, &ground, request, rules)?;
-    let margins = Margins::of(ground.page, |initrd| {
-        place(machine, facts, &ground, &Request { initrd: Some(initrd), ..*request }, rules)
-    });
-    let (page, map) = (ground.page, ground.map.into_inner().unwrap_or_default());
+pub fn plan(machine: &Machine, request: &Request<'_>, rules: &Rules) -> Result<Plan, PlanError> {
+    let load = Load::of(machine, request, rules)?;
+    let begun = load.begin()?;
+    let layout = load.layout(&begun, request.initrd)?;
+    let page = load.context.space.page;
+    let margins = Margins::of(page, |initrd| load.layout(&begun, Some(initrd)).map(drop));
     let plan = Plan {
         purpose: request.purpose,
         loader: request.loader,
         margins,
         segments: layout.segments,
-        command_line: layout.command_line,
-        next_kernel: map.entries,
-        next_kernel_lacks: map.dropped,
+        command_line: begun.command_line,
+        next_kernel: begun.map.entries,
+        next_kernel_lacks: begun.map.dropped,
         chosen: layout.chosen,
-        vmcore: ground.crash.map(|crash| crash.vmcore).unwrap_or_default(),
+        assumed: assumed::of(machine, request),
+        vmcore: load.context.crash.map(|crash| crash.vmcore).unwrap_or_default(),
     };
     debug_assert!(plan.is_consistent(page), "{plan:?}");
     Ok(plan)
-}
-
-/// What a loader lays down.
-#[derive(Clone, Debug)]
-pub(crate) struct Layout {
-    /// In the order in which they are placed.
-    pub(crate) segments: Vec<Segment>,
-    /// With all that the loader added.
-    pub(crate) command_line: String,
-    /// What the device tree of the next kernel says, where it gets one.
-    pub(crate) chosen: Option<NextChosen>,
-}
-
-/// Finds places for all segments, and what the next kernel is told; and holds the segments against what the kernel
-/// asks of all of them together.
-fn lay(
-    machine: &Machine,
-    facts: &Facts,
-    ground: &Ground,
-    request: &Request<'_>,
-    rules: &Rules,
-) -> Result<Layout, PlanError> {
-    let layout = match (request.loader, &request.kernel) {
-        (Loader::KexecFileLoad, KernelImage::BzImage(header)) => {
-            x86_file::lay(machine, facts, ground, header, request)?
-        }
-        (Loader::KexecLoad, KernelImage::BzImage(header)) => {
-            x86_load::lay(machine, facts, ground, header, request)?
-        }
-        (_, KernelImage::Elf(kernel)) => x86_elf::lay(machine, facts, ground, kernel, request)?,
-        (_, KernelImage::Arm64(header)) => arm64_plan::lay(machine, facts, ground, header, request, rules)?,
-    };
-    ground.limits.check(&layout.segments)?;
-    Ok(layout)
-}
-
-/// The same, for those who ask for the places alone.
-pub(crate) fn place(
-    machine: &Machine,
-    facts: &Facts,
-    ground: &Ground,
-    request: &Request<'_>,
-    rules: &Rules,
-) -> Result<Vec<Segment>, PlanError> {
-    lay(machine, facts, ground, request, rules).map(|layout| layout.segments)
 }

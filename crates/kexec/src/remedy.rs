@@ -2,20 +2,17 @@
 
 use std::fmt;
 
-use machine::Machine;
+use machine::{Kho, Machine};
 use memblock::PhysRange;
 use rules::{Loader, Rules};
 
-use crate::arm64_error::Arm64Error;
-use crate::crash::CrashKernel;
-use crate::elf_error::ElfError;
-use crate::error::PlanError;
-use crate::facts::Facts;
-use crate::ground::Ground;
-use crate::handover::Handover;
+use crate::dump::header::CrashKernel;
+use crate::error::{ElfError, PlanError};
+use crate::load::Load;
 use crate::margins::Margins;
-use crate::plan::{Purpose, place, plan};
+use crate::plan::plan;
 use crate::request::Request;
+use evidence::Purpose;
 
 const MIB: u64 = 1 << 20;
 /// Where an area is tried when none is reserved: as every reservation, above the first 16 MiB.
@@ -100,14 +97,8 @@ fn mib(bytes: u64) -> f64 {
 /// not tried. Empty where nothing helps that is known here.
 ///
 /// O(searches): some 60 for the largest initial ramdisk, some 20 for the smallest reservation.
-pub fn remedies(
-    machine: &Machine,
-    facts: &Facts,
-    request: &Request<'_>,
-    rules: &Rules,
-    error: &PlanError,
-) -> Vec<Remedy> {
-    let is_planned = |facts: &Facts, request: &Request<'_>| plan(machine, facts, request, rules).is_ok();
+pub fn remedies(machine: &Machine, request: &Request<'_>, rules: &Rules, error: &PlanError) -> Vec<Remedy> {
+    let is_planned = |request: &Request<'_>| plan(machine, request, rules).is_ok();
     match *error {
         PlanError::CommandLineTooLong { length, added, most } => {
             let by = length.saturating_add(added).saturating_sub(most);
@@ -116,63 +107,59 @@ pub fn remedies(
         PlanError::NoHole { .. }
         | PlanError::HalfOfRam { .. }
         | PlanError::NoCrashKernel
-        | PlanError::Arm64(Arm64Error::NoKernelLocation { .. })
+        | PlanError::NoKernelLocation { .. }
         | PlanError::Elf(ElfError::InitrdLimit { .. } | ElfError::NoFileLoad) => {}
         _ => return Vec::new(),
     }
     let mut found = Vec::new();
-    found.extend(smaller_initrd(machine, facts, request, rules));
+    found.extend(smaller_initrd(machine, request, rules));
     if request.purpose == Purpose::Crash {
-        found.extend(larger_crash_kernel(machine, facts, request, rules));
+        found.extend(larger_crash_kernel(machine, request, rules));
         return found;
     }
     if let PlanError::HalfOfRam { size, most } = *error {
         found.push(Remedy::MoreRam { more: size.saturating_sub(most).saturating_mul(2) });
     }
-    if request.avoid_removable && is_planned(facts, &Request { avoid_removable: false, ..*request }) {
+    if request.avoid_removable && is_planned(&Request { avoid_removable: false, ..*request }) {
         found.push(Remedy::RemovableMemory);
     }
-    if facts.handover != Handover::Off {
-        let facts = Facts { handover: Handover::Off, ..facts.clone() };
-        if is_planned(&facts, request) {
-            found.push(Remedy::WithoutHandover);
-        }
+    if machine.state.kho != Kho::Off && is_planned_without_kho(machine, request, rules) {
+        found.push(Remedy::WithoutHandover);
     }
     let other = match request.loader {
         Loader::KexecLoad => Loader::KexecFileLoad,
         Loader::KexecFileLoad => Loader::KexecLoad,
     };
     // Another loader has another purgatory.
-    let with_other = Request { loader: other, purgatory: None, avoid_removable: false, ..*request };
-    if is_planned(facts, &with_other) {
+    if is_planned(&Request { loader: other, purgatory: None, avoid_removable: false, ..*request }) {
         found.push(Remedy::OtherLoader(other));
     }
     found
 }
 
-fn smaller_initrd(machine: &Machine, facts: &Facts, request: &Request<'_>, rules: &Rules) -> Option<Remedy> {
+fn is_planned_without_kho(machine: &Machine, request: &Request<'_>, rules: &Rules) -> bool {
+    let mut machine = machine.clone();
+    machine.state.kho = Kho::Off;
+    plan(&machine, request, rules).is_ok()
+}
+
+fn smaller_initrd(machine: &Machine, request: &Request<'_>, rules: &Rules) -> Option<Remedy> {
     let given = request.initrd.filter(|&size| size > 0)?;
-    let ground = Ground::of(machine, facts, request, rules).ok()?;
-    let margins = Margins::of(ground.page, |initrd| {
-        place(machine, facts, &ground, &Request { initrd: Some(initrd), ..*request }, rules)
-    });
+    let load = Load::of(machine, request, rules).ok()?;
+    let begun = load.begin().ok()?;
+    let margins = Margins::of(load.context.space.page, |initrd| load.layout(&begun, Some(initrd)).map(drop));
     (margins.largest_initrd > 0).then_some(Remedy::SmallerInitrd { largest: margins.largest_initrd, given })
 }
 
 /// The smallest reservation from where it is now, or would be, that holds everything.
-fn larger_crash_kernel(
-    machine: &Machine,
-    facts: &Facts,
-    request: &Request<'_>,
-    rules: &Rules,
-) -> Option<Remedy> {
+fn larger_crash_kernel(machine: &Machine, request: &Request<'_>, rules: &Rules) -> Option<Remedy> {
     let now = CrashKernel::of(machine).ok();
     let start = now.map_or(TRIED_AT, |kernel| kernel.area.start());
     let fits = |size: u64| {
         let area = PhysRange::from_size(start, size).ok()?;
         let kernel = CrashKernel { area, low: now.and_then(|kernel| kernel.low) };
-        let ground = Ground::in_crash_kernel(machine, facts, request, rules, kernel).ok()?;
-        place(machine, facts, &ground, request, rules).ok()
+        let load = Load::in_crash_kernel(machine, request, rules, kernel).ok()?;
+        load.layout(&load.begin().ok()?, request.initrd).ok()
     };
     let (mut refused, mut least) = (0, MIB);
     while fits(least).is_none() {

@@ -1,10 +1,9 @@
 //! What is to be loaded.
 
-use rules::Loader;
-
+use evidence::Purpose;
 use images::KernelImage;
-
-use crate::plan::Purpose;
+use machine::releases::KexecTools;
+use rules::Loader;
 
 /// What is to be loaded, by which system call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,8 +21,11 @@ pub struct Request<'a> {
     /// Whether to keep off memory that can be unplugged. A load for crashes has its own memory all the same, and
     /// kexec_file_load cannot be told where to place.
     pub avoid_removable: bool,
-    /// The loader's purgatory; `None` for its default, [`Purgatory::of`]. What has none takes no notice of one.
+    /// The loader's purgatory; `None` for its default, [`purgatory`](crate::purgatory). A loader without one ignores
+    /// it.
     pub purgatory: Option<Purgatory>,
+    /// The version of kexec-tools, where that places.
+    pub tools: KexecTools,
 }
 
 /// The code between the two kernels. With kexec_file_load it is a part of the running kernel, with kexec_load of
@@ -43,15 +45,4 @@ impl Purgatory {
     pub const KEXEC_TOOLS_X86: Self = Self { loaded: 0x70e0, size: 0x9000 };
     /// That of kexec-tools 2.0.25 on arm64.
     pub const KEXEC_TOOLS_ARM64: Self = Self { loaded: 0x3558, size: 0x3558 };
-
-    /// The default of a loader, as loads of Debian machines show it; `None` where it has none, as kexec_file_load on arm64, or takes no
-    /// such kernel.
-    pub const fn of(loader: Loader, kernel: &KernelImage<'_>) -> Option<Self> {
-        match (loader, kernel) {
-            (Loader::KexecFileLoad, KernelImage::BzImage(_)) => Some(Self::LINUX_X86),
-            (Loader::KexecFileLoad, KernelImage::Arm64(_) | KernelImage::Elf(_)) => None,
-            (Loader::KexecLoad, KernelImage::BzImage(_) | KernelImage::Elf(_)) => Some(Self::KEXEC_TOOLS_X86),
-            (Loader::KexecLoad, KernelImage::Arm64(_)) => Some(Self::KEXEC_TOOLS_ARM64),
-        }
-    }
 }

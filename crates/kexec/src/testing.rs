@@ -4,9 +4,9 @@ use evidence::Source;
 use machine::{Machine, Snapshot};
 use rules::Loader;
 
-use crate::plan::Purpose;
-use images::KernelImage;
 use crate::request::Request;
+use evidence::Purpose;
+use images::KernelImage;
 use images::SetupHeader;
 
 /// Debian's 6.12.117 for x86_64 (captures/x86/kernel-6.12.117.json).

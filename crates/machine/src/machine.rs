@@ -208,8 +208,8 @@ fn early_ranges(evidence: &Evidence) -> Option<RangeSet> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use evidence::{Snapshot, Source};
     use evidence::snapshot::{BlockState, FirmwareMapEntry, MemoryBlock, MemoryBlocks};
+    use evidence::{Snapshot, Source};
 
     const GIB: u64 = 1 << 30;
 

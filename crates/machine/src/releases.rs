@@ -11,8 +11,50 @@ use crate::arch::Architecture;
 pub const CHECKED: (u32, u32) = (6, 12);
 /// The same, as people write it.
 pub const CHECKED_NAME: &str = "6.12";
-/// The version of kexec-tools that plans of kexec_load follow.
-pub const CHECKED_KEXEC_TOOLS: &str = "2.0.25";
+/// A version of kexec-tools.
+///
+/// ```
+/// use machine::releases::KexecTools;
+/// let trixie: KexecTools = "2.0.29".parse()?;
+/// assert!(trixie > KexecTools::CHECKED && !trixie.honors_pref_address());
+/// # Ok::<(), machine::releases::NotAVersion>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KexecTools(u32, u32, u32);
+
+/// A text that is not `MAJOR.MINOR.PATCH`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no version of kexec-tools: expected three numbers, e.g. 2.0.25")]
+pub struct NotAVersion(pub String);
+
+impl KexecTools {
+    /// The version whose loads plans were compared with.
+    pub const CHECKED: Self = Self(2, 0, 25);
+
+    /// Whether its search on x86 starts at the address that a bzImage would like to have, as the kernel's does
+    /// (kexec-tools 2.0.30).
+    pub fn honors_pref_address(self) -> bool {
+        self >= Self(2, 0, 30)
+    }
+}
+
+impl std::str::FromStr for KexecTools {
+    type Err = NotAVersion;
+
+    fn from_str(text: &str) -> Result<Self, NotAVersion> {
+        let numbers: Option<Vec<u32>> = text.split('.').map(|number| number.parse().ok()).collect();
+        match numbers.as_deref() {
+            Some(&[major, minor, patch]) => Ok(Self(major, minor, patch)),
+            _ => Err(NotAVersion(text.to_owned())),
+        }
+    }
+}
+
+impl std::fmt::Display for KexecTools {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}.{}", self.0, self.1, self.2)
+    }
+}
 /// What verdicts for [`CHECKED_NAME`] miss in a later kernel.
 pub(crate) const WHAT_LATER_RELEASES_CHANGE: &str =
     "from 6.16 on, kexec handover (kho=) confines kexec_file_load to its scratch areas";
@@ -25,6 +67,11 @@ pub fn checked() -> Release {
 /// Whether a release, as `uname -r` prints it, is [`CHECKED`] or one of its stable updates.
 pub fn is_checked(release: &str) -> bool {
     release.strip_prefix(CHECKED_NAME).is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
+}
+
+/// Whether a release has the version [`CHECKED`].
+pub fn is_checked_version(release: &Release) -> bool {
+    release.version() == CHECKED
 }
 
 /// The kernel that boots.

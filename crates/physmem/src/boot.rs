@@ -23,7 +23,7 @@ pub(crate) fn run(arguments: &BootArguments, out: &mut impl Write) -> Result<Don
     let snapshot = boot_input::snapshot(&arguments.source)?;
     let boot = boot_input::predict(&snapshot, &arguments.edits, &Rules::LINUX)?;
     let comparison = if arguments.verify {
-        let comparison = Comparison::of(&snapshot, &boot.input, &boot.prediction);
+        let comparison = Comparison::of(&(&snapshot).into(), &boot.input, &boot.prediction);
         if comparison.compared() == 0 {
             return Err(Failure::NothingToVerify { origin: snapshot.origin });
         }

@@ -1,17 +1,15 @@
 //! Reading and editing what a boot is predicted from.
 
+use evidence::{Evidence, Source};
 use machine::boot::{self, BootInput, Prediction};
 use machine::command_line::edit;
-use evidence::Source;
+use machine::releases::{CHECKED_NAME, is_checked_version};
 use machine::{Snapshot, Unknown};
 use rules::Rules;
 
 use crate::cli::{BootSourceArguments, EditArguments};
 use crate::failure::Failure;
 use crate::input;
-
-/// The release whose boots predictions were compared with.
-pub(crate) const CHECKED: (u32, u32) = (6, 12);
 
 /// A boot: what it is given, by which rules, and what comes of it.
 #[derive(Debug)]
@@ -36,11 +34,10 @@ pub(crate) fn predict(
     rules: &'static Rules,
 ) -> Result<Boot, Failure> {
     let origin = || snapshot.origin.clone();
-    let edited = edit(snapshot, edits)?;
+    let evidence = Evidence::from(edit(snapshot, edits)?);
     let mut input =
-        BootInput::of(&edited).map_err(|source| Failure::BootInput { origin: origin(), source })?;
-    let log = snapshot.kernel_log.read().map_or("", String::as_str);
-    if !log.contains("Linux version ") {
+        BootInput::of(&evidence).map_err(|source| Failure::BootInput { origin: origin(), source })?;
+    if !evidence.log.read().is_some_and(|log| log.boot.has_beginning) {
         input.assumed.push(Unknown::new(
             "what only the beginning of the kernel log shows",
             "there is no log, or it does not reach back to the banner",
@@ -48,11 +45,11 @@ pub(crate) fn predict(
              as none or as a distribution's kernel has them: small reservations may lie elsewhere",
         ));
     }
-    if input.release.version() != CHECKED {
+    if !is_checked_version(&input.release) {
         input.assumed.push(Unknown::new(
             &format!("what Linux {} does differently", input.release),
-            "predictions were compared with boots of Linux 6.12",
-            "what documents say of other releases is followed; all else is as in 6.12",
+            &format!("predictions were compared with boots of Linux {CHECKED_NAME}"),
+            &format!("what documents say of other releases is followed; all else is as in {CHECKED_NAME}"),
         ));
     }
     if snapshot.command_line.read().is_none() && !edits.append.is_empty() {

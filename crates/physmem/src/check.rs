@@ -5,8 +5,7 @@ mod report;
 
 use std::io::Write;
 
-use kexec::finding::Finding;
-use kexec::{Facts, findings};
+use audit::Finding;
 use machine::Unknown;
 use rules::Rules;
 
@@ -27,15 +26,14 @@ pub(crate) struct Checked {
 }
 
 pub(crate) fn run(arguments: &CheckArguments, out: &mut impl Write) -> Result<Done, Failure> {
-    let snapshot = input::snapshot(&arguments.input)?;
-    let machine = input::machine(&snapshot)?;
-    let mut unknown = findings::unknowable(&snapshot, &machine);
-    let findings = findings::check(&snapshot, &machine, &Facts::of(&snapshot), &Rules::LINUX);
+    let machine = input::machine(&arguments.input)?;
+    let mut unknown = audit::unknowable(&machine);
+    let findings = audit::audit(&machine, &Rules::LINUX);
     // A file that both miss is said once, with the findings that hang on it.
     let is_said = |one: &Unknown| unknown.iter().any(|said| said.what == one.what);
     let more: Vec<Unknown> = machine.unknown.into_iter().filter(|one| !is_said(one)).collect();
     unknown.extend(more);
-    let checked = Checked { origin: snapshot.origin, findings, unknown };
+    let checked = Checked { origin: machine.evidence.origin, findings, unknown };
     if arguments.json {
         serde_json::to_writer_pretty(&mut *out, &Document::of(&checked))?;
         writeln!(out)?;

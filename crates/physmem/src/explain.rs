@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use evidence::snapshot::BlockState;
-use machine::{Machine, MemoryRange, Snapshot, State};
+use machine::{Machine, MemoryRange, State};
 use memblock::PhysRange;
 use rules::{Class, Loader, Rules, Use};
 use serde::Serialize;
@@ -37,22 +37,20 @@ struct Explained<'a> {
 }
 
 pub(crate) fn run(arguments: &ExplainArguments, out: &mut impl Write) -> Result<(), Failure> {
-    let snapshot = input::snapshot(&arguments.input)?;
-    let machine = input::machine(&snapshot)?;
-    let ranges = find(arguments.target, &machine, &snapshot)?;
+    let machine = input::machine(&arguments.input)?;
+    let ranges = find(arguments.target, &machine)?;
     if arguments.json {
-        let document = Document::new(&snapshot, &machine, ranges.iter());
+        let document = Document::new(&machine, ranges.iter());
         let address = match arguments.target {
             Target::Address(address) => Some(address),
             _ => None,
         };
-        let page =
-            address.zip(ranges.first()).map(|(address, memory)| at(address, memory, &machine, &snapshot));
+        let page = address.zip(ranges.first()).map(|(address, memory)| at(address, memory, &machine));
         let explained = Explained {
             at_address: page.as_ref().map(|page| Record::new(page, &machine)),
             record: document.only_record().filter(|_| address.is_some()),
             resources: address.map(|address| resources_at(&machine, address)),
-            reservations: address.map(|address| reservations_at(&machine, &snapshot, address)),
+            reservations: address.map(|address| reservations_at(&machine, address)),
             document: &document,
         };
         serde_json::to_writer_pretty(&mut *out, &explained)?;
@@ -67,7 +65,7 @@ pub(crate) fn run(arguments: &ExplainArguments, out: &mut impl Write) -> Result<
         if index > 0 {
             writeln!(out)?;
         }
-        explain(memory, arguments.target, &machine, &snapshot, style, out)?;
+        explain(memory, arguments.target, &machine, style, out)?;
     }
     if ranges.is_empty()
         && let Target::Address(address) = arguments.target
@@ -83,8 +81,8 @@ pub(crate) fn run(arguments: &ExplainArguments, out: &mut impl Write) -> Result<
 }
 
 /// The ranges a target means, cut to it where it is smaller than they are.
-fn find(target: Target, machine: &Machine, snapshot: &Snapshot) -> Result<Vec<MemoryRange>, Failure> {
-    let parts = machine.parts(snapshot);
+fn find(target: Target, machine: &Machine) -> Result<Vec<MemoryRange>, Failure> {
+    let parts = machine.parts();
     let cut = |within: PhysRange| {
         machine
             .ranges_in(within)
@@ -93,13 +91,13 @@ fn find(target: Target, machine: &Machine, snapshot: &Snapshot) -> Result<Vec<Me
     };
     match target {
         Target::Address(address) => {
-            let kept_out = || machine.kept_out_at(snapshot, address);
+            let kept_out = || machine.kept_out_at(address);
             let found = machine.range_at(address).cloned().or_else(kept_out);
             Ok(found.into_iter().collect())
         }
         Target::Range(range) => Ok(cut(range)),
         Target::Block(number) => {
-            let blocks = snapshot.memory_blocks.read();
+            let blocks = machine.evidence.blocks.read();
             let block = blocks.and_then(|all| {
                 all.blocks.iter().find(|block| block.number == number).and_then(|block| all.range_of(block))
             });
@@ -114,7 +112,7 @@ fn find(target: Target, machine: &Machine, snapshot: &Snapshot) -> Result<Vec<Me
             let of_node: Vec<MemoryRange> =
                 machine.ranges.iter().filter(|memory| memory.node == Some(number)).cloned().collect();
             let exists =
-                snapshot.nodes.read().is_some_and(|all| all.nodes.iter().any(|n| n.number == number));
+                machine.evidence.nodes.read().is_some_and(|all| all.nodes.iter().any(|n| n.number == number));
             if of_node.is_empty() && !exists {
                 let mut nodes: Vec<u64> =
                     machine.ranges.iter().filter_map(|m| m.node.map(u64::from)).collect();
@@ -131,11 +129,11 @@ fn find(target: Target, machine: &Machine, snapshot: &Snapshot) -> Result<Vec<Me
 }
 
 /// The page of a range that an address lies in, with what is reserved there.
-fn at(address: u64, memory: &MemoryRange, machine: &Machine, snapshot: &Snapshot) -> MemoryRange {
+fn at(address: u64, memory: &MemoryRange, machine: &Machine) -> MemoryRange {
     let size = machine.kernel.page_size.max(1);
     let page =
         PhysRange::from_size(address - address % size, size).ok().and_then(|p| p.intersect(memory.range));
-    let part = machine.parts(snapshot).of(memory, page.unwrap_or(memory.range));
+    let part = machine.parts().of(memory, page.unwrap_or(memory.range));
     // Memory that /proc/iomem does not call System RAM shares its block with memory it does.
     let (state, zones) = match memory.state {
         None => (None, Vec::new()),
@@ -152,7 +150,6 @@ fn explain(
     memory: &MemoryRange,
     target: Target,
     machine: &Machine,
-    snapshot: &Snapshot,
     style: Style,
     out: &mut impl Write,
 ) -> Result<(), Failure> {
@@ -177,14 +174,14 @@ fn explain(
     writeln!(out, "  node        {}", memory.node.map_or_else(|| "unknown".to_owned(), |n| n.to_string()))?;
     let here = match target {
         // Of the address, not of all the range it lies in.
-        Target::Address(address) => at(address, memory, machine, snapshot),
+        Target::Address(address) => at(address, memory, machine),
         _ => memory.clone(),
     };
     let zones = here.zones.clone();
     let zones = if zones.is_empty() { "none".to_owned() } else { zones.join(", ") };
     writeln!(out, "  zone        {zones}")?;
     writeln!(out, "  state       {}", here.state.map_or("unknown", State::as_str))?;
-    writeln!(out, "  blocks      {}", blocks_of(memory, target, snapshot))?;
+    writeln!(out, "  blocks      {}", blocks_of(memory, target, machine))?;
     if let Some(flags) = memory.flags {
         let names = flag_names(flags);
         writeln!(
@@ -194,7 +191,7 @@ fn explain(
         )?;
     }
     if let Target::Address(address) = target {
-        let reservations = reservations_at(machine, snapshot, address);
+        let reservations = reservations_at(machine, address);
         let none = || vec!["none that /proc/iomem or memblock shows".to_owned()];
         for reservation in if reservations.is_empty() { none() } else { reservations } {
             writeln!(out, "  reserved    {reservation}")?;
@@ -264,9 +261,9 @@ fn print_wrapped(out: &mut impl Write, text: &str) -> Result<(), Failure> {
 }
 
 /// The blocks of a range; the one that holds an address with its own state and zones.
-fn blocks_of(memory: &MemoryRange, target: Target, snapshot: &Snapshot) -> String {
+fn blocks_of(memory: &MemoryRange, target: Target, machine: &Machine) -> String {
     let all = none_if_empty(&runs(&memory.blocks)).to_owned();
-    let (Target::Address(address), Some(blocks)) = (target, snapshot.memory_blocks.read()) else {
+    let (Target::Address(address), Some(blocks)) = (target, machine.evidence.blocks.read()) else {
         return all;
     };
     let Some(block) = PhysRange::from_size(address, 1).ok().and_then(|byte| blocks.overlapping(byte).next())
@@ -284,7 +281,7 @@ fn blocks_of(memory: &MemoryRange, target: Target, snapshot: &Snapshot) -> Strin
 }
 
 fn resources_at(machine: &Machine, address: u64) -> Vec<String> {
-    let tree = machine.resources.as_ref();
+    let tree = machine.resources();
     tree.into_iter()
         .flat_map(|tree| tree.path_to(address))
         .map(|resource| format!("{:08x}-{:08x} : {}", resource.start, resource.last, resource.name))
@@ -292,16 +289,15 @@ fn resources_at(machine: &Machine, address: u64) -> Vec<String> {
 }
 
 /// What holds an address reserved: children of System RAM, and memblock.reserved where it is shown.
-fn reservations_at(machine: &Machine, snapshot: &Snapshot, address: u64) -> Vec<String> {
+fn reservations_at(machine: &Machine, address: u64) -> Vec<String> {
     let mut out = Vec::new();
-    let path: Vec<_> = machine.resources.iter().flat_map(|tree| tree.path_to(address)).collect();
+    let path: Vec<_> = machine.resources().into_iter().flat_map(|tree| tree.path_to(address)).collect();
     let ram = path.iter().position(|r| r.flags.contains(evidence::resources::ResourceFlags::SYSTEM_RAM));
     for resource in ram.map_or(&[][..], |index| path.get(index.saturating_add(1)..).unwrap_or_default()) {
         out.push(format!("{:08x}-{:08x} {} (/proc/iomem)", resource.start, resource.last, resource.name));
     }
-    if let Some(text) = snapshot.memblock.reserved.read() {
-        let regions = evidence::memblock_text::regions(text).filter_map(Result::ok);
-        for region in regions.filter(|region| region.range.contains(address)) {
+    if let Some(table) = machine.evidence.memblock_reserved.read() {
+        for region in table.regions.iter().filter(|region| region.range.contains(address)) {
             let names = flag_names(region.flags);
             let flags = if names.is_empty() { "NONE".to_owned() } else { names.join("|") };
             out.push(format!("{} {flags} (memblock.reserved)", region.range));

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use kexec::finding::Code;
+use audit::Code;
 use kexec::{Arm64Error, ElfError, PlanError, Remedy, SegmentKind};
 use rules::Loader;
 
@@ -136,7 +136,6 @@ fn refused(loader: Loader, error: &PlanError) -> String {
 fn plan_remedy(error: &PlanError) -> &'static str {
     match error {
         PlanError::NoIomem
-        | PlanError::Arm64(Arm64Error::NoDeviceTree)
         | PlanError::NoFirmwareMap
         | PlanError::NoMemblock
         | PlanError::NoScratch
@@ -148,7 +147,7 @@ fn plan_remedy(error: &PlanError) -> &'static str {
         PlanError::NoCrashKernel => {
             "physmem what-if --append crashkernel=256M says where the reservation would lie"
         }
-        PlanError::HeaderSize => "capture the machine as root soon after it booted: its log counts the CPUs",
+        PlanError::HeaderSize => "the list of possible CPUs is damaged: capture the machine again",
         PlanError::CommandLineTooLong { .. } => "give a shorter command line with --append",
         PlanError::NoKernel { .. } => "the file was cut off, or its header is damaged: copy the kernel again",
         PlanError::TooSmall { kind: SegmentKind::ElfCoreHeader, .. } => {
@@ -160,7 +159,9 @@ fn plan_remedy(error: &PlanError) -> &'static str {
         PlanError::NoHole { kind: SegmentKind::Initrd, .. } => {
             "give a smaller --initrd; a crash kernel's goes into its reservation: boot with more crashkernel="
         }
-        PlanError::NoHole { .. } => "only more memory helps, or for a crash kernel more crashkernel=",
+        PlanError::NoHole { .. } | PlanError::NoKernelLocation { .. } => {
+            "only more memory helps, or for a crash kernel more crashkernel="
+        }
         PlanError::KernelPlaces => "give --loader load",
         PlanError::Arm64(Arm64Error::SeedNotWiped) => "give --loader file",
         PlanError::Elf(ElfError::NoFileLoad) => "give --loader load, or --kernel the bzImage (/boot/vmlinuz)",

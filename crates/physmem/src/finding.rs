@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use kexec::finding::{Finding, Severity};
+use audit::{Finding, Severity};
 
 use crate::failure::Failure;
 use crate::lines::wrapped;

@@ -16,7 +16,9 @@ pub(crate) fn snapshot(arguments: &InputArguments) -> Result<Snapshot, Failure> 
     }
 }
 
-/// The machine behind a snapshot.
-pub(crate) fn machine(snapshot: &Snapshot) -> Result<Machine, Failure> {
-    Machine::of(snapshot).map_err(|source| Failure::Machine { origin: snapshot.origin.clone(), source })
+/// The machine that the arguments ask for.
+pub(crate) fn machine(arguments: &InputArguments) -> Result<Machine, Failure> {
+    let snapshot = snapshot(arguments)?;
+    let origin = snapshot.origin.clone();
+    Machine::of(snapshot).map_err(|source| Failure::Machine { origin, source })
 }

@@ -1,9 +1,9 @@
 //! The JSON that `show` and `explain` print. `schema/show.schema.json` describes it; a change that could
 //! break a reader raises [`SCHEMA`].
 
-use machine::{Machine, MemoryRange, Snapshot, State, Unknown};
+use machine::{Machine, MemoryRange, State, Unknown};
 use memblock::RegionFlags;
-use rules::{Class, Consequence, MapHandedOn, Loader, Walk, Rules, Use, Verdict};
+use rules::{Class, Consequence, Loader, MapHandedOn, Rules, Use, Verdict, Walk};
 use serde::Serialize;
 
 /// The version of the layout.
@@ -114,11 +114,7 @@ struct Meant {
 }
 
 impl<'a> Document<'a> {
-    pub(crate) fn new<'r>(
-        snapshot: &'a Snapshot,
-        machine: &'a Machine,
-        ranges: impl Iterator<Item = &'r MemoryRange>,
-    ) -> Self
+    pub(crate) fn new<'r>(machine: &'a Machine, ranges: impl Iterator<Item = &'r MemoryRange>) -> Self
     where
         'r: 'a,
     {
@@ -126,13 +122,13 @@ impl<'a> Document<'a> {
         Self {
             schema: SCHEMA,
             host: Host {
-                origin: &snapshot.origin,
+                origin: &machine.evidence.origin,
                 release: kernel.release.as_deref(),
-                architecture: snapshot.architecture.read().map(String::as_str),
+                architecture: machine.evidence.architecture.read().map(String::as_str),
                 command_line: &kernel.command_line,
                 firmware_map: machine.firmware.kind.map(machine::now::MapKind::as_str),
                 page_size: kernel.page_size,
-                block_size: snapshot.memory_blocks.read().map(|blocks| blocks.block_size),
+                block_size: machine.evidence.blocks.read().map(|blocks| blocks.block_size),
                 movable_node: kernel.facts.movable_node,
                 placement: match kernel.facts.walk {
                     Walk::Memblock => "memblock",

@@ -1,6 +1,5 @@
 //! `physmem kexec plan` and `physmem kdump plan`.
 
-mod assumed;
 pub(crate) mod diff;
 mod json;
 mod kernel_file;
@@ -11,11 +10,11 @@ mod report;
 use std::io::Write;
 use std::path::PathBuf;
 
-use kexec::finding::Finding;
-use kexec::{E820Type, Entry, Facts, KernelImage, Plan, Purgatory, Purpose, Request, findings, remedies};
-use machine::boot::BootInput;
+use audit::Finding;
+use kexec::{E820Type, Entry, KernelImage, Plan, Purgatory, Purpose, Request, remedies};
 use machine::command_line::edit;
-use machine::{Machine, Snapshot, Unknown};
+use machine::releases::KexecTools;
+use machine::{Machine, Unknown};
 use rules::{Loader, Rules};
 
 use crate::Done;
@@ -50,28 +49,18 @@ pub(crate) fn run(
     }
     let kernel = KernelFile::read(&arguments.image.kernel)?;
     let beside = Beside::of(&arguments.image.beside)?;
-    let snapshot = input::snapshot(&arguments.input)?;
-    let machine = input::machine(&snapshot)?;
+    let machine = input::machine(&arguments.input)?;
     let mut assumed = Vec::new();
-    let load = Loading {
-        snapshot: &snapshot,
-        machine: &machine,
-        facts: assumed::completed(Facts::of(&snapshot), &kernel, purpose, &mut assumed),
-        boot: BootInput::of(&snapshot).ok(),
-        purpose,
-    };
     if arguments.loader == Loader::KexecFileLoad {
-        let paging = assumed::paging(&snapshot, load.boot.as_ref(), &kernel, &mut assumed);
-        kernel.check(&arguments.image.kernel, paging)?;
+        assumed.extend(kernel.check(&arguments.image.kernel, &machine)?);
     }
-    assumed::half_of_ram(&machine, &mut assumed);
-    let how = (arguments.loader, purpose);
-    assumed.extend(assumed::of(&snapshot, &machine, &load.facts, load.boot.as_ref(), &kernel, how));
+    let load = Loading { machine: &machine, purpose, tools: arguments.image.beside.tools() };
     let image = kernel.image(&arguments.image.kernel)?;
     let plan = load.plan(arguments.loader, image, &beside, avoid_removable)?;
-    let findings = findings::of_plan(&snapshot, &machine, &plan, &Rules::LINUX);
+    assumed.extend(plan.assumed.iter().cloned());
+    let findings = audit::of_plan(&machine, &plan, &Rules::LINUX);
     let load = Load {
-        origin: snapshot.origin.clone(),
+        origin: machine.evidence.origin.clone(),
         kernel: arguments.image.kernel.clone(),
         initrd: arguments.image.beside.initrd.clone(),
         machine,
@@ -108,14 +97,27 @@ impl<'a> Beside<'a> {
 
 /// Where a load is planned.
 struct Loading<'a> {
-    snapshot: &'a Snapshot,
     machine: &'a Machine,
-    facts: Facts,
-    boot: Option<BootInput>,
     purpose: Purpose,
+    tools: KexecTools,
 }
 
 impl Loading<'_> {
+    /// What a plan would assume, also where there is none.
+    fn assumed(&self, loader: Loader, kernel: KernelImage<'_>) -> Vec<Unknown> {
+        let request = Request {
+            purpose: self.purpose,
+            loader,
+            kernel,
+            initrd: None,
+            command_line: "",
+            avoid_removable: false,
+            purgatory: None,
+            tools: self.tools,
+        };
+        kexec::assumed::of(self.machine, &request)
+    }
+
     /// The plan, or the kernel's refusal and what would help.
     fn plan(
         &self,
@@ -125,7 +127,7 @@ impl Loading<'_> {
         avoid_removable: bool,
     ) -> Result<Plan, Failure> {
         let command_line = self.command_line(beside.arguments)?;
-        let usual = Purgatory::of(loader, &kernel);
+        let usual = kexec::purgatory(loader, &kernel);
         let purgatory = usual
             .zip(beside.arguments.purgatory_size)
             .map(|(usual, size)| Purgatory { loaded: usual.loaded.min(size), size });
@@ -137,14 +139,15 @@ impl Loading<'_> {
             command_line: &command_line,
             avoid_removable,
             purgatory,
+            tools: self.tools,
         };
-        kexec::plan(self.machine, &self.facts, &request, &Rules::LINUX).map_err(|source| Failure::Plan {
+        kexec::plan(self.machine, &request, &Rules::LINUX).map_err(|source| Failure::Plan {
             code: (self.purpose == Purpose::Crash)
-                .then(|| findings::of_plan_error(&source).map(|finding| finding.code))
+                .then(|| audit::of_plan_error(&source).map(|finding| finding.code))
                 .flatten(),
-            origin: self.snapshot.origin.clone(),
+            origin: self.machine.evidence.origin.clone(),
             loader,
-            remedies: remedies(self.machine, &self.facts, &request, &Rules::LINUX, &source),
+            remedies: remedies(self.machine, &request, &Rules::LINUX, &source),
             source,
         })
     }
@@ -154,8 +157,9 @@ impl Loading<'_> {
         if !arguments.reuse_cmdline {
             return Ok(arguments.append.clone().unwrap_or_default());
         }
-        let line = self.snapshot.command_line.read();
-        let line = line.ok_or_else(|| Failure::NoCommandLine { origin: self.snapshot.origin.clone() })?;
+        let line = self.machine.evidence.command_line.read();
+        let line =
+            line.ok_or_else(|| Failure::NoCommandLine { origin: self.machine.evidence.origin.clone() })?;
         let (line, _) = edit::remove(line, "BOOT_IMAGE");
         Ok(match self.purpose {
             Purpose::Reboot => line,

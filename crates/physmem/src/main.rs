@@ -27,10 +27,10 @@ mod what_if;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use audit::Finding;
 use clap::Parser;
 use clap::error::ErrorKind;
 use kexec::Purpose;
-use kexec::finding::Finding;
 
 use crate::cli::{Cli, Command, KdumpCommand, KexecCommand};
 use crate::failure::Failure;

@@ -71,8 +71,8 @@ pub(crate) fn class_letter(class: Option<Class>) -> char {
 
 #[cfg(test)]
 mod tests {
-    use machine::Snapshot;
     use evidence::Source;
+    use machine::Snapshot;
 
     use super::*;
     use crate::strip::CELLS;

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table, presets};
-use machine::{Machine, MemoryRange, Snapshot};
+use machine::{Machine, MemoryRange};
 
 use crate::cli::ShowArguments;
 use crate::columns::{self, Column};
@@ -17,17 +17,16 @@ const WIDTH: usize = 100;
 
 pub(crate) fn run(arguments: &ShowArguments, out: &mut impl Write) -> Result<(), Failure> {
     let columns = columns::chosen(arguments.output.as_deref(), arguments.output_all)?;
-    let snapshot = input::snapshot(&arguments.input)?;
-    let machine = input::machine(&snapshot)?;
+    let machine = input::machine(&arguments.input)?;
     let per_block;
     let ranges: &[MemoryRange] = if arguments.all {
-        per_block = by_block(&machine, &snapshot);
+        per_block = by_block(&machine);
         &per_block
     } else {
         &machine.ranges
     };
     if arguments.json {
-        serde_json::to_writer_pretty(&mut *out, &Document::new(&snapshot, &machine, ranges.iter()))?;
+        serde_json::to_writer_pretty(&mut *out, &Document::new(&machine, ranges.iter()))?;
         writeln!(out)?;
         return Ok(());
     }
@@ -182,9 +181,9 @@ fn escape(cell: &str) -> String {
 }
 
 /// Each range cut at its memory blocks; what no block covers stays as it is.
-fn by_block(machine: &Machine, snapshot: &Snapshot) -> Vec<MemoryRange> {
-    let Some(blocks) = snapshot.memory_blocks.read() else { return machine.ranges.clone() };
-    let parts = machine.parts(snapshot);
+fn by_block(machine: &Machine) -> Vec<MemoryRange> {
+    let Some(blocks) = machine.evidence.blocks.read() else { return machine.ranges.clone() };
+    let parts = machine.parts();
     let mut out = Vec::new();
     for memory in &machine.ranges {
         let mut rest = Some(memory.range);

@@ -10,10 +10,10 @@
 mod captures;
 mod explained;
 
+use evidence::Source;
 use machine::Snapshot;
 use machine::boot::verify::compare::{Compared, Comparison};
 use machine::boot::{self, BootInput};
-use evidence::Source;
 use rules::Rules;
 
 use captures::captures;

@@ -1,5 +1,5 @@
-use machine::Snapshot;
 use evidence::Source;
+use machine::Snapshot;
 
 use super::*;
 use crate::testing::{KERNEL, REQUEST};

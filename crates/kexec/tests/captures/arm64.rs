@@ -3,16 +3,16 @@
 
 use std::path::PathBuf;
 
+use evidence::Source;
+use evidence::snapshot::{Bytes, MemblockFiles};
 use firmware::fdt::Fdt;
 use kexec::{
     Arm64Error, Arm64Header, E820Type, Facts, KernelImage, Plan, PlanError, Purpose, Request, ToldBy,
 };
 use machine::range_set::RangeSet;
-use evidence::Source;
-use evidence::snapshot::{Bytes, MemblockFiles};
 use machine::{Machine, Snapshot, memblock_text};
-use rules::{Loader, Walk, Rules};
 use memblock::{PhysRange, RegionFlags, ranges};
+use rules::{Loader, Rules, Walk};
 
 use crate::Score;
 use crate::record::Record;

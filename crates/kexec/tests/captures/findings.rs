@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use evidence::Source;
 use kexec::finding::{Code, Finding};
 use kexec::{Facts, findings};
 use machine::range_set::RangeSet;
-use evidence::Source;
 use machine::{Machine, Snapshot};
 use memblock::PhysRange;
 use rules::Rules;

@@ -20,8 +20,8 @@ use images::core_header::CoreHeader;
 use kexec::{Facts, KernelImage, Plan, Purpose, Request, SegmentKind, SetupHeader};
 use machine::{Machine, Snapshot};
 use memblock::PhysRange;
-use rules::{Loader, Rules, Use};
 use record::Record;
+use rules::{Loader, Rules, Use};
 
 use Purpose::{Crash, Reboot};
 

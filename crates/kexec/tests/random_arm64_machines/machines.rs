@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 
-use kexec::{Facts, Plan, PlanError, Purpose, Request};
 use evidence::Source;
 use evidence::snapshot::{Bytes, MemblockFiles};
+use kexec::{Facts, Plan, PlanError, Purpose, Request};
 use machine::{Machine, Snapshot};
-use rules::{Loader, Rules};
 use memblock::{PhysRange, ranges};
 use proptest::prelude::*;
+use rules::{Loader, Rules};
 
 use crate::brute_force::PAGE;
 use crate::device_tree::device_tree;

@@ -10,10 +10,10 @@ mod machines;
 mod search;
 
 use kexec::{Arm64Error, Arm64Header, KernelImage, Plan, PlanError, Purpose, Request, SegmentKind};
-use rules::Loader;
 use memblock::{PhysRange, ranges};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
+use rules::Loader;
 
 use brute_force::PAGE;
 use machines::{Kind, Layout, MIB, layouts};

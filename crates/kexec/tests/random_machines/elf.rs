@@ -2,9 +2,9 @@
 
 use kexec::{ElfError, ElfKernel, ElfSegment, KernelImage, PlanError, Purpose, Request, SegmentKind};
 use memblock::PhysRange;
-use rules::Loader;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
+use rules::Loader;
 
 use crate::brute_force::PAGE;
 use crate::machines::{Kind, Layout, MIB, layouts, r};

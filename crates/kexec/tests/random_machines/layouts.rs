@@ -2,8 +2,8 @@
 
 use kexec::placement::Direction;
 use kexec::{KernelImage, Purpose, Request, SegmentKind, SetupHeader};
-use rules::Loader;
 use memblock::{PhysRange, ranges};
+use rules::Loader;
 
 use crate::brute_force::{Asked, PAGE, Tried, try_all};
 use crate::machines::{CPUS, Kind, Layout, MIB};

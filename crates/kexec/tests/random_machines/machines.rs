@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 
-use kexec::{Facts, Handover, Plan, PlanError, Request};
 use evidence::Source;
 use evidence::snapshot::{FirmwareMapEntry, MemblockFiles};
+use kexec::{Facts, Handover, Plan, PlanError, Request};
 use machine::{Machine, Snapshot};
 use memblock::PhysRange;
-use rules::Rules;
 use proptest::prelude::*;
+use rules::Rules;
 
 use crate::brute_force::PAGE;
 

@@ -12,10 +12,10 @@ mod machines;
 use firmware::e820::E820Type;
 use kexec::{KernelImage, PlanError, Purpose, Request, SegmentKind, SetupHeader};
 use machine::range_set::RangeSet;
-use rules::Loader;
 use memblock::{PhysRange, ranges};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
+use rules::Loader;
 
 use brute_force::PAGE;
 use machines::{Kind, Layout, MIB, layouts, r};

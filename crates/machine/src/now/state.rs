@@ -57,6 +57,8 @@ pub struct KernelState {
     pub efi_runtime: Option<EfiRuntime>,
     /// What the kernel is configured to hand on; the default where its configuration is not shown.
     pub configured: Configured,
+    /// Levels of the kernel's page tables, where the log shows how far addresses reach (x86).
+    pub page_table_levels: Option<u8>,
 }
 
 impl KernelState {
@@ -79,6 +81,9 @@ impl KernelState {
             crash_elfcorehdr_size: evidence.kexec.crash_elfcorehdr_size.read().copied(),
             kho: Kho::of(evidence, boot),
             efi_runtime: EfiRuntime::of(evidence, boot),
+            page_table_levels: boot
+                .filter(|_| log.is_some_and(|log| log.boot.max_arch_pfn.is_some()))
+                .map(|boot| boot.build.page_table_levels),
             configured: evidence.configuration.read().map(Configured::of).unwrap_or_default(),
             possible_cpus: evidence
                 .possible_cpus

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use machine::Unknown;
-use machine::boot::verify::compare::{Compared, Comparison};
 use machine::boot::input::Seed;
+use machine::boot::verify::compare::{Compared, Comparison};
 use machine::boot::{CrashArea, Prediction};
 use machine::command_line::Remark;
 use memblock::{NodeId, PhysRange, Region};

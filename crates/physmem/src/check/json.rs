@@ -1,6 +1,6 @@
 //! The JSON of a check. `schema/check.schema.json` describes it; a change that could break a reader raises [`SCHEMA`].
 
-use kexec::finding::Finding;
+use audit::Finding;
 use machine::Unknown;
 use serde::Serialize;
 

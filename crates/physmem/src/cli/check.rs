@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
+use audit::Code;
 use clap::Args;
-use kexec::finding::Code;
 use textwrap::Options;
 
 use super::InputArguments;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueHint};
+use machine::releases::KexecTools;
 use rules::Loader;
 
 use super::InputArguments;
@@ -94,6 +95,16 @@ pub(crate) struct BesideArguments {
     /// arm64 0x3558 for kexec-tools, and none for Linux
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub(crate) purgatory_size: Option<u64>,
+    /// The version of kexec-tools that loads by kexec_load; plans were compared with 2.0.25, which is the default
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) kexec_tools: Option<KexecTools>,
+}
+
+impl BesideArguments {
+    /// The version of kexec-tools.
+    pub(crate) fn tools(&self) -> KexecTools {
+        self.kexec_tools.unwrap_or(KexecTools::CHECKED)
+    }
 }
 
 #[derive(Args, Debug)]

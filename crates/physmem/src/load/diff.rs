@@ -2,15 +2,14 @@
 
 use std::io::Write;
 
-use kexec::{Facts, Plan, Purpose};
-use machine::boot::BootInput;
+use kexec::{Plan, Purpose};
 use machine::{Machine, MemoryRange, Unknown};
 use rules::{Class, Loader, Rules, Use, Verdict};
 use serde::Serialize;
 
 use super::json::{EntryRecord, RangeRecord, SegmentRecord, entry, range};
 use super::kernel_file::KernelFile;
-use super::{Beside, Loading, assumed};
+use super::{Beside, Loading};
 use crate::cli::DiffArguments;
 use crate::failure::Failure;
 use crate::lines::wrapped;
@@ -41,37 +40,40 @@ pub(crate) fn run(arguments: &DiffArguments, out: &mut impl Write) -> Result<(),
     let path = arguments.kernel.as_deref();
     let kernel = path.map(|path| KernelFile::read(path).map(|kernel| (path, kernel))).transpose()?;
     let beside = Beside::of(&arguments.beside)?;
-    let snapshot = input::snapshot(&arguments.input)?;
-    let machine = input::machine(&snapshot)?;
+    let machine = input::machine(&arguments.input)?;
+    let origin = &machine.evidence.origin;
     let purpose = if arguments.crash { Purpose::Crash } else { Purpose::Reboot };
     let differs = differs(&machine, purpose);
     let mut assumed = Vec::new();
     let plans = match kernel {
         None => None,
         Some((path, kernel)) => {
-            let facts = assumed::completed(Facts::of(&snapshot), &kernel, purpose, &mut assumed);
-            let boot = BootInput::of(&snapshot).ok();
-            let paging = assumed::paging(&snapshot, boot.as_ref(), &kernel, &mut assumed);
-            assumed::half_of_ram(&machine, &mut assumed);
-            for loader in [Loader::KexecFileLoad, Loader::KexecLoad] {
-                let how = (loader, purpose);
-                assumed.extend(assumed::of(&snapshot, &machine, &facts, boot.as_ref(), &kernel, how));
-            }
             let image = kernel.image(path)?;
-            let loading = Loading { snapshot: &snapshot, machine: &machine, facts, boot, purpose };
+            let loading = Loading { machine: &machine, purpose, tools: arguments.beside.tools() };
+            let checked = kernel.check(path, &machine);
+            if let Ok(unknown) = &checked {
+                assumed.extend(unknown.clone());
+            }
+            for loader in [Loader::KexecFileLoad, Loader::KexecLoad] {
+                for unknown in loading.assumed(loader, image) {
+                    if !assumed.contains(&unknown) {
+                        assumed.push(unknown);
+                    }
+                }
+            }
             let plan = |loader| loading.plan(loader, image, &beside, false);
-            let file = kernel.check(path, paging).and_then(|()| plan(Loader::KexecFileLoad));
+            let file = checked.and_then(|_| plan(Loader::KexecFileLoad));
             Some(Plans { load: plan(Loader::KexecLoad), file })
         }
     };
     if arguments.json {
-        let document = Document::of(&snapshot.origin, &machine, &differs, plans.as_ref(), &assumed);
+        let document = Document::of(origin, &machine, &differs, plans.as_ref(), &assumed);
         serde_json::to_writer_pretty(&mut *out, &document)?;
         writeln!(out)?;
         return Ok(());
     }
     let style = Style::of_stdout();
-    wrapped(out, "", "  ", &format!("kexec_load and kexec_file_load on {}", snapshot.origin))?;
+    wrapped(out, "", "  ", &format!("kexec_load and kexec_file_load on {origin}"))?;
     print_differs(&differs, style, out)?;
     if let Some(plans) = &plans {
         print_plans(plans, style, out)?;

@@ -1,7 +1,8 @@
 //! The JSON of a planned load. `schema/kexec.schema.json` describes it; a change that could break a reader raises
 //! [`SCHEMA`].
 
-use kexec::{Entry, MOST_ENTRIES, MOST_SEGMENTS, NextChosen, Plan, Purpose, Segment, ToldBy};
+use firmware::e820::ZERO_PAGE_ENTRIES;
+use kexec::{Entry, MOST_SEGMENTS, NextChosen, Plan, Purpose, Segment, ToldBy};
 use machine::Unknown;
 use memblock::PhysRange;
 use serde::Serialize;
@@ -107,7 +108,7 @@ impl MarginsRecord {
             largest_initrd: plan.margins.largest_initrd,
             binds: binds.map(|error| Binds { what: error.to_string(), errno: error.errno() }),
             segments: MOST_SEGMENTS.saturating_sub(plan.segments.len()),
-            map_entries: MOST_ENTRIES.saturating_sub(plan.next_kernel.len()),
+            map_entries: ZERO_PAGE_ENTRIES.saturating_sub(plan.next_kernel.len()),
         }
     }
 }

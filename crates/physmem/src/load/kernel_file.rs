@@ -6,6 +6,8 @@ use images::bz_image::{Paging, Unloadable};
 use images::{BzImage, Image};
 use kexec::{ElfKernel, KernelImage};
 
+use machine::{Machine, Unknown};
+
 use crate::failure::Failure;
 
 const OPTION: &str = "--kernel";
@@ -65,19 +67,29 @@ impl KernelFile {
         }
     }
 
-    /// Whether kexec_file_load would take it from a kernel with this paging.
-    pub(crate) fn check(&self, path: &Path, paging: Paging) -> Result<(), Failure> {
-        match self {
-            Self::X86(image) => image
-                .check_kexec_file_load(paging)
-                .map_err(|source| Failure::Unloadable { path: path.to_owned(), source }),
-            // That kexec_file_load takes no ELF kernel, the plan says.
-            Self::Elf(_) | Self::Other(_) => Ok(()),
-        }
+    /// Whether kexec_file_load would take it from the machine's kernel; gives what had to be assumed.
+    pub(crate) fn check(&self, path: &Path, machine: &Machine) -> Result<Option<Unknown>, Failure> {
+        // That kexec_file_load takes no ELF kernel, the plan says.
+        let Self::X86(image) = self else { return Ok(None) };
+        let paging = match machine.state.page_table_levels {
+            Some(5) => Paging::FiveLevel,
+            _ => Paging::FourLevel,
+        };
+        image
+            .check_kexec_file_load(paging)
+            .map_err(|source| Failure::Unloadable { path: path.to_owned(), source })?;
+        let is_assumed = machine.state.page_table_levels.is_none() && self.depends_on_paging();
+        Ok(is_assumed.then(|| {
+            Unknown::new(
+                "how many levels the running kernel's page tables have",
+                "the kernel log does not show max_arch_pfn",
+                "taken as four: under five, this kernel cannot be loaded (XLF_5LEVEL is not set)",
+            )
+        }))
     }
 
     /// Whether it depends on the paging of the running kernel that kexec_file_load takes it.
-    pub(crate) fn depends_on_paging(&self) -> bool {
+    fn depends_on_paging(&self) -> bool {
         let Self::X86(image) = self else { return false };
         image.check_kexec_file_load(Paging::FiveLevel) != image.check_kexec_file_load(Paging::FourLevel)
     }

@@ -4,12 +4,12 @@ use std::io::{Read, Write};
 use std::path::Path;
 
 use images::core_header::CoreHeader;
-use kexec::dump::{Difference, LeftOut, left_out};
 use images::elf;
-use kexec::{CrashKernel, candidates};
+use kexec::CrashKernel;
+use kexec::dump::{Difference, LeftOut, dumped, left_out};
 use machine::{Machine, MemoryRange, Unknown};
 use memblock::PhysRange;
-use rules::{MapHandedOn, Loader, Rules};
+use rules::{Loader, MapHandedOn, Rules};
 use serde::Serialize;
 
 use super::json::{RangeRecord, range as record};
@@ -37,30 +37,25 @@ struct Ranges<'a> {
 
 pub(crate) fn run(arguments: &RangesArguments, out: &mut impl Write) -> Result<Done, Failure> {
     let header = arguments.header.as_deref().map(header).transpose()?;
-    let snapshot = input::snapshot(&arguments.input)?;
-    let machine = input::machine(&snapshot)?;
+    let machine = input::machine(&arguments.input)?;
+    let origin = &machine.evidence.origin;
     if let (Some(header), Some(path)) = (&header, &arguments.header) {
         let is_x86 = machine.kernel.facts.map_handed_on == MapHandedOn::E820;
         if is_x86 != (header.machine == elf::Machine::X86_64) {
-            let origin = snapshot.origin.clone();
+            let origin = origin.clone();
             return Err(Failure::OtherHeader { path: path.clone(), of: header.machine, origin });
         }
     }
     let loader = arguments.loader;
-    let failure = |source| Failure::Plan {
-        origin: snapshot.origin.clone(),
-        loader,
-        code: None,
-        source,
-        remedies: Vec::new(),
-    };
+    let failure =
+        |source| Failure::Plan { origin: origin.clone(), loader, code: None, source, remedies: Vec::new() };
     let crash_kernel = CrashKernel::of(&machine).map_err(failure)?;
     let rules = &Rules::LINUX;
     let ranges = Ranges {
-        origin: &snapshot.origin,
+        origin,
         loader,
         machine: &machine,
-        dumped: candidates::dumped(&machine, &crash_kernel, loader, rules).map_err(failure)?,
+        dumped: dumped(&machine, &crash_kernel, loader, rules).map_err(failure)?,
         left_out: left_out(&machine, &crash_kernel, loader, rules).map_err(failure)?,
         difference: header
             .map(|header| Difference::of(&machine, &crash_kernel, loader, rules, &header))

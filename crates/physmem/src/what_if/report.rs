@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use machine::what_if::{Change, Subject};
 use machine::boot::{Crashkernel, Prediction, ZoneKind};
+use machine::what_if::{Change, Subject};
 
 use crate::boot::report::remarks;
 use crate::boot_input::Boot;

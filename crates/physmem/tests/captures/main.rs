@@ -9,8 +9,8 @@ mod kexec;
 use std::collections::BTreeSet;
 
 use evidence::resources::ResourceTree;
-use evidence::{Snapshot, Source};
 use evidence::snapshot::BlockState;
+use evidence::{Snapshot, Source};
 use machine::{Machine, MemoryRange};
 use memblock::PhysRange;
 use rules::{Class, Loader, Rules, Use};

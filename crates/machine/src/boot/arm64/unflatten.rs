@@ -57,7 +57,6 @@ pub(super) fn size(tree: &Fdt<'_>, build: &Arm64Build) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    
 
     #[test]
     fn the_tree_of_a_real_machine_takes_what_its_kernel_logged() {

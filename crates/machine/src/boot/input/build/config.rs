@@ -52,7 +52,6 @@ mod tests {
     use evidence::Configuration;
 
     use crate::boot::Build;
-    
 
     fn corrected(config: &str) -> Build {
         let mut build = Build::of(&crate::releases::checked(), Architecture::Arm64);

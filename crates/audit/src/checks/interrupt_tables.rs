@@ -1,0 +1,77 @@
+//! Tables that an interrupt controller of arm64 keeps on writing to, under an image.
+//!
+//! A GICv3 holds the addresses of its tables of LPIs (the interrupts of PCI) and cannot be told to let them go. With
+//! EFI the kernel reserves them for the kernels to come; without, kexec_file_load sees free memory there.
+
+use evidence::log::InterruptTable;
+use machine::range_set::RangeSet;
+use memblock::{PhysRange, ranges};
+
+use crate::finding::{Code, Finding, Severity};
+
+use crate::image::Image;
+use crate::subject::{Subject, sized};
+
+/// Bytes of a table: of 2^16 interrupts, as many as Linux uses, one byte each of properties, one bit each of pending
+/// ones, in units of 64 KiB (drivers/irqchip/irq-gic-v3-its.c:LPI_PROPBASE_SZ and LPI_PENDBASE_SZ, 6.12).
+const TABLE: u64 = 64 << 10;
+
+/// Segments, loaded or planned, over such tables.
+pub(crate) fn under(subject: &Subject<'_>, image: &Image<'_>) -> Option<Finding> {
+    let tables = tables(subject);
+    let reserved = reserved(subject).filter(|_| !tables.is_empty())?;
+    let mut evidence = Vec::new();
+    for (line, table) in tables {
+        for free in ranges::difference([table].into_iter(), reserved.iter()) {
+            for (name, range) in image.segments.iter().filter(|(_, range)| range.overlaps(free)) {
+                evidence.push(format!(
+                    "{name} at {} lies over {}, which memblock does not hold reserved; the kernel log: {line}",
+                    sized(*range),
+                    sized(free)
+                ));
+            }
+        }
+    }
+    if evidence.is_empty() {
+        return None;
+    }
+    evidence.push("the device tree tells of no EFI, which would have reserved the tables".to_owned());
+    evidence.push(image.known_from.clone());
+    Some(Finding {
+        code: Code::ImageOverInterruptTables,
+        severity: Severity::Error,
+        what: format!(
+            "{} lies over tables that the interrupt controller goes on using: one of the two overwrites the other",
+            image.words()
+        ),
+        evidence,
+        remedy: "boot by UEFI, with which the kernel reserves the tables; or, where a kernel does no more than load \
+                 another, boot it with irqchip.gicv3_nolpi=1"
+            .to_owned(),
+    })
+}
+
+/// Whether there are tables, and nothing tells whether they are reserved.
+pub(crate) fn are_in_doubt(subject: &Subject<'_>) -> bool {
+    reserved(subject).is_none() && !tables(subject).is_empty()
+}
+
+/// The tables that nobody hands down, with the lines that tell of them; none on a machine that was booted by EFI.
+fn tables(subject: &Subject<'_>) -> Vec<(String, PhysRange)> {
+    if !subject.is_booted_without_efi() {
+        return Vec::new();
+    }
+    let tables = subject.machine.evidence.log.read().map(|log| log.quotes.interrupt_tables.as_slice());
+    let range =
+        |table: &InterruptTable| Some((table.line.clone(), PhysRange::from_size(table.start, TABLE).ok()?));
+    tables.unwrap_or_default().iter().filter_map(range).collect()
+}
+
+/// What memblock holds reserved; `None` where it is not shown.
+fn reserved(subject: &Subject<'_>) -> Option<RangeSet> {
+    let table = subject.machine.evidence.memblock_reserved.read()?;
+    Some(table.regions.iter().map(|region| region.range).collect())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,94 @@
+//! Limits on loads that leave none.
+
+use crate::finding::{Code, Finding, Severity};
+
+use crate::image::Image;
+use crate::subject::Subject;
+use kexec::Purpose;
+
+/// One limit below /proc/sys/kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Limit {
+    Disabled,
+    Panic,
+    Reboot,
+}
+
+impl Limit {
+    const ALL: [Self; 3] = [Self::Disabled, Self::Panic, Self::Reboot];
+
+    const fn file(self) -> &'static str {
+        match self {
+            Self::Disabled => "kexec_load_disabled",
+            Self::Panic => "kexec_load_limit_panic",
+            Self::Reboot => "kexec_load_limit_reboot",
+        }
+    }
+
+    /// Its value, where it was read; 1 where loads are disabled.
+    fn value(self, subject: &Subject<'_>) -> Option<i64> {
+        let kexec = &subject.machine.evidence.kexec;
+        match self {
+            Self::Disabled => kexec.load_disabled.read().copied().map(i64::from),
+            Self::Panic => kexec.load_limit_panic.read().copied(),
+            Self::Reboot => kexec.load_limit_reboot.read().copied(),
+        }
+    }
+
+    /// Whether it allows no load.
+    fn is_spent(self, subject: &Subject<'_>) -> bool {
+        let forbids = i64::from(self == Self::Disabled);
+        self.value(subject) == Some(forbids)
+    }
+}
+
+/// The files that were not read.
+pub(crate) fn unseen(subject: &Subject<'_>) -> Vec<&'static str> {
+    Limit::ALL.into_iter().filter(|limit| limit.value(subject).is_none()).map(Limit::file).collect()
+}
+
+/// No load is allowed any more, for one purpose or for both.
+pub(crate) fn spent(subject: &Subject<'_>) -> Option<Finding> {
+    of(subject, &Limit::ALL)
+}
+
+/// The planned load is not allowed any more: the system call would fail with EPERM.
+pub(crate) fn spent_for(subject: &Subject<'_>, image: &Image<'_>) -> Option<Finding> {
+    let limit = match image.purpose {
+        Purpose::Crash => Limit::Panic,
+        Purpose::Reboot => Limit::Reboot,
+    };
+    of(subject, &[Limit::Disabled, limit]).map(|finding| Finding { severity: Severity::Error, ..finding })
+}
+
+fn of(subject: &Subject<'_>, limits: &[Limit]) -> Option<Finding> {
+    let spent: Vec<Limit> = limits.iter().copied().filter(|limit| limit.is_spent(subject)).collect();
+    let purpose = match spent.as_slice() {
+        [] => return None,
+        [Limit::Panic] => "no crash kernel",
+        [Limit::Reboot] => "no kernel for a reboot",
+        _ => "no kernel",
+    };
+    // Whoever disables loads may have meant it; a crash kernel that is not there will not come any more, either.
+    let crash_loaded = subject.machine.evidence.kexec.crash_loaded.read().copied();
+    let lacks_crash_kernel = crash_loaded == Some(false) && spent.iter().any(|limit| *limit != Limit::Reboot);
+    let severity = if lacks_crash_kernel { Severity::Warning } else { Severity::Note };
+    let value = |limit: &Limit| {
+        format!("/proc/sys/kernel/{} is {}", limit.file(), limit.value(subject).unwrap_or_default())
+    };
+    let mut evidence: Vec<String> = spent.iter().map(value).collect();
+    evidence
+        .extend(crash_loaded.map(|loaded| format!("/sys/kernel/kexec_crash_loaded is {}", u8::from(loaded))));
+    Some(Finding {
+        code: Code::LoadLimitSpent,
+        severity,
+        what: format!("{purpose} can be loaded any more before the next boot, nor loaded again after an unplug"),
+        evidence,
+        remedy: "reboot: these values only go down; load first and lock down then, and leave one load for each unplug \
+                 that is to come"
+            .to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,98 @@
+//! Maps that have more entries than kexec_file_load hands over.
+
+use firmware::e820::{E820Type, Entry, ZERO_PAGE_ENTRIES};
+use memblock::PhysRange;
+use rules::Loader;
+
+use crate::finding::{Code, Finding, Severity};
+use kexec::NextMap;
+use kexec::dump::dumped;
+use kexec::{CrashKernel, HeaderSize};
+
+use crate::image::Image;
+use crate::loaded::Loaded;
+use crate::subject::{Subject, sized};
+use kexec::Purpose;
+
+const PAGE: u64 = 0x1000;
+const MIB: u64 = 1 << 20;
+
+/// More lost entries than this are counted, not listed.
+const MOST_LISTED: usize = 16;
+
+/// The crash kernel that is loaded, or would be: its map is made of /proc/iomem, so that the machine shows it either way.
+pub(crate) fn overflows_after_crash(subject: &Subject<'_>) -> Option<Finding> {
+    let loaded = subject.loaded(Purpose::Crash);
+    if !subject.hands_over_e820() || matches!(loaded, Loaded::ByKexecLoad) {
+        return None;
+    }
+    let crash_kernel = CrashKernel::of(subject.machine).ok()?;
+    let ranges = dumped(subject.machine, &crash_kernel, Loader::KexecFileLoad, subject.rules).ok()?;
+    // The header's size shifts where the last entry begins, not how many there are.
+    let size = HeaderSize::of(&subject.machine.state, u64::try_from(ranges.len()).ok()?)
+        .unwrap_or(HeaderSize { loaded: PAGE, room: PAGE });
+    let header = PhysRange::from_size(crash_kernel.area.start(), size.room).ok()?;
+    let map = NextMap::after_crash(subject.machine, &crash_kernel, header, size).ok()?;
+    let (who, source) = match &loaded {
+        Loaded::Known(record) => {
+            ("the loaded crash kernel is told", format!("the kernel log: {}", record.end))
+        }
+        _ => (
+            "a crash kernel would be told",
+            "counted by /proc/iomem, as the kernel does at a load".to_owned(),
+        ),
+    };
+    finding(who, &map.entries, &map.dropped, source)
+}
+
+/// A kernel that a reboot starts: its map is that of the firmware.
+pub(crate) fn overflows_after_reboot(subject: &Subject<'_>) -> Option<Finding> {
+    if !subject.hands_over_e820() {
+        return None;
+    }
+    let map = NextMap::after_reboot(&subject.machine.state).ok()?;
+    let source = "counted by the firmware's map, which is handed on".to_owned();
+    finding("a kernel that a reboot starts is told", &map.entries, &map.dropped, source)
+}
+
+/// A planned map.
+pub(crate) fn overflows_in(_: &Subject<'_>, image: &Image<'_>) -> Option<Finding> {
+    finding("the planned kernel would be told", image.map, image.lacks, image.known_from.clone())
+}
+
+fn finding(who: &str, entries: &[Entry], dropped: &[Entry], source: String) -> Option<Finding> {
+    if dropped.is_empty() {
+        return None;
+    }
+    let total = entries.len().saturating_add(dropped.len());
+    let mut evidence = vec![format!(
+        "the map has {total} entries, of which {ZERO_PAGE_ENTRIES} are handed over: {} too many",
+        dropped.len()
+    )];
+    evidence.extend(dropped.iter().take(MOST_LISTED).map(|e| format!("lost: {} {}", sized(e.range), e.kind)));
+    if dropped.len() > MOST_LISTED {
+        evidence.push(format!("and {} more", dropped.len().saturating_sub(MOST_LISTED)));
+    }
+    evidence.push(source);
+    let is_ram = |entry: &&Entry| entry.kind == E820Type::Ram;
+    let has_ram = entries.iter().filter(is_ram).any(|entry| entry.range.end() > MIB);
+    let loses_ram = dropped.iter().any(|entry| is_ram(&entry));
+    let result = match (loses_ram, has_ram) {
+        (true, false) => ": no RAM above 1 MiB, with which it cannot boot",
+        (true, true) => ", without part of its RAM",
+        (false, _) => ", without part of what is reserved",
+    };
+    Some(Finding {
+        code: Code::NextKernelMapOverflow,
+        severity: if loses_ram { Severity::Error } else { Severity::Warning },
+        what: format!("{who} {ZERO_PAGE_ENTRIES} of {total} entries of its memory map{result}"),
+        evidence,
+        remedy:
+            "load it by kexec_load (kexec -c), which hands over all entries, or give fewer memmap= on this \
+                 kernel's command line"
+                .to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,69 @@
+//! An image, be it loaded or planned.
+
+use firmware::e820::Entry;
+use memblock::PhysRange;
+use rules::Loader;
+
+use evidence::log::LoadRecord;
+use kexec::{Plan, Purpose};
+
+/// What findings ask of an image.
+#[derive(Clone, Debug)]
+pub(crate) struct Image<'a> {
+    pub(crate) purpose: Purpose,
+    pub(crate) loader: Loader,
+    pub(crate) is_loaded: bool,
+    /// What each segment holds, and where it lies.
+    pub(crate) segments: Vec<(String, PhysRange)>,
+    /// `None` where it is not known.
+    pub(crate) command_line: Option<&'a str>,
+    /// The e820 map handed over; empty where there is none.
+    pub(crate) map: &'a [Entry],
+    /// What finds no room in that map; a record does not show it.
+    pub(crate) lacks: &'a [Entry],
+    /// The ranges of the dump.
+    pub(crate) dumped: &'a [PhysRange],
+    /// Where all this is known from, as evidence.
+    pub(crate) known_from: String,
+}
+
+impl<'a> Image<'a> {
+    pub(crate) fn of_plan(plan: &'a Plan) -> Self {
+        Self {
+            purpose: plan.purpose,
+            loader: plan.loader,
+            is_loaded: false,
+            segments: plan.segments.iter().map(|s| (s.kind.as_str().to_owned(), s.range)).collect(),
+            command_line: Some(&plan.command_line),
+            map: &plan.next_kernel,
+            lacks: &plan.next_kernel_lacks,
+            dumped: &plan.vmcore,
+            known_from: format!("planned for {}", plan.loader.as_str()),
+        }
+    }
+
+    pub(crate) fn of_record(record: &'a LoadRecord, purpose: Purpose) -> Self {
+        let name = |holds: &Option<String>| holds.clone().unwrap_or_else(|| "segment".to_owned());
+        Self {
+            purpose,
+            loader: Loader::KexecFileLoad,
+            is_loaded: true,
+            segments: record.segments.iter().map(|s| (name(&s.holds), s.range)).collect(),
+            command_line: record.command_line.as_deref(),
+            map: &record.map,
+            lacks: &[],
+            dumped: &record.dumped,
+            known_from: format!("the kernel log: {}", record.end),
+        }
+    }
+
+    /// `the loaded image`, `the planned image`.
+    pub(crate) const fn words(&self) -> &'static str {
+        match (self.is_loaded, self.purpose) {
+            (true, Purpose::Reboot) => "the loaded image",
+            (true, Purpose::Crash) => "the loaded crash kernel",
+            (false, Purpose::Reboot) => "the planned image",
+            (false, Purpose::Crash) => "the planned crash kernel",
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The machine that is audited, and what several checks ask of it.
+
+use evidence::log::LoadLog;
+use evidence::snapshot::BlockState;
+use firmware::fdt::{Chosen, Fdt};
+use machine::range_set::RangeSet;
+use machine::{Machine, State, command_line};
+use memblock::{PhysRange, ranges};
+use rules::{MapHandedOn, Rules};
+
+/// A machine and the rules.
+#[derive(Debug)]
+pub(crate) struct Subject<'a> {
+    pub(crate) machine: &'a Machine,
+    pub(crate) rules: &'a Rules,
+    /// System RAM of all kinds, as /proc/iomem shows it now; `None` where it could not be read.
+    pub(crate) ram: Option<RangeSet>,
+}
+
+impl<'a> Subject<'a> {
+    pub(crate) fn of(machine: &'a Machine, rules: &'a Rules) -> Self {
+        let tree = machine.resources();
+        let ram = tree.map(|tree| tree.system_ram().filter_map(|ram| ram.range().ok()).collect());
+        Self { machine, rules, ram }
+    }
+
+    /// The parts of `of` that are no System RAM now, ascending; none where System RAM is not known.
+    pub(crate) fn gone(&self, of: impl IntoIterator<Item = PhysRange>) -> Vec<PhysRange> {
+        let of: RangeSet = of.into_iter().collect();
+        self.ram.as_ref().map_or_else(Vec::new, |ram| ranges::difference(of.iter(), ram.iter()).collect())
+    }
+
+    /// Whether the next kernel gets an e820 map.
+    pub(crate) fn hands_over_e820(&self) -> bool {
+        self.machine.kernel.facts.map_handed_on == MapHandedOn::E820
+    }
+
+    /// The loads that the kernel log shows; `None` without a log.
+    pub(crate) fn loads(&self) -> Option<&'a LoadLog> {
+        self.machine.evidence.log.read().map(|log| &log.loads)
+    }
+
+    /// Whether the log shows events of memory hotplug that reached a crash kernel.
+    pub(crate) fn shows_hotplug(&self) -> bool {
+        self.loads().is_some_and(|loads| loads.shows_hotplug)
+    }
+
+    /// `/sys/devices/system/memory/crash_hotplug`.
+    pub(crate) fn crash_hotplug(&self) -> Option<bool> {
+        self.machine.evidence.hotplug.crash_hotplug.read().copied()
+    }
+
+    /// Whether the running kernel was started by a crash.
+    pub(crate) fn is_crash_kernel(&self) -> bool {
+        command_line::has(&self.machine.kernel.command_line, "elfcorehdr")
+            || self.chosen(|chosen| chosen.elfcorehdr().is_ok_and(|header| header.is_some()))
+    }
+
+    /// Whether the machine was booted by a device tree that does not mention EFI; no where there is no device tree.
+    pub(crate) fn is_booted_without_efi(&self) -> bool {
+        self.chosen(|chosen| chosen.uefi_system_table().is_ok_and(|table| table.is_none()))
+    }
+
+    /// Asks the node `/chosen` of the device tree; no where there is none.
+    fn chosen(&self, ask: impl FnOnce(&Chosen<'_>) -> bool) -> bool {
+        let Some(bytes) = self.machine.state.device_tree.as_deref() else { return false };
+        Fdt::new(bytes).ok().and_then(|tree| tree.chosen().ok().flatten().map(|c| ask(&c))).unwrap_or(false)
+    }
+
+    /// How many memory blocks are offline; `None` where nothing tells.
+    pub(crate) fn offline_blocks(&self) -> Option<usize> {
+        match self.machine.evidence.blocks.read() {
+            Some(all) => Some(all.blocks.iter().filter(|block| block.state == BlockState::Offline).count()),
+            // Zones tell whether all memory is online, and not how large blocks are.
+            None => self.machine.ranges.iter().all(|memory| memory.state == Some(State::Online)).then_some(0),
+        }
+    }
+}
+
+/// Bytes as people write them, with one digit behind the point where they are not whole.
+pub(crate) fn size(bytes: u64) -> String {
+    for (shift, unit) in [(30, "G"), (20, "M"), (10, "K")] {
+        let whole = bytes >> shift;
+        if whole > 0 {
+            let tenths = ((bytes >> (shift - 10)) & 0x3ff) * 10 / 1024;
+            return if bytes.is_multiple_of(1 << shift) {
+                format!("{whole}{unit}")
+            } else {
+                format!("{whole}.{tenths}{unit}")
+            };
+        }
+    }
+    format!("{bytes} bytes")
+}
+
+/// A range with its size.
+pub(crate) fn sized(range: PhysRange) -> String {
+    format!("{range} ({})", size(range.size()))
+}

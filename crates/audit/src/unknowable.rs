@@ -1,0 +1,101 @@
+//! What could not be known, and which findings that leaves open.
+
+use evidence::{Source, Unknown};
+use kexec::Purpose;
+
+use crate::checks::{interrupt_tables, limits};
+use crate::loaded::Loaded;
+use crate::subject::Subject;
+
+/// What could not be known, and which findings that leaves open.
+pub(crate) fn of(subject: &Subject<'_>) -> Vec<Unknown> {
+    let mut unknown = Vec::new();
+    for (purpose, what, open) in [
+        (
+            Purpose::Crash,
+            "what is loaded as crash kernel",
+            "dump-header-stale, dump-misses-memory and kdump-onlines-dumped-memory cannot be told",
+        ),
+        (
+            Purpose::Reboot,
+            "what is loaded for a reboot",
+            "image-in-removed-memory, image-in-removable-memory, image-in-untold-memory, \
+             image-over-interrupt-tables and soft-reserved-not-carried cannot be told of it",
+        ),
+    ] {
+        let is_in_no_log = matches!(subject.loaded(purpose), Loaded::Untold | Loaded::ByKexecLoad);
+        let remedy = "load by kexec_file_load with KEXEC_FILE_DEBUG (kexec -s -d), and keep the kernel log";
+        unknown.extend(why_unknown(subject, purpose).map(|why| Unknown {
+            what: what.to_owned(),
+            why,
+            effect: match subject.loaded(purpose) {
+                Loaded::Unseen if purpose == Purpose::Crash => format!("kdump-not-armed, {open}"),
+                _ => open.to_owned(),
+            },
+            remedy: is_in_no_log.then(|| remedy.to_owned()),
+        }));
+    }
+    let is_file_load = subject.crash_hotplug().is_some() || !subject.hands_over_e820();
+    if matches!(subject.loaded(Purpose::Crash), Loaded::Known(_)) && !is_file_load {
+        unknown.push(Unknown::new(
+            "whether the crash kernel was loaded by kexec_file_load",
+            "/sys/devices/system/memory/crash_hotplug was not shown, which is 0 after kexec_load",
+            "the last load that the kernel log tells of is taken for what is loaded",
+        ));
+    }
+    if matches!(subject.loaded(Purpose::Reboot), Loaded::Known(_)) {
+        unknown.push(Unknown::new(
+            "whether kexec_load has loaded another image for a reboot since",
+            "it leaves nothing in the kernel log, and nothing else tells",
+            "the last load that the log tells of is taken for what is loaded",
+        ));
+    }
+    unknown.extend(Unknown::from_source(
+        "/proc/iomem",
+        &subject.machine.evidence.resources,
+        "only kdump-not-armed and load-limit-spent can be told, and crashkernel-not-reserved in part",
+    ));
+    let limits = limits::unseen(subject);
+    if !limits.is_empty() {
+        unknown.push(Unknown::new(
+            &format!("whether loads are still allowed: {}", limits.join(", ")),
+            "not there below /proc/sys/kernel, or not captured",
+            "load-limit-spent cannot be told",
+        ));
+    }
+    if interrupt_tables::are_in_doubt(subject) {
+        unknown.push(Unknown::new(
+            "whether the interrupt controller's tables are reserved",
+            "/sys/kernel/debug/memblock/reserved was not shown",
+            "image-over-interrupt-tables cannot be told",
+        ));
+    }
+    unknown
+}
+
+fn why_unknown(subject: &Subject<'_>, purpose: Purpose) -> Option<String> {
+    let path = format!("/sys/kernel/{}", file(purpose));
+    match subject.loaded(purpose) {
+        Loaded::Nothing | Loaded::Known(_) => None,
+        Loaded::ByKexecLoad => Some(format!(
+            "{path} is 1 and crash_hotplug is 0: it was loaded by kexec_load, of which no log tells"
+        )),
+        Loaded::Untold => Some(match &subject.machine.evidence.log {
+            Source::Read(_) => format!("{path} is 1, and the kernel log does not tell of the load"),
+            Source::Missing => format!("{path} is 1, and there is no kernel log"),
+            Source::Unreadable { why, .. } => format!("{path} is 1, and {why}"),
+        }),
+        Loaded::Unseen => Some(match subject.is_loaded(purpose) {
+            Source::Unreadable { why, .. } => why.clone(),
+            _ => format!("{path} is not there"),
+        }),
+    }
+}
+
+/// The file of sysfs that tells whether an image is loaded, by the name it has in a snapshot.
+const fn file(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Reboot => "kexec_loaded",
+        Purpose::Crash => "kexec_crash_loaded",
+    }
+}

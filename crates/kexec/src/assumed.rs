@@ -1,0 +1,199 @@
+//! What a plan assumes where nothing shows it.
+
+use evidence::{Release, Source, Unknown};
+use images::KernelImage;
+use machine::releases::{
+    CHECKED_NAME, CRASH_HEADER_IS_KEPT_CURRENT, KexecTools, SEGMENTS_IN_CMA, Target, is_checked_version,
+    is_known,
+};
+use machine::{Architecture, Machine};
+use rules::{Loader, MapHandedOn};
+
+use crate::port::arm64_common::UNSEEN_TREE;
+use crate::request::Request;
+use evidence::Purpose;
+
+const NO_EFI_MAP: &str = "neither /sys/firmware/efi/runtime-map nor the kernel log (efi=debug) shows it";
+
+/// Everything that a plan assumes, each with its effect.
+pub fn of(machine: &Machine, request: &Request<'_>) -> Vec<Unknown> {
+    let mut assumed = Vec::new();
+    let mut add = |unknown: Option<Unknown>| assumed.extend(unknown);
+    add(possible_cpus(machine, request));
+    add(device_tree(machine, request));
+    add(half_of_ram(machine));
+    match request.loader {
+        Loader::KexecLoad => {
+            add(tools_version(request));
+            add(elf_arguments(request));
+            add(efi_setup_data(machine));
+            add(acpi_rsdp(machine, request));
+        }
+        Loader::KexecFileLoad => {
+            add(release(machine));
+            add(cma(machine));
+            add(efi_map(machine));
+            add(room_to_grow(machine, request));
+        }
+    }
+    assumed
+}
+
+fn possible_cpus(machine: &Machine, request: &Request<'_>) -> Option<Unknown> {
+    (request.purpose == Purpose::Crash && machine.state.possible_cpus.is_none()).then(|| {
+        Unknown::new(
+            "how many CPUs there may ever be, each of which has a note in the dump's header",
+            "neither /sys/devices/system/cpu/possible nor the kernel log shows it",
+            "taken as one: the header is a page larger for each 73 CPUs, or ranges of memory, more",
+        )
+    })
+}
+
+/// The tree of the next kernel is a copy of the boot's.
+fn device_tree(machine: &Machine, request: &Request<'_>) -> Option<Unknown> {
+    if !matches!(request.kernel, KernelImage::Arm64(_)) || machine.state.device_tree.is_some() {
+        return None;
+    }
+    let effect = match machine.state.loaded_device_trees.size(request.purpose) {
+        Some(size) => {
+            format!("taken as of {size:#x} bytes, as in the last load that the kernel log tells of")
+        }
+        None => format!(
+            "taken as of {UNSEEN_TREE:#x} bytes: its segment may end elsewhere, and what is placed after it may lie elsewhere"
+        ),
+    };
+    Some(Unknown::new(
+        "the device tree that the next kernel gets",
+        "/sys/firmware/fdt, of which it is a copy, was not shown",
+        &effect,
+    ))
+}
+
+/// Half of RAM, which a load may take, is not known without the zones.
+fn half_of_ram(machine: &Machine) -> Option<Unknown> {
+    machine.zones().iter().all(|zone| zone.managed == 0).then(|| {
+        Unknown::new(
+            "how much RAM the page allocator has, of which a load may take half",
+            "/proc/zoneinfo was not shown",
+            "taken as enough: a kernel may refuse this load (EINVAL), and the margins may be smaller",
+        )
+    })
+}
+
+fn tools_version(request: &Request<'_>) -> Option<Unknown> {
+    if request.tools == KexecTools::CHECKED {
+        return Some(Unknown::new(
+            "which version of kexec-tools loads",
+            "kexec_load leaves the places to the program that calls it",
+            &format!("planned as kexec-tools {} does it", KexecTools::CHECKED),
+        ));
+    }
+    Some(Unknown::new(
+        &format!("what kexec-tools {} does differently", request.tools),
+        &format!("plans were compared with loads by kexec-tools {}", KexecTools::CHECKED),
+        "only what release notes say of it is followed; all else is as in the version compared",
+    ))
+}
+
+fn elf_arguments(request: &Request<'_>) -> Option<Unknown> {
+    matches!(request.kernel, KernelImage::Elf(_)).then(|| {
+        Unknown::new(
+            "with which arguments kexec-tools starts the ELF kernel",
+            "its options decide",
+            "planned with --args-linux: without, kexec-tools refuses an initial ramdisk, and loads no segment of \
+             boot parameters",
+        )
+    })
+}
+
+fn hands_on_e820(machine: &Machine) -> bool {
+    machine.kernel.facts.map_handed_on == MapHandedOn::E820
+}
+
+fn lacks_efi_map(machine: &Machine) -> bool {
+    machine.state.efi_runtime.is_none() && hands_on_e820(machine)
+}
+
+fn efi_setup_data(machine: &Machine) -> Option<Unknown> {
+    lacks_efi_map(machine).then(|| {
+        Unknown::new(
+            "EFI's runtime map, which kexec-tools hands on as setup-data",
+            NO_EFI_MAP,
+            "taken as none: there are two segments of setup-data more, and what is placed after them may lie elsewhere",
+        )
+    })
+}
+
+fn acpi_rsdp(machine: &Machine, request: &Request<'_>) -> Option<Unknown> {
+    let is_unseen = machine.evidence.boot_params.read().is_none();
+    (request.purpose == Purpose::Crash && hands_on_e820(machine) && is_unseen).then(|| {
+        Unknown::new(
+            "where ACPI's root pointer lies, which kexec-tools tells the crash kernel",
+            "/sys/kernel/boot_params/data was not shown",
+            "no acpi_rsdp= is on the planned command line; kexec-tools may put one there",
+        )
+    })
+}
+
+fn parsed_release(machine: &Machine) -> Option<Release> {
+    machine.kernel.release.as_deref()?.parse().ok()
+}
+
+fn release(machine: &Machine) -> Option<Unknown> {
+    if parsed_release(machine).is_some_and(|release| is_checked_version(&release)) {
+        return None;
+    }
+    let name = machine.kernel.release.as_deref();
+    let which = name.map_or_else(|| "this release of Linux".to_owned(), |name| format!("Linux {name}"));
+    Some(Unknown::new(
+        &format!("what {which} does differently"),
+        &format!("plans were compared with loads of Linux {CHECKED_NAME}"),
+        &format!(
+            "the size of purgatory, which no file shows (--purgatory-size), and all else is as in {CHECKED_NAME}"
+        ),
+    ))
+}
+
+/// Whether the running kernel does what a row of the table of releases names.
+fn does(machine: &Machine, what: &str) -> Option<bool> {
+    let map = machine.kernel.facts.map_handed_on;
+    let architecture = machine.kernel.architecture.or_else(|| Architecture::from_map(map))?;
+    Some(is_known(what, &Target::new(architecture, parsed_release(machine)?)))
+}
+
+fn cma(machine: &Machine) -> Option<Unknown> {
+    (does(machine, SEGMENTS_IN_CMA) == Some(true)).then(|| {
+        Unknown::new(
+            "which segments go into contiguous memory areas (CMA)",
+            "this release tries those first, and nothing shows what is free there",
+            "taken as none; kexec-tools can forbid it (--no-cma)",
+        )
+    })
+}
+
+fn efi_map(machine: &Machine) -> Option<Unknown> {
+    lacks_efi_map(machine).then(|| {
+        Unknown::new(
+            "the size of EFI's runtime map, which is handed on in the boot parameters",
+            NO_EFI_MAP,
+            "taken as 0: the boot parameters may be larger, and what is placed after them may lie lower",
+        )
+    })
+}
+
+/// A kernel that keeps the header of a crash kernel up to date itself makes it larger. Whether it is configured so shows
+/// in /sys/devices/system/memory by the file crash_hotplug.
+fn room_to_grow(machine: &Machine, request: &Request<'_>) -> Option<Unknown> {
+    let evidence = &machine.evidence;
+    let may_be_configured =
+        evidence.blocks.read().is_none() || evidence.hotplug.crash_hotplug != Source::Missing;
+    let may_grow = may_be_configured && does(machine, CRASH_HEADER_IS_KEPT_CURRENT) != Some(false);
+    let is_unseen = machine.state.crash_elfcorehdr_size.is_none();
+    (request.purpose == Purpose::Crash && hands_on_e820(machine) && is_unseen && may_grow).then(|| {
+        Unknown::new(
+            "how much room the crash header has to grow",
+            "/sys/kernel/crash_elfcorehdr_size was not shown",
+            "taken as none: a kernel with CONFIG_CRASH_HOTPLUG makes it larger (900K as Debian configures it), and the RAM that the crash kernel is told of begins behind it",
+        )
+    })
+}

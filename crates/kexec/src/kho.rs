@@ -1,0 +1,17 @@
+//! Kexec handover (KHO): the segment that lists its scratch areas.
+
+use crate::error::PlanError;
+use crate::place::segments::{SegmentNeeds, SegmentPlacer};
+use crate::segment::SegmentKind;
+
+/// Places the list of the scratch areas, 16 bytes each, which the next kernel reads before anything else; it goes
+/// before all other segments.
+pub(crate) fn place(placer: &mut SegmentPlacer<'_>, areas: usize) -> Result<(), PlanError> {
+    let size = u64::try_from(areas).unwrap_or(u64::MAX).saturating_mul(16);
+    if size == 0 {
+        return Ok(());
+    }
+    let list = SegmentNeeds::highest(SegmentKind::Handover, size, size);
+    placer.place(SegmentNeeds { alignment: 0x1_0000, ..list })?;
+    Ok(())
+}

@@ -1,0 +1,25 @@
+//! System RAM, as the resource tree shows it.
+
+use evidence::resources::Resource;
+use machine::Machine;
+use memblock::{PhysRange, ranges};
+
+use crate::error::PlanError;
+
+/// Each System RAM resource, driver-managed or not.
+pub(crate) fn system_ram(machine: &Machine) -> Result<Vec<PhysRange>, PlanError> {
+    let tree = machine.resources().ok_or(PlanError::NoIomem)?;
+    Ok(tree.system_ram().filter_map(|resource| resource.range().ok()).collect())
+}
+
+/// System RAM but what /proc/iomem calls `reserved` in it, where kexec-tools looks on arm64 (kexec-tools 2.0.25,
+/// `kexec -d`: get_memory_ranges).
+pub(crate) fn unreserved(machine: &Machine) -> Result<Vec<PhysRange>, PlanError> {
+    let tree = machine.resources().ok_or(PlanError::NoIomem)?;
+    let is_reserved = |resource: &&Resource| resource.name == "reserved" && resource.depth > 0;
+    let mut reserved: Vec<PhysRange> =
+        tree.resources().iter().filter(is_reserved).filter_map(|resource| resource.range().ok()).collect();
+    reserved.sort_unstable();
+    let reserved = ranges::merged(reserved.into_iter());
+    Ok(ranges::difference(system_ram(machine)?.into_iter(), reserved).collect())
+}

@@ -1,0 +1,112 @@
+//! Places segments one after the other, and says why there.
+
+use memblock::PhysRange;
+
+use crate::context::SearchSpace;
+use crate::error::{ElfError, PlanError};
+use crate::place::search::{Direction, Search};
+use crate::segment::{Segment, SegmentKind};
+
+/// Places segments one after the other.
+#[derive(Clone, Debug)]
+pub(crate) struct SegmentPlacer<'a> {
+    space: &'a SearchSpace,
+    segments: Vec<Segment>,
+}
+
+/// What a segment needs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SegmentNeeds {
+    pub(crate) kind: SegmentKind,
+    pub(crate) loaded: u64,
+    pub(crate) size: u64,
+    pub(crate) alignment: u64,
+    /// The lowest start.
+    pub(crate) min: u64,
+    /// The highest end.
+    pub(crate) limit: u64,
+    pub(crate) direction: Direction,
+}
+
+impl SegmentNeeds {
+    /// At the highest place there is, of whole pages.
+    pub(crate) const fn highest(kind: SegmentKind, loaded: u64, size: u64) -> Self {
+        let direction = Direction::TopDown;
+        Self { kind, loaded, size, alignment: 0, min: 0, limit: u64::MAX, direction }
+    }
+
+    /// At the lowest place there is, of whole pages.
+    pub(crate) const fn lowest(kind: SegmentKind, loaded: u64, size: u64) -> Self {
+        Self { direction: Direction::BottomUp, ..Self::highest(kind, loaded, size) }
+    }
+}
+
+impl<'a> SegmentPlacer<'a> {
+    pub(crate) const fn new(space: &'a SearchSpace) -> Self {
+        Self { space, segments: Vec::new() }
+    }
+
+    /// Finds the next segment's place.
+    pub(crate) fn place(&mut self, needs: SegmentNeeds) -> Result<PhysRange, PlanError> {
+        let SegmentNeeds { kind, loaded, size, alignment, min, limit, direction } = needs;
+        let search = Search::new(size, alignment, self.space.page, direction)
+            .map_err(|source| PlanError::Segment { kind, source })?
+            .at_or_above(min)
+            .ending_by(limit);
+        if loaded > search.size() {
+            return Err(PlanError::TooSmall { kind, loaded, size: search.size() });
+        }
+        let taken: Vec<PhysRange> = self.segments.iter().map(|segment| segment.range).collect();
+        let candidates = &self.space.ranges;
+        let found = if search.size() > self.space.largest {
+            None
+        } else if self.space.in_order {
+            search.find_in_order(candidates, &taken)
+        } else {
+            search.find(candidates, &taken)
+        };
+        let (range, candidate) = found.ok_or_else(|| PlanError::NoHole {
+            kind,
+            size: search.size(),
+            alignment: search.alignment(),
+            min,
+            largest: self.space.largest,
+        })?;
+        let outermost = match direction {
+            Direction::TopDown => "highest",
+            Direction::BottomUp => "lowest",
+        };
+        let above = if min == 0 { String::new() } else { format!(", at or above {min:#x}") };
+        let below = if limit == u64::MAX { String::new() } else { format!(", ending by {limit:#x}") };
+        let beside = if taken.is_empty() { "" } else { " beside the segments before" };
+        let reason = format!(
+            "the {outermost} multiple of {:#x} that fits into {candidate}{above}{below}{beside}",
+            search.alignment()
+        );
+        self.segments.push(Segment { kind, range, loaded, alignment: search.alignment(), reason });
+        Ok(range)
+    }
+
+    /// Takes whole pages that are no matter of choice.
+    pub(crate) fn fix(
+        &mut self,
+        kind: SegmentKind,
+        range: PhysRange,
+        loaded: u64,
+        reason: String,
+    ) -> Result<(), PlanError> {
+        if loaded > range.size() {
+            return Err(PlanError::TooSmall { kind, loaded, size: range.size() });
+        }
+        if let Some(range) = self.segments.iter().find_map(|segment| segment.range.intersect(range)) {
+            return Err(ElfError::Overlap { range }.into());
+        }
+        self.segments.push(Segment { kind, range, loaded, alignment: self.space.page, reason });
+        Ok(())
+    }
+
+    /// The segments, in the order in which they were placed.
+    pub(crate) fn segments(self) -> Vec<Segment> {
+        self.segments
+    }
+}

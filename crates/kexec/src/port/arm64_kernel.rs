@@ -1,0 +1,154 @@
+//! What kexec_file_load does on arm64 with an Image.
+//!
+//! The kernel goes to the lowest place there is. All else lies above it: the header of a dump, the initial ramdisk,
+//! which the kernel has to reach from where it runs, and the device tree. Where one of them finds no room, the kernel
+//! moves on, and all is tried again (arch/arm64/kernel/kexec_image.c:image_load,
+//! arch/arm64/kernel/machine_kexec_file.c:load_other_segments, 6.12; Documentation/arch/arm64/booting.rst).
+
+use machine::Machine;
+use memblock::PhysRange;
+use rules::Rules;
+
+use crate::context::{LoadContext, SearchSpace};
+use crate::dump::header::{CrashKernel, HeaderSize};
+use crate::dump::ranges::dumped_of_memblock;
+use crate::error::PlanError;
+use crate::kho;
+use crate::place::kernel_search;
+use crate::place::segments::{SegmentNeeds, SegmentPlacer};
+use crate::port::arm64_common::{self, MIB_2, Parts, begin_with_text, kernel_needs};
+use crate::port::steps::{Begun, Layout, Port};
+use crate::request::Purgatory;
+use crate::segment::{Segment, SegmentKind};
+
+/// What the header of a dump lies at a multiple of.
+const KIB_64: u64 = 0x1_0000;
+/// The initial ramdisk and the kernel lie in one window of 32 GiB that begins at a multiple of 1 GiB.
+const GIB: u64 = 1 << 30;
+const WINDOW: u64 = 32 * GIB;
+
+/// kexec_file_load on arm64.
+#[derive(Debug)]
+pub(crate) struct Arm64Kernel;
+
+impl Port for Arm64Kernel {
+    fn search_ranges(&self, machine: &Machine, rules: &Rules) -> Result<Vec<PhysRange>, PlanError> {
+        kernel_search::search_ranges(machine, rules)
+    }
+
+    fn dumped(
+        &self,
+        machine: &Machine,
+        crash_kernel: &CrashKernel,
+        rules: &Rules,
+    ) -> Result<Vec<PhysRange>, PlanError> {
+        dumped_of_memblock(machine, crash_kernel, rules)
+    }
+
+    fn header_size(&self, machine: &Machine, ranges: u64) -> Result<HeaderSize, PlanError> {
+        HeaderSize::of(&machine.state, ranges)
+    }
+
+    fn purgatory(&self) -> Option<Purgatory> {
+        None
+    }
+
+    fn begin<'c>(&self, context: &'c LoadContext<'_>) -> Result<Begun<'c>, PlanError> {
+        arm64_common::begin(context)
+    }
+
+    fn complete(
+        &self,
+        context: &LoadContext<'_>,
+        _: &Begun<'_>,
+        initrd: Option<u64>,
+    ) -> Result<Layout, PlanError> {
+        let header = context.crash.as_ref().map(|crash| crash.header.loaded);
+        arm64_common::complete(context, initrd, |parts| place(&context.space, header, parts))
+    }
+}
+
+/// Finds the segments' places.
+///
+/// Each place of the kernel costs a search of the candidates for each segment; there are as many as kernels fit into
+/// memory at most, and more than a few only where memory is nearly full.
+fn place(space: &SearchSpace, header: Option<u64>, parts: &Parts) -> Result<Vec<Segment>, PlanError> {
+    let kernel = kernel_needs(&parts.kernel, space.page)?;
+    let mut lowest: Option<(PhysRange, PlanError)> = None;
+    let (mut min, mut tries) = (0, 0_u64);
+    loop {
+        let mut placer = SegmentPlacer::new(space);
+        if space.in_order {
+            kho::place(&mut placer, space.ranges.len())?;
+        }
+        let at = match placer.place(SegmentNeeds { min, ..kernel }) {
+            Ok(at) => at,
+            Err(error) => return Err(lowest.map_or(error, |lowest| no_location(lowest, tries))),
+        };
+        tries = tries.saturating_add(1);
+        let Err(Failure { source, is_final }) = place_others(&mut placer, at, header, parts) else {
+            return Ok(finished(placer.segments(), parts.kernel.text_offset, tries));
+        };
+        if !matches!(source, PlanError::NoHole { .. }) {
+            return Err(source);
+        }
+        // The first failure says most: there is most room above the lowest place.
+        let failed = lowest.unwrap_or((at, source));
+        if is_final {
+            return Err(no_location(failed, tries));
+        }
+        lowest = Some(failed);
+        min = at.end();
+    }
+}
+
+fn no_location((kernel, source): (PhysRange, PlanError), tries: u64) -> PlanError {
+    PlanError::NoKernelLocation { kernel, tries, source: Box::new(source) }
+}
+
+/// What found no room, and whether it will find none above either.
+struct Failure {
+    source: PlanError,
+    is_final: bool,
+}
+
+/// Places what lies above the kernel, in order.
+fn place_others(
+    placer: &mut SegmentPlacer<'_>,
+    kernel: PhysRange,
+    header: Option<u64>,
+    parts: &Parts,
+) -> Result<(), Failure> {
+    let above = |needs: SegmentNeeds, alignment| SegmentNeeds { alignment, min: kernel.end(), ..needs };
+    if let Some(size) = header {
+        let header = above(SegmentNeeds::highest(SegmentKind::ElfCoreHeader, size, size), KIB_64);
+        // From a higher kernel on there is only less room.
+        placer.place(header).map_err(|source| Failure { source, is_final: true })?;
+    }
+    if let Some(size) = parts.initrd {
+        let window = kernel.start() - kernel.start() % GIB;
+        let limit = window.saturating_add(WINDOW);
+        let initrd = above(SegmentNeeds::lowest(SegmentKind::Initrd, size, size), 0);
+        if let Err(source) = placer.place(SegmentNeeds { limit, ..initrd }) {
+            // A higher kernel has another window: only what is too large for any, or fits not even without, never fits.
+            let fits_a_window = size <= WINDOW.saturating_sub(kernel.size());
+            let is_final = !fits_a_window || placer.clone().place(initrd).is_err();
+            return Err(Failure { source, is_final });
+        }
+    }
+    // A higher kernel may push the initial ramdisk out of the way.
+    let size = parts.device_tree;
+    let tree = above(SegmentNeeds::highest(SegmentKind::DeviceTree, size, size), MIB_2);
+    placer.place(tree).map(drop).map_err(|source| Failure { source, is_final: false })
+}
+
+fn finished(segments: Vec<Segment>, text_offset: u64, tries: u64) -> Vec<Segment> {
+    let mut segments = begin_with_text(segments, text_offset);
+    if let (Some(kernel), Some(lower @ 1..)) = (segments.first_mut(), tries.checked_sub(1)) {
+        kernel.reason = format!("{}; {lower} lower places leave no room for the rest", kernel.reason);
+    }
+    segments
+}
+
+#[cfg(test)]
+mod tests;

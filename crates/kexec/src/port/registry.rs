@@ -1,0 +1,107 @@
+//! Which port serves a load.
+
+use images::KernelImage;
+use machine::{Architecture, Machine};
+use memblock::PhysRange;
+use rules::{Loader, MapHandedOn, Rules};
+
+use crate::error::PlanError;
+use crate::port::arm64_kernel::Arm64Kernel;
+use crate::port::arm64_tools::Arm64Tools;
+use crate::port::steps::Port;
+#[cfg(test)]
+use crate::port::test_port::TestPort;
+use crate::port::x86_kernel::X86Kernel;
+use crate::port::x86_tools::X86Tools;
+use crate::port::x86_tools_elf::X86ToolsElf;
+use crate::request::{Purgatory, Request};
+
+/// One row: the loads that a port serves.
+struct Row {
+    architecture: Architecture,
+    loader: Loader,
+    takes: fn(&KernelImage<'_>) -> bool,
+    port: &'static dyn Port,
+}
+
+const fn row(
+    architecture: Architecture,
+    loader: Loader,
+    takes: fn(&KernelImage<'_>) -> bool,
+    port: &'static dyn Port,
+) -> Row {
+    Row { architecture, loader, takes, port }
+}
+
+/// All ports. Of two rows that take a kernel, the first counts.
+#[rustfmt::skip]
+static ROWS: &[Row] = &[
+    // kexec_file_load takes no ELF kernel on x86; its port says so.
+    row(Architecture::X86_64, Loader::KexecFileLoad, |kernel| is_bz_image(kernel) || is_elf(kernel), &X86Kernel),
+    row(Architecture::X86_64, Loader::KexecLoad,     is_bz_image,    &X86Tools),
+    row(Architecture::X86_64, Loader::KexecLoad,     is_elf,         &X86ToolsElf),
+    row(Architecture::Arm64,  Loader::KexecFileLoad, is_arm64_image, &Arm64Kernel),
+    row(Architecture::Arm64,  Loader::KexecLoad,     is_arm64_image, &Arm64Tools),
+    #[cfg(test)]
+    row(Architecture::Riscv64, Loader::KexecFileLoad, is_elf, &TestPort),
+];
+
+const fn is_bz_image(kernel: &KernelImage<'_>) -> bool {
+    matches!(kernel, KernelImage::BzImage(_))
+}
+
+const fn is_elf(kernel: &KernelImage<'_>) -> bool {
+    matches!(kernel, KernelImage::Elf(_))
+}
+
+const fn is_arm64_image(kernel: &KernelImage<'_>) -> bool {
+    matches!(kernel, KernelImage::Arm64(_))
+}
+
+/// The port for a load on a machine.
+///
+/// # Errors
+///
+/// [`PlanError::OtherArchitecture`] when no loader of the machine takes such a kernel.
+pub(crate) fn find(machine: &Machine, request: &Request<'_>) -> Result<&'static dyn Port, PlanError> {
+    let row = rows(machine, request.loader).find(|row| (row.takes)(&request.kernel));
+    row.map(|row| row.port)
+        .ok_or_else(|| PlanError::OtherArchitecture { kernel: request.kernel.architecture() })
+}
+
+fn rows(machine: &Machine, loader: Loader) -> impl Iterator<Item = &'static Row> {
+    let architecture = architecture(machine);
+    ROWS.iter().filter(move |row| row.architecture == architecture && row.loader == loader)
+}
+
+/// The machine's architecture; where no port serves that, or nothing names it, the one whose firmware leaves this kind
+/// of map.
+fn architecture(machine: &Machine) -> Architecture {
+    let map = machine.kernel.facts.map_handed_on;
+    let named = machine.kernel.architecture.filter(|named| named.facts().map_handed_on == map);
+    let served = named.filter(|named| ROWS.iter().any(|row| row.architecture == *named));
+    served.or_else(|| Architecture::from_map(map)).unwrap_or(match map {
+        MapHandedOn::E820 => Architecture::X86_64,
+        MapHandedOn::BootFirmware => Architecture::Arm64,
+    })
+}
+
+/// The ranges that a loader searches for places for an image that a reboot starts, ascending. No two are joined, even
+/// where they touch: each is searched by itself.
+///
+/// # Errors
+///
+/// [`PlanError::NoIomem`], [`PlanError::NoMemblock`] or [`PlanError::NoFirmwareMap`] when what is searched was not
+/// shown, [`PlanError::ClassUnknown`] when the rules differ for the classes that memory may be of.
+pub fn search_ranges(machine: &Machine, loader: Loader, rules: &Rules) -> Result<Vec<PhysRange>, PlanError> {
+    // All ports of a loader on one architecture search the same.
+    let row = rows(machine, loader).next().ok_or(PlanError::NoIomem)?;
+    row.port.search_ranges(machine, rules)
+}
+
+/// The usual size of purgatory, as loads of Debian machines show it; `None` for a loader that has none, as
+/// kexec_file_load on arm64, or takes no such kernel.
+pub fn purgatory(loader: Loader, kernel: &KernelImage<'_>) -> Option<Purgatory> {
+    let row = ROWS.iter().find(|row| row.loader == loader && (row.takes)(kernel))?;
+    row.port.purgatory()
+}

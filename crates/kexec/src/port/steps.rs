@@ -1,0 +1,70 @@
+//! What a port of a loader answers.
+
+use machine::Machine;
+use memblock::PhysRange;
+use rules::Rules;
+
+use crate::context::LoadContext;
+use crate::dump::header::{CrashKernel, HeaderSize};
+use crate::error::PlanError;
+use crate::place::segments::SegmentPlacer;
+use crate::request::Purgatory;
+use crate::segment::Segment;
+use crate::tell::chosen::NextChosen;
+use crate::tell::e820::NextMap;
+
+/// One loader on one architecture: the kernel (kexec_file_load), or kexec-tools (kexec_load).
+///
+/// A plan asks in this order: where to search, or for crashes what the dump contains and how large its header is;
+/// then [`begin`](Self::begin) once, and [`complete`](Self::complete) for each size of initial ramdisk that is tried.
+pub(crate) trait Port: Sync {
+    /// The ranges that are searched for a load that a reboot starts, ascending; no two are joined, even where they
+    /// touch.
+    fn search_ranges(&self, machine: &Machine, rules: &Rules) -> Result<Vec<PhysRange>, PlanError>;
+
+    /// What the dump of a crash kernel contains, ascending: one range for each PT_LOAD but the kernel's text.
+    fn dumped(
+        &self,
+        machine: &Machine,
+        crash_kernel: &CrashKernel,
+        rules: &Rules,
+    ) -> Result<Vec<PhysRange>, PlanError>;
+
+    /// The size of the header of a dump of this many ranges.
+    fn header_size(&self, machine: &Machine, ranges: u64) -> Result<HeaderSize, PlanError>;
+
+    /// The usual size of purgatory, where it loads one.
+    fn purgatory(&self) -> Option<Purgatory>;
+
+    /// What the loader does before the size of the initial ramdisk counts: segments placed so far, the map handed
+    /// over, the command line.
+    fn begin<'c>(&self, context: &'c LoadContext<'_>) -> Result<Begun<'c>, PlanError>;
+
+    /// The rest, with an initial ramdisk of this many bytes, not 0.
+    fn complete(
+        &self,
+        context: &LoadContext<'_>,
+        begun: &Begun<'_>,
+        initrd: Option<u64>,
+    ) -> Result<Layout, PlanError>;
+}
+
+/// What does not depend on the initial ramdisk.
+#[derive(Clone, Debug)]
+pub(crate) struct Begun<'c> {
+    /// The segments placed so far.
+    pub(crate) placer: SegmentPlacer<'c>,
+    /// The map of the next kernel.
+    pub(crate) map: NextMap,
+    /// Its command line, with all that the loader adds.
+    pub(crate) command_line: String,
+}
+
+/// What depends on it.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    /// In the order in which they are placed.
+    pub(crate) segments: Vec<Segment>,
+    /// What the device tree of the next kernel says, where it gets one.
+    pub(crate) chosen: Option<NextChosen>,
+}

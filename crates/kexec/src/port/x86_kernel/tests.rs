@@ -1,0 +1,185 @@
+use memblock::PhysRange;
+use proptest::prelude::*;
+use rules::{Loader, Rules};
+
+use super::*;
+use crate::testing::{KERNEL, REQUEST, x86};
+use crate::{Facts, Handover, KernelImage, Plan, Purpose, plan};
+
+const IOMEM: &str = "00001000-0009fbff : System RAM\n00100000-7ffdffff : System RAM\n  \
+                     6b000000-7affffff : Crash kernel\n140000000-17fffffff : System RAM (kmem)\n";
+
+fn facts() -> Facts {
+    Facts {
+        firmware_map: Some(Vec::new()),
+        possible_cpus: Some(2),
+        crash_elfcorehdr_size: Some(917_616),
+        ..Facts::default()
+    }
+}
+
+fn ground() -> Ground {
+    Ground::of(&x86(IOMEM), &facts(), &REQUEST, &Rules::LINUX).unwrap()
+}
+
+fn plan_on(iomem: &str, request: &Request<'_>) -> Result<Plan, PlanError> {
+    plan(&x86(iomem), &facts(), request, &Rules::LINUX)
+}
+
+#[test]
+fn boot_parameters_grow_by_16_bytes_with_the_command_line_and_with_the_efi_map() {
+    let size = |letters: usize, efi_map| {
+        let command_line = "x".repeat(letters);
+        let ground = Ground { efi_map, ..ground() };
+        boot_parameters_size(&ground, &KERNEL, &Request { command_line: &command_line, ..REQUEST }).unwrap()
+    };
+    // 1 for the NUL and 30 for elfcorehdr=: 16 bytes end with the 1st letter, and with the 17th.
+    assert_eq!((size(1, 0), size(2, 0), size(17, 0), size(18, 0)), (0x10c0, 0x10d0, 0x10d0, 0x10e0));
+    assert_eq!(size(1, 1), 0x10d0);
+    let ground = Ground { more_setup_data: 32, ..ground() };
+    let request = Request { command_line: "x", ..REQUEST };
+    assert_eq!(boot_parameters_size(&ground, &KERNEL, &request), Ok(0x10c0 + 32));
+}
+
+#[test]
+fn a_command_line_longer_than_the_header_says_is_refused() {
+    let request = |letters: usize, purpose| {
+        let command_line = "x".repeat(letters);
+        boot_parameters_size(&ground(), &KERNEL, &Request { command_line: &command_line, purpose, ..REQUEST })
+    };
+    // Linux 6.12.117 was seen to refuse 2017 letters for a reboot, too.
+    for purpose in [Purpose::Reboot, Purpose::Crash] {
+        assert!(request(2016, purpose).is_ok());
+        assert_eq!(
+            request(2017, purpose),
+            Err(PlanError::CommandLineTooLong { length: 2018, added: 30, most: 2047 })
+        );
+    }
+}
+
+#[test]
+fn driver_managed_memory_is_dumped_and_never_chosen() {
+    let reboot = plan_on(IOMEM, &REQUEST).unwrap();
+    assert!(reboot.segments.iter().all(|segment| segment.range.end() <= 0x7ffe_0000));
+    let crash = plan_on(IOMEM, &Request { purpose: Purpose::Crash, ..REQUEST }).unwrap();
+    let r = |start, end| PhysRange::new(start, end).unwrap();
+    assert_eq!(
+        crash.vmcore,
+        [r(0x10_0000, 0x6b00_0000), r(0x7b00_0000, 0x7ffe_0000), r(0x1_4000_0000, 0x1_8000_0000)]
+    );
+    assert_eq!(crash.command_line, "elfcorehdr=0x6b000000 quiet");
+}
+
+#[test]
+fn without_an_initial_ramdisk_there_is_no_segment_for_it() {
+    for initrd in [None, Some(0)] {
+        let plan = plan_on(IOMEM, &Request { initrd, ..REQUEST }).unwrap();
+        assert!(plan.segment(SegmentKind::Initrd).is_none());
+        assert_eq!(plan.segments.len(), 3);
+    }
+}
+
+#[test]
+fn a_crash_kernel_that_does_not_fit_says_what_was_looked_for() {
+    let small = IOMEM.replace("7affffff : Crash", "6bffffff : Crash");
+    let error = plan_on(&small, &Request { purpose: Purpose::Crash, ..REQUEST }).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "kernel: no hole of 0x37ee000 bytes at a multiple of 0x200000, at or above 0x1000000; the largest range has 0x1000000 bytes"
+    );
+    let none = "00100000-7ffdffff : System RAM\n";
+    let error = plan_on(none, &Request { purpose: Purpose::Crash, ..REQUEST }).unwrap_err();
+    assert_eq!(error, PlanError::NoCrashKernel);
+}
+
+#[test]
+fn each_segment_keeps_above_its_lowest_start() {
+    let small = SetupHeader { pref_address: 0, init_size: 0x1000, file_size: 0x6000, ..KERNEL };
+    let request = Request { kernel: KernelImage::BzImage(small), ..REQUEST };
+    let failing = |iomem: &str| match plan_on(iomem, &request) {
+        Err(PlanError::NoHole { kind, min, .. }) => (kind, min),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(failing("00001000-00006fff : System RAM\n"), (SegmentKind::Purgatory, 0x3000));
+    assert_eq!(failing("00001000-00008fff : System RAM\n"), (SegmentKind::BootParameters, 0x3000));
+    assert_eq!(failing("00001000-0009ffff : System RAM\n"), (SegmentKind::Kernel, 0x10_0000));
+    assert_eq!(failing("00100000-00ffffff : System RAM\n"), (SegmentKind::Initrd, 0x100_0000));
+}
+
+#[test]
+fn a_kernel_file_that_ends_in_its_setup_code_or_outgrows_init_size_is_refused() {
+    let with = |kernel| plan_on(IOMEM, &Request { kernel: KernelImage::BzImage(kernel), ..REQUEST });
+    let short = SetupHeader { file_size: 40 * 512, ..KERNEL };
+    assert_eq!(with(short), Err(PlanError::NoKernel { file_size: 40 * 512 }));
+    let outgrown = SetupHeader { init_size: 0x1000, ..KERNEL };
+    let error = PlanError::TooSmall { kind: SegmentKind::Kernel, loaded: 0xb8_17c0, size: 0x1000 };
+    assert_eq!(with(outgrown), Err(error));
+}
+
+proptest! {
+    #[test]
+    fn no_header_value_makes_a_plan_panic_or_break_its_promises(
+        header in any::<(u64, u8, u64, u64, u64, u64)>(),
+        alignment in 0..64_u32,
+        aligned in any::<bool>(),
+        small in any::<bool>(),
+        initrd in any::<Option<u64>>(),
+        sizes in any::<(u64, u64)>(),
+        crash in any::<bool>(),
+    ) {
+        let (file_size, setup_sects, pref_address, odd, init_size, cmdline_size) = header;
+        // Half of the values are of the size that real ones are.
+        let scale = |value: u64| if small { value % 0x200_0000 } else { value };
+        let request = Request {
+            purpose: if crash { Purpose::Crash } else { Purpose::Reboot },
+            loader: Loader::KexecFileLoad,
+            kernel: KernelImage::BzImage(SetupHeader {
+                file_size: scale(file_size),
+                setup_sects,
+                pref_address: scale(pref_address),
+                kernel_alignment: if aligned { 1 << (alignment % 30) } else { odd },
+                init_size: if small { file_size % 0x200_0000 + init_size % 0x10_0000 } else { init_size },
+                cmdline_size,
+            }),
+            initrd: initrd.map(scale),
+            command_line: "quiet",
+            avoid_removable: false,
+            purgatory: Some(Purgatory { loaded: scale(sizes.0.min(sizes.1)), size: scale(sizes.1) }),
+        };
+        if let Ok(plan) = plan_on(IOMEM, &request) {
+            let area = if crash { 0x6b00_0000..0x7b00_0000 } else { 0x1000..0x7ffe_0000 };
+            for (index, segment) in plan.segments.iter().enumerate() {
+                prop_assert!(area.contains(&segment.range.start()) && segment.range.last() < area.end);
+                prop_assert!(segment.range.start().is_multiple_of(segment.alignment));
+                prop_assert!(segment.loaded <= segment.range.size());
+                prop_assert!(plan.segments.iter().skip(index + 1).all(|o| !o.range.overlaps(segment.range)));
+            }
+        }
+    }
+}
+
+#[test]
+fn with_handover_on_segments_go_into_its_areas_in_their_order_and_nowhere_else() {
+    let r = |start, end| PhysRange::new(start, end).unwrap();
+    // The first is too small for the kernel, the second lies below the third.
+    let areas = vec![r(0x100_0000, 0x200_0000), r(0x1000_0000, 0x1800_0000), r(0x4000_0000, 0x4800_0000)];
+    let facts = Facts { handover: Handover::On(areas.clone()), ..facts() };
+    let plan_with = |request: &Request<'_>| plan(&x86(IOMEM), &facts, request, &Rules::LINUX);
+    let starts: Vec<_> =
+        plan_with(&REQUEST).unwrap().segments.iter().map(|s| (s.kind.as_str(), s.range.start())).collect();
+    assert_eq!(
+        starts,
+        [
+            ("kho-scratch", 0x1ff_0000),
+            ("purgatory", 0x1ff_b000),
+            ("boot-params", 0x1ff_9000),
+            ("kernel", 0x1480_0000),
+            ("initrd", 0x189_1000),
+        ]
+    );
+    let large = Request { initrd: Some(0x900_0000), ..REQUEST };
+    assert!(matches!(plan_with(&large), Err(PlanError::NoHole { kind: SegmentKind::Initrd, .. })));
+    // A crash kernel goes into its own area all the same.
+    let crash = plan_with(&Request { purpose: Purpose::Crash, ..REQUEST }).unwrap();
+    assert!(crash.segments.iter().all(|segment| r(0x6b00_0000, 0x7b00_0000).encloses(segment.range)));
+}

@@ -1,0 +1,54 @@
+//! The memory that the next kernel is told about, by the rules.
+
+use firmware::e820::{E820Type, Entry};
+use machine::range_set::RangeSet;
+use machine::{Machine, MemoryRange};
+use memblock::{PhysRange, ranges};
+use rules::{Loader, Rules, Use};
+
+/// The memory that the next kernel is told of, by the rules alone, ascending and joined: what a plan says where the
+/// firmware's own map is not shown. Memory whose class nothing tells is left out.
+pub fn told(machine: &Machine, loader: Loader, rules: &Rules) -> Vec<PhysRange> {
+    let is_told = |memory: &&MemoryRange| {
+        let verdict = memory.verdict(rules, Use::NextKernel(loader), &machine.kernel);
+        verdict.is_some_and(|verdict| verdict.allowed)
+    };
+    let told = machine.ranges.iter().filter(is_told).map(|memory| memory.range);
+    ranges::merged(told).collect()
+}
+
+/// A map of the next kernel, made as its loader makes it, with its RAM as the rules have it: what they say the next
+/// kernel is not told about is cut out, and what they say it is told about is added at the end.
+///
+/// With [`Rules::LINUX`] that changes nothing: tests hold both against each other on every capture. Other rules reach
+/// the map by this. Memory whose class nothing tells stays as the loader has it, and so does less than a page.
+/// O(entries + ranges).
+pub(crate) fn corrected(map: Vec<Entry>, machine: &Machine, loader: Loader, rules: &Rules) -> Vec<Entry> {
+    let page = machine.kernel.page_size;
+    let verdicts = |allowed: bool| -> RangeSet {
+        let has_verdict = |memory: &&MemoryRange| {
+            let verdict = memory.verdict(rules, Use::NextKernel(loader), &machine.kernel);
+            verdict.is_some_and(|verdict| verdict.allowed == allowed)
+        };
+        let whole = |memory: &MemoryRange| memory.range.shrink_to_multiples(page);
+        machine.ranges.iter().filter(has_verdict).filter_map(whole).collect()
+    };
+    let (told, untold) = (verdicts(true), verdicts(false));
+    let in_map: RangeSet =
+        map.iter().filter(|entry| entry.kind == E820Type::Ram).map(|entry| entry.range).collect();
+    let added: Vec<PhysRange> = ranges::difference(told.iter(), in_map.iter())
+        .filter_map(|range| range.shrink_to_multiples(page))
+        .collect();
+    if added.is_empty() && !untold.iter().any(|range| in_map.overlaps(range)) {
+        return map;
+    }
+    let cut = |entry: Entry| -> Vec<Entry> {
+        if entry.kind != E820Type::Ram {
+            return vec![entry];
+        }
+        let kept = ranges::difference([entry.range].into_iter(), untold.within(entry.range));
+        kept.map(|range| Entry { range, ..entry }).collect()
+    };
+    let added = added.into_iter().map(|range| Entry { range, kind: E820Type::Ram });
+    map.into_iter().flat_map(cut).chain(added).collect()
+}
