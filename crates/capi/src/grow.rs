@@ -4,12 +4,12 @@
 use core::ffi::c_void;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
-use core::{ptr, slice};
+use core::slice;
 
 use memblock::{Chunk, DirectMap, PhysRange};
 
 use crate::failure::{Failure, Status};
-use crate::handle::{self, Handle};
+use crate::handle::{self, Handle, MapPlace};
 use crate::types::{Table, to_table};
 
 /// Gives the pointer to the first byte of the physical memory `start` to `end`, whole pages that are mapped in
@@ -108,35 +108,5 @@ impl Mapping {
     fn pointer(&self, range: PhysRange) -> Option<NonNull<u8>> {
         // SAFETY: whoever gave us the function promised that it may be called with such a range.
         NonNull::new(unsafe { (self.function)(self.context, range.start(), range.end()) }.cast())
-    }
-}
-
-/// Room in the handle for the closure that calls C's function: its type has no name that a field could have.
-pub(crate) struct MapPlace {
-    // Written and read as something else.
-    #[allow(dead_code)]
-    words: [MaybeUninit<usize>; 4],
-}
-
-impl MapPlace {
-    pub(crate) const EMPTY: Self = Self { words: [MaybeUninit::uninit(); 4] };
-
-    /// Puts a closure in its place, in place of any that was there.
-    ///
-    /// # Safety
-    ///
-    /// `place` can be written, stays where it is, and is left alone as long as the result is used.
-    unsafe fn fill<F>(place: *mut Self, closure: F) -> &'static F
-    where
-        F: Fn(PhysRange) -> Option<NonNull<u8>> + Copy + 'static,
-    {
-        const { assert!(size_of::<F>() <= size_of::<Self>() && align_of::<F>() <= align_of::<Self>()) };
-        let place = place.cast::<F>();
-        // SAFETY: it is large enough and aligned, as was asserted; the rest is the caller's promise. What was
-        // there need not be dropped: it is `Copy`.
-        unsafe {
-            ptr::write(place, closure);
-            &*place
-        }
     }
 }

@@ -2,12 +2,12 @@
 #![allow(unsafe_code)]
 
 use core::ffi::{CStr, c_char, c_void};
-use core::ptr;
+use core::mem::MaybeUninit;
+use core::ptr::{self, NonNull};
 
-use memblock::{Memblock, PageSize};
+use memblock::{Memblock, PageSize, PhysRange};
 
 use crate::failure::{Failure, Status};
-use crate::grow::MapPlace;
 
 /// A memblock: the tables of one machine. What is inside is not for C.
 pub struct Handle {
@@ -183,4 +183,34 @@ pub(crate) unsafe fn text<'a>(text: *const c_char, argument: &'static str) -> Re
     }
     // SAFETY: the caller's promise.
     unsafe { CStr::from_ptr(text) }.to_str().map_err(|_| Failure::Text(argument))
+}
+
+/// Room in the handle for the closure that calls C's function: its type has no name that a field could have.
+pub(crate) struct MapPlace {
+    // Written and read as something else.
+    #[allow(dead_code)]
+    words: [MaybeUninit<usize>; 4],
+}
+
+impl MapPlace {
+    pub(crate) const EMPTY: Self = Self { words: [MaybeUninit::uninit(); 4] };
+
+    /// Puts a closure in its place, in place of any that was there.
+    ///
+    /// # Safety
+    ///
+    /// `place` can be written, stays where it is, and is left alone as long as the result is used.
+    pub(crate) unsafe fn fill<F>(place: *mut Self, closure: F) -> &'static F
+    where
+        F: Fn(PhysRange) -> Option<NonNull<u8>> + Copy + 'static,
+    {
+        const { assert!(size_of::<F>() <= size_of::<Self>() && align_of::<F>() <= align_of::<Self>()) };
+        let place = place.cast::<F>();
+        // SAFETY: it is large enough and aligned, as was asserted; the rest is the caller's promise. What was
+        // there need not be dropped: it is `Copy`.
+        unsafe {
+            ptr::write(place, closure);
+            &*place
+        }
+    }
 }

@@ -11,7 +11,7 @@
 //! arrays, and C code sets fields as it likes; so a call takes what it finds there. A call that changes a table
 //! lends [`memblock::RegionTable`] the few records around its range, lets it do the work, and writes its
 //! result back in their place ([`lend`]). That costs a search and one move of the records above: O(log n +
-//! move). The array can grow only where Linux's would, in the same steps ([`grow`]).
+//! move). The array can grow only where Linux's would, in the same steps ([`change`]).
 //!
 //! # Settings
 //!
@@ -65,6 +65,7 @@
 
 mod address;
 mod alloc;
+mod change;
 mod config;
 mod dump;
 mod exports;
@@ -72,7 +73,6 @@ mod fail;
 mod fault;
 mod flat;
 mod globals;
-mod grow;
 mod layout;
 mod lend;
 mod limits;
