@@ -146,7 +146,6 @@ pub mod ranges;
 #[forbid(unsafe_code)]
 mod region;
 #[forbid(unsafe_code)]
-#[forbid(unsafe_code)]
 mod select;
 mod store;
 #[forbid(unsafe_code)]

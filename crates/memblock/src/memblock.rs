@@ -12,6 +12,7 @@ mod limits;
 #[cfg(test)]
 mod limits_tests;
 mod mark;
+mod named;
 mod owners;
 mod query;
 mod reserve_mem;
@@ -26,7 +27,7 @@ pub use reserve_mem::{ReserveMem, ReserveMemError};
 
 use crate::owner::Owners;
 use crate::{Chunk, DirectMap, Direction, NodeId, PageSize, PhysRange, Region, RegionTable, TooManySlabs};
-use reserve_mem::NamedReservations;
+use named::NamedReservations;
 
 /// Linux's memblock: what memory there is, and what of it is taken.
 ///

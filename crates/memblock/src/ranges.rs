@@ -18,44 +18,16 @@
 mod both_ends;
 mod difference;
 mod intersection;
+mod span;
 mod union;
 
 pub use both_ends::{BothEnds, Mirrored};
 pub use difference::Minus;
 pub use intersection::Common;
+pub use span::Span;
 pub use union::Joined;
 
-use crate::{PhysRange, Region};
-
-/// Something that lies at a range of addresses, and can be cut to a part of it.
-pub trait Span: Copy {
-    /// The addresses.
-    fn range(&self) -> PhysRange;
-
-    /// The same at other addresses.
-    #[must_use]
-    fn with_range(self, range: PhysRange) -> Self;
-}
-
-impl Span for PhysRange {
-    fn range(&self) -> PhysRange {
-        *self
-    }
-
-    fn with_range(self, range: PhysRange) -> Self {
-        range
-    }
-}
-
-impl Span for Region {
-    fn range(&self) -> PhysRange {
-        self.range
-    }
-
-    fn with_range(self, range: PhysRange) -> Self {
-        Self { range, ..self }
-    }
-}
+use crate::PhysRange;
 
 /// What [`difference`] gives.
 pub type Difference<A, B> =

@@ -15,7 +15,7 @@ pub(crate) use owned::OwnedRegions;
 
 use crate::arena::TooManySlabs;
 use crate::tree::{Missing, Tree};
-use crate::{Chunk, PhysRange, Region};
+use crate::{Chunk, PhysRange};
 
 /// A table of regions: sorted, disjoint and merged, as `memblock.memory` and `memblock.reserved` are
 /// (`struct memblock_type`).
@@ -204,14 +204,5 @@ impl<'m> RegionTable<'m> {
 impl Default for RegionTable<'_> {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-impl<'a> IntoIterator for &'a RegionTable<'_> {
-    type Item = Region;
-    type IntoIter = Regions<'a>;
-
-    fn into_iter(self) -> Regions<'a> {
-        self.iter()
     }
 }

@@ -1,12 +1,8 @@
 //! Memory reserved by name: the boot parameter `reserve_mem=`.
 
 use super::Memblock;
+use super::named::{MAX_ENTRIES, MAX_NAME};
 use crate::{AllocError, MemblockError, PhysRange, Request};
-
-/// How many names there can be (`RESERVE_MEM_MAX_ENTRIES`).
-const MAX_ENTRIES: usize = 8;
-/// Bytes a name has at most, as Linux's array of 16 leaves room for its end.
-const MAX_NAME: usize = 15;
 
 /// The boot parameter `reserve_mem=SIZE:ALIGN:NAME`, for example `reserve_mem=20M:2M:trace`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,60 +109,6 @@ fn memparse(text: &str) -> Option<(u64, &str)> {
     }
 }
 
-/// What is reserved by name.
-#[derive(Clone, Debug, Default)]
-pub(super) struct NamedReservations {
-    entries: [Option<Named>; MAX_ENTRIES],
-    /// Whether a name was ever taken: mostly none is, and freeing need not look.
-    is_used: bool,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Named {
-    name: [u8; MAX_NAME],
-    len: usize,
-    range: PhysRange,
-    /// Some of it was freed or cut off since. The name stays taken.
-    is_gone: bool,
-}
-
-impl Named {
-    fn new(name: &str, range: PhysRange) -> Self {
-        let mut bytes = [0; MAX_NAME];
-        bytes.iter_mut().zip(name.bytes()).for_each(|(place, byte)| *place = byte);
-        Self { name: bytes, len: name.len(), range, is_gone: false }
-    }
-
-    fn is_called(&self, name: &str) -> bool {
-        self.name.get(..self.len) == Some(name.as_bytes())
-    }
-}
-
-impl NamedReservations {
-    pub(super) const fn new() -> Self {
-        Self { entries: [None; MAX_ENTRIES], is_used: false }
-    }
-
-    /// Notes that a range is freed.
-    #[inline]
-    pub(super) fn free(&mut self, range: PhysRange) {
-        if self.is_used {
-            self.note_freed(range);
-        }
-    }
-
-    #[cold]
-    fn note_freed(&mut self, range: PhysRange) {
-        for named in self.entries.iter_mut().flatten() {
-            named.is_gone |= named.range.overlaps(range);
-        }
-    }
-
-    fn find(&self, name: &str) -> Option<&Named> {
-        self.entries.iter().flatten().find(|named| named.is_called(name))
-    }
-}
-
 impl Memblock<'_> {
     /// Reserves memory that can be found by name, now or after the hand-over, by who knows the name
     /// (`reserve_mem`, 6.12).
@@ -189,25 +131,22 @@ impl Memblock<'_> {
         if size == 0 {
             return Err(ReserveMemError::ZeroSize);
         }
-        if let Some(named) = self.named.find(name) {
-            return Err(ReserveMemError::NameTaken { range: named.range });
+        if let Some(range) = self.named.range_of(name) {
+            return Err(ReserveMemError::NameTaken { range });
         }
-        let Some(free) = self.named.entries.iter().position(Option::is_none) else {
+        if self.named.is_full() {
             return Err(ReserveMemError::TooMany);
-        };
+        }
         let align = align.max(Request::CACHE_LINE);
         let range = self.alloc(&Request { align, tag: Some("reserve_mem="), ..Request::new(size) })?;
-        if let Some(place) = self.named.entries.get_mut(free) {
-            *place = Some(Named::new(name, range));
-            self.named.is_used = true;
-        }
+        self.named.insert(name, range);
         Ok(range)
     }
 
     /// The memory that was reserved by a name (`reserve_mem_find_by_name`, 6.12). The name stays when
     /// the memory is freed by its range or cut off, as in Linux.
     pub fn reserve_mem_find_by_name(&self, name: &str) -> Option<PhysRange> {
-        self.named.find(name).map(|named| named.range)
+        self.named.range_of(name)
     }
 
     /// Frees the memory that was reserved by a name, and the name (`reserve_mem_release_by_name`, later
@@ -228,13 +167,11 @@ impl Memblock<'_> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn reserve_mem_release_by_name(&mut self, name: &str) -> Result<Option<PhysRange>, MemblockError> {
-        let range = self.named.find(name).filter(|named| !named.is_gone).map(|named| named.range);
+        let range = self.named.intact_range_of(name);
         if let Some(range) = range {
             self.free(range)?;
         }
-        for entry in &mut self.named.entries {
-            *entry = entry.filter(|named| !named.is_called(name));
-        }
+        self.named.forget(name);
         Ok(range)
     }
 }

@@ -1,6 +1,6 @@
 //! From an algorithm that walks upwards, an iterator that goes both ways.
 
-use super::Span;
+use super::span::Span;
 use crate::PhysRange;
 
 /// Reflects a range about the middle of the address space, which turns descending order into ascending.

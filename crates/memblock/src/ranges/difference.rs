@@ -1,6 +1,6 @@
 //! `a − b`, upwards.
 
-use super::Span;
+use super::span::Span;
 
 /// The pieces of `a`'s ranges that lie in no range of `b`, ascending.
 #[derive(Clone, Debug)]

@@ -1,6 +1,6 @@
 //! `a ∩ b`, upwards.
 
-use super::Span;
+use super::span::Span;
 
 /// The parts that a range of `a` and a range of `b` have in common, ascending.
 #[derive(Clone, Debug)]

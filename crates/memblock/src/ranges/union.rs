@@ -1,6 +1,6 @@
 //! `a ∪ b`, upwards.
 
-use super::Span;
+use super::span::Span;
 use crate::PhysRange;
 
 /// The maximal ranges that `a` and `b` cover together, ascending.

@@ -82,3 +82,12 @@ impl RegionTable<'_> {
         Regions(self.tree.slots(&from, &to))
     }
 }
+
+impl<'a> IntoIterator for &'a RegionTable<'_> {
+    type Item = Region;
+    type IntoIter = Regions<'a>;
+
+    fn into_iter(self) -> Regions<'a> {
+        self.iter()
+    }
+}

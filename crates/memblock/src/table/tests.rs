@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{Model, UNIT, UNITS, any_flags, any_node, any_range, any_region, range, runs};
-use crate::{NodeId, RegionFlags};
+use crate::{NodeId, Region, RegionFlags};
 
 #[derive(Clone, Debug)]
 enum Op {
