@@ -14,3 +14,13 @@ where
 pub(crate) fn be32(bytes: &[u8], offset: usize) -> Option<u32> {
     view::<zerocopy::big_endian::U32>(bytes, offset).map(|value| value.get())
 }
+
+/// A big-endian number of at most 8 bytes.
+pub(crate) fn big_endian(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0, |value, byte| value << 8 | u64::from(*byte))
+}
+
+/// A little-endian number of at most 8 bytes.
+pub(crate) fn little_endian(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte))
+}

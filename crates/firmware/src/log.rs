@@ -21,51 +21,17 @@ mod calls;
 mod cursor;
 mod e820;
 mod efi;
+mod error;
 mod line;
 mod memblock;
 mod numa;
 mod requests;
 
-use ::memblock::RangeError;
-
 pub use self::calls::{MemblockCall, MemblockCallKind, MemblockCalls, memblock_calls};
 pub use self::e820::{E820Line, E820Lines, E820Map, e820, e820_of_firmware};
 pub use self::efi::{EfiLine, EfiLines, EfiMap, efi};
+pub use self::error::LogError;
 pub use self::line::{Lines, lines};
 pub use self::memblock::{MemblockLine, MemblockLines, MemblockList, MemblockRegion, memblock};
 pub use self::numa::{EarlyNodeRange, EarlyNodeRanges, SratLine, SratLines, early_node_ranges, srat};
 pub use self::requests::{MemblockRequest, MemblockRequests, memblock_requests};
-
-/// Why a line that begins like one of a reader's own does not read as one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LogError {
-    /// The text differs from what the kernel prints there.
-    #[error("line {line}: {what}: expected {expected}")]
-    Malformed {
-        /// 1-based line number.
-        line: usize,
-        /// The kind of line it began as.
-        what: &'static str,
-        /// What should have stood where reading stopped.
-        expected: &'static str,
-    },
-    /// The line reads well, and its two numbers are no range.
-    #[error("line {line}: {what}: {source}")]
-    Range {
-        /// 1-based line number.
-        line: usize,
-        /// The kind of line it is.
-        what: &'static str,
-        /// What is wrong with the range.
-        source: RangeError,
-    },
-}
-
-impl LogError {
-    /// The 1-based number of the line.
-    pub const fn line(&self) -> usize {
-        match *self {
-            Self::Malformed { line, .. } | Self::Range { line, .. } => line,
-        }
-    }
-}

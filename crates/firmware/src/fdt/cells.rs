@@ -2,8 +2,9 @@
 
 use memblock::PhysRange;
 
-use super::FdtError;
+use super::error::FdtError;
 use super::tree::{Node, Property};
+use crate::bytes::big_endian;
 
 /// How many 32-bit cells an address and a size take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +86,3 @@ impl Iterator for Ranges<'_> {
 }
 
 impl core::iter::FusedIterator for Ranges<'_> {}
-
-pub(super) fn big_endian(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0, |value, byte| value << 8 | u64::from(*byte))
-}

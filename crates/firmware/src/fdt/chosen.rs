@@ -4,8 +4,8 @@
 
 use memblock::PhysRange;
 
-use super::FdtError;
 use super::cells::{Cells, Ranges};
+use super::error::FdtError;
 use super::tree::Node;
 
 /// Where the EFI memory map lies, and how to read it with [`efi::MemoryMap`](crate::efi::MemoryMap).

@@ -2,8 +2,8 @@
 
 use memblock::{NodeId, PhysRange};
 
-use super::FdtError;
 use super::cells::{Cells, Ranges};
+use super::error::FdtError;
 use super::tree::{Children, Node, Tree};
 
 /// One range of a memory node.

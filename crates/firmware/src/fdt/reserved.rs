@@ -2,8 +2,8 @@
 //!
 //! Source: dt-schema `reserved-memory/reserved-memory.yaml`; Linux `drivers/of/of_reserved_mem.c`.
 
-use super::FdtError;
 use super::cells::{Cells, Ranges};
+use super::error::FdtError;
 use super::tree::{Children, Node};
 
 /// One child of `/reserved-memory`.

@@ -3,9 +3,8 @@
 //! [`Tree::new`] walks the whole block once and so proves that it nests, ends, and stays inside its bounds.
 //! Everything else re-reads what that walk has seen; where it would not read the same, iterators end.
 
-use super::FdtError;
-use super::cells::big_endian;
-use crate::bytes::be32;
+use super::error::FdtError;
+use crate::bytes::{be32, big_endian};
 
 const BEGIN_NODE: u32 = 1;
 const END_NODE: u32 = 2;

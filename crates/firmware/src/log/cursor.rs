@@ -2,7 +2,7 @@
 
 use memblock::{NodeId, PhysRange, RangeError};
 
-use super::LogError;
+use super::error::LogError;
 use super::line::split_at_byte;
 
 /// Reads one message from the left. Each step takes what it expects or says what it expected.

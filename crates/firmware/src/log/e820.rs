@@ -1,7 +1,7 @@
 //! The e820 maps an x86 kernel prints.
 
-use super::LogError;
 use super::cursor::Cursor;
+use super::error::LogError;
 use super::line::{Lines, lines};
 use crate::e820::{E820Type, Entry};
 

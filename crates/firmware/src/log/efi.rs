@@ -2,8 +2,8 @@
 
 use uefi_raw::table::boot::{MemoryAttribute, MemoryType};
 
-use super::LogError;
 use super::cursor::Cursor;
+use super::error::LogError;
 use super::line::{Lines, lines};
 use crate::efi::Entry;
 

@@ -2,8 +2,8 @@
 
 use memblock::{NodeId, PhysRange, RegionFlags};
 
-use super::LogError;
 use super::cursor::Cursor;
+use super::error::LogError;
 use super::line::{Lines, lines};
 
 /// Which of memblock's region tables.

@@ -2,8 +2,8 @@
 
 use memblock::{NodeId, PhysRange};
 
-use super::LogError;
 use super::cursor::Cursor;
+use super::error::LogError;
 use super::line::{Lines, lines};
 
 /// One memory range of the SRAT, as Linux accepted it.

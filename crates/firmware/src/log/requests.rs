@@ -2,8 +2,8 @@
 
 use memblock::Request;
 
-use super::LogError;
 use super::cursor::Cursor;
+use super::error::LogError;
 use super::line::{Lines, lines};
 
 /// One logged request for memory.
