@@ -2,97 +2,19 @@
 //!
 //! Source: ACPI 6.5 section 5.2.6, "System Description Table Header".
 
+mod error;
+mod structures;
+
 use core::fmt;
 
-use memblock::RangeError;
 use zerocopy::little_endian::U32;
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
+pub use self::error::AcpiError;
+use self::error::{CHECKSUM, text};
+pub use self::structures::Entries;
+pub(crate) use self::structures::{Layout, Structure};
 use crate::bytes::view;
-
-/// Why bytes are not the table, or a structure inside it cannot be read. Offsets are bytes from the start of
-/// the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AcpiError {
-    /// The input ends before what has to be there.
-    #[error("{what} at byte {offset:#x} needs {needed} bytes, {available} are left")]
-    Truncated {
-        /// What was being read.
-        what: &'static str,
-        /// Where it begins.
-        offset: usize,
-        /// Bytes it needs.
-        needed: usize,
-        /// Bytes left from `offset`.
-        available: usize,
-    },
-    /// This is another table.
-    #[error("byte 0: expected the signature {:?}, found {:?}", text(.expected), text(.found))]
-    Signature {
-        /// The signature of the table asked for.
-        expected: [u8; 4],
-        /// The signature found.
-        found: [u8; 4],
-    },
-    /// The bytes of the table do not sum to 0.
-    #[error("byte 0x9: the table sums to {sum:#04x}, expected 0")]
-    Checksum {
-        /// The sum of all bytes, modulo 256.
-        sum: u8,
-    },
-    /// A length field contradicts what it is the length of.
-    #[error("{what} at byte {offset:#x} has length {length}, expected {expected}")]
-    Length {
-        /// What has the length.
-        what: &'static str,
-        /// Where it begins.
-        offset: usize,
-        /// The length found.
-        length: u64,
-        /// What would have been good.
-        expected: &'static str,
-    },
-    /// A field holds a value the specification does not define.
-    #[error("{what} at byte {offset:#x} is {value:#x}, expected {expected}")]
-    Value {
-        /// The field.
-        what: &'static str,
-        /// Where the field is.
-        offset: usize,
-        /// The value found.
-        value: u64,
-        /// What would have been good.
-        expected: &'static str,
-    },
-    /// Base and length do not make a range.
-    #[error("{what} at byte {offset:#x}: {source}")]
-    Range {
-        /// What has the range.
-        what: &'static str,
-        /// Where it begins.
-        offset: usize,
-        /// What is wrong with it.
-        source: RangeError,
-    },
-}
-
-impl AcpiError {
-    /// The byte of the table the error is about.
-    pub const fn offset(&self) -> usize {
-        match *self {
-            Self::Signature { .. } => 0,
-            Self::Checksum { .. } => CHECKSUM,
-            Self::Truncated { offset, .. }
-            | Self::Length { offset, .. }
-            | Self::Value { offset, .. }
-            | Self::Range { offset, .. } => offset,
-        }
-    }
-}
-
-fn text(signature: &[u8; 4]) -> &str {
-    core::str::from_utf8(signature).unwrap_or("no text")
-}
 
 /// The header every table begins with.
 #[derive(FromBytes, KnownLayout, Immutable, Unaligned)]
@@ -111,7 +33,6 @@ struct WireHeader {
 
 /// Size of the header of every table, in bytes.
 pub const HEADER_SIZE: usize = 36;
-const CHECKSUM: usize = 9;
 const _: () = assert!(size_of::<WireHeader>() == HEADER_SIZE);
 const _: () = assert!(core::mem::offset_of!(WireHeader, _checksum) == CHECKSUM);
 
@@ -232,9 +153,36 @@ impl<'a> Table<'a> {
         })
     }
 
-    /// The structures from `offset` to the end of the table.
-    pub(crate) const fn structures(&self, offset: usize, layout: Layout) -> Structures<'a> {
-        Structures { bytes: self.bytes, at: offset, layout }
+    /// The table itself if it has this signature.
+    pub(crate) fn expect_signature(self, expected: [u8; 4]) -> Result<Self, AcpiError> {
+        match self.signature() {
+            found if found == expected => Ok(self),
+            found => Err(AcpiError::Signature { expected, found }),
+        }
+    }
+
+    /// The table itself if it has at least `least` bytes.
+    pub(crate) fn expect_length(
+        self,
+        least: usize,
+        what: &'static str,
+        expected: &'static str,
+    ) -> Result<Self, AcpiError> {
+        let length = self.bytes.len();
+        if length < least {
+            return Err(AcpiError::Length { what, offset: 0, length: length as u64, expected });
+        }
+        Ok(self)
+    }
+
+    /// The structures from `at` to the end of the table, each read by `read`.
+    pub(crate) const fn entries<T>(
+        &self,
+        at: usize,
+        layout: Layout,
+        read: fn(&Structure<'a>) -> Result<T, AcpiError>,
+    ) -> Entries<'a, T> {
+        Entries::new(self.bytes, self.revision(), at, layout, read)
     }
 }
 
@@ -246,107 +194,6 @@ impl fmt::Debug for Table<'_> {
             .field("revision", &self.header.revision)
             .finish_non_exhaustive()
     }
-}
-
-/// How the structures of a table begin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Layout {
-    /// Name of the structures in errors.
-    pub(crate) what: &'static str,
-    /// Type field: its width in bytes, at offset 0.
-    pub(crate) type_width: usize,
-    /// Length field: where it is.
-    pub(crate) length_at: usize,
-    /// Length field: its width in bytes.
-    pub(crate) length_width: usize,
-}
-
-/// One structure: where it is, what it says it is, and all its bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Structure<'a> {
-    pub(crate) offset: usize,
-    pub(crate) kind: u16,
-    pub(crate) bytes: &'a [u8],
-}
-
-impl<'a> Structure<'a> {
-    /// The fixed part `T` of the structure.
-    pub(crate) fn read<T>(&self, what: &'static str, expected: &'static str) -> Result<&'a T, AcpiError>
-    where
-        T: FromBytes + KnownLayout + Immutable + Unaligned,
-    {
-        view(self.bytes, 0).ok_or_else(|| self.bad_length(what, expected))
-    }
-
-    /// `len` bytes at `offset` of the structure: the part whose length its fixed part gives.
-    pub(crate) fn tail(
-        &self,
-        offset: usize,
-        len: Option<usize>,
-        what: &'static str,
-        expected: &'static str,
-    ) -> Result<&'a [u8], AcpiError> {
-        len.and_then(|len| self.bytes.get(offset..offset.checked_add(len)?))
-            .ok_or_else(|| self.bad_length(what, expected))
-    }
-
-    fn bad_length(&self, what: &'static str, expected: &'static str) -> AcpiError {
-        AcpiError::Length { what, offset: self.offset, length: self.bytes.len() as u64, expected }
-    }
-}
-
-/// Iterator over structures that carry their own length. Ends after a length that cannot be stepped over.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Structures<'a> {
-    bytes: &'a [u8],
-    at: usize,
-    layout: Layout,
-}
-
-impl<'a> Structures<'a> {
-    fn read(&self, rest: &'a [u8]) -> Result<Structure<'a>, AcpiError> {
-        let Layout { what, type_width, length_at, length_width } = self.layout;
-        let header_size = length_at.saturating_add(length_width);
-        let header = rest.get(..header_size).ok_or(AcpiError::Truncated {
-            what,
-            offset: self.at,
-            needed: header_size,
-            available: rest.len(),
-        })?;
-        let kind = little_endian(header.get(..type_width).unwrap_or(&[]));
-        let length = little_endian(header.get(length_at..).unwrap_or(&[]));
-        let bytes = usize::try_from(length)
-            .ok()
-            .filter(|length| *length >= header_size)
-            .and_then(|length| rest.get(..length))
-            .ok_or(AcpiError::Length {
-                what,
-                offset: self.at,
-                length,
-                expected: "at least its own header and no more than the table has left",
-            })?;
-        // Types are one or two bytes wide.
-        let kind = u16::try_from(kind).unwrap_or(u16::MAX);
-        Ok(Structure { offset: self.at, kind, bytes })
-    }
-}
-
-impl<'a> Iterator for Structures<'a> {
-    type Item = Result<Structure<'a>, AcpiError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let rest = self.bytes.get(self.at..).filter(|rest| !rest.is_empty())?;
-        let structure = self.read(rest);
-        self.at = match &structure {
-            Ok(structure) => self.at.saturating_add(structure.bytes.len()),
-            Err(_) => self.bytes.len(),
-        };
-        Some(structure)
-    }
-}
-
-fn little_endian(bytes: &[u8]) -> u64 {
-    bytes.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte))
 }
 
 /// A table with the signature and body given, its length and checksum filled in.

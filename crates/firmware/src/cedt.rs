@@ -7,7 +7,7 @@ use memblock::PhysRange;
 use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
-use crate::acpi::{AcpiError, HEADER_SIZE, Layout, Structure, Structures, Table};
+use crate::acpi::{self, AcpiError, HEADER_SIZE, Layout, Structure, Table};
 
 /// CXL Host Bridge Structure (CHBS, type 0).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -190,10 +190,7 @@ impl<'a> Cedt<'a> {
     ///
     /// [`AcpiError::Signature`] for another table.
     pub fn from_table(table: Table<'a>) -> Result<Self, AcpiError> {
-        match table.signature() {
-            [b'C', b'E', b'D', b'T'] => Ok(Self { table }),
-            found => Err(AcpiError::Signature { expected: *b"CEDT", found }),
-        }
+        Ok(Self { table: table.expect_signature(*b"CEDT")? })
     }
 
     /// The table's header.
@@ -204,7 +201,7 @@ impl<'a> Cedt<'a> {
     /// All structures, in the table's order. One that is too short, or holds an encoding the specification
     /// does not define, is an error in its place; one whose length cannot be stepped over is the last item.
     pub const fn entries(&self) -> Entries<'a> {
-        Entries { structures: self.table.structures(HEADER_SIZE, LAYOUT) }
+        self.table.entries(HEADER_SIZE, LAYOUT, read)
     }
 
     /// The fixed memory windows alone; and every error, for any structure may have been meant as one.
@@ -218,20 +215,7 @@ impl<'a> Cedt<'a> {
 }
 
 /// Iterator over the structures of a CEDT, from [`Cedt::entries`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entries<'a> {
-    structures: Structures<'a>,
-}
-
-impl<'a> Iterator for Entries<'a> {
-    type Item = Result<Entry<'a>, AcpiError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        Some(self.structures.next()?.and_then(|structure| read(&structure)))
-    }
-}
-
-impl core::iter::FusedIterator for Entries<'_> {}
+pub type Entries<'a> = acpi::Entries<'a, Entry<'a>>;
 
 fn read<'a>(structure: &Structure<'a>) -> Result<Entry<'a>, AcpiError> {
     let offset = structure.offset;

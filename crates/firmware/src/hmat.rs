@@ -5,7 +5,7 @@
 use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
-use crate::acpi::{AcpiError, HEADER_SIZE, Layout, Structure, Structures, Table};
+use crate::acpi::{self, AcpiError, HEADER_SIZE, Layout, Structure, Table};
 use crate::bytes::view;
 
 /// Memory Proximity Domain Attributes (type 0): which initiator a memory is attached to.
@@ -262,18 +262,8 @@ impl<'a> Hmat<'a> {
     /// [`AcpiError::Signature`] for another table, [`AcpiError::Length`] when the table ends before its first
     /// structure.
     pub fn from_table(table: Table<'a>) -> Result<Self, AcpiError> {
-        if table.signature() != *b"HMAT" {
-            return Err(AcpiError::Signature { expected: *b"HMAT", found: table.signature() });
-        }
-        if table.bytes().len() < FIRST_STRUCTURE {
-            return Err(AcpiError::Length {
-                what: "HMAT",
-                offset: 0,
-                length: table.bytes().len() as u64,
-                expected: "at least 40 bytes",
-            });
-        }
-        Ok(Self { table })
+        let table = table.expect_signature(*b"HMAT")?;
+        Ok(Self { table: table.expect_length(FIRST_STRUCTURE, "HMAT", "at least 40 bytes")? })
     }
 
     /// The table's header. Its revision decides the unit of latencies, see [`Performance::Value`].
@@ -284,25 +274,12 @@ impl<'a> Hmat<'a> {
     /// All structures, in the table's order. One that is too short for what it says it holds is an error in
     /// its place; one whose length cannot be stepped over is the last item.
     pub const fn entries(&self) -> Entries<'a> {
-        Entries { structures: self.table.structures(FIRST_STRUCTURE, LAYOUT) }
+        self.table.entries(FIRST_STRUCTURE, LAYOUT, read)
     }
 }
 
 /// Iterator over the structures of an HMAT, from [`Hmat::entries`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entries<'a> {
-    structures: Structures<'a>,
-}
-
-impl<'a> Iterator for Entries<'a> {
-    type Item = Result<Entry<'a>, AcpiError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        Some(self.structures.next()?.and_then(|structure| read(&structure)))
-    }
-}
-
-impl core::iter::FusedIterator for Entries<'_> {}
+pub type Entries<'a> = acpi::Entries<'a, Entry<'a>>;
 
 fn read<'a>(structure: &Structure<'a>) -> Result<Entry<'a>, AcpiError> {
     let offset = structure.offset;

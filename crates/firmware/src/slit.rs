@@ -52,9 +52,7 @@ impl<'a> Slit<'a> {
     ///
     /// As [`Slit::new`], and [`AcpiError::Signature`] for another table.
     pub fn from_table(table: Table<'a>) -> Result<Self, AcpiError> {
-        if table.signature() != *b"SLIT" {
-            return Err(AcpiError::Signature { expected: *b"SLIT", found: table.signature() });
-        }
+        let table = table.expect_signature(*b"SLIT")?;
         let count = table.view::<U64>(HEADER_SIZE, "SLIT locality count")?.get();
         let matrix = table.bytes().get(MATRIX..).unwrap_or(&[]);
         let localities = usize::try_from(count)
