@@ -4,6 +4,7 @@ use alloc::collections::TryReserveError;
 
 use memblock::{AllocError, MemblockError, RangeError};
 
+use crate::physical::ImageNotReserved;
 use crate::pvh::PvhError;
 
 /// What the kernel cannot go on after.
@@ -27,6 +28,9 @@ pub(crate) enum Failure {
     /// The buddy allocator has no memory.
     #[error("heap: {0}")]
     Heap(#[from] TryReserveError),
+    /// The kernel would hand itself out.
+    #[error("check: {0}")]
+    Unreserved(#[from] ImageNotReserved),
     /// The kernel looked at what it did, and it is not what it meant to do.
     #[error("check: {0}")]
     Wrong(&'static str),

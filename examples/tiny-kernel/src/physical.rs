@@ -10,11 +10,15 @@ use core::ptr::{self, NonNull};
 
 use memblock::{DirectMap, Memblock, PhysRange};
 
-use crate::failure::Failure;
 use crate::image;
 
 /// The end of what `entry.s` maps: every address below, to itself.
 pub(crate) const END: u64 = 512 << 30;
+
+/// The kernel's image is not reserved, so memblock would hand it out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the kernel itself is not reserved")]
+pub(crate) struct ImageNotReserved;
 
 /// Where the kernel sees `range`; `None` for address 0, which Rust keeps for null, and for what is not
 /// mapped.
@@ -56,9 +60,9 @@ impl Untouched {
     /// # Errors
     ///
     /// When the kernel's image is not reserved: it would be handed out as well.
-    pub(crate) fn take_over(self, memblock: &mut Memblock<'static>) -> Result<Ours, Failure> {
-        if !memblock.reserved().covers(image::range()?) {
-            return Err(Failure::Wrong("the kernel itself is not reserved"));
+    pub(crate) fn take_over(self, memblock: &mut Memblock<'static>) -> Result<Ours, ImageNotReserved> {
+        if !image::range().is_ok_and(|image| memblock.reserved().covers(image)) {
+            return Err(ImageNotReserved);
         }
         // SAFETY:
         // 1. `pointer` gives an address that is mapped to itself, for ever, or none.
