@@ -1,8 +1,8 @@
-//! The names that reservations were given by `reserve_mem=`.
+//! The names of `reserve_mem=` reservations.
 
 use crate::PhysRange;
 
-/// How many names there can be (`RESERVE_MEM_MAX_ENTRIES`).
+/// The most names there can be (`RESERVE_MEM_MAX_ENTRIES`).
 pub(super) const MAX_ENTRIES: usize = 8;
 /// The longest name in bytes: Linux's array of 16 needs one for the NUL.
 pub(super) const MAX_NAME: usize = 15;
@@ -11,7 +11,7 @@ pub(super) const MAX_NAME: usize = 15;
 #[derive(Clone, Debug, Default)]
 pub(super) struct NamedReservations {
     entries: [Option<Named>; MAX_ENTRIES],
-    /// Whether a name was ever taken: mostly none is, and freeing need not look.
+    /// Whether a name was ever taken. Usually none is, and freeing need not look.
     is_used: bool,
 }
 
@@ -20,7 +20,7 @@ struct Named {
     name: [u8; MAX_NAME],
     len: usize,
     range: PhysRange,
-    /// Some of it was freed or cut off since. The name stays taken.
+    /// Some of the range has been freed or cut off. The name stays taken.
     is_gone: bool,
 }
 
@@ -41,7 +41,7 @@ impl NamedReservations {
         Self { entries: [None; MAX_ENTRIES], is_used: false }
     }
 
-    /// Notes that a range is freed.
+    /// Records that a range is freed.
     #[inline]
     pub(super) fn free(&mut self, range: PhysRange) {
         if self.is_used {

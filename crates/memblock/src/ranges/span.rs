@@ -2,12 +2,12 @@
 
 use crate::{PhysRange, Region};
 
-/// Something that lies at a range of addresses, and can be cut to a part of it.
+/// Something at a range of addresses that can be cut to a part of it.
 pub trait Span: Copy {
     /// The addresses.
     fn range(&self) -> PhysRange;
 
-    /// The same at other addresses.
+    /// The same item at other addresses.
     #[must_use]
     fn with_range(self, range: PhysRange) -> Self;
 }
