@@ -1,5 +1,5 @@
-//! Changing the tables: which changes there are, what each needs before it can be done, and growing the array
-//! of a table that is full.
+//! Changing the tables: the changes, what each needs before it can be made, and growing the array of a full
+//! table.
 //!
 //! An array grows by Linux's rules: to twice the size, into free memory, and only when it is full. Linux's tests
 //! see where the new array lies, how large it is, and at which region it comes. Growing reserves memory, and
@@ -13,7 +13,7 @@ use super::linux::{Kind, Linux};
 use super::{address, config, fail, flat, lend, nid};
 
 impl Linux<'_> {
-    /// Adds what is not covered of a region.
+    /// Adds the uncovered parts of a region.
     pub(super) fn add(&mut self, kind: Kind, region: Option<Region>) -> Result<(), Fault> {
         let Some(region) = region else { return Ok(()) };
         let parts = flat::uncovered_parts(self.table(kind).records(), region.range);
@@ -30,7 +30,7 @@ impl Linux<'_> {
         self.add(Kind::Reserved, range.map(Region::plain))
     }
 
-    /// Takes a range out of memory.
+    /// Removes a range from memory.
     pub(super) fn remove(&mut self, range: Option<PhysRange>) -> Result<(), Fault> {
         self.leaving = range;
         let done = self.take(Kind::Memory, range);
@@ -38,7 +38,7 @@ impl Linux<'_> {
         done
     }
 
-    /// Ends reservations.
+    /// Frees reservations.
     pub(super) fn free(&mut self, range: Option<PhysRange>) -> Result<(), Fault> {
         self.take(Kind::Reserved, range)
     }
@@ -76,7 +76,7 @@ impl Linux<'_> {
         self.cut(kind, range, |table, part| table.set_node(part, node))
     }
 
-    /// Marks memory as mirrored, if the kernel was told to care.
+    /// Marks memory as mirrored, if `kernelcore=mirror` is on.
     pub(super) fn mark_mirror(&mut self, range: Option<PhysRange>) -> Result<(), Fault> {
         if !self.mirrored_kernelcore {
             return Ok(());
@@ -85,8 +85,8 @@ impl Linux<'_> {
         self.set_flags(Kind::Memory, range, RegionFlags::MIRROR)
     }
 
-    /// A change that cuts regions at the ends of its range. Linux wants room for both cuts before it looks
-    /// whether there is anything to cut.
+    /// A change that cuts regions at the ends of its range. Linux requires room for both cuts before it
+    /// checks whether there is anything to cut.
     fn cut(
         &mut self,
         kind: Kind,
@@ -97,7 +97,7 @@ impl Linux<'_> {
         lend::change(self.table_mut(kind), range, change)
     }
 
-    /// Lets a table grow until there is room for `more` records.
+    /// Grows a table until there is room for `more` records.
     fn make_room(&mut self, kind: Kind, more: usize, range: PhysRange) -> Result<(), Fault> {
         while self.table(kind).count().saturating_add(more) > self.table(kind).max() {
             self.grow(kind, range)?;
@@ -108,10 +108,10 @@ impl Linux<'_> {
     /// Doubles the array of a table, for a change of `range`.
     ///
     /// The array takes whole pages of memory, from the end that allocations are served from. For the reserved
-    /// table, space above `range` comes first, then space below: what is about to be reserved or freed is no place
-    /// for it. Memory that is being removed is no place for any array.
+    /// table, space above `range` is tried first, then space below: the array must not lie in memory that is
+    /// about to be reserved or freed. No array may lie in memory that is being removed.
     ///
-    /// Panics before `memblock_allow_resize`, as Linux does.
+    /// Panics before `memblock_allow_resize`, like Linux.
     fn grow(&mut self, kind: Kind, range: PhysRange) -> Result<(), Fault> {
         let (count, max) = (self.table(kind).count(), self.table(kind).max());
         if !self.state.can_resize {
@@ -129,7 +129,7 @@ impl Linux<'_> {
             ));
             return Err(Fault::NoMemory);
         };
-        // First of all: if another table has to grow for this, it must not take the same memory.
+        // Do this first: if another table has to grow for it, that must not take the same memory.
         if kind != Kind::Reserved {
             self.reserve(Some(new))?;
         }
@@ -162,7 +162,7 @@ impl Linux<'_> {
     }
 }
 
-/// Bytes of the pages that so many records take.
+/// Bytes of the pages that this many records take.
 fn bytes(records: usize) -> Option<u64> {
     let bytes = u64::try_from(records.checked_mul(size_of::<Record>())?).ok()?;
     bytes.checked_next_multiple_of(config::PAGE_SIZE.bytes())

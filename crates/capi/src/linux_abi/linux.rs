@@ -12,14 +12,14 @@ pub(super) enum Kind {
     Physmem,
 }
 
-/// What Linux keeps beside the public structs, in variables that C code cannot reach.
+/// What Linux keeps besides the public structs, in variables that C code cannot access.
 #[derive(Debug)]
 pub(super) struct State {
     /// `memblock_allow_resize` was called.
     pub(super) can_resize: bool,
     /// `memblock_mark_mirror` was called, with `kernelcore=mirror`.
     pub(super) has_mirror: bool,
-    /// The arrays the tables began with, which are not to be freed.
+    /// The arrays the tables started with, which must not be freed.
     pub(super) first_arrays: [*mut Record; 3],
 }
 
@@ -33,7 +33,7 @@ pub(super) struct Linux<'a> {
     pub(super) movable_node: bool,
     /// The boot parameter `kernelcore=mirror`.
     pub(super) mirrored_kernelcore: bool,
-    /// What is being removed from memory: no array may be put there.
+    /// The range being removed from memory: no array may be put there.
     pub(super) leaving: Option<PhysRange>,
 }
 
