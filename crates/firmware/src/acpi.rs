@@ -1,4 +1,4 @@
-//! What all ACPI tables share: the header, the checksum, and structures that carry their own length.
+//! What all ACPI tables share: the header, the checksum, and structures with a length field.
 //!
 //! Source: ACPI 6.5 section 5.2.6, "System Description Table Header".
 
@@ -16,7 +16,7 @@ pub use self::structures::Entries;
 pub(crate) use self::structures::{Layout, Structure};
 use crate::bytes::view;
 
-/// The header every table begins with.
+/// The header at the start of every table.
 #[derive(FromBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 struct WireHeader {
@@ -38,12 +38,12 @@ const _: () = assert!(core::mem::offset_of!(WireHeader, _checksum) == CHECKSUM);
 
 /// An ACPI table whose header has been checked.
 ///
-/// Holding one proves that the input is as long as the header says, and that the header says at least 36
-/// bytes. From [`Table::new`] it also proves signature and checksum; from [`Table::without_checksum`], the
-/// signature alone.
+/// Holding one proves that the input is as long as the header says, and that this is at least 36 bytes. From
+/// [`Table::new`] it also proves the signature and the checksum; from [`Table::without_checksum`], only the
+/// signature.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Table<'a> {
-    /// Exactly the bytes the header's length covers.
+    /// Exactly the bytes that the header's length covers.
     bytes: &'a [u8],
     header: Header,
 }
@@ -58,8 +58,8 @@ struct Header {
 }
 
 impl<'a> Table<'a> {
-    /// Checks length, signature and checksum of the table at the start of `bytes`. Anything behind the
-    /// table's own length is ignored.
+    /// Checks the length, signature and checksum of the table at the start of `bytes`. Bytes after the table
+    /// are ignored.
     ///
     /// # Errors
     ///
@@ -72,8 +72,8 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// The same without the checksum: Linux warns about a wrong one and reads the table all the same
-    /// (`drivers/acpi/acpica/tbprint.c:acpi_tb_verify_checksum`), so a table of a running machine may have one.
+    /// The same without the checksum. Linux only warns about a wrong one and reads the table anyway
+    /// (`drivers/acpi/acpica/tbprint.c:acpi_tb_verify_checksum`), so tables of running machines may have one.
     ///
     /// # Errors
     ///
@@ -85,7 +85,7 @@ impl<'a> Table<'a> {
         if wire.signature != signature {
             return Err(AcpiError::Signature { expected: signature, found: wire.signature });
         }
-        // On a 16-bit usize no input could be that long.
+        // With a 16-bit usize, no input could be that long.
         let length = usize::try_from(wire.length.get()).unwrap_or(usize::MAX);
         if length < HEADER_SIZE {
             return Err(AcpiError::Length {
@@ -105,7 +105,7 @@ impl<'a> Table<'a> {
         Ok(Self { bytes: bytes.get(..length).ok_or_else(|| truncated(length))?, header })
     }
 
-    /// The sum of all bytes modulo 256; 0 for a sound table.
+    /// The sum of all bytes modulo 256; 0 for an intact table.
     pub fn sum(&self) -> u8 {
         self.bytes.iter().fold(0, |sum: u8, byte| sum.wrapping_add(*byte))
     }
@@ -115,7 +115,7 @@ impl<'a> Table<'a> {
         self.bytes
     }
 
-    /// The four letters the table is known by.
+    /// The table's four-letter signature.
     pub const fn signature(&self) -> [u8; 4] {
         self.header.signature
     }
@@ -125,17 +125,17 @@ impl<'a> Table<'a> {
         self.header.revision
     }
 
-    /// Who made the firmware.
+    /// The vendor of the firmware.
     pub const fn oem_id(&self) -> [u8; 6] {
         self.header.oem_id
     }
 
-    /// The maker's name for the table.
+    /// The vendor's name for the table.
     pub const fn oem_table_id(&self) -> [u8; 8] {
         self.header.oem_table_id
     }
 
-    /// The maker's revision of the table. Linux takes a table from the initrd only when this is larger.
+    /// The vendor's revision of the table. Linux uses a table from the initrd only if this is larger.
     pub const fn oem_revision(&self) -> u32 {
         self.header.oem_revision
     }
@@ -196,7 +196,7 @@ impl fmt::Debug for Table<'_> {
     }
 }
 
-/// A table with the signature and body given, its length and checksum filled in.
+/// A table with this signature and body, with length and checksum filled in.
 #[cfg(test)]
 pub(crate) fn test_table(signature: [u8; 4], revision: u8, body: &[u8]) -> std::vec::Vec<u8> {
     let mut table = std::vec![0; HEADER_SIZE];
@@ -217,14 +217,14 @@ mod tests {
     const SRAT: &[u8] = include_bytes!("../tests/data/x86-numa4.SRAT");
 
     #[test]
-    fn a_real_header_reads_as_its_firmware_wrote_it() {
+    fn a_real_header_is_read_as_its_firmware_wrote_it() {
         let table = Table::new(SRAT, *b"SRAT").unwrap();
         assert_eq!((table.oem_id(), table.oem_table_id()), (*b"BOCHS ", *b"BXPC    "));
         assert_eq!((table.revision(), table.oem_revision(), table.bytes().len()), (1, 1, SRAT.len()));
     }
 
     #[test]
-    fn a_table_cut_anywhere_says_how_much_it_needs() {
+    fn an_error_for_a_table_cut_anywhere_says_how_much_it_needs() {
         for len in 0..SRAT.len() {
             let error = Table::new(&SRAT[..len], *b"SRAT").unwrap_err();
             assert!(
@@ -236,14 +236,14 @@ mod tests {
     }
 
     #[test]
-    fn bytes_behind_the_table_are_not_part_of_it() {
+    fn bytes_after_the_table_are_not_part_of_it() {
         let mut longer = SRAT.to_vec();
         longer.extend([0xee; 100]);
         assert_eq!(Table::new(&longer, *b"SRAT").unwrap().bytes(), SRAT);
     }
 
     #[test]
-    fn any_single_changed_byte_is_seen_by_the_checksum() {
+    fn the_checksum_detects_any_single_changed_byte() {
         for at in 0..SRAT.len() {
             let mut table = SRAT.to_vec();
             table[at] ^= 0x10;
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_checksum_is_fatal_only_where_it_is_asked_for() {
+    fn a_wrong_checksum_is_an_error_only_if_it_is_checked() {
         let mut table = SRAT.to_vec();
         table[CHECKSUM] = table[CHECKSUM].wrapping_add(3);
         assert_eq!(Table::new(&table, *b"SRAT"), Err(AcpiError::Checksum { sum: 3 }));

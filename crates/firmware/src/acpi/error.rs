@@ -5,26 +5,26 @@ use memblock::RangeError;
 /// Where the header has the checksum.
 pub(super) const CHECKSUM: usize = 9;
 
-/// Why bytes are not the table, or a structure inside it cannot be read. Offsets are bytes from the start of
-/// the table.
+/// Why bytes are not the requested table, or why a structure in it cannot be read. Offsets are bytes from the
+/// start of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AcpiError {
-    /// The input ends before what has to be there.
+    /// The input ends too early.
     #[error("{what} at byte {offset:#x} needs {needed} bytes, {available} are left")]
     Truncated {
         /// What was being read.
         what: &'static str,
-        /// Where it begins.
+        /// Where it starts.
         offset: usize,
         /// Bytes it needs.
         needed: usize,
         /// Bytes left from `offset`.
         available: usize,
     },
-    /// This is another table.
+    /// This is a different table.
     #[error("byte 0: expected the signature {:?}, found {:?}", text(.expected), text(.found))]
     Signature {
-        /// The signature of the table asked for.
+        /// The signature of the requested table.
         expected: [u8; 4],
         /// The signature found.
         found: [u8; 4],
@@ -35,16 +35,16 @@ pub enum AcpiError {
         /// The sum of all bytes, modulo 256.
         sum: u8,
     },
-    /// A length field contradicts what it is the length of.
+    /// A length field is wrong.
     #[error("{what} at byte {offset:#x} has length {length}, expected {expected}")]
     Length {
         /// What has the length.
         what: &'static str,
-        /// Where it begins.
+        /// Where it starts.
         offset: usize,
         /// The length found.
         length: u64,
-        /// What would have been good.
+        /// What was expected.
         expected: &'static str,
     },
     /// A field holds a value the specification does not define.
@@ -56,15 +56,15 @@ pub enum AcpiError {
         offset: usize,
         /// The value found.
         value: u64,
-        /// What would have been good.
+        /// What was expected.
         expected: &'static str,
     },
-    /// Base and length do not make a range.
+    /// Base and length do not form a range.
     #[error("{what} at byte {offset:#x}: {source}")]
     Range {
         /// What has the range.
         what: &'static str,
-        /// Where it begins.
+        /// Where it starts.
         offset: usize,
         /// What is wrong with it.
         source: RangeError,

@@ -1,11 +1,11 @@
-//! Structures that carry their type and their own length: what SRAT, HMAT and CEDT consist of.
+//! Structures with a type and a length field: the contents of SRAT, HMAT and CEDT.
 
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
 use super::error::AcpiError;
 use crate::bytes::{little_endian, view};
 
-/// How the structures of a table begin.
+/// How the structures of a table start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
     /// Name of the structures in errors.
@@ -18,13 +18,13 @@ pub(crate) struct Layout {
     pub(crate) length_width: usize,
 }
 
-/// One structure: where it is, what it says it is, and all its bytes.
+/// One structure: its offset, its type, and all its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Structure<'a> {
     pub(crate) offset: usize,
     pub(crate) kind: u16,
     pub(crate) bytes: &'a [u8],
-    /// The revision of the table, which may decide how a field is read.
+    /// The revision of the table. Some fields depend on it.
     pub(crate) revision: u8,
 }
 
@@ -37,7 +37,7 @@ impl<'a> Structure<'a> {
         view(self.bytes, 0).ok_or_else(|| self.bad_length(what, expected))
     }
 
-    /// `len` bytes at `offset` of the structure: the part whose length its fixed part gives.
+    /// `len` bytes at `offset` of the structure, for parts with a length given in the fixed part.
     pub(crate) fn tail(
         &self,
         offset: usize,
@@ -56,8 +56,8 @@ impl<'a> Structure<'a> {
 
 /// Iterator over the structures of an SRAT, HMAT or CEDT, in the table's order.
 ///
-/// A structure that cannot be read is an error in its place, and the next one still comes. A structure with a
-/// length that cannot be stepped over is the last item.
+/// For a structure that cannot be read, an error takes its place, and the next structure follows. After a
+/// structure with an unusable length, the iterator ends.
 #[derive(Clone, Debug)]
 pub struct Entries<'a, T> {
     /// The whole table.

@@ -1,4 +1,4 @@
-//! Addresses and sizes in cells, as nodes say how many each takes.
+//! Addresses and sizes in cells. Nodes specify how many cells each takes.
 
 use memblock::PhysRange;
 
@@ -6,7 +6,7 @@ use super::error::FdtError;
 use super::tree::{Node, Property};
 use crate::bytes::big_endian;
 
-/// How many 32-bit cells an address and a size take.
+/// Number of 32-bit cells in an address and in a size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cells {
     pub(super) address: usize,
@@ -14,8 +14,7 @@ pub(super) struct Cells {
 }
 
 impl Cells {
-    /// The `#address-cells` and `#size-cells` of `node`, for its children. A node without them gets
-    /// `default`.
+    /// The `#address-cells` and `#size-cells` of `node`, for its children. Missing ones come from `default`.
     pub(super) fn of(node: &Node<'_>, default: Self) -> Result<Self, FdtError> {
         let read = |name, what, default, least| match node.property(name) {
             None => Ok(default),
@@ -43,7 +42,7 @@ impl Cells {
 
 /// Iterator over the address and size pairs of one property.
 ///
-/// A pair that is no range comes as [`FdtError::Range`] in its place. Bytes left over at the end come as
+/// A pair that is not a range yields [`FdtError::Range`] in its place. Bytes left over at the end yield
 /// [`FdtError::Length`].
 #[derive(Clone, Debug)]
 pub struct Ranges<'a> {

@@ -2,7 +2,7 @@
 
 use memblock::RangeError;
 
-/// Why a line that begins like one of a reader's own does not read as one.
+/// Why a line that starts like one that a reader knows cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LogError {
     /// The text differs from what the kernel prints there.
@@ -10,12 +10,12 @@ pub enum LogError {
     Malformed {
         /// 1-based line number.
         line: usize,
-        /// The kind of line it began as.
+        /// The kind of line it starts as.
         what: &'static str,
-        /// What should have stood where reading stopped.
+        /// What was expected where reading stopped.
         expected: &'static str,
     },
-    /// The line reads well, and its two numbers are no range.
+    /// The line is well-formed, but its two numbers are not a range.
     #[error("line {line}: {what}: {source}")]
     Range {
         /// 1-based line number.
