@@ -1,5 +1,5 @@
-//! Finds Linux's memblock as `referee/build.sh` leaves it. Without it the package still builds, and its tests
-//! and benches say that they are skipped.
+//! Finds Linux's memblock, as built by `referee/build.sh`. Without it the package still builds, but its tests
+//! and benches report that they are skipped.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -21,14 +21,15 @@ fn main() {
         return;
     }
     println!("cargo::rustc-cfg=linux_memblock");
-    // Both offer the same functions, so each target gets one of them.
+    // Both have the same functions, so each target gets only one of them.
     println!("cargo::rustc-link-arg-tests={}", guarded.display());
     println!("cargo::rustc-link-arg-benches={}", unguarded.display());
 }
 
-/// Where the libraries are: the directory that `PHYSMEM_REFEREE_LIB` names, or the one `build.sh` makes.
+/// Where the libraries are: the directory in `PHYSMEM_REFEREE_LIB`, or the default of `build.sh`.
 ///
-/// That is below the workspace's own `target`, wherever Cargo builds: it is no product of this build.
+/// The default is below the workspace's own `target`, wherever Cargo builds, because it is not a product of
+/// this build.
 fn directory() -> PathBuf {
     if let Some(directory) = env::var_os("PHYSMEM_REFEREE_LIB") {
         return PathBuf::from(directory);

@@ -3,17 +3,17 @@
 #
 #   referee/build.sh [DIRECTORY]          default: target/referee of the workspace
 #
-# Linux's source comes from the package linux-source-6.12, which is installed when it is missing. Where there is
-# no such package, give a tarball of any 6.12.x, or an unpacked tree:
+# Linux's source comes from the package linux-source-6.12, which is installed if missing. Without such a
+# package, provide a tarball of any 6.12.x, or an unpacked tree:
 #
 #   LINUX_SOURCE=linux-6.12.57.tar.xz referee/build.sh
 #
 # Makes in DIRECTORY
-#   liblinux_memblock.a             for tests: where Linux would panic, a call gives an error
-#   liblinux_memblock_unguarded.a   for measurements: nothing stands around Linux's code
-#   source/                         what was unpacked; suite.sh uses it too
+#   liblinux_memblock.a             for tests: where Linux would panic, a call returns an error
+#   liblinux_memblock_unguarded.a   for measurements: no wrapper around Linux's code
+#   source/                         the unpacked files; suite.sh uses them too
 #
-# Nothing of Linux is in this repository, and nothing that is built here is meant to be passed on.
+# This repository contains no Linux code, and nothing built here is meant to be distributed.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -25,7 +25,7 @@ package=linux-source-6.12
 say() { echo "referee: $*"; }
 fail() { echo "referee: $*" >&2; exit 1; }
 
-# Installs the package of a missing command. Only root can; anybody else is told what is missing.
+# Installs the package of a missing command. Only root can do so; for others, it reports what is missing.
 need() {
     local command=$1 package=$2
     command -v "$command" >/dev/null && return
@@ -35,7 +35,7 @@ need() {
 install_package() {
     [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
     say "installing $1"
-    # The lists may be absent or old on a fresh machine; first try without fetching them again.
+    # The package lists may be missing or old on a fresh machine; first try without fetching them.
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$1" >/dev/null 2>&1 && return
     apt-get update -qq &&
         DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$1" >/dev/null
@@ -56,7 +56,7 @@ find_source() {
     echo "$tarball"
 }
 
-# All that the two libraries and the simulator suite need, below the tarball's one directory.
+# Everything the two libraries and the simulator suite need, below the tarball's top directory.
 members=(Makefile mm/memblock.c include/linux/memblock.h include/linux/gfp_types.h tools/testing/memblock
     tools/testing/selftests/kselftest.h tools/include tools/lib/slab.c tools/lib/cmdline.c
     tools/arch/x86/include tools/arch/arm64/include)
@@ -70,7 +70,7 @@ unpack() {
     if [ -d "$from" ]; then
         (cd "$from" && cp -r --parents "${members[@]}" "$source")
     else
-        # The directory's name tells the packager and sometimes the patch level: any will do.
+        # The directory's name depends on the packager and sometimes the patch level: accept any.
         tar -C "$source" -xf "$from" --strip-components=1 --no-wildcards-match-slash --wildcards \
             "${members[@]/#/*/}"
     fi
@@ -84,17 +84,17 @@ version() {
 
 compile() {
     local include=$out/include common
-    # Linux's headers find the stubs first. memblock.c asks for "internal.h", which is the stub beside it.
+    # Linux's headers find the stubs first. memblock.c includes "internal.h", which is the stub next to it.
     rm -rf "$include" && cp -r "$here/linux/stub" "$include"
     ln -s "$source/include/linux/memblock.h" "$include/linux/memblock.h"
     ln -s "$source/tools/arch/x86/include/asm/asm.h" "$include/asm/asm.h"
     ln -s "$source/tools/arch/x86/include/asm/cmpxchg.h" "$include/asm/cmpxchg.h"
     ln -s "$source/mm/memblock.c" "$include/memblock.c"
 
-    # As Linux builds itself, in what counts for speed and for meaning: -O2 and wrapping arithmetic. 64 nodes,
-    # as a distribution's kernel can have, or more. The warnings are Linux's, not ours. Functions begin at cache
-    # lines: else where the linker happens to put a loop makes a third of the time of an addition. Of the layouts
-    # tried, this is the one in which Linux is fastest.
+    # The options that matter for speed and semantics are Linux's own: -O2 and wrapping arithmetic. 64 nodes;
+    # a distribution's kernel has that many or more. Warnings are Linux's, not ours. Functions start at cache
+    # lines: otherwise the place where the linker happens to put a loop makes a third of the time of an
+    # addition. Of the layouts tried, Linux is fastest with this one.
     common=(-O2 -g -std=gnu11 -w -fno-strict-aliasing -fwrapv -fPIC -fvisibility=hidden -falign-functions=64
         -I"$include" -I"$source/tools/testing/memblock" -I"$source/tools/include"
         -DCONFIG_64BIT -DCONFIG_PHYS_ADDR_T_64BIT -DCONFIG_NUMA -DCONFIG_NODES_SHIFT=6
@@ -113,7 +113,7 @@ library() {
     for file in calls kernel; do
         "${CC:-gcc}" "${common[@]}" "$@" -c "$here/linux/$file.c" -o "$out/objects/$file.o"
     done
-    # One object with nothing but linux_* to be seen: kmalloc, memblock_add and such stay inside.
+    # One object that exports only linux_*: kmalloc, memblock_add and others stay internal.
     ld -r -o "$objects" "$out/objects/calls.o" "$out/objects/kernel.o"
     objcopy --wildcard --keep-global-symbol='linux_*' "$objects"
     rm -f "$out/$name"
@@ -133,7 +133,7 @@ need tar tar
 need xz xz-utils
 need "${CC:-gcc}" gcc
 need ld binutils
-# gcc alone only recommends the C library's headers.
+# The gcc package only recommends the C library's headers.
 echo '#include <stdlib.h>' | "${CC:-gcc}" -E - >/dev/null 2>&1 || install_package libc6-dev ||
     fail "the C library's headers are missing (Debian: apt-get install libc6-dev)"
 

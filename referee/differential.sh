@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Random calls, carried out by our memblock and by Linux's, whose answers and tables must be equal.
+# Makes random calls on our memblock and on Linux's. Answers and tables must be equal.
 #
 #   referee/differential.sh                    10 million calls in 100,000 sequences, always the same ones
-#   referee/differential.sh CALLS [SEED]       so many, from a seed on; without one, from a random seed
+#   referee/differential.sh CALLS [SEED]       this many, starting from SEED or from a random one
 #
-# It also runs the tests that show the deliberate differences. A sequence whose two sides differ is printed, as
-# short as it could be made, with its seed:
+# It also runs the tests that show the deliberate differences. If the sides differ, it prints the sequence,
+# shortened as far as possible, with its seed:
 #
 #   cargo test --release -p physmem-referee --test differential -- --seed SEED
 set -euo pipefail

@@ -1,25 +1,25 @@
 #!/usr/bin/env bash
 # Shows that the suite and the differential test can fail: breaks our library on purpose, one line at a time,
-# and demands that each break is found.
+# and checks that each break is found.
 #
 #   referee/prove-it-fails.sh             all of them
 #   referee/prove-it-fails.sh NAME...     these
 #   referee/prove-it-fails.sh --few       three, for CI
 #
-# It works on a copy of the workspace below target/referee. A break whose text is not there any more, or that
-# does not change what is built, is an error: then this file has to follow the sources.
+# It works on a copy of the workspace below target/referee. It is an error if the text of a break is no longer
+# there, or if a break does not change what is built: then update this file to match the sources.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 workspace=$(cd "$here/.." && pwd)
 out=$workspace/target/referee
 copy=$out/mutants/workspace
-# One build directory for all: every break, and its repair, gives the file a new time of change. The check of
-# the library's sum shows if that should fail.
+# One build directory for all: every break, and its repair, updates the file's modification time. The check of
+# the library's checksum shows if that should fail.
 target=$out/mutants/target
 log=$out/mutants/log
 
-# Name, who has to find it (suite or differential), file, text, and what stands there instead.
+# Name, which test must find it (suite or differential), file, text, and replacement.
 mutants=(
     never-merge suite crates/memblock/src/chunk.rs
     'self.end == next.start && self.is_alike(next)'
@@ -41,7 +41,7 @@ mutants=(
     '(request.node.is_some() && !request.exact_node)'
     '(request.node.is_some())'
 
-    growth-by-four suite crates/capi/src/linux_abi/grow.rs
+    growth-by-four suite crates/capi/src/linux_abi/change.rs
     'max.checked_mul(2)'
     'max.checked_mul(4)'
 
@@ -69,7 +69,7 @@ few=(never-merge growth-by-four other-mark)
 
 fail() { echo "referee: $*" >&2; exit 1; }
 
-# Puts text in place of other text, which has to be there once.
+# Replaces text that must occur exactly once.
 replace() {
     local file=$1 old=$2 new=$3 content
     content=$(<"$file")
@@ -82,7 +82,7 @@ build_library() {
     cargo build --quiet --manifest-path "$copy/Cargo.toml" --release -p physmem-capi --features linux-abi
 }
 
-# Each says on standard output what it finds, and fails then.
+# Each prints what it finds on standard output, and then fails.
 suite() {
     build_library
     "$here/suite.sh" "$target/release/libphysmem_capi.a"
@@ -94,14 +94,14 @@ differential() {
 }
 
 export CARGO_TARGET_DIR=$target PHYSMEM_REFEREE_LIB=$out
-# What is broken warns of what is not used any more.
+# Broken code causes warnings about unused items.
 export RUSTFLAGS="${RUSTFLAGS:-} -A warnings"
 
 "$here/build.sh"
 rm -rf "$copy" && mkdir -p "$copy"
 (cd "$workspace" && cp -r Cargo.toml Cargo.lock crates referee "$copy")
 
-# The same on what is not broken: or else everything would seem to be found.
+# First run on the unbroken library: otherwise everything would seem to be found.
 { suite && differential; } >"$log" 2>&1 || {
     cat "$log"
     fail "the library fails unbroken"
@@ -123,7 +123,7 @@ for ((at = 0; at < ${#mutants[@]}; at += 5)); do
         echo "$name: MISSED by the $finder"
         missed=$((missed + 1))
     else
-        # That it fails is not enough: it has to fail for the reason it is there for.
+        # Failing is not enough: it must fail for the intended reason.
         symptom=$(grep -am1 'failed, exit status [^0]\|^seed ' "$log") ||
             { cat "$log"; fail "$name: the $finder did not run"; }
         echo "$name: found by the $finder (${symptom:0:100})"

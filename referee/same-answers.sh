@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Do two builds of physmem give the same answers? Runs every command that prints JSON over every capture with
-# both, and shows each document that differs.
+# both, and shows the documents that differ.
 #
 #     referee/same-answers.sh OLD NEW [REWORDED]
 #
-# OLD and NEW are physmem binaries. REWORDED lists sentences that were changed on purpose, one a line, old and
-# new divided by a tab: what differs by these alone is counted, and is no difference. Exit status: 0 the same, 1
-# something differs, 2 usage.
+# OLD and NEW are physmem binaries. REWORDED lists sentences that were changed on purpose, one per line, old
+# and new separated by a tab: documents that differ only in these are counted, but not as differences. Exit
+# status: 0 the same, 1 something differs, 2 usage.
 set -euo pipefail
 [ $# -ge 2 ] || { sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -16,7 +16,7 @@ cd "$here"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# Kernels of the usual size. Only the headers and the size of the file count.
+# Kernels of the usual size. Only the headers and the file size matter.
 sample=crates/physmem/tests/commands/kernel
 cp $sample/header.bzImage "$work/bzImage" && truncate -s 12M "$work/bzImage"
 cp $sample/header.vmlinux "$work/vmlinux" && truncate -s 40M "$work/vmlinux"
@@ -90,7 +90,7 @@ for line in open(table, encoding="utf-8"):
     if line and not line.startswith("#"):
         before, after = line.split("\t")
         pairs.append((before, after))
-# The longest first: a sentence may hold another.
+# The longest first: a sentence may contain another.
 pairs.sort(key=lambda pair: -len(pair[0]))
 used, documents, by_words, different = set(), 0, 0, []
 for folder, _, files in sorted(os.walk(old)):
@@ -102,7 +102,7 @@ for folder, _, files in sorted(os.walk(old)):
         if a == b:
             continue
         for index, (before, after) in enumerate(pairs):
-            # What was replaced already must not be replaced again.
+            # Text that was already replaced must not be replaced again.
             mark = f"\0{index}\0"
             if before in a:
                 a = a.replace(before, mark)

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Runs Linux's own memblock tests (tools/testing/memblock of 6.12, unmodified) on another memblock.
 #
-#   referee/suite.sh LIBRARY.a      on a static library that offers Linux's C interface
+#   referee/suite.sh LIBRARY.a      on a static library with Linux's C interface
 #   referee/suite.sh --ours         on ours, built with its feature linux-abi
 #   referee/suite.sh --linux        on Linux's memblock.c: shows that the suite itself works here
 #
-# Four runs, NUMA or not, each plain and with movable_node (-m). Exit status 0 only if in every run the
-# program ended well, no check failed, and as many passed as pass on Linux's own.
+# Four runs: with and without NUMA, each plain and with movable_node (-m). The exit status is 0 only if in
+# every run the program exits with 0, no check fails, and the same number of checks pass as on Linux's own.
 #
 # The tests are built as Linux builds them, with AddressSanitizer and UndefinedBehaviorSanitizer: the
 # tests rely on the alignment of AddressSanitizer's malloc(). The library need not be instrumented.
@@ -39,7 +39,7 @@ link_headers() {
     ln -sf "$source/tools/arch/x86/include/asm/cmpxchg.h" "$out/suite/include/asm/cmpxchg.h"
 }
 
-# Compiles the tests, unless that was done since the sources were unpacked. $1: numa or flat
+# Compiles the tests, unless already done since the sources were unpacked. $1: numa or flat
 compile_tests() {
     local numa=$1 directory=$out/suite/$1 file
     [ "$directory/.compiled" -nt "$source/.unpacked" ] &&
@@ -57,7 +57,7 @@ compile_tests() {
 linux_library() {
     local numa=$1 directory=$out/suite/linux-$1
     mkdir -p "$directory"
-    # "internal.h" has to be the simulator's.
+    # "internal.h" must be the simulator's.
     ln -sf "$source/mm/memblock.c" "$directory/memblock.c"
     ln -sf "$tests/internal.h" "$directory/internal.h"
     # shellcheck disable=SC2046
@@ -82,7 +82,7 @@ link() {
 # One run. $1: numa or flat, $2: "" or -m, $3: checks expected to pass
 run() {
     local numa=$1 mode=$2 expected=$3 log=$work/$1$2.log status=0 passed failed
-    # The shell itself would report an abort, in the middle of the output.
+    # Otherwise the shell itself would report an abort in the middle of the output.
     (exec timeout 300 "$work/$numa" -v $mode >"$log" 2>&1) 2>/dev/null || status=$?
     passed=$(grep -ac '^ok ' "$log" || true)
     failed=$(grep -ac '^not ok ' "$log" || true)
@@ -131,7 +131,7 @@ case $1 in
         ;;
     *)
         [ -e "$1" ] || fail "$1: there is no such library"
-        # A library that knows nodes serves both: without NUMA the tests do not look at them.
+        # A library with nodes serves both: without NUMA the tests ignore them.
         suite "$1" "$1"
         ;;
 esac

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Builds the kernel and boots it: ./run.sh [--release] [--no-numa] [MIB...] [-- QEMU OPTION...]
 #
-# Each MIB is a NUMA node of that many MiB with a processor of its own; without any, four nodes of different
-# sizes. What does not fit into the first GiB of addresses follows at 4 GiB. With --no-numa, the machine has
-# the memory and says nothing of nodes.
-# Exit status: 0 when the kernel did all it wanted, 1 when not, 77 when QEMU is missing.
+# Each MIB is a NUMA node of that many MiB with a processor of its own; the default is four nodes of different
+# sizes. Memory that does not fit into the first GiB of addresses continues at 4 GiB. With --no-numa, the
+# machine has the same memory but no nodes. Exit status: 0 if the kernel succeeded, 1 if not, 77 if QEMU is
+# missing.
 set -euo pipefail
 
 profile=dev
@@ -41,9 +41,9 @@ for node in "${!sizes[@]}"; do
 done
 [ "$numa" = yes ] || nodes=()
 
-# max-ram-below-4g: by itself, QEMU begins a second range of memory at 4 GiB only behind the first 2 GiB.
-# -cpu max has pages of 1 GiB, which QEMU's default processor has not.
-# isa-debug-exit ends QEMU with a status the kernel chooses; -no-reboot ends it when the kernel faults.
+# max-ram-below-4g: by default, QEMU starts a second range of memory at 4 GiB only after the first 2 GiB. -cpu
+# max has 1 GiB pages; QEMU's default processor does not. isa-debug-exit ends QEMU with a status that the
+# kernel chooses; -no-reboot ends it when the kernel faults.
 status=0
 qemu-system-x86_64 \
     -machine q35,max-ram-below-4g=1G -accel tcg -cpu max -smp "${#sizes[@]}" -m "${total}M" "${nodes[@]}" \

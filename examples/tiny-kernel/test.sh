@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Boots the kernel on several machines, and compares what it prints with how QEMU was told to make them.
-# Exit status: 0 good, 1 not, 77 when QEMU is missing.
+# Boots the kernel on several machines, and compares its output with QEMU's configuration. Exit status: 0
+# success, 1 failure, 77 if QEMU is missing.
 set -euo pipefail
 cd "$(dirname "$0")"
 
-# run.sh's -machine option: memory that does not fit below the first goes on at the second.
+# From run.sh's -machine option: memory that does not fit below the first continues at the second.
 readonly LOW_END=$((1 << 30)) HIGH_START=$((4 << 30))
 readonly PAGE=4096
 
@@ -21,12 +21,12 @@ same() {
     [ "$2" = "$3" ] || fail "$1: expected"$'\n'"$2"$'\n'"found"$'\n'"$3"
 }
 
-# says PATTERN: the kernel printed a line of which the pattern matches the whole.
+# says PATTERN: the kernel printed a line that matches the pattern completely.
 says() {
     grep -qxE -- "$1" <<<"$output" || fail "no line matches $1"
 }
 
-# boot NAME ARGUMENT...: what the kernel prints becomes $output, how run.sh ended $status.
+# boot NAME ARGUMENT...: sets $output to the kernel's output and $status to run.sh's exit status.
 boot() {
     machine=$1 status=0
     shift
@@ -37,9 +37,9 @@ boot() {
     esac
 }
 
-# Below, a list of ranges has a line "START END NODE" for each: decimal, END exclusive, NODE x for none.
+# Below, a list of ranges has one line "START END NODE" per range: decimal, END exclusive, NODE x for none.
 
-# configure MIB...: $configured becomes the memory of each node, as QEMU lays it out.
+# configure MIB...: sets $configured to the memory of each node, as QEMU lays it out.
 configure() {
     local node=0 start=0 end mib
     configured=
@@ -57,7 +57,7 @@ configure() {
     configured=${configured%$'\n'}
 }
 
-# ranges PATTERN [TEXT]: of the lines that match; the groups are first byte, last byte, node.
+# ranges PATTERN [TEXT]: the ranges in matching lines; the groups are first byte, last byte, node.
 ranges() {
     local line
     while IFS= read -r line; do
@@ -73,7 +73,7 @@ table() {
     ranges '^ *[0-9]+: 0x([0-9a-f]{16})\.\.0x([0-9a-f]{16}) +([0-9]+|x) (NONE|HOTPLUG)$' "${rows%%$'\n\n'*}"
 }
 
-# both A B: what lies in A and in B, of A's node, or of B's where A names none.
+# both A B: the intersection of A and B, with A's node, or B's if A has none.
 both() {
     local start end node other_start other_end other_node
     while read -r start end node; do
@@ -107,7 +107,7 @@ size() {
     echo "$sum"
 }
 
-# is_sorted A: ascending, and no byte twice.
+# is_sorted A: ascending, without overlaps.
 is_sorted() {
     local start end last=0
     while read -r start end _; do
@@ -116,18 +116,18 @@ is_sorted() {
     done <<<"$1"
 }
 
-# Compares what the kernel printed with $configured.
+# Compares the kernel's output with $configured.
 check() {
     same "how run.sh ended" 0 "$status"
 
-    # All of QEMU's memory is in the map but what the firmware takes of the first MiB and for its tables.
+    # All of QEMU's memory is in the map, except what the firmware uses in the first MiB and for its tables.
     local ram
     ram=$(ranges '^pvh: ([0-9a-f]+)-([0-9a-f]+) usable,')
     is_sorted "$ram" || fail "the map is not sorted"
     same "bytes in the map that are QEMU's" "$(size "$ram")" "$(size "$(both "$ram" "$configured")")"
     (($(size "$configured") - $(size "$ram") < 1 << 20)) || fail "memory is missing in the map"
 
-    # Memblock has the whole pages of it, each of the node that QEMU was told.
+    # Memblock has its whole pages, each with the node that QEMU was configured with.
     local memory reserved
     memory=$(table memory)
     is_sorted "$memory" || fail "memblock.memory is not sorted"
@@ -136,14 +136,14 @@ check() {
     is_sorted "$reserved" || fail "memblock.reserved is not sorted"
     same "memblock.reserved, by owner" "$reserved" "$(ranges '^reserved: ([0-9a-f]+)-([0-9a-f]+) for .')"
 
-    # Its table of reservations outgrew static storage, and lost again what was there to make it grow.
+    # Its table of reservations outgrew static storage, and dropped the reservations made to cause that.
     says 'growth: at first, [0-9]{1,2} regions in 0 chunks; consistent'
     says 'growth: with 400 single pages more, 4[0-9]{2} regions in [1-9][0-9]* chunks; consistent'
     says 'growth: without them, [0-9]{1,2} regions in [1-9][0-9]* chunks; consistent'
     says 'reserved: [0-9a-f]+-[0-9a-f]+ for memblock tables'
 
-    # Each node got memory of its own; what was asked from below lies right behind the kernel; the rest is
-    # refused. All of it is reserved.
+    # Each node got memory of its own; the allocation from the bottom is right after the kernel; the last one
+    # is refused. All allocations are reserved.
     local node nodes data low image
     nodes=$(cut -d ' ' -f 3 <<<"$configured" | sort -u)
     for node in $nodes; do
@@ -162,7 +162,7 @@ check() {
     all=$(size "$memory")
     says "alloc: cannot allocate $all bytes .* of $all bytes of memory, .* are reserved"
 
-    # The buddy allocator got what was not reserved, node for node, and gives it out.
+    # The buddy allocator got the unreserved memory of each node, and hands it out.
     local left pages
     for node in $nodes; do
         left=$(of_node "$node" "$memory")
@@ -184,7 +184,7 @@ boot "one node" 512
 says 'srat: node 0 has .*'
 check
 
-# Nodes of different sizes, so that one cannot pass for another; node 2 lies on both sides of 4 GiB.
+# Nodes of different sizes, so that they cannot be confused; node 2 is on both sides of 4 GiB.
 configure 160 288 736 352
 same "parts of the nodes" 5 "$(wc -l <<<"$configured")"
 boot "four nodes" 160 288 736 352
@@ -192,14 +192,14 @@ check
 boot "four nodes, release build" --release 160 288 736 352
 check
 
-# Slots for DIMMs: the SRAT names addresses where memory may come to lie, and none is there.
+# Slots for DIMMs: the SRAT lists addresses where memory may appear, but there is none yet.
 configure 128 128
 boot "room for hotplug" 128 128 -- -m 256M,slots=2,maxmem=1G
 says 'srat: node 1 has [0-9a-f]+-[0-9a-f]+, hot-pluggable, nothing now'
 check
 
-# An SRAT of our own, in which one entry of five is good. Its memory can be unplugged, which the early boot
-# does not mind. The other entries are left out, and their memory is node 0's.
+# An SRAT of our own, with one valid entry out of five. Its memory can be unplugged, which does not matter to
+# the early boot. The other entries are left out, and their memory belongs to node 0.
 little_endian() {
     local value=$1 bytes=$2
     for ((; bytes > 0; bytes--, value >>= 8)); do
@@ -216,9 +216,9 @@ memory_affinity() {
     little_endian 1 12                                    # reserved
     memory_affinity 1 0x4000000 0x2000000 3               # enabled, hot-pluggable
     memory_affinity 2 0xfffffffffffff000 0x2000 1         # past the last address
-    memory_affinity 0xffffffff 0x6000000 0x1000 1         # no number for a node
+    memory_affinity 0xffffffff 0x6000000 0x1000 1         # not a node number
     memory_affinity 3 0x7000000 0x1000 0                  # disabled
-    little_endian 1 2                                     # length 0: there is no way to what follows
+    little_endian 1 2                                     # length 0: nothing after it can be read
 } >"$scratch/srat"
 configured="0 $((0x4000000)) 0
 $((0x4000000)) $((0x6000000)) 1
@@ -230,14 +230,14 @@ says 'srat: 06000000-06000fff is left out: its domain 4294967295 is too large fo
 says 'srat: .* has length 0, expected .*'
 check
 
-# A module, which need not end on a page boundary.
+# A module that does not end on a page boundary.
 boot "a module" --no-numa 128 -- -initrd run.sh -append "a command line"
 says 'pvh: .* command line "a command line"'
 says "kept: $(wc -c <run.sh) bytes for module"
 same "how run.sh ended" 0 "$status"
 echo "good: $machine"
 
-# What the kernel cannot run on, it says.
+# The kernel reports a machine that it cannot run on.
 boot "a processor without pages of 1 GiB" --no-numa 128 -- -cpu qemu64
 says 'entry: this processor lacks 64-bit mode or pages of 1 GiB; .*'
 same "how run.sh ended" 1 "$status"

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Proves that memblock and firmware need neither the standard library nor a heap: builds a static library
-# of both, with no allocator, and looks for either in its symbols. Also counts, for information, which
-# functions of ours can still reach a panic.
+# Proves that memblock and firmware need neither the standard library nor a heap: builds a static library of
+# both, without an allocator, and searches its symbols for either. For information, it also counts which of
+# our functions can still reach a panic.
 set -eu
 cd "$(dirname "$0")"
 target_dir=${CARGO_TARGET_DIR:-target}
@@ -27,7 +27,7 @@ for symbol in proof_add proof_reserve proof_free proof_mark_hotplug proof_free_s
 done
 echo "no standard library, no allocator: $library"
 
-# A relocation to core's panics inside a function of ours is a panic the optimiser could not exclude.
+# A relocation to core's panics inside one of our functions is a panic that the optimizer could not exclude.
 if command -v objdump >/dev/null; then
     objdump --disassemble --reloc --demangle --no-show-raw-insn "$library" 2>/dev/null | awk '
         /^[0-9a-f]+ <.*>:$/ { name = $0; sub(/^[0-9a-f]+ </, "", name); sub(/>:$/, "", name) }

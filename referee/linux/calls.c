@@ -1,10 +1,10 @@
 /*
- * Every call of Linux's memblock, with 64-bit integers for arguments and answers.
+ * Every call of Linux's memblock, with 64-bit integers for arguments and results.
  *
- * mm/memblock.c is included, not linked, because some of what is called is static in it.
+ * mm/memblock.c is included, not linked, because some of the functions called are static.
  *
- * Built twice. The guarded library gives REFEREE_PANIC or REFEREE_BUG where Linux would not return. In the
- * library for measurements (-DUNGUARDED) nothing stands between the caller and Linux's code.
+ * Built twice. The guarded library returns REFEREE_PANIC or REFEREE_BUG where Linux would not return. In the
+ * library for measurements (-DUNGUARDED) there is nothing between the caller and Linux's code.
  */
 #include <linux/mm.h>
 
@@ -15,17 +15,17 @@
 
 #include "referee.h"
 
-/* These alone are seen outside: the two libraries would clash with anything that is called memblock_*. */
+/* Only these are exported: the two libraries would clash in anything called memblock_*. */
 #define API __attribute__((visibility("default")))
 
 enum table { MEMORY, RESERVED, PHYSMEM };
-/* What "table" may be too, where it says which regions to leave out. */
+/* Another value for "table", where it says which regions to leave out. */
 #define NO_TABLE (~0ull)
 
 #ifdef UNGUARDED
 #define GUARDED(type, call) return (type)(call)
 #else
-/* Nothing local is read after the jump, so that none of it can be stale. */
+/* No local variable is read after the jump, so none can be stale. */
 #define GUARDED(type, call) do {					\
 	type answer_;							\
 									\
@@ -52,7 +52,7 @@ static struct memblock_type *table(u64 number)
 
 /* Settings */
 
-/* By its first region Linux knows that a table is empty; what lies behind the last is never read. */
+/* Linux recognizes an empty table by its first region, and never reads past the last one. */
 static void empty(struct memblock_type *type)
 {
 	memset(type->regions, 0, sizeof(type->regions[0]));
@@ -60,7 +60,7 @@ static void empty(struct memblock_type *type)
 	type->total_size = 0;
 }
 
-/* Empties the tables, which keep their arrays. Nothing else changes. */
+/* Empties the tables, which keep their arrays. Changes nothing else. */
 API void linux_clear(void)
 {
 	empty(&memblock.memory);
@@ -81,7 +81,7 @@ static void restart(struct memblock_type *type, struct memblock_region *first, u
 /* Linux's own array for physmem has room for 4, and must not be grown: see linux_boot_physmem_array(). */
 static struct memblock_region physmem_regions[1 << 14];
 
-/* Puts everything back to how it is at the start of a kernel, except that tables may grow, with kmalloc(). */
+/* Resets everything to the state at the start of a kernel, except that tables may grow, with kmalloc(). */
 API void linux_reset(void)
 {
 	int never_in_slab = 0;
@@ -108,21 +108,21 @@ API void linux_reset(void)
 	referee_message[0] = '\0';
 }
 
-/* Off: as before memblock_allow_resize(), a full table is a panic. */
+/* Off: a full table is a panic, as before memblock_allow_resize(). */
 API void linux_set_can_grow(u64 on)
 {
 	memblock_can_resize = !!on;
 }
 
-/* On: as before slab is there, region arrays are allocated in the memory that memblock manages. */
+/* On: region arrays are allocated in the memory that memblock manages, as before slab is available. */
 API void linux_set_grow_in_memory(u64 on)
 {
 	referee_slab = !on;
 }
 
 /*
- * Gives physmem the array that it has in a kernel, and says where that lies. When it is full, Linux frees it as
- * if memblock had allocated it (deliberate difference PHYSMEM_ARRAY_FREED).
+ * Gives physmem the array that it has in a kernel, and returns its address. When it is full, Linux frees it
+ * as if memblock had allocated it (deliberate difference PHYSMEM_ARRAY_FREED).
  */
 API u64 linux_boot_physmem_array(void)
 {
@@ -136,7 +136,7 @@ API s64 linux_make_room(u64 number, u64 regions)
 {
 	struct memblock_type *type = table(number);
 
-	/* Its array is not kmalloc()'s, yet kfree() might get it. */
+	/* Its array is not from kmalloc(), but kfree() might get it. */
 	if (type == &physmem && type->max < regions)
 		return REFEREE_REFUSED;
 	while (type->max < regions)
@@ -145,7 +145,7 @@ API s64 linux_make_room(u64 number, u64 regions)
 	return 0;
 }
 
-/* Makes a table hold these regions, which must be what Linux would hold: sorted and merged. */
+/* Fills a table with these regions, which must be sorted and merged, as Linux would have them. */
 API s64 linux_load(u64 number, const struct memblock_region *regions, u64 count)
 {
 	struct memblock_type *type = table(number);
@@ -180,7 +180,7 @@ API void linux_set_mirrored_kernelcore(u64 on)
 	mirrored_kernelcore = on;
 }
 
-/* The end of what memblock_free_all() hands over. */
+/* The end of the memory that memblock_free_all() hands over. */
 API void linux_set_max_low_pfn(u64 pfn)
 {
 	max_low_pfn = pfn;
@@ -208,7 +208,7 @@ API s64 linux_reserve(u64 base, u64 size)
 	GUARDED(s64, memblock_reserve(base, size));
 }
 
-/* memblock_reserve() with a node and flags, which no function of 6.12 offers. */
+/* memblock_reserve() with a node and flags, which 6.12 has no function for. */
 API s64 linux_reserve_region(u64 base, u64 size, s64 nid, u64 flags)
 {
 	GUARDED(s64, memblock_add_range(&memblock.reserved, base, size, nid, flags));
@@ -219,7 +219,7 @@ API s64 linux_phys_free(u64 base, u64 size)
 	GUARDED(s64, memblock_phys_free(base, size));
 }
 
-/* Refused instead of growing, unless in memory: as in linux_make_room(). */
+/* Refused instead of growing, except into memory: as in linux_make_room(). */
 API s64 linux_physmem_add(u64 base, u64 size)
 {
 	if (referee_slab && physmem.cnt * 2 + 1 > physmem.max)
@@ -283,8 +283,8 @@ API s64 linux_enforce_memory_limit(u64 limit)
 }
 
 /*
- * Merges what the calls that cut memory down leave unmerged (deliberate difference CapUnmerged), so that a
- * comparison can go on.
+ * Merges what the calls that limit memory leave unmerged (deliberate difference CapUnmerged), so that a
+ * comparison can continue.
  */
 API void linux_merge_memory(void)
 {
@@ -295,8 +295,8 @@ API void linux_merge_memory(void)
 /* Allocation */
 
 /*
- * memblock's allocations refuse to work once slab is there, and without slab arrays grow in the memory that is
- * managed. So the array is grown before, if it has to be, and slab hidden meanwhile.
+ * memblock's allocations do not work once slab is available, and without slab arrays grow in the managed
+ * memory. So grow the array first, if necessary, and hide slab meanwhile.
  */
 static bool hide_slab(void)
 {
@@ -348,7 +348,7 @@ API u64 linux_alloc_exact_nid_raw(u64 size, u64 align, u64 min, u64 max, s64 nid
 	GUARDED(u64, ALLOCATION(memblock_alloc_exact_nid_raw(size, align, min, max, nid)));
 }
 
-/* The value of the parameter reserve_mem=; 1 when it was good. */
+/* The value of the parameter reserve_mem=; 1 if it was accepted. */
 API s64 linux_reserve_mem(const char *parameter)
 {
 	char copy[128];
@@ -367,7 +367,7 @@ API s64 linux_reserve_mem_find_by_name(const char *name, u64 *start, u64 *size)
 	return found;
 }
 
-/* What memblock_free_all() hands over: `freed` gets pairs, `unfreed` triples (referee.h). */
+/* The memory that memblock_free_all() hands over: `freed` gets pairs, `unfreed` triples (referee.h). */
 API s64 linux_free_all(u64 *freed, u64 freed_capacity, u64 *freed_count,
 		       u64 *unfreed, u64 unfreed_capacity, u64 *unfreed_count)
 {

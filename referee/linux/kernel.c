@@ -92,7 +92,7 @@ void atomic_long_set(atomic_long_t *value, long to)
 {
 }
 
-/* lib/cmdline.c's: a number with a suffix, in any base that C writes. */
+/* As in lib/cmdline.c: a number with a suffix, in any base that C supports. */
 unsigned long long memparse(const char *text, char **end)
 {
 	static const char suffixes[] = "KMGTPE";
@@ -106,7 +106,7 @@ unsigned long long memparse(const char *text, char **end)
 	return value;
 }
 
-/* linux/ctype.h: memblock.c asks for white space alone. */
+/* linux/ctype.h: memblock.c only needs whitespace. */
 #define SPACE 0x20
 const unsigned char _ctype[256] = {
 	['\t'] = SPACE, ['\n'] = SPACE, ['\v'] = SPACE, ['\f'] = SPACE, ['\r'] = SPACE, [' '] = SPACE,

@@ -1,5 +1,5 @@
 /*
- * The calls that change nothing: settings, regions, iterators, questions. A part of calls.c.
+ * The calls that change nothing: settings, regions, iterators, queries. Part of calls.c.
  */
 
 API u64 linux_current_limit(void)
@@ -38,7 +38,7 @@ API u64 linux_total_size(u64 number)
 	return table(number)->total_size;
 }
 
-/* Gives the number of regions, and the first of them, up to the capacity. */
+/* Returns the number of regions, and the first of them, up to the capacity. */
 API u64 linux_regions(u64 number, struct memblock_region *regions, u64 capacity)
 {
 	const struct memblock_type *type = table(number);
@@ -47,12 +47,12 @@ API u64 linux_regions(u64 number, struct memblock_region *regions, u64 capacity)
 	return type->cnt;
 }
 
-/* What Rust's side takes for granted. */
+/* What the Rust side relies on. */
 _Static_assert(sizeof(struct memblock_region) == 24, "base, size, flags, nid");
 _Static_assert(offsetof(struct memblock_region, flags) == 16, "flags behind base and size");
 _Static_assert(offsetof(struct memblock_region, nid) == 20, "nid behind flags");
 
-/* Where an iterator's pieces go; counting goes on beyond the capacity. */
+/* Stores an iterator's piece; counting continues beyond the capacity. */
 struct piece {
 	u64 start;
 	u64 end;
@@ -66,7 +66,7 @@ static void put(struct piece *pieces, u64 capacity, u64 *count, u64 start, u64 e
 	(*count)++;
 }
 
-/* The ranges of a table, less those of another (or NO_TABLE), as every for_each_*_range walks them. */
+/* The ranges of a table minus those of another (or NO_TABLE), as every for_each_*_range walks them. */
 API u64 linux_ranges(u64 of, u64 without, s64 nid, u64 flags, u64 descending,
 		     struct piece *pieces, u64 capacity)
 {
@@ -86,7 +86,7 @@ API u64 linux_ranges(u64 of, u64 without, s64 nid, u64 flags, u64 descending,
 	return count;
 }
 
-/* Walks the free ranges and gives their size: an iteration with nothing else in it, to be timed. */
+/* Walks the free ranges and returns their total size: nothing but an iteration, to be timed. */
 API u64 linux_free_size(s64 nid, u64 flags)
 {
 	phys_addr_t start, end;
@@ -153,7 +153,7 @@ API u64 linux_start_of_dram(void)
 	return memblock_start_of_DRAM();
 }
 
-/* Linux reads the region before the first one when there is none; it is not asked then. */
+/* Without a region, Linux would read the one before the first, so it is not called then. */
 API u64 linux_end_of_dram(void)
 {
 	return memblock.memory.cnt ? memblock_end_of_DRAM() : 0;

@@ -1,5 +1,5 @@
 /*
- * What Linux's memblock simulator needs beside its own files to run on a library that is not Linux's.
+ * What Linux's memblock simulator needs besides its own files to run on a library that is not Linux's.
  *
  * Weak: a library may bring its own.
  */
@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* A failed check aborts, and what was printed before would be lost in a buffer. */
+/* A failed check aborts, and buffered output would be lost. */
 static void __attribute__((constructor)) print_line_by_line(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);

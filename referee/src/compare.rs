@@ -8,27 +8,27 @@ use crate::linux::{Linux, RawRegion};
 use crate::operation::{Answer, Operation, Side, TABLES};
 use crate::ours::{Ours, Storage};
 
-/// Regions of the three tables, in the order of [`TABLES`].
+/// The regions of the three tables, in the order of [`TABLES`].
 pub type Rows = [Vec<RawRegion>; 3];
 
-/// Both sides, with the same tables. They go on as long as they agree.
+/// Both sides, with the same tables. They continue as long as they agree.
 #[derive(Debug)]
 pub struct Comparison<'a> {
     ours: Ours<'a>,
     linux: &'a mut Linux,
     rows: Rows,
     linux_rows: Rows,
-    /// By how much Linux's total of memory is too large.
+    /// The excess of Linux's memory total.
     excess: u64,
     /// Calls made.
     calls: u64,
-    /// Deliberate differences met, and how often.
+    /// Deliberate differences found, and how often.
     pub met: BTreeMap<Difference, u64>,
-    /// Allocations that were asked for, and those that both sides made.
+    /// Allocations requested, and those that both sides made.
     pub allocations: [u64; 2],
 }
 
-/// What makes both sides differ without being meant to.
+/// An unintended difference between the two sides.
 #[derive(Debug)]
 pub struct Divergence {
     /// What differs.
@@ -37,7 +37,7 @@ pub struct Divergence {
     linux_rows: Rows,
 }
 
-/// Every so many calls, the invariants of our tables are checked, which costs more than a comparison.
+/// Check our tables' invariants once in this many calls, because that costs more than a comparison.
 const CHECKED_EVERY: u64 = 32;
 
 impl<'a> Comparison<'a> {
@@ -56,12 +56,12 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// How often Linux had to do without mirrored memory.
+    /// How often Linux had to fall back to memory that is not mirrored.
     pub fn mirror_fallbacks(&mut self) -> u64 {
         self.linux.mirror_fallbacks()
     }
 
-    /// The tables as both sides have them.
+    /// The tables of both sides.
     pub const fn rows(&self) -> &Rows {
         &self.rows
     }
@@ -70,11 +70,11 @@ impl<'a> Comparison<'a> {
         *self.met.entry(difference).or_default() += 1;
     }
 
-    /// Has both sides carry a call out, and compares answers and tables. Gives whether the call was made.
+    /// Makes a call on both sides, and compares answers and tables. Returns whether the call was made.
     ///
     /// # Errors
     ///
-    /// [`Divergence`] when they differ otherwise than deliberately.
+    /// [`Divergence`] if they differ in a way that is not deliberate.
     pub fn step(&mut self, operation: &Operation) -> Result<bool, Box<Divergence>> {
         let before = Before { memory: &self.linux_rows[0], excess: self.excess };
         if let Some(difference) = differences::parts_ways(operation, &before) {
@@ -88,8 +88,8 @@ impl<'a> Comparison<'a> {
         let linux = self.linux.apply(operation);
         let before = Before { memory: &self.linux_rows[0], excess: self.excess };
         let explanation = match (&ours, &linux) {
-            // Linux does not tell by how much its tables changed; they are looked at below. And why a call
-            // fails is told in other words.
+            // Linux does not return how much its tables changed; they are compared below. And the reasons for
+            // failure are worded differently.
             (Answer::Changed(_), Answer::Done) | (Answer::Failed(_), Answer::Failed(_)) => None,
             _ if ours == linux => None,
             _ => match differences::explains(operation, &before, &ours, &linux) {
@@ -106,7 +106,7 @@ impl<'a> Comparison<'a> {
             let size = size(&self.rows[table]);
             if size.abs_diff(size_before) != bytes {
                 return self.diverge(format!(
-                    "ours tells of {bytes:#x} bytes, and {size_before:#x} became {size:#x}"
+                    "ours reports {bytes:#x} bytes, but {size_before:#x} became {size:#x}"
                 ));
             }
         }
@@ -141,7 +141,7 @@ impl<'a> Comparison<'a> {
             let allowed = match operation {
                 _ if at != MEMORY => excess == 0,
                 Operation::TrimMemory { .. } => true,
-                // The first region of an empty table puts it right again.
+                // The first region of an empty table corrects it.
                 _ => excess == self.excess || (was_empty && excess == 0),
             };
             if !allowed {
@@ -167,10 +167,10 @@ impl<'a> Comparison<'a> {
     }
 }
 
-/// The place of memory in [`TABLES`].
+/// The index of memory in [`TABLES`].
 const MEMORY: usize = 0;
 
-/// The place in [`TABLES`] of the table whose bytes a change tells of.
+/// The index in [`TABLES`] of the table that a change reports bytes for.
 const fn changed_table(operation: &Operation) -> usize {
     match operation {
         Operation::Reserve(_) | Operation::ReserveRegion { .. } | Operation::Free(_) => 1,

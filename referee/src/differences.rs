@@ -1,4 +1,4 @@
-//! Where ours answers otherwise than Linux 6.12 on purpose. Whatever is not listed here has to be equal.
+//! Where our answers differ from Linux 6.12 on purpose. Everything else must be equal.
 //!
 //! `tests/differences.rs` shows both answers for each of them.
 
@@ -10,60 +10,59 @@ use crate::operation::{Allocation, Answer, Operation, Span};
 /// A deliberate difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Difference {
-    /// Linux may put a grown array of memory into the very range that is being removed. Ours never does.
+    /// Linux may put the memory table's new array into the very range that is being removed. Ours never does.
     GrowthIntoRemoved,
-    /// When physmem's first array is full, Linux frees the memory it lies in, which memblock did not
-    /// allocate. Ours keeps storage for each table, and frees none that it did not allocate.
+    /// When physmem's first array is full, Linux frees its memory, which memblock did not allocate. Ours
+    /// keeps storage for each table, and frees nothing that it did not allocate.
     PhysmemArrayFreed,
-    /// Trimming leaves Linux's total of memory too large. Ours is exact.
+    /// Trimming leaves Linux's memory total too large. Ours is exact.
     TrimTotal,
-    /// Linux allocates 0 bytes: it gives an address and reserves nothing. Ours refuses.
+    /// Linux allocates 0 bytes: it returns an address and reserves nothing. Ours refuses.
     ZeroSize,
-    /// Where base and size together exceed the last address, Linux wraps and cuts reservations inside the
-    /// range that is kept. Ours keeps everything from base on.
+    /// If base plus size exceeds the last address, Linux wraps and cuts reservations inside the range to
+    /// keep. Ours keeps everything from base up.
     CapOverflow,
-    /// Linux takes any alignment, and gives addresses that are no multiples of it. Ours refuses what is not a
-    /// power of two.
+    /// Linux accepts any alignment, and returns addresses that are not multiples of it. Ours refuses anything
+    /// that is not a power of two.
     Alignment,
-    /// The number of free pages: Linux subtracts all that is reserved, in memory or not, and may fall below
-    /// 0. Ours counts the memory that is free.
+    /// The number of free pages: Linux subtracts all reservations, in memory or not, and may go below zero. Ours
+    /// counts the memory that is free.
     FreePages,
-    /// For Linux a range is memory only if it lies in one region. For ours also if regions touch and cover
-    /// it.
+    /// For Linux a range is memory only if it lies in one region. For ours also if touching regions cover it.
     AcrossRegions,
-    /// Linux removes memory that is reserved, without a word. Ours tells how much of it was.
+    /// Linux silently removes memory that is reserved. Ours reports how much of it was reserved.
     RemoveReserved,
-    /// A full table that may not grow yet is a panic in Linux, and an allocation that cannot be noted down is
-    /// the same 0 as for want of memory. Ours gives an error with the cause, and changes nothing.
+    /// A full table that must not grow yet is a panic in Linux, and an allocation that cannot be recorded
+    /// returns 0, as if there were no memory. Ours returns an error with the cause, and changes nothing.
     FullTable,
-    /// Linux's walk over free memory shows a piece of no bytes where two reservations touch that differ in
-    /// node or attributes. Ours shows none.
+    /// Linux's walk over free memory returns an empty piece where two reservations touch that differ in node
+    /// or attributes. Ours does not.
     EmptyPieces,
-    /// An empty range overlaps, and is memory, in Linux, if it lies inside. Ours cannot be asked: a range is
-    /// never empty.
+    /// In Linux, an empty range overlaps a region, and is memory, if it lies inside. Ours has no empty
+    /// ranges.
     EmptyRange,
-    /// Cutting memory down isolates the kept range, and Linux does not merge again what it split of NOMAP
-    /// memory. Ours is always merged.
+    /// Limiting memory isolates the kept range, and Linux does not merge NOMAP regions that it split. Ours
+    /// are always merged.
     CapUnmerged,
-    /// Trimming memory in the last `align` bytes of the address space, Linux rounds its start up to 0. Ours
-    /// drops what holds no multiple of `align`.
+    /// When trimming memory in the last `align` bytes of the address space, Linux rounds its start up to 0.
+    /// Ours drops regions that hold no multiple of `align`.
     TrimWraps,
-    /// Memory that begins in the last page of the address space has the page frames from 0 on for Linux. For
+    /// Memory that starts in the last page of the address space has the page frames from 0 up in Linux. In
     /// ours it has none.
     LastPage,
-    /// Linux knows two ways to say "no node", -1 and `MAX_NUMNODES`, and regions that differ only in that do
-    /// not merge. Ours knows one.
+    /// Linux has two ways to say "no node", -1 and `MAX_NUMNODES`, and regions that differ only in that do
+    /// not merge. Ours has one.
     NoNodeTwice,
-    /// If the reserved table grows while Linux hands memory over, it names NOMAP memory twice among what
-    /// keeps its pages. Ours finds the room before it begins.
+    /// If the reserved table grows while Linux hands memory over, it lists NOMAP memory twice among the
+    /// memory that keeps its pages. Ours makes room before it starts.
     NomapTwice,
-    /// Ours can note whom a reservation is for, as it does for those of `reserve_mem=`, and keeps apart what
-    /// is for different owners. Linux knows no owners and merges them.
+    /// Ours can record the owner of a reservation, as for `reserve_mem=`, and does not merge reservations
+    /// with different owners. Linux has no owners and merges them.
     Owners,
 }
 
 impl Difference {
-    /// All of them.
+    /// All differences.
     pub const ALL: [Self; 18] = [
         Self::GrowthIntoRemoved,
         Self::PhysmemArrayFreed,
@@ -91,14 +90,14 @@ impl Difference {
 pub struct Before<'a> {
     /// Memory.
     pub memory: &'a [RawRegion],
-    /// Linux's total of memory, less what there is.
+    /// Linux's memory total minus the actual memory.
     pub excess: u64,
 }
 
 const PAGE: u64 = 0x1000;
 
-/// The difference that would leave both sides with other tables, so that a comparison cannot go on: such a
-/// call is not made.
+/// The difference that would leave the sides with different tables, so that the comparison could not
+/// continue. Such a call is not made.
 pub fn parts_ways(operation: &Operation, before: &Before<'_>) -> Option<Difference> {
     let starts_above = |start: u64| before.memory.iter().any(|region| region.base > start);
     let end = before.memory.last().map_or(0, |last| last.base + last.size);
@@ -106,7 +105,7 @@ pub fn parts_ways(operation: &Operation, before: &Before<'_>) -> Option<Differen
         Operation::CapMemoryRange(Span { base, size }) if base.checked_add(size).is_none() => {
             Some(Difference::CapOverflow)
         }
-        // Linux looks at its total to find out whether there is memory.
+        // Linux checks its total to find out whether there is memory.
         Operation::CapMemoryRange(_) if before.memory.is_empty() && before.excess > 0 => {
             Some(Difference::TrimTotal)
         }
@@ -116,13 +115,13 @@ pub fn parts_ways(operation: &Operation, before: &Before<'_>) -> Option<Differen
         {
             Some(Difference::LastPage)
         }
-        // What is free may begin there, where the region does not.
+        // A free piece may start there even if the region does not.
         Operation::FreeAll { .. } if end > PAGE.wrapping_neg() => Some(Difference::LastPage),
         _ => None,
     }
 }
 
-/// The difference that explains two answers that are not equal. The tables are equal still.
+/// The difference that explains two different answers. The tables are still equal.
 pub fn explains(
     operation: &Operation,
     before: &Before<'_>,

@@ -1,4 +1,4 @@
-//! Random calls that are likely to matter: ranges that begin, end, touch and overlap where regions do.
+//! Random calls that are likely to matter: ranges that start, end, touch and overlap where regions do.
 
 use fastrand::Rng;
 use memblock::{NodeId, RegionFlags, TableKind};
@@ -7,25 +7,25 @@ use crate::compare::Rows;
 use crate::linux::RawRegion;
 use crate::operation::{AllocCall, Allocation, Mark, Operation, Span};
 
-/// Calls of one sequence: they keep to a part of the address space and a grain, so that they meet.
+/// The calls of one sequence. They use one part of the address space and one grain, so that they interact.
 #[derive(Debug)]
 pub struct Generator {
     random: Rng,
     /// The lowest address of that part.
     low: u64,
-    /// Bytes that most addresses and sizes are multiples of.
+    /// Most addresses and sizes are multiples of this many bytes.
     grain: u64,
-    /// Grains in that part.
+    /// Number of grains in that part.
     grains: u64,
-    /// Calls that are still to come.
+    /// Calls still to come.
     left: u32,
     /// Settings made first.
     opening: Vec<Operation>,
-    /// How many of the calls after that only add and reserve.
+    /// How many calls after that only add and reserve.
     filling: u32,
-    /// How many calls in a hundred add and reserve after that.
+    /// Percentage of calls after those that add and reserve.
     growth: u32,
-    /// How many nodes and attributes there are, in a hundred; the others have none.
+    /// Percentage of regions with a node and attributes; the others have none.
     variety: u32,
 }
 
@@ -33,8 +33,8 @@ impl Generator {
     /// The calls of one seed.
     pub fn new(seed: u64) -> Self {
         let mut random = Rng::with_seed(seed);
-        // Few regions lie in one array, more in a tree, and many in a tree with more than one level of
-        // directory.
+        // A few regions fit in one array, more need a tree, and many need a tree with several directory
+        // levels.
         let (filling, left) = match random.u32(..1000) {
             0..500 => (random.u32(5..60), random.u32(20..100)),
             500..950 => (random.u32(60..300), random.u32(20..100)),
@@ -42,16 +42,16 @@ impl Generator {
             _ => (random.u32(900..8000), random.u32(100..1000)),
         };
         let grain = [1, 0x40, 0x1000, 0x1000, 0x1000, 0x20_0000, 0x4000_0000][random.usize(..7)];
-        // Sparse enough that not all regions meet.
+        // Sparse enough that not all regions touch.
         let grains = u64::from(filling) * random.u64(3..20) + 200;
         let low = match random.u32(..10) {
             0..3 => 0,
-            // The last addresses there are.
+            // The end of the address space.
             3..5 => u64::MAX - grain * grains + 1,
             5..7 => 0x1_0000_0000,
             _ => random.u64(..1 << 40) & !0xfff,
         };
-        // Marks of mirrored memory do nothing without the first of these.
+        // Marking memory as mirrored does nothing without the first of these.
         let opening = [
             Operation::SetMirroredKernelcore(true),
             Operation::SetMovableNode(true),
@@ -71,7 +71,7 @@ impl Generator {
         }
     }
 
-    /// The next call, seen what the tables hold; `None` behind the last.
+    /// The next call, given the contents of the tables; `None` after the last one.
     pub fn next(&mut self, rows: &Rows) -> Option<Operation> {
         self.left = self.left.checked_sub(1)?;
         if let Some(setting) = self.opening.pop() {
@@ -97,7 +97,7 @@ impl Generator {
         self.random.u32(..100) < percent
     }
 
-    /// An address, often where a region begins or ends, or beside that.
+    /// An address, often where a region starts or ends, or next to that.
     fn address(&mut self, rows: &Rows) -> u64 {
         let table = &rows[[0, 0, 1, 1, 2][self.random.usize(..5)]];
         if table.is_empty() || self.chance(40) {
@@ -115,14 +115,14 @@ impl Generator {
         }
     }
 
-    /// What an address lies beside its grain: mostly nothing.
+    /// An address's offset from its grain: usually 0.
     fn crumbs(&mut self) -> u64 {
         if self.chance(90) { 0 } else { self.random.u64(..self.grain) }
     }
 
     fn span(&mut self, rows: &Rows) -> Span {
         let (base, other) = (self.address(rows), self.address(rows));
-        // What covers many regions leaves few: nothing of that before the tables are full.
+        // Calls that cover many regions leave few, so there are none before the tables are full.
         let pick = if self.filling > 0 { self.random.u32(50..1000) } else { self.random.u32(..400) };
         let size = match pick {
             0..6 => 0,
@@ -186,13 +186,13 @@ impl Generator {
         }
     }
 
-    /// A range that leaves much of the tables.
+    /// A range that leaves much of the tables intact.
     fn large(&mut self, rows: &Rows) -> Span {
         let base = if self.random.bool() { self.low } else { self.address(rows) };
         Span { base, size: self.random.u64(self.grains / 2..=self.grains + 1).saturating_mul(self.grain) }
     }
 
-    /// Some number of bytes up to all memory, and a little more.
+    /// A number of bytes up to all memory, and a little more.
     fn limit(&mut self, rows: &Rows) -> u64 {
         let size: u64 = rows[0].iter().map(|row| row.size).sum();
         let most = size.saturating_add(size / 8).max(1);
@@ -211,7 +211,7 @@ impl Generator {
             5 => Mark::ReservedNoinit,
             _ => return Operation::SetNode { table: self.table(), span, node: self.node() },
         };
-        // Of nothing, too, Linux notes that it is mirrored; ours has no such range.
+        // Linux records mirrored memory even for an empty range; ours has no empty ranges.
         if mark == Mark::Mirror && span.end() == span.base {
             span = Span { base: 0, size: 1 };
         }
@@ -275,7 +275,7 @@ impl Generator {
         }
     }
 
-    /// The end of early allocation, unless it would take longer than all else together.
+    /// The end of early allocation, unless it would take longer than everything else together.
     fn hand_over(&mut self, rows: &Rows) -> Operation {
         const MOST: u64 = 64 << 30;
         if rows[0].iter().map(|row| row.size).sum::<u64>() > MOST {
@@ -309,7 +309,7 @@ impl Generator {
 
     fn walk(&mut self) -> Operation {
         let node = if self.random.bool() { self.node() } else { None };
-        // Any attributes may be asked for, those that no region has, too.
+        // Any attributes may be asked for, even those that no region has.
         let flags = if self.random.bool() { 0 } else { self.random.u32(..32) };
         match self.random.u32(..8) {
             0..2 => Operation::WalkMemory { node, flags },

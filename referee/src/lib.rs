@@ -1,5 +1,4 @@
-//! The memblock library beside Linux's own memblock: the same calls, to compare their answers and their
-//! speed.
+//! The memblock library next to Linux's own memblock: the same calls, to compare answers and speed.
 //!
 //! `referee/build.sh` builds Linux's part. Without it this crate is empty.
 
@@ -18,5 +17,5 @@ pub mod ours;
 #[cfg(linux_memblock)]
 pub mod sequence;
 
-/// What stands in place of every result when Linux's memblock is not there.
+/// Printed in place of results if Linux's memblock is not there.
 pub const SKIPPED: &str = "SKIPPED: Linux's memblock is not built: run referee/build.sh";

@@ -1,4 +1,4 @@
-//! Linux's memblock, in the types of ours.
+//! Linux's memblock, with our types.
 
 mod apply;
 mod calls;
@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use memblock::{NodeId, Region, TableKind};
 
-/// Linux's memblock: one in a process, so whoever holds this has it for himself.
+/// Linux's memblock. There is one per process, so holding this means exclusive access.
 #[derive(Debug)]
 pub struct Linux {
     _only_one: MutexGuard<'static, ()>,
@@ -15,10 +15,10 @@ pub struct Linux {
 
 static LINUX: Mutex<()> = Mutex::new(());
 
-/// `MAX_NUMNODES` as `build.sh` configures it: nodes 0 to 63, and how a region without a node is marked.
+/// `MAX_NUMNODES` as configured by `build.sh`: nodes are 0 to 63, and this marks a region without a node.
 pub const NODES: u32 = 64;
 const MAX_NUMNODES: i64 = NODES as i64;
-/// How calls that look for a node say that any will do.
+/// "Any node", in calls that take a node.
 const NUMA_NO_NODE: i64 = -1;
 
 /// `struct memblock_region`.
@@ -35,25 +35,25 @@ pub struct RawRegion {
     pub nid: i32,
 }
 
-/// A piece that an iterator gave: addresses or page frame numbers, half-open, and a node number.
+/// A piece from an iterator: addresses or page frame numbers, half-open, and a node number.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Piece {
     /// First.
     pub start: u64,
-    /// First behind.
+    /// First one after it.
     pub end: u64,
     /// The node, or -1 or [`NODES`] for none.
     pub nid: i64,
 }
 
-/// Linux's answer when it is not success.
+/// A failure in Linux.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LinuxError {
-    /// It did not return.
+    /// Linux did not return.
     #[error("panic or BUG_ON: {0}")]
     Stopped(String),
-    /// The array of a table is full, and `calls.c` did not make the call: it would have corrupted the heap.
+    /// A table's array is full, so `calls.c` did not make the call: it would have corrupted the heap.
     #[error("not called: the table is full")]
     Refused,
     /// An error number, such as -12 for -ENOMEM.
@@ -89,17 +89,17 @@ impl From<Region> for RawRegion {
             base: region.range.start(),
             size: region.range.size(),
             flags: region.flags.bits(),
-            // At most 2^31, which wraps to no node of Linux's.
+            // At most 2^31, which wraps to an invalid node number in Linux.
             #[allow(clippy::cast_possible_wrap)]
             nid: region.node.map_or(NODES, NodeId::get) as i32,
         }
     }
 }
 
-/// Methods that call one function which gives a status, with a base, a size and more integers.
+/// Methods that call one function that returns a status, with a base, a size and more integers.
 macro_rules! changes {
     ($($(#[$documentation:meta])* $name:ident = $raw:ident($($argument:ident: $type:ty),*);)*) => {
-        #[allow(clippy::missing_errors_doc)] // All are the same: LinuxError says when.
+        #[allow(clippy::missing_errors_doc)] // The same for all: see LinuxError.
         impl Linux {
             $(
                 $(#[$documentation])*
@@ -146,17 +146,17 @@ changes! {
     enforce_memory_limit = raw_enforce_memory_limit(limit: u64);
 }
 
-#[allow(clippy::missing_errors_doc)] // All are the same: LinuxError says when.
+#[allow(clippy::missing_errors_doc)] // The same for all: see LinuxError.
 impl Linux {
-    /// Linux's memblock as it is when a kernel starts, except that tables may grow. Waits for whoever has it.
+    /// Linux's memblock as at the start of a kernel, except that tables may grow. Waits for exclusive access.
     pub fn lock() -> Self {
-        // A test that failed leaves nothing behind that `reset` would not put right.
+        // `reset` cleans up whatever a failed test left.
         let mut linux = Self { _only_one: LINUX.lock().unwrap_or_else(PoisonError::into_inner) };
         linux.reset();
         linux
     }
 
-    /// Puts everything back to that state.
+    /// Resets everything to that state.
     pub fn reset(&mut self) {
         self.raw_reset();
     }
@@ -180,13 +180,13 @@ impl Linux {
         }
     }
 
-    /// Grows a table's array by doubling until it has room for so many regions.
+    /// Grows a table's array by doubling until it has room for this many regions.
     pub fn make_room(&mut self, table: TableKind, regions: usize) -> Result<(), LinuxError> {
         let status = self.raw_make_room(number(table), regions as u64);
         self.status(status)
     }
 
-    /// Makes a table hold these regions, which must be sorted and merged.
+    /// Fills a table with these regions, which must be sorted and merged.
     pub fn load(&mut self, table: TableKind, regions: &[RawRegion]) -> Result<(), LinuxError> {
         let status = self.raw_load(number(table), regions);
         self.status(status)
@@ -204,12 +204,12 @@ impl Linux {
         self.status(status)
     }
 
-    /// Merges memory regions that touch and are alike, as Linux has them after some calls.
+    /// Merges memory regions that touch and are alike, which Linux leaves after some calls.
     pub fn merge_memory(&mut self) {
         self.raw_merge_memory();
     }
 
-    /// `memblock_find_in_range`, below the current limit; 0 when there is no such place.
+    /// `memblock_find_in_range`, below the current limit; 0 if there is no place.
     #[inline]
     pub fn find(&mut self, size: u64, align: u64) -> u64 {
         self.raw_find_in_range(size, align, 0, 0)
@@ -221,9 +221,9 @@ impl Linux {
         self.raw_phys_alloc_range(size, align, 0, 0)
     }
 
-    /// An address that a call gave, `None` for the 0 that means failure.
+    /// The address from a call, `None` for the 0 that means failure.
     fn allocated(&mut self, address: u64) -> Result<Option<u64>, LinuxError> {
-        // What `calls.c` says of a call that did not return is a negative number, as an unsigned one.
+        // For a call that did not return, `calls.c` returns a negative number, read as unsigned here.
         match address.cast_signed() {
             stopped @ (PANIC | BUG) => Err(self.error(stopped)),
             _ => Ok((address != 0).then_some(address)),
@@ -242,7 +242,7 @@ impl Linux {
         self.raw_is_region_reserved(base, size) != 0
     }
 
-    /// The size of all free ranges, added up in a walk over them.
+    /// The total size of all free ranges, computed by a walk.
     #[inline]
     pub fn free_size(&mut self) -> u64 {
         self.raw_free_size(NUMA_NO_NODE, 0)
@@ -253,7 +253,7 @@ impl Linux {
         self.raw_region_count(number(table))
     }
 
-    /// As before `memblock_allow_resize`: a full table is a panic from now on.
+    /// As before `memblock_allow_resize`: from now on a full table is a panic.
     pub fn forbid_growth(&mut self) {
         self.raw_set_can_grow(0);
     }
@@ -268,12 +268,12 @@ impl Linux {
         self.raw_warnings()
     }
 
-    /// How often Linux has said that mirrored memory did not suffice.
+    /// How often Linux has reported that mirrored memory did not suffice.
     pub fn mirror_fallbacks(&mut self) -> u64 {
         self.raw_mirror_fallbacks()
     }
 
-    /// `memblock_set_node` with a node number as Linux knows them, both ways to say "none" included.
+    /// `memblock_set_node` with a Linux node number, including both ways to say "none".
     pub fn set_raw_node(
         &mut self,
         table: TableKind,
@@ -285,23 +285,23 @@ impl Linux {
         self.status(status)
     }
 
-    /// As before slab is there: tables grow in the memory that is managed.
+    /// As before slab is available: tables grow into the memory they manage.
     ///
     /// # Safety
     ///
-    /// Whatever free range is large enough for a table's array, until the next [`Linux::reset`], must be
-    /// memory that nothing else uses, at its physical for a virtual address.
+    /// Until the next [`Linux::reset`], every free range that is large enough for a table's array must be
+    /// memory that nothing else uses, with a virtual address equal to its physical address.
     #[allow(unsafe_code)]
     pub unsafe fn grow_in_memory(&mut self) {
-        // SAFETY: the caller promises what is asked for.
+        // SAFETY: the caller's promise.
         unsafe { self.raw_set_grow_in_memory(1) }
     }
 
-    /// Gives physmem the array it has in a kernel, for 4 regions, and tells its address.
+    /// Gives physmem the array it has in a kernel, for 4 regions, and returns its address.
     pub fn use_boot_physmem_array(&mut self) -> u64 {
         self.raw_boot_physmem_array()
     }
 
-    /// How many bytes that array has.
+    /// The size of that array in bytes.
     pub const BOOT_PHYSMEM_ARRAY: u64 = 4 * size_of::<RawRegion>() as u64;
 }

@@ -1,11 +1,11 @@
-//! One call of memblock, to be carried out by both sides, and what they answer.
+//! One memblock call, to be made on both sides, and its answer.
 
 use memblock::{NodeId, TableKind};
 
 use crate::linux::{Piece, RawRegion};
 
-/// A range as Linux's calls take it: nothing keeps the size from being 0, or from reaching beyond the last
-/// address, where Linux cuts it (`memblock_cap_size`).
+/// A range for Linux's calls. The size may be 0, and the range may go past the last address, where Linux cuts
+/// it (`memblock_cap_size`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
     /// First byte.
@@ -15,13 +15,13 @@ pub struct Span {
 }
 
 impl Span {
-    /// The first byte behind it, at most the last address.
+    /// The first byte after it, at most the last address.
     pub const fn end(self) -> u64 {
         self.base.saturating_add(self.size)
     }
 }
 
-/// Attributes that are set and cleared by calls of their own.
+/// Attributes with calls of their own to set and clear them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
     /// `memblock_mark_hotplug`.
@@ -51,11 +51,11 @@ pub enum AllocCall {
     PhysTryNid,
     /// `memblock_alloc_try_nid_raw`: the minimum is given up before the request fails.
     TryNid,
-    /// `memblock_alloc_exact_nid_raw`: so it is here.
+    /// `memblock_alloc_exact_nid_raw`: the same.
     ExactNid,
 }
 
-/// An allocation. Not all calls look at all fields.
+/// An allocation. Not all calls use all fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allocation {
     /// The call.
@@ -68,7 +68,7 @@ pub struct Allocation {
     pub start: u64,
     /// First address not allowed; 0 or 1 for the current limit.
     pub end: u64,
-    /// The node wanted.
+    /// The preferred node.
     pub node: Option<NodeId>,
 }
 
@@ -115,18 +115,18 @@ pub enum Operation {
     WalkPfns { node: Option<NodeId> },
 }
 
-/// What one side answers.
+/// The answer of one side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// It did as asked.
+    /// Success.
     Done,
-    /// It did as asked, and tells that so many bytes came or went, which Linux does not tell.
+    /// Success, with the number of bytes added or removed, which Linux does not return.
     Changed(u64),
-    /// It did not, and says why.
+    /// Failure, with the reason.
     Failed(String),
-    /// It did not return: a panic or a bug of Linux's.
+    /// Linux did not return: a panic or a BUG.
     Stopped(String),
-    /// An address, `None` when there is none that will do.
+    /// An address, `None` if none is suitable.
     Address(Option<u64>),
     /// Yes or no.
     Is(bool),
@@ -134,25 +134,25 @@ pub enum Answer {
     Pfns(Option<Piece>),
     /// A walk, ascending and descending.
     Pieces(Vec<Piece>, Vec<Piece>),
-    /// What has no better place: totals, limits, ends.
+    /// Other numbers: totals, limits, ends.
     Numbers(Vec<u64>),
-    /// Blocks of free pages (page frame number, order), and what keeps its pages.
+    /// Blocks of free pages (page frame number, order), and the memory that keeps its pages.
     HandedOver(Vec<[u64; 2]>, Vec<Piece>),
 }
 
 /// A side: ours, or Linux.
 pub trait Side {
-    /// Carries a call out.
+    /// Makes a call.
     fn apply(&mut self, operation: &Operation) -> Answer;
 
-    /// Puts the regions of a table in place of what `rows` held, and gives the table's own total of bytes.
+    /// Replaces the contents of `rows` with the regions of a table, and returns the table's own total size.
     fn table(&mut self, table: TableKind, rows: &mut Vec<RawRegion>) -> u64;
 }
 
-/// The three tables, in the order that everything here keeps them in.
+/// The three tables, in the order used everywhere here.
 pub const TABLES: [TableKind; 3] = [TableKind::Memory, TableKind::Reserved, TableKind::Physmem];
 
-/// A name for `reserve_mem=`; the last of them is one that no parameter may have.
+/// A name for `reserve_mem=`. The last one is invalid.
 pub fn name(number: u8) -> &'static str {
     const NAMES: [&str; 11] =
         ["a", "b", "c", "d", "e", "f", "g", "h", "i", "fifteen letters", "sixteen letters!"];

@@ -8,12 +8,12 @@ use memblock::{
 use crate::linux::{Piece, RawRegion};
 use crate::operation::{AllocCall, Allocation, Answer, Mark, Operation, Side, Span, TABLES, name};
 
-/// Memory for the tables of [`Ours`], used again by each.
+/// Memory for the tables of [`Ours`], reused by each.
 #[derive(Debug)]
 pub struct Storage([Vec<Chunk>; 3]);
 
 impl Storage {
-    /// So many chunks for each table.
+    /// This many chunks for each table.
     pub fn new(chunks: usize) -> Self {
         Self([(); 3].map(|()| vec![Chunk::EMPTY; chunks]))
     }
@@ -28,7 +28,7 @@ impl<'m> Ours<'m> {
     pub fn new(storage: &'m mut Storage) -> Self {
         let mut memblock = Memblock::new();
         for (table, chunks) in TABLES.into_iter().zip(&mut storage.0) {
-            // The first slab is always taken.
+            // The first slab always fits.
             let _ = memblock.grow(table, chunks);
         }
         Self(memblock)
@@ -40,15 +40,15 @@ impl<'m> Ours<'m> {
     }
 }
 
-/// What the simulator takes for an alignment of 0 (`SMP_CACHE_BYTES`).
+/// The simulator's meaning of an alignment of 0 (`SMP_CACHE_BYTES`).
 const CACHE_LINE: u64 = 32;
 
-/// As Linux cuts it at the last address; `None` when nothing is left.
+/// Cut at the last address, as in Linux; `None` if nothing is left.
 fn capped(span: Span) -> Option<PhysRange> {
     PhysRange::new(span.base, span.end()).ok()
 }
 
-/// The end that a request names: 0 and 1 stand for the current limit (`MEMBLOCK_ALLOC_ACCESSIBLE` and
+/// The end of a request: 0 and 1 mean the current limit (`MEMBLOCK_ALLOC_ACCESSIBLE` and
 /// `MEMBLOCK_ALLOC_NOLEAKTRACE`).
 fn given(end: u64) -> Option<u64> {
     (end > 1).then_some(end)
@@ -74,7 +74,7 @@ fn both_ways<T>(walk: impl DoubleEndedIterator<Item = T> + Clone, piece: impl Fn
     Answer::Pieces(walk.clone().map(&piece).collect(), walk.rev().map(&piece).collect())
 }
 
-/// The answer of a change that tells how many bytes it changed.
+/// The answer of a change that returns how many bytes it changed.
 fn changed<E: std::error::Error>(result: Result<u64, E>) -> Answer {
     result.map_or_else(|error| Answer::Failed(error.to_string()), Answer::Changed)
 }
@@ -118,7 +118,7 @@ impl Side for Ours<'_> {
 }
 
 impl Ours<'_> {
-    /// What Linux does with a range; with none, which ours cannot even be asked, nothing.
+    /// Makes a change of a range. For an empty range, which ours does not have, it does nothing.
     fn on_a_range(&mut self, operation: &Operation) -> Answer {
         let memblock = &mut self.0;
         let (span, question) = match *operation {
@@ -174,7 +174,7 @@ impl Ours<'_> {
         let max = given(end);
         let plain = Request { align, ..Request::new(size) };
         let within = Request { min: start, max, ..plain };
-        // Calls for virtual addresses give nothing above the current limit, whatever they are asked.
+        // Calls for virtual addresses return nothing above the current limit, whatever the request.
         let limited = max.map(|max| max.min(memblock.current_limit()));
         let mapped = Request { max: limited, node, min_is_optional: true, ..within };
         let request = match call {
@@ -198,7 +198,8 @@ impl Ours<'_> {
             Ok(range) => range,
             Err(error) => return Answer::Failed(error.to_string()),
         };
-        // Ours notes whose it is and keeps it apart (`Difference::Owners`): once more, for nobody.
+        // Ours records the owner and does not merge (`Difference::Owners`), so reserve again without an
+        // owner.
         match self.0.free(range).and_then(|_| self.0.reserve(range)) {
             Ok(_) => Answer::Done,
             Err(error) => Answer::Failed(error.to_string()),

@@ -1,4 +1,4 @@
-//! Whole sequences of calls: made of a seed, repeated, and cut down to what makes both sides differ.
+//! Whole sequences of calls: generated from a seed, repeated, and shortened to what makes the sides differ.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,24 +11,24 @@ use crate::linux::Linux;
 use crate::operation::Operation;
 use crate::ours::Storage;
 
-/// What sequences that found no divergence amount to.
+/// Statistics of sequences without a divergence.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     /// Sequences.
     pub sequences: u64,
     /// Calls made on both sides.
     pub calls: u64,
-    /// Calls that would have let both sides part ways, and were not made.
+    /// Calls not made because they would have led to different tables.
     pub avoided: u64,
-    /// The regions of all three tables after each call, added up.
+    /// The number of regions in all three tables, added up after each call.
     pub regions: u64,
-    /// Most regions in one table.
+    /// The most regions in one table.
     pub most_regions: usize,
-    /// Allocations asked for, and made.
+    /// Allocations requested, and made.
     pub allocations: [u64; 2],
-    /// Allocations for which mirrored memory did not suffice.
+    /// Allocations without sufficient mirrored memory.
     pub mirror_fallbacks: u64,
-    /// Deliberate differences met.
+    /// Deliberate differences found.
     pub met: BTreeMap<Difference, u64>,
 }
 
@@ -49,11 +49,11 @@ impl Tally {
     }
 }
 
-/// Carries out the sequence of a seed.
+/// Runs the sequence of a seed.
 ///
 /// # Errors
 ///
-/// What differs, with the shortest sequence that was found to show it, ready to be printed.
+/// The difference, with the shortest sequence found that shows it, ready to print.
 pub fn run(seed: u64, storage: &mut Storage, linux: &mut Linux) -> Result<Tally, String> {
     let mut generator = Generator::new(seed);
     let mut comparison = Comparison::new(storage, linux);
@@ -78,7 +78,7 @@ pub fn run(seed: u64, storage: &mut Storage, linux: &mut Linux) -> Result<Tally,
     Ok(tally)
 }
 
-/// How long a sequence is shortened.
+/// How long to spend on shortening a sequence.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 fn report(
@@ -97,7 +97,7 @@ fn report(
             let _ = writeln!(text, "which ends with: {divergence}");
         }
         None => text
-            .push_str("The same calls do not differ when they are repeated: something else plays a part.\n"),
+            .push_str("The same calls do not differ when they are repeated: something else is involved.\n"),
     }
     text
 }
@@ -109,7 +109,7 @@ fn list(text: &mut String, title: &str, calls: &[Operation]) {
     }
 }
 
-/// Carries calls out, and gives the first divergence and how many calls it took.
+/// Makes calls, and returns the first divergence and how many calls it took.
 pub fn repeat(
     calls: &[Operation],
     storage: &mut Storage,
@@ -119,7 +119,7 @@ pub fn repeat(
     calls.iter().enumerate().find_map(|(at, call)| Some((at + 1, comparison.step(call).err()?)))
 }
 
-/// Leaves calls out, many at a time, then fewer, as long as both sides still differ and patience lasts.
+/// Leaves out calls, many at a time, then fewer, as long as the sides still differ and time remains.
 fn shorten(
     calls: &[Operation],
     storage: &mut Storage,

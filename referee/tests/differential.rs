@@ -1,12 +1,12 @@
-//! Random sequences of all calls, carried out by ours and by Linux: answers and tables have to be equal after
-//! each call, but for the differences of `referee::differences`.
+//! Random sequences of all calls, made on ours and on Linux. After each call, answers and tables must be
+//! equal, except for the differences in `referee::differences`.
 //!
 //! ```text
 //! cargo test --release -p physmem-referee --test differential -- --operations 100000000
 //! cargo test --release -p physmem-referee --test differential -- --seed 4711      one sequence again
 //! ```
 //!
-//! Without a release build, few enough sequences that nobody waits.
+//! In a debug build, only as many sequences as finish quickly.
 
 #[cfg(not(linux_memblock))]
 fn main() {
@@ -28,22 +28,22 @@ mod compared {
     use referee::ours::Storage;
     use referee::sequence::{self, Tally};
 
-    /// Calls that are made unless another number is asked for: without optimisation, few enough to wait for.
+    /// The default number of calls: in a debug build, few enough to wait for.
     const OPERATIONS: u64 = if cfg!(debug_assertions) { 60_000 } else { 10_000_000 };
     const AGAIN: &str = "cargo test --release -p physmem-referee --test differential --";
-    /// Calls of a sequence, on average, at most: so that there are sequences enough.
+    /// The maximum average number of calls in a sequence, so that there are enough sequences.
     const PER_SEQUENCE: u64 = 100;
-    /// Room for all regions of any sequence, and for as many cuts as `free_all` may have to make.
+    /// Room for all regions of any sequence, and for all cuts that `free_all` may have to make.
     const CHUNKS: usize = 2000;
 
     #[derive(Clone, Copy)]
     struct Options {
         operations: u64,
-        /// The first seed; sequences have this and the following ones.
+        /// The first seed; sequences use this and the following seeds.
         from: u64,
         /// Only this one.
         seed: Option<u64>,
-        /// This process's number and how many there are; it takes the seeds that leave that remainder.
+        /// This process's number and the number of processes. It uses the seeds with that remainder.
         worker: Option<(u64, u64)>,
     }
 
@@ -58,7 +58,7 @@ mod compared {
         if options.seed.is_some() || options.worker.is_some() {
             return work(options);
         }
-        // Linux's memblock is one in a process.
+        // There is one Linux memblock per process.
         let workers = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
         println!(
             "comparing with Linux: {} calls, seeds from {}, {workers} processes",
@@ -85,7 +85,7 @@ mod compared {
                 "--from" => options.from = number()?,
                 "--seed" => options.seed = Some(number()?),
                 "--worker" => options.worker = Some((number()?, number()?)),
-                // Whatever `cargo test` passes on to every test.
+                // Options that `cargo test` passes to every test.
                 _ => {}
             }
         }
@@ -102,7 +102,7 @@ mod compared {
             .spawn()
     }
 
-    /// What one process does: sequences, until there were calls enough.
+    /// The work of one process: sequences, until enough calls have been made.
     fn work(options: Options) -> ExitCode {
         let (mut linux, mut storage) = (Linux::lock(), Storage::new(CHUNKS));
         let (worker, workers) = options.worker.unwrap_or((0, 1));
@@ -128,7 +128,7 @@ mod compared {
         ExitCode::SUCCESS
     }
 
-    #[allow(clippy::cast_precision_loss)] // Rounded for the reader.
+    #[allow(clippy::cast_precision_loss)] // Rounded for display.
     fn print(total: &Tally, seconds: f64) {
         println!(
             "no divergence: {} calls in {} sequences, {seconds:.1} s; \

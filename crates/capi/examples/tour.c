@@ -17,7 +17,7 @@
 #define PAGE_SIZE 0x1000
 #define MIB 0x100000
 
-/* What happens to the error is up to you. Here it ends the program. */
+/* How to handle an error is up to you. Here it ends the program. */
 static void must(const struct physmem_memblock *memblock, enum physmem_status status)
 {
 	char message[512];
@@ -48,7 +48,7 @@ static void show_free(const struct physmem_memblock *memblock)
 		printf("  %#12" PRIx64 " - %#12" PRIx64 "  node %d\n", piece.start, piece.end, piece.node);
 }
 
-/* A buffer plays the part of the RAM at 1 MiB. A kernel adds the offset of its direct map instead. */
+/* A buffer stands in for the RAM at 1 MiB. A kernel adds the offset of its direct map instead. */
 static alignas(PAGE_SIZE) unsigned char ram[MIB];
 
 static void *map(void *context, uint64_t start, uint64_t end)
@@ -69,14 +69,14 @@ static void take(void *context, uint64_t pfn, uint32_t order, int32_t node)
 
 int main(void)
 {
-	/* All that a memblock needs is this. */
+	/* This is all the storage a memblock needs. */
 	static alignas(PHYSMEM_MEMBLOCK_ALIGN) unsigned char storage[PHYSMEM_MEMBLOCK_SIZE];
 	struct physmem_memblock *memblock = physmem_memblock_init(storage, sizeof(storage), PAGE_SIZE);
 
 	if (!memblock)
 		return 1;
 
-	/* What firmware says: RAM below 128 MiB on node 0, and above on node 1, which can be unplugged. */
+	/* The firmware's map: RAM below 128 MiB on node 0, and above it on node 1, which can be unplugged. */
 	must(memblock, physmem_memblock_add(memblock, 0x1000, 0x9f000, NULL));
 	must(memblock, physmem_memblock_add_node(memblock,
 		(struct physmem_region){ .start = MIB, .end = 128 * MIB, .node = 0 }, NULL));
@@ -85,18 +85,18 @@ int main(void)
 					 .flags = PHYSMEM_HOTPLUG }, NULL));
 	must(memblock, physmem_memblock_set_node(memblock, PHYSMEM_TABLE_MEMORY, 0, MIB, 0));
 
-	/* What is taken. */
+	/* What is in use already. */
 	must(memblock, physmem_memblock_reserve_for(memblock, 16 * MIB, 32 * MIB, "kernel", NULL));
 	must(memblock, physmem_memblock_reserve_for(memblock, 32 * MIB, 40 * MIB, "initrd", NULL));
 
 	show(memblock, "memory", PHYSMEM_TABLE_MEMORY);
 	show(memblock, "reserved", PHYSMEM_TABLE_RESERVED);
 
-	/* Nothing of the kernel's own is to lie where memory may be unplugged. */
+	/* Keep the kernel's own data out of memory that may be unplugged. */
 	must(memblock, physmem_memblock_set_movable_node(memblock, true));
 	show_free(memblock);
 
-	/* An allocation, and one that fails: the error says what stands in the way. */
+	/* An allocation, and one that fails: the error says what is in the way. */
 	struct physmem_request request = physmem_request(2 * MIB);
 	struct physmem_range range;
 
@@ -113,8 +113,8 @@ int main(void)
 	printf("200 MiB: %s\n  %s\n", physmem_status_name(status), message);
 
 	/*
-	 * A table has room for 63 regions. Then it needs memory: a buffer of yours, or from here on whatever is
-	 * free. Other memory than our buffer has no pointer in this program, so allocations stay below 2 MiB.
+	 * A table has room for 63 regions. Then it needs memory: a buffer of yours or, from here on, any free
+	 * memory. This program has pointers only for its buffer, so allocations stay below 2 MiB.
 	 */
 	must(memblock, physmem_memblock_set_current_limit(memblock, 2 * MIB));
 	must(memblock, physmem_memblock_allow_growth(memblock, map, ram));

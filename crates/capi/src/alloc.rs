@@ -24,14 +24,14 @@ pub extern "C" fn physmem_request(size: u64) -> CRequest {
     }
 }
 
-/// Finds free memory for a request, reserves it, and writes where it is to `range`. The memory itself is not
-/// touched, so it is not cleared.
+/// Finds free memory for a request, reserves it, and writes its location to `range`. The memory itself is not
+/// touched, so it is not zeroed.
 ///
-/// First fit, from the top unless physmem_memblock_set_bottom_up() said otherwise. Where the request leaves a
-/// choice, memory is searched as Linux does: as asked; on any node; both without insisting on mirrored memory;
-/// all of these below `min`.
+/// First fit, from the top unless physmem_memblock_set_bottom_up() was called. Where the request leaves a
+/// choice, memory is searched in Linux's order: as asked; on any node; both again without requiring mirrored
+/// memory; all of these again below `min`.
 ///
-/// PHYSMEM_STATUS_INVALID_REQUEST, PHYSMEM_STATUS_NO_SPACE, or what stops a table from growing.
+/// Errors: PHYSMEM_STATUS_INVALID_REQUEST, PHYSMEM_STATUS_NO_SPACE, or the reason why a table cannot grow.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_alloc(
     memblock: *mut Handle,
@@ -45,7 +45,7 @@ pub unsafe extern "C" fn physmem_memblock_alloc(
     }
 }
 
-/// Finds what physmem_memblock_alloc() would give, and reserves nothing.
+/// Finds what physmem_memblock_alloc() would return, without reserving it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_find(
     memblock: *mut Handle,

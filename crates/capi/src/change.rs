@@ -9,9 +9,9 @@ use crate::failure::Status;
 use crate::handle::{self, Handle, put};
 use crate::types::{CRegion, Table, to_node, to_table};
 
-/// Adds memory without node or attributes. What is memory already stays as it is.
+/// Adds memory without node or attributes. Existing memory is unchanged.
 ///
-/// The bytes that are new are written to `added`, which may be null.
+/// Writes the number of new bytes to `added`, which may be null.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_add(
     memblock: *mut Handle,
@@ -23,7 +23,7 @@ pub unsafe extern "C" fn physmem_memblock_add(
     unsafe { handle::answer(memblock, added, |memblock| Ok(memblock.add(PhysRange::new(start, end)?)?)) }
 }
 
-/// Adds memory of a node with attributes; otherwise as physmem_memblock_add().
+/// Adds memory with a node and attributes. Otherwise like physmem_memblock_add().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_add_node(
     memblock: *mut Handle,
@@ -34,7 +34,7 @@ pub unsafe extern "C" fn physmem_memblock_add_node(
     unsafe { handle::answer(memblock, added, |memblock| Ok(memblock.add_node(region.region()?)?)) }
 }
 
-/// Adds to physmem; otherwise as physmem_memblock_add().
+/// Adds to physmem. Otherwise like physmem_memblock_add().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_physmem_add(
     memblock: *mut Handle,
@@ -48,10 +48,10 @@ pub unsafe extern "C" fn physmem_memblock_physmem_add(
     }
 }
 
-/// Takes a range out of memory. Reservations stay.
+/// Removes a range from memory. Reservations stay.
 ///
-/// The bytes that went are written to `removed`, and how many of them are still reserved, so that somebody may
-/// be using them, to `still_reserved`. Both may be null. PHYSMEM_STATUS_IN_USE for the memblock's own tables.
+/// Writes the number of bytes removed to `removed`, and how many of these are still reserved, and so may be
+/// in use, to `still_reserved`. Both may be null. PHYSMEM_STATUS_IN_USE for the memblock's own tables.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_remove(
     memblock: *mut Handle,
@@ -73,7 +73,7 @@ pub unsafe extern "C" fn physmem_memblock_remove(
 
 /// Reserves a range, which need not be memory, without node or attributes.
 ///
-/// The bytes that were not reserved before are written to `reserved`, which may be null.
+/// Writes the number of bytes that were not reserved before to `reserved`, which may be null.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_reserve(
     memblock: *mut Handle,
@@ -87,7 +87,7 @@ pub unsafe extern "C" fn physmem_memblock_reserve(
     }
 }
 
-/// Reserves a range of a node with attributes; otherwise as physmem_memblock_reserve().
+/// Reserves a range with a node and attributes. Otherwise like physmem_memblock_reserve().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_reserve_region(
     memblock: *mut Handle,
@@ -98,10 +98,10 @@ pub unsafe extern "C" fn physmem_memblock_reserve_region(
     unsafe { handle::answer(memblock, reserved, |memblock| Ok(memblock.reserve_region(region.region()?)?)) }
 }
 
-/// Reserves a range and notes who for; otherwise as physmem_memblock_reserve().
+/// Reserves a range for an owner. Otherwise like physmem_memblock_reserve().
 ///
-/// `owner` is in UTF-8 and must stay as it is for as long as the memblock is used. 125 names are told apart.
-/// Regions of different owners do not merge.
+/// `owner` is UTF-8 and must stay unchanged for as long as the memblock is used. Up to 125 different names
+/// are kept. Regions with different owners do not merge.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_reserve_for(
     memblock: *mut Handle,
@@ -119,10 +119,10 @@ pub unsafe extern "C" fn physmem_memblock_reserve_for(
     }
 }
 
-/// Ends what is reserved of a range.
+/// Frees whatever part of a range is reserved.
 ///
-/// The bytes that were reserved are written to `freed`, which may be null. PHYSMEM_STATUS_IN_USE for the
-/// memblock's own tables.
+/// Writes the number of bytes freed to `freed`, which may be null. PHYSMEM_STATUS_IN_USE for the memblock's
+/// own tables.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_free(
     memblock: *mut Handle,
@@ -134,7 +134,7 @@ pub unsafe extern "C" fn physmem_memblock_free(
     unsafe { handle::answer(memblock, freed, |memblock| Ok(memblock.free(PhysRange::new(start, end)?)?)) }
 }
 
-/// Sets the node of what a table has of a range. PHYSMEM_NO_NODE takes it away.
+/// Sets the node of whatever part of a range the table holds. PHYSMEM_NO_NODE removes it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_set_node(
     memblock: *mut Handle,
@@ -151,9 +151,10 @@ pub unsafe extern "C" fn physmem_memblock_set_node(
     }
 }
 
-/// Shrinks every region of memory to multiples of `align` bytes, and drops those that hold none. 0 counts as 1.
+/// Shrinks every region of memory to multiples of `align` bytes, and drops regions that hold none. 0 counts
+/// as 1.
 ///
-/// The bytes that went are written to `removed`, which may be null.
+/// Writes the number of bytes removed to `removed`, which may be null.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_trim_memory(
     memblock: *mut Handle,

@@ -1,4 +1,4 @@
-//! What went wrong: as a number for C, and as text.
+//! Errors: as a number for C, and as text.
 
 use core::fmt;
 
@@ -6,51 +6,51 @@ use memblock::{
     AllocError, AllocFailure, MemblockError, RangeError, ReserveMemError, TableKind, TooManySlabs,
 };
 
-/// How a call ended. Anything but PHYSMEM_STATUS_OK left the memblock as it was;
-/// physmem_memblock_last_error_message() then says more.
+/// The result of a call. Anything other than PHYSMEM_STATUS_OK means that nothing was changed;
+/// physmem_memblock_last_error_message() then has the details.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     /// Done.
     Ok = 0,
-    /// A pointer is null that may not be.
+    /// A pointer is null that must not be.
     NullPointer = 1,
     /// A range is empty, or its end lies before its start.
     InvalidRange = 2,
-    /// A node is negative and not PHYSMEM_NO_NODE, or INT32_MAX.
+    /// A node is INT32_MAX, or negative but not PHYSMEM_NO_NODE.
     InvalidNode = 3,
-    /// No table has this number.
+    /// There is no table with this number.
     InvalidTable = 4,
     /// A string is not UTF-8.
     InvalidText = 5,
-    /// A request for 0 bytes, for a multiple of what is no power of two, or between addresses that leave
+    /// A request for 0 bytes, with an alignment that is not a power of two, or between addresses that leave
     /// nothing.
     InvalidRequest = 6,
     /// No free memory fits the request.
     NoSpace = 7,
-    /// A table is full. Hand it memory with physmem_memblock_grow(), or let it take some by itself from the
-    /// start with physmem_memblock_allow_growth().
+    /// A table is full. Hand it memory with physmem_memblock_grow(), or let tables take memory by themselves
+    /// with physmem_memblock_allow_growth().
     TableFull = 8,
     /// A table is full, and there is no free memory for it to grow into.
     CannotGrow = 9,
-    /// A table was to grow, and the map function had no pointer, or none that is a multiple of 8, for the memory.
+    /// A table had to grow, but the map function returned no pointer, or not a multiple of 8, for the memory.
     NotMapped = 10,
-    /// A table was handed memory 32 times. Hand over more at a time.
+    /// A table has been handed memory 32 times. Hand over more at a time.
     TooManyBuffers = 11,
-    /// The range holds tables of the memblock itself.
+    /// The range holds the memblock's own tables.
     InUse = 12,
-    /// The name is taken, or all eight are.
+    /// The name is taken, or all eight names are.
     NameTaken = 13,
-    /// The name, or the parameter, is not what it should be.
+    /// The name or the parameter is malformed.
     InvalidName = 14,
-    /// An error of a kind that this list does not have yet.
+    /// An error that is not in this list yet.
     Other = 15,
 }
 
-/// An error with all that is known of it.
+/// An error with its details.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// The name of the argument.
+    /// The argument's name.
     NullPointer(&'static str),
     /// Not a range.
     Range(RangeError),
@@ -58,15 +58,15 @@ pub enum Failure {
     Node(i32),
     /// Not a table.
     Table(u32),
-    /// The name of the argument.
+    /// The argument's name.
     Text(&'static str),
-    /// No memory could be had.
+    /// An allocation failed.
     Alloc(AllocError),
     /// A table could not be changed.
     Memblock(MemblockError),
-    /// A table was given memory too often.
+    /// A table was handed memory too often.
     TooManySlabs(TableKind, TooManySlabs),
-    /// No memory could be reserved by name.
+    /// Memory could not be reserved by name.
     ReserveMem(ReserveMemError),
 }
 
@@ -119,9 +119,9 @@ impl fmt::Display for Failure {
         match self {
             Self::NullPointer(argument) => write!(f, "{argument} is a null pointer"),
             Self::Range(error) => error.fmt(f),
-            Self::Node(node) => write!(f, "{node} is no node: nodes count from 0, and -1 is for none"),
-            Self::Table(table) => write!(f, "{table} is no table: 0 is memory, 1 reserved, 2 physmem"),
-            Self::Text(argument) => write!(f, "{argument} is not in UTF-8"),
+            Self::Node(node) => write!(f, "{node} is not a node: nodes count from 0, and -1 means none"),
+            Self::Table(table) => write!(f, "{table} is not a table: 0 is memory, 1 reserved, 2 physmem"),
+            Self::Text(argument) => write!(f, "{argument} is not UTF-8"),
             Self::Alloc(error) => error.fmt(f),
             Self::Memblock(error) => error.fmt(f),
             Self::TooManySlabs(table, error) => write!(f, "memblock.{table}: {error}"),

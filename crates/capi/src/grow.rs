@@ -4,24 +4,24 @@
 use core::ffi::c_void;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
-use core::{ptr, slice};
+use core::slice;
 
 use memblock::{Chunk, DirectMap, PhysRange};
 
 use crate::failure::{Failure, Status};
-use crate::handle::{self, Handle};
+use crate::handle::{self, Handle, MapPlace};
 use crate::types::{Table, to_table};
 
-/// Gives the pointer to the first byte of the physical memory `start` to `end`, whole pages that are mapped in
-/// one piece; or null if they are not. `context` is what physmem_memblock_allow_growth() was given. It must not
-/// call anything of this header for the same memblock.
+/// Returns the pointer to the first byte of the physical memory from `start` to `end`, which are whole pages,
+/// or null if they are not mapped in one piece. `context` is the argument of physmem_memblock_allow_growth().
+/// The function must not call anything in this header for the same memblock.
 pub type Map = Option<unsafe extern "C" fn(context: *mut c_void, start: u64, end: u64) -> *mut c_void>;
 
-/// Hands a table `bytes` bytes at `buffer` to keep regions in. A table has room for 63 regions to begin with,
-/// and for about 32 to 64 more for each 1552 bytes handed over; at most 32 times.
+/// Hands a table the `bytes` bytes at `buffer` to keep regions in. A table starts with room for 63 regions,
+/// and gets room for about 32 to 64 more for each 1552 bytes. Works at most 32 times per table.
 ///
-/// The buffer must stay where it is, and be left alone, as long as the memblock is used. What does not make up
-/// a whole chunk of 1552 bytes, or lies before the first address that is a multiple of 8, is not used.
+/// The buffer must stay in place, and be left alone, for as long as the memblock is used. Bytes before the
+/// first multiple of 8, and a rest of less than 1552 bytes, are not used.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_grow(
     memblock: *mut Handle,
@@ -39,13 +39,13 @@ pub unsafe extern "C" fn physmem_memblock_grow(
     }
 }
 
-/// From now on, lets tables take memory by themselves when they are full: free memory, which they reserve, and
-/// which `map` finds a pointer for. That memory is then the memblock's for ever: physmem_memblock_next_own()
-/// lists it.
+/// From now on, lets full tables take memory by themselves: free memory, which they reserve and which `map`
+/// returns a pointer for. The memblock keeps that memory for good: physmem_memblock_next_own() lists it.
 ///
-/// By calling this you promise that what `map` points to can be read and written for as long as the memblock is
-/// used, that different addresses are different memory, and that nobody uses memory but what the memblock gave
-/// them: reserve first what is in use. A null `map` is PHYSMEM_STATUS_NULL_POINTER.
+/// By calling this you promise that the memory `map` points to can be read and written for as long as the
+/// memblock is used, that different addresses are different memory, and that nobody uses memory that did not
+/// come from the memblock: reserve everything already in use first. PHYSMEM_STATUS_NULL_POINTER if `map` is
+/// null.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_allow_growth(
     memblock: *mut Handle,
@@ -61,10 +61,10 @@ pub unsafe extern "C" fn physmem_memblock_allow_growth(
     }
     let mapping = Mapping { function, context };
     // SAFETY:
-    // 1. The handle is not null, and is the caller's alone now: the header's promises.
-    // 2. It stays where it is as long as the memblock in it is used, and so does the closure in its place.
-    // 3. A closure that was there before is not used any more: the memblock gets the new one right away.
-    // 4. What DirectMap asks for is what the comment above has the caller promise.
+    // 1. The handle is not null, and nobody else uses it now: the header's promises.
+    // 2. It stays in place as long as the memblock in it is used, and so does the closure in it.
+    // 3. A previous closure there is no longer used: the memblock gets the new one right away.
+    // 4. The comment above has the caller promise what DirectMap requires.
     unsafe {
         let map = MapPlace::fill(handle::map_place(memblock), move |range| mapping.pointer(range));
         handle::change(memblock, |memblock| {
@@ -78,7 +78,7 @@ pub unsafe extern "C" fn physmem_memblock_allow_growth(
 ///
 /// # Safety
 ///
-/// `buffer` is null, or `bytes` bytes there are ours from now on.
+/// `buffer` is null, or the `bytes` bytes there belong to us from now on.
 unsafe fn chunks(buffer: *mut c_void, bytes: usize) -> Option<&'static mut [MaybeUninit<Chunk>]> {
     let first = NonNull::new(buffer.cast::<u8>())?;
     let skipped = first.align_offset(align_of::<Chunk>());
@@ -87,56 +87,27 @@ unsafe fn chunks(buffer: *mut c_void, bytes: usize) -> Option<&'static mut [Mayb
         return Some(&mut []);
     }
     // SAFETY:
-    // 1. `skipped + len * size_of::<Chunk>()` is at most `bytes`, so all of it lies in the buffer, which is ours.
+    // 1. `skipped + len * size_of::<Chunk>()` is at most `bytes`, so all of it lies in the buffer, which
+    //    belongs to us.
     // 2. After `skipped` bytes the address is aligned, and the size is at most `isize::MAX`.
-    // 3. The elements may be uninitialised: they are `MaybeUninit`.
+    // 3. The elements may be uninitialized: they are `MaybeUninit`.
     Some(unsafe { slice::from_raw_parts_mut(first.add(skipped).cast().as_ptr(), len) })
 }
 
-/// The function and its argument.
+/// C's map function and its argument.
 #[derive(Clone, Copy)]
 struct Mapping {
     function: unsafe extern "C" fn(context: *mut c_void, start: u64, end: u64) -> *mut c_void,
     context: *mut c_void,
 }
 
-// SAFETY: the library asks for `Sync` because a memblock may be used by one thread after the other. So may the
-// context: the header has the caller see to it that calls for a memblock come one at a time.
+// SAFETY: the library requires `Sync` because several threads may use a memblock in turn. The same holds for
+// the context: the header requires that calls for one memblock come one at a time.
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
     fn pointer(&self, range: PhysRange) -> Option<NonNull<u8>> {
-        // SAFETY: whoever gave us the function promised that it may be called with such a range.
+        // SAFETY: the caller who passed the function promised that it may be called with such a range.
         NonNull::new(unsafe { (self.function)(self.context, range.start(), range.end()) }.cast())
-    }
-}
-
-/// Room in the handle for the closure that calls C's function: its type has no name that a field could have.
-pub(crate) struct MapPlace {
-    // Written and read as something else.
-    #[allow(dead_code)]
-    words: [MaybeUninit<usize>; 4],
-}
-
-impl MapPlace {
-    pub(crate) const EMPTY: Self = Self { words: [MaybeUninit::uninit(); 4] };
-
-    /// Puts a closure in its place, in place of any that was there.
-    ///
-    /// # Safety
-    ///
-    /// `place` can be written, stays where it is, and is left alone as long as the result is used.
-    unsafe fn fill<F>(place: *mut Self, closure: F) -> &'static F
-    where
-        F: Fn(PhysRange) -> Option<NonNull<u8>> + Copy + 'static,
-    {
-        const { assert!(size_of::<F>() <= size_of::<Self>() && align_of::<F>() <= align_of::<Self>()) };
-        let place = place.cast::<F>();
-        // SAFETY: it is large enough and aligned, as was asserted; the rest is the caller's promise. What was
-        // there need not be dropped: it is `Copy`.
-        unsafe {
-            ptr::write(place, closure);
-            &*place
-        }
     }
 }

@@ -9,15 +9,16 @@ use crate::failure::{Failure, Status};
 use crate::handle::{self, Handle};
 use crate::types::from_node;
 
-/// Takes 2^`order` free pages from page frame `pfn` on, of `node` or PHYSMEM_NO_NODE. `context` is what
-/// physmem_memblock_free_all() was given. It must not call anything of this header for the same memblock.
+/// Takes 2^`order` free pages, starting at page frame `pfn`, on `node` (or PHYSMEM_NO_NODE). `context` is the
+/// argument of physmem_memblock_free_all(). The function must not call anything in this header for the same
+/// memblock.
 pub type TakePages = Option<unsafe extern "C" fn(context: *mut c_void, pfn: u64, order: u32, node: i32)>;
 
 /// Ends early allocation: passes all free memory to `take`, for the page allocator, in blocks as large as
-/// alignment and `max_order` allow, lowest first, up to page frame `end_pfn` (UINT64_MAX for no end).
+/// alignment and `max_order` allow, lowest first, up to page frame `end_pfn` (UINT64_MAX for no limit).
 ///
-/// First PHYSMEM_HOTPLUG is cleared everywhere, and reservations get the nodes of the memory they lie in. Memory
-/// that is PHYSMEM_NOMAP or PHYSMEM_DRIVER_MANAGED is not passed. The tables do not note what was taken.
+/// First it clears PHYSMEM_HOTPLUG everywhere, and gives reservations the nodes of the memory they lie in.
+/// PHYSMEM_NOMAP and PHYSMEM_DRIVER_MANAGED memory is not passed. The tables do not record what was taken.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_free_all(
     memblock: *mut Handle,

@@ -1,23 +1,22 @@
-//! The opaque handle: a memblock in storage of the caller's.
+//! The opaque handle: a memblock in the caller's storage.
 #![allow(unsafe_code)]
 
 use core::ffi::{CStr, c_char, c_void};
-use core::ptr;
+use core::mem::MaybeUninit;
+use core::ptr::{self, NonNull};
 
-use memblock::{Memblock, PageSize};
+use memblock::{Memblock, PageSize, PhysRange};
 
 use crate::failure::{Failure, Status};
-use crate::grow::MapPlace;
 
-/// A memblock: the tables of one machine. What is inside is not for C.
+/// A memblock: the tables of one machine. Opaque to C.
 pub struct Handle {
     memblock: Memblock<'static>,
     last_error: Option<Failure>,
     map: MapPlace,
 }
 
-/// Bytes of storage that are enough for a memblock, for a static buffer. physmem_memblock_size() says exactly
-/// how many are.
+/// Enough bytes for a memblock in a static buffer. physmem_memblock_size() returns the exact size.
 pub const PHYSMEM_MEMBLOCK_SIZE: usize = 16384;
 /// The address of the storage must be a multiple of this.
 pub const PHYSMEM_MEMBLOCK_ALIGN: usize = 16;
@@ -25,23 +24,24 @@ pub const PHYSMEM_MEMBLOCK_ALIGN: usize = 16;
 const _: () =
     assert!(size_of::<Handle>() <= PHYSMEM_MEMBLOCK_SIZE && align_of::<Handle>() <= PHYSMEM_MEMBLOCK_ALIGN);
 
-/// Bytes a memblock takes. At most PHYSMEM_MEMBLOCK_SIZE.
+/// The size of a memblock in bytes. At most PHYSMEM_MEMBLOCK_SIZE.
 #[unsafe(no_mangle)]
 pub extern "C" fn physmem_memblock_size() -> usize {
     size_of::<Handle>()
 }
 
-/// What the address of a memblock must be a multiple of. At most PHYSMEM_MEMBLOCK_ALIGN.
+/// The alignment of a memblock. At most PHYSMEM_MEMBLOCK_ALIGN.
 #[unsafe(no_mangle)]
 pub extern "C" fn physmem_memblock_align() -> usize {
     align_of::<Handle>()
 }
 
-/// Makes an empty memblock in `storage`, `size` bytes that are yours, for a machine with pages of `page_size`
-/// bytes. The storage must stay where it is, and be left alone, as long as the memblock is used; nothing has to
-/// be done when that is over. For a moment, as much stack is needed.
+/// Makes an empty memblock in `storage`, which are `size` bytes of yours, for a machine with pages of
+/// `page_size` bytes. The storage must stay in place, and be left alone, for as long as the memblock is used;
+/// there is nothing to clean up afterwards. During the call, the same amount of stack is needed.
 ///
-/// Gives the memblock, or null: `storage` is null, not aligned or too small, or `page_size` is no power of two.
+/// Returns the memblock, or null if `storage` is null, misaligned or too small, or if `page_size` is not a
+/// power of two.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_init(
     storage: *mut c_void,
@@ -54,12 +54,13 @@ pub unsafe extern "C" fn physmem_memblock_init(
         return ptr::null_mut();
     }
     let memblock = Memblock::with_page_size(page_size);
-    // SAFETY: not null, aligned and large enough: checked above. It is the caller's, and so ours to write.
+    // SAFETY: not null, aligned and large enough: checked above. It belongs to the caller, who lets us write
+    // it.
     unsafe { handle.write(Handle { memblock, last_error: None, map: MapPlace::EMPTY }) }
     handle
 }
 
-/// Does something to the memblock of a handle, and keeps the error if there is one.
+/// Changes the memblock of a handle, and stores the error if there is one.
 ///
 /// # Safety
 ///
@@ -71,8 +72,8 @@ pub(crate) unsafe fn change(
     if handle.is_null() {
         return Status::NullPointer;
     }
-    // The fields one by one: the memblock may hold a reference to the third.
-    // SAFETY: not null, so it is a handle, which nobody else uses: the caller's promise.
+    // Borrow the fields one by one: the memblock may hold a reference to the third. SAFETY: not null, so it
+    // is a handle, which nobody else uses: the caller's promise.
     let (memblock, last_error) = unsafe { (&mut (*handle).memblock, &mut (*handle).last_error) };
     match work(memblock) {
         Ok(()) => Status::Ok,
@@ -83,8 +84,7 @@ pub(crate) unsafe fn change(
     }
 }
 
-/// Does something to the memblock of a handle, and writes what it gives to where C wants it, unless that is
-/// null.
+/// Changes the memblock of a handle, and writes the result to `place` unless that is null.
 ///
 /// # Safety
 ///
@@ -104,7 +104,7 @@ pub(crate) unsafe fn answer<T, U: Into<T>>(
     }
 }
 
-/// Looks at the memblock of a handle; gives `none` for null.
+/// Looks at the memblock of a handle; returns `none` for null.
 ///
 /// # Safety
 ///
@@ -128,7 +128,7 @@ pub(crate) unsafe fn last_error(handle: *const Handle) -> Option<Failure> {
     if handle.is_null() { None } else { unsafe { (*handle).last_error } }
 }
 
-/// Where the handle keeps the map function.
+/// The place where the handle keeps the map function.
 ///
 /// # Safety
 ///
@@ -138,7 +138,7 @@ pub(crate) unsafe fn map_place(handle: *mut Handle) -> *mut MapPlace {
     unsafe { &raw mut (*handle).map }
 }
 
-/// Writes an answer to where C wants it, unless that is null.
+/// Writes `value` to `place` unless that is null.
 ///
 /// # Safety
 ///
@@ -150,7 +150,7 @@ pub(crate) unsafe fn put<T>(place: *mut T, value: T) {
     }
 }
 
-/// Writes an answer as [`put`], and gives whether there is one.
+/// Writes `found` like [`put`] if there is anything; returns whether there is.
 ///
 /// # Safety
 ///
@@ -162,7 +162,7 @@ pub(crate) unsafe fn put_found<T, U: Into<T>>(place: *mut T, found: Option<U>) -
     true
 }
 
-/// What C passed by address, and must pass.
+/// Reads a required argument that C passed by address.
 ///
 /// # Safety
 ///
@@ -172,15 +172,46 @@ pub(crate) unsafe fn get<T: Copy>(place: *const T, argument: &'static str) -> Re
     if place.is_null() { Err(Failure::NullPointer(argument)) } else { Ok(unsafe { place.read() }) }
 }
 
-/// A string of C's.
+/// Reads a required C string.
 ///
 /// # Safety
 ///
-/// `text` is null, or points to a string that stays as it is for as long as `'a`.
+/// `text` is null, or points to a string that stays unchanged for `'a`.
 pub(crate) unsafe fn text<'a>(text: *const c_char, argument: &'static str) -> Result<&'a str, Failure> {
     if text.is_null() {
         return Err(Failure::NullPointer(argument));
     }
     // SAFETY: the caller's promise.
     unsafe { CStr::from_ptr(text) }.to_str().map_err(|_| Failure::Text(argument))
+}
+
+/// Room in the handle for the closure that calls C's function. A closure's type has no name, so it cannot be
+/// the type of a field.
+pub(crate) struct MapPlace {
+    // Written and read as another type.
+    #[allow(dead_code)]
+    words: [MaybeUninit<usize>; 4],
+}
+
+impl MapPlace {
+    pub(crate) const EMPTY: Self = Self { words: [MaybeUninit::uninit(); 4] };
+
+    /// Stores a closure, replacing any previous one.
+    ///
+    /// # Safety
+    ///
+    /// `place` can be written, stays in place, and is left alone for as long as the result is used.
+    pub(crate) unsafe fn fill<F>(place: *mut Self, closure: F) -> &'static F
+    where
+        F: Fn(PhysRange) -> Option<NonNull<u8>> + Copy + 'static,
+    {
+        const { assert!(size_of::<F>() <= size_of::<Self>() && align_of::<F>() <= align_of::<Self>()) };
+        let place = place.cast::<F>();
+        // SAFETY: it is large enough and aligned, as asserted; the rest is the caller's promise. The previous
+        // closure need not be dropped: it is `Copy`.
+        unsafe {
+            ptr::write(place, closure);
+            &*place
+        }
+    }
 }

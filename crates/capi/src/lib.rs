@@ -1,17 +1,17 @@
-//! A C interface to physmem's memblock, with two faces.
+//! A C interface to physmem's memblock, in two forms.
 //!
-//! - For new C code: opaque handles, declared and explained in `include/physmem.h`, which is made from the
-//!   comments here. `examples/tour.c` walks through it.
-//! - For C code that was written for Linux's memblock: Linux's own symbols and its `struct memblock`, with the
-//!   feature `linux-abi`; see `src/linux_abi.rs`.
+//! - For new C code: opaque handles, declared and documented in `include/physmem.h`, which is generated from
+//!   the comments here. `examples/tour.c` is a tour of it.
+//! - For C code written for Linux's memblock: Linux's own symbols and `struct memblock`, with the feature
+//!   `linux-abi`; see `src/linux_abi.rs`.
 //!
-//! `cargo build --release -p physmem-capi` makes `target/release/libphysmem_capi.a`. No heap is used. What of
-//! Rust's standard library is linked is what its panic message needs; without the feature `std`, nothing is
-//! ([`no_std`] says how to build that).
+//! `cargo build --release -p physmem-capi` builds `target/release/libphysmem_capi.a`. It uses no heap. Rust's
+//! standard library is linked only for its panic message, and not at all without the feature `std`; see
+//! [`no_std`] for that build.
 //!
-//! A program in Rust uses crates/memblock itself.
+//! Rust programs use crates/memblock directly.
 #![no_std]
-// For the C face: C has one promise for all functions, which the header states once, at its top.
+// The C functions share one safety contract, which the header states once, at its top.
 #![allow(clippy::missing_safety_doc)]
 
 #[cfg(any(test, feature = "std"))]

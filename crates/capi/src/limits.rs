@@ -1,4 +1,5 @@
-//! Cutting memory down. The bytes of memory that went are written to `removed`, which may be null.
+//! Limiting memory. Each function writes the number of bytes of memory removed to `removed`, which may be
+//! null.
 #![allow(unsafe_code)]
 
 use memblock::PhysRange;
@@ -6,11 +7,11 @@ use memblock::PhysRange;
 use crate::failure::Status;
 use crate::handle::{self, Handle};
 
-/// Cuts off memory and reservations above the address at which `limit` bytes of memory are counted, lowest
-/// first. A limit of 0, or more than there is, changes nothing.
+/// Keeps the lowest `limit` bytes of memory, and cuts off all memory and reservations above. A limit of 0, or
+/// more than there is, changes nothing.
 ///
-/// The bytes of memory that went are written to `removed`, which may be null. PHYSMEM_STATUS_IN_USE if tables
-/// of the memblock lie above.
+/// Writes the number of bytes of memory removed to `removed`, which may be null. PHYSMEM_STATUS_IN_USE if the
+/// memblock's own tables lie above.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_enforce_memory_limit(
     memblock: *mut Handle,
@@ -21,8 +22,8 @@ pub unsafe extern "C" fn physmem_memblock_enforce_memory_limit(
     unsafe { handle::answer(memblock, removed, |memblock| Ok(memblock.enforce_memory_limit(limit)?)) }
 }
 
-/// Keeps memory inside a range, and PHYSMEM_NOMAP memory elsewhere; takes out the rest, and all reservations
-/// outside. Without memory, nothing happens. Otherwise as physmem_memblock_enforce_memory_limit().
+/// Keeps memory inside a range, and PHYSMEM_NOMAP memory elsewhere; removes the rest, and all reservations
+/// outside. Without memory, nothing happens. Otherwise like physmem_memblock_enforce_memory_limit().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_cap_memory_range(
     memblock: *mut Handle,
@@ -38,7 +39,7 @@ pub unsafe extern "C" fn physmem_memblock_cap_memory_range(
     }
 }
 
-/// Keeps the lowest `limit` bytes of memory, and PHYSMEM_NOMAP memory above; otherwise as
+/// Keeps the lowest `limit` bytes of memory, and PHYSMEM_NOMAP memory above. Otherwise like
 /// physmem_memblock_enforce_memory_limit().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_mem_limit_remove_map(

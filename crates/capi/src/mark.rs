@@ -1,7 +1,7 @@
-//! Attributes of what is in the tables.
+//! Attributes of regions.
 //!
-//! Each function changes what its table has of a range, cuts regions at the ends of it, and merges what has
-//! become alike.
+//! Each function changes the part of a range that its table holds, cuts regions at the ends of the range, and
+//! merges regions that have become alike.
 #![allow(unsafe_code)]
 
 use memblock::PhysRange;
@@ -31,7 +31,7 @@ pub unsafe extern "C" fn physmem_memblock_clear_hotplug(
     unsafe { handle::change(memblock, |memblock| Ok(memblock.clear_hotplug(PhysRange::new(start, end)?)?)) }
 }
 
-/// Marks memory as mirrored (PHYSMEM_MIRROR), which allocations then prefer. Nothing happens without
+/// Marks memory as mirrored (PHYSMEM_MIRROR); allocations then prefer it. Does nothing without
 /// physmem_memblock_set_mirrored_kernelcore().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_mark_mirror(memblock: *mut Handle, start: u64, end: u64) -> Status {
@@ -53,7 +53,7 @@ pub unsafe extern "C" fn physmem_memblock_clear_nomap(memblock: *mut Handle, sta
     unsafe { handle::change(memblock, |memblock| Ok(memblock.clear_nomap(PhysRange::new(start, end)?)?)) }
 }
 
-/// Marks memory as scratch memory of kexec handover (PHYSMEM_KHO_SCRATCH).
+/// Marks memory as kexec handover scratch memory (PHYSMEM_KHO_SCRATCH).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_mark_kho_scratch(
     memblock: *mut Handle,
@@ -79,7 +79,7 @@ pub unsafe extern "C" fn physmem_memblock_clear_kho_scratch(
     }
 }
 
-/// Marks what is reserved as having no page structures to initialise (PHYSMEM_RSRV_NOINIT).
+/// Marks reservations as having no page structures to initialize (PHYSMEM_RSRV_NOINIT).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_reserved_mark_noinit(
     memblock: *mut Handle,
@@ -92,7 +92,7 @@ pub unsafe extern "C" fn physmem_memblock_reserved_mark_noinit(
     }
 }
 
-/// Marks what is reserved as the kernel's own (PHYSMEM_RSRV_KERN).
+/// Marks reservations as the kernel's own (PHYSMEM_RSRV_KERN).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_reserved_mark_kern(
     memblock: *mut Handle,

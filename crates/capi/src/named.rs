@@ -9,11 +9,11 @@ use crate::failure::Status;
 use crate::handle::{self, Handle};
 use crate::types::Range;
 
-/// Reserves memory as Linux's boot parameter reserve_mem= asks for: `parameter` is "SIZE:ALIGN:NAME", for
-/// example "20M:2M:trace". Where it is is written to `range`, which may be null.
+/// Reserves memory like Linux's boot parameter reserve_mem=: `parameter` is "SIZE:ALIGN:NAME", for example
+/// "20M:2M:trace". Writes its location to `range`, which may be null.
 ///
-/// A name has 1 to 15 bytes, and there are eight at most. PHYSMEM_STATUS_INVALID_NAME, _NAME_TAKEN, or as
-/// physmem_memblock_alloc().
+/// A name has 1 to 15 bytes, and there can be eight of them. Errors: PHYSMEM_STATUS_INVALID_NAME,
+/// _NAME_TAKEN, or as for physmem_memblock_alloc().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_reserve_mem(
     memblock: *mut Handle,
@@ -29,7 +29,7 @@ pub unsafe extern "C" fn physmem_memblock_reserve_mem(
     }
 }
 
-/// Whether memory was reserved by a name; where it is is written to `range`, which may be null.
+/// Whether memory was reserved by a name. Writes its location to `range`, which may be null.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_reserve_mem_find(
     memblock: *const Handle,
@@ -44,8 +44,8 @@ pub unsafe extern "C" fn physmem_memblock_reserve_mem_find(
     }
 }
 
-/// Frees the memory that was reserved by a name, and the name. Where it was is written to `range`, which may be
-/// null. PHYSMEM_STATUS_INVALID_NAME if there is no such name.
+/// Frees the memory that was reserved by a name, and the name. Writes its former location to `range`, which
+/// may be null. PHYSMEM_STATUS_INVALID_NAME if there is no such name.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_reserve_mem_release(
     memblock: *mut Handle,

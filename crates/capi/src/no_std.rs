@@ -7,10 +7,11 @@
 //!     --config 'profile.release.panic="abort"'
 //! ```
 //!
-//! for the machine itself, or with `--target x86_64-unknown-none` and the like. The C program then defines
-//! `physmem_panic`, and `memcpy`, `memmove`, `memset`, `memcmp`, `bcmp` and `strlen`, as compilers want them.
+//! for the host, or add `--target x86_64-unknown-none` or similar. The C program then defines
+//! `physmem_panic`, and the functions that compilers call: `memcpy`, `memmove`, `memset`, `memcmp`, `bcmp`
+//! and `strlen`.
 //!
-//! Nothing of the opaque face panics. Of Linux's face, what panics in Linux does.
+//! The handle interface never panics. Linux's interface panics where Linux does.
 #![cfg_attr(feature = "panic-hook", allow(unsafe_code))]
 
 #[cfg(all(feature = "panic-hook", not(any(test, feature = "std"))))]
@@ -20,20 +21,21 @@ mod handler {
     use core::panic::PanicInfo;
 
     unsafe extern "C" {
-        /// The C program's: shows `length` bytes of text, which end in no zero byte, and does not return.
+        /// Provided by the C program: shows `length` bytes of text, without a terminating NUL, and does not
+        /// return.
         fn physmem_panic(message: *const c_char, length: usize) -> !;
     }
 
     #[panic_handler]
     fn panic(info: &PanicInfo<'_>) -> ! {
         let mut message = Message { text: [0; 256], length: 0 };
-        // What does not fit is cut off.
+        // Text that does not fit is cut off.
         let _ = write!(message, "{}", info.message());
         // SAFETY: the text has `length` bytes.
         unsafe { physmem_panic(message.text.as_ptr().cast(), message.length) }
     }
 
-    /// Rust's `core` comes compiled for unwinding on some targets, and then names this. Nothing unwinds.
+    /// On some targets Rust's `core` is compiled for unwinding and refers to this symbol. Nothing unwinds.
     #[unsafe(no_mangle)]
     extern "C" fn rust_eh_personality() {}
 

@@ -1,5 +1,5 @@
-//! Questions about memory and reservations. For a null memblock, and for what is no range or table, the answer
-//! is no, or 0.
+//! Queries about memory and reservations. For a null memblock, an invalid range or an invalid table, the
+//! answer is false or 0.
 #![allow(unsafe_code)]
 
 use memblock::PhysRange;
@@ -59,7 +59,7 @@ pub unsafe extern "C" fn physmem_memblock_memory_size(memblock: *const Handle) -
     unsafe { handle::look(memblock, 0, memblock::Memblock::memory_size) }
 }
 
-/// Bytes reserved, in memory or not.
+/// Reserved bytes, in memory or not.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_reserved_size(memblock: *const Handle) -> u64 {
     // SAFETY: the header's promises.
@@ -80,8 +80,8 @@ pub unsafe extern "C" fn physmem_memblock_nodeless_size(memblock: *const Handle)
     unsafe { handle::look(memblock, 0, memblock::Memblock::nodeless_size) }
 }
 
-/// Bytes below `limit` reserved for the kernel itself (PHYSMEM_RSRV_KERN) on a node, or with PHYSMEM_NO_NODE on
-/// any.
+/// Bytes below `limit` reserved for the kernel itself (PHYSMEM_RSRV_KERN) on a node, or on any with
+/// PHYSMEM_NO_NODE.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_reserved_kern_size(
     memblock: *const Handle,
@@ -101,7 +101,7 @@ pub unsafe extern "C" fn physmem_memblock_region_count(memblock: *const Handle, 
     unsafe { handle::look(memblock, 0, |memblock| memblock.table(table).len()) }
 }
 
-/// Regions that can certainly be added to a table before it needs more memory.
+/// How many regions can be added to a table, anywhere, before it needs more memory.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_room(memblock: *const Handle, table: Table) -> usize {
     let Ok(table) = to_table(table) else { return 0 };
@@ -109,7 +109,7 @@ pub unsafe extern "C" fn physmem_memblock_room(memblock: *const Handle, table: T
     unsafe { handle::look(memblock, 0, |memblock| memblock.table(table).room()) }
 }
 
-/// Whether a table has an address; the region that holds it is written to `region`, which may be null.
+/// Whether a region of the table contains an address. Writes that region to `region`, which may be null.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_region_at(
     memblock: *const Handle,
@@ -125,7 +125,7 @@ pub unsafe extern "C" fn physmem_memblock_region_at(
     }
 }
 
-/// From the first address of memory to the first behind the last, gaps included. False without memory.
+/// The range from the lowest to the highest address of memory, including gaps. False without memory.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_dram(memblock: *const Handle, range: *mut Range) -> bool {
     // SAFETY: the header's promises.
@@ -135,7 +135,8 @@ pub unsafe extern "C" fn physmem_memblock_dram(memblock: *const Handle, range: *
     }
 }
 
-/// The region of memory that holds page frame `pfn`, both ends rounded down to pages. False if it is no memory.
+/// The region of memory that contains page frame `pfn`, both ends rounded down to pages. False if it is not
+/// memory.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_search_pfn(
     memblock: *const Handle,

@@ -1,4 +1,4 @@
-//! How memory is given out. PHYSMEM_STATUS_NULL_POINTER is the only way in which these fail.
+//! How memory is allocated. The only possible error is PHYSMEM_STATUS_NULL_POINTER.
 #![allow(unsafe_code)]
 
 use memblock::Memblock;
@@ -19,14 +19,14 @@ unsafe fn set(memblock: *mut Handle, set: impl FnOnce(&mut Memblock<'static>)) -
     }
 }
 
-/// Whether memory is given out from the lowest address up. At first it is not.
+/// Whether memory is allocated from the lowest address up. Off by default.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_set_bottom_up(memblock: *mut Handle, on: bool) -> Status {
     // SAFETY: the header's promises.
     unsafe { set(memblock, |memblock| memblock.set_bottom_up(on)) }
 }
 
-/// First address not allowed for requests that name none. At first there is no limit.
+/// The first address not allowed for requests without an end of their own. By default there is no limit.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_set_current_limit(memblock: *mut Handle, limit: u64) -> Status {
     // SAFETY: the header's promises.
@@ -40,29 +40,28 @@ pub unsafe extern "C" fn physmem_memblock_current_limit(memblock: *const Handle)
     unsafe { handle::look(memblock, 0, Memblock::current_limit) }
 }
 
-/// Whether PHYSMEM_HOTPLUG memory is spared, as Linux's boot parameter movable_node asks for.
+/// Whether allocations avoid PHYSMEM_HOTPLUG memory, like with Linux's boot parameter movable_node.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_set_movable_node(memblock: *mut Handle, on: bool) -> Status {
     // SAFETY: the header's promises.
     unsafe { set(memblock, |memblock| memblock.set_movable_node(on)) }
 }
 
-/// Whether physmem_memblock_mark_mirror() marks anything, as Linux's boot parameter kernelcore=mirror asks for.
+/// Whether physmem_memblock_mark_mirror() marks anything, like with Linux's boot parameter kernelcore=mirror.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_set_mirrored_kernelcore(memblock: *mut Handle, on: bool) -> Status {
     // SAFETY: the header's promises.
     unsafe { set(memblock, |memblock| memblock.set_mirrored_kernelcore(on)) }
 }
 
-/// Whether only PHYSMEM_KHO_SCRATCH memory is given out.
+/// Whether allocations use only PHYSMEM_KHO_SCRATCH memory.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_set_kho_scratch_only(memblock: *mut Handle, on: bool) -> Status {
     // SAFETY: the header's promises.
     unsafe { set(memblock, |memblock| memblock.set_kho_scratch_only(on)) }
 }
 
-/// Whether allocations are marked PHYSMEM_RSRV_KERN and get the node that was asked for, as in Linux later than
-/// 6.12.
+/// Whether allocations are marked PHYSMEM_RSRV_KERN and get the requested node, as in Linux later than 6.12.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_set_kern_accounting(memblock: *mut Handle, on: bool) -> Status {
     // SAFETY: the header's promises.

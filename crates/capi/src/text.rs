@@ -1,7 +1,7 @@
-//! Texts, written to buffers of the caller's.
+//! Text output to the caller's buffers.
 //!
-//! As with snprintf(): a text that does not fit is cut off, what is written ends in a zero byte unless the
-//! buffer has no room at all, and the result is the number of bytes that the whole text has, without that zero.
+//! As with snprintf(): text that does not fit is cut off, the output ends in a NUL unless the buffer has no
+//! room at all, and the result is the length of the whole text, without the NUL.
 #![allow(unsafe_code)]
 
 use core::ffi::c_char;
@@ -10,10 +10,10 @@ use core::fmt::{self, Write};
 use crate::handle::{self, Handle};
 use crate::types::{Table, to_table};
 
-/// Writes what is known of the last call for this memblock that failed, as text: what was asked for, what stood
-/// in the way, and where. Empty if none failed.
+/// Writes the last error of this memblock as text: what was requested, what was in the way, and where. Empty
+/// if no call has failed.
 ///
-/// As snprintf(): at most `size` bytes are written to `buffer`, the last of them zero, and the result is the
+/// Like snprintf(): writes at most `size` bytes to `buffer`, including the terminating NUL, and returns the
 /// length of the whole text. `buffer` may be null if `size` is 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_last_error_message(
@@ -30,8 +30,8 @@ pub unsafe extern "C" fn physmem_memblock_last_error_message(
     }
 }
 
-/// Writes a table as text, one region a line, in the form of Linux's /sys/kernel/debug/memblock; otherwise as
-/// physmem_memblock_last_error_message().
+/// Writes a table as text, one region per line, in the format of Linux's /sys/kernel/debug/memblock.
+/// Otherwise like physmem_memblock_last_error_message().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_dump(
     memblock: *const Handle,
@@ -49,8 +49,8 @@ pub unsafe extern "C" fn physmem_memblock_dump(
     }
 }
 
-/// Writes for whom an address was reserved; nothing if it is not reserved, or nobody said. Otherwise as
-/// physmem_memblock_last_error_message().
+/// Writes the owner of the reservation that contains an address; empty if it is not reserved or has no owner.
+/// Otherwise like physmem_memblock_last_error_message().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_owner_at(
     memblock: *const Handle,
@@ -67,13 +67,13 @@ pub unsafe extern "C" fn physmem_memblock_owner_at(
     }
 }
 
-/// The name of a status, for example "PHYSMEM_STATUS_NO_SPACE". Never null, and valid for ever.
+/// The name of a status, for example "PHYSMEM_STATUS_NO_SPACE". Never null, and valid forever.
 #[unsafe(no_mangle)]
 pub extern "C" fn physmem_status_name(status: u32) -> *const c_char {
     NAMES.get(status as usize).unwrap_or(&c"unknown physmem_status").as_ptr()
 }
 
-/// By number. A test compares them with the header.
+/// Indexed by number. A test compares them with the header.
 const NAMES: [&core::ffi::CStr; 16] = [
     c"PHYSMEM_STATUS_OK",
     c"PHYSMEM_STATUS_NULL_POINTER",
@@ -98,7 +98,7 @@ const NAMES: [&core::ffi::CStr; 16] = [
 /// `size` bytes can be written at `buffer`.
 unsafe fn write(buffer: *mut c_char, size: usize, text: fmt::Arguments<'_>) -> usize {
     let mut writer = Buffer { place: buffer.cast(), size, length: 0 };
-    // It never fails, and neither do the texts.
+    // Writing never fails, and neither does formatting.
     let _ = writer.write_fmt(text);
     if let Some(last) = size.checked_sub(1).filter(|_| !buffer.is_null()) {
         // SAFETY: at most `size - 1`.
@@ -107,7 +107,7 @@ unsafe fn write(buffer: *mut c_char, size: usize, text: fmt::Arguments<'_>) -> u
     writer.length
 }
 
-/// Writes as much as there is room for, and counts all.
+/// Writes as much as fits, and counts everything.
 struct Buffer {
     place: *mut u8,
     size: usize,
@@ -119,7 +119,7 @@ impl Write for Buffer {
         let room = self.size.saturating_sub(1).saturating_sub(self.length);
         if !self.place.is_null() && room > 0 {
             let written = text.len().min(room);
-            // SAFETY: `length + written` is less than `size`, and so many bytes can be written at `place`.
+            // SAFETY: `length + written` is less than `size`, and `size` bytes can be written at `place`.
             unsafe { self.place.add(self.length).copy_from_nonoverlapping(text.as_ptr(), written) }
         }
         self.length = self.length.saturating_add(text.len());

@@ -1,7 +1,7 @@
-//! Walks over the tables, one step a call.
+//! Walks over the tables, one step per call.
 //!
-//! A cursor is an address: all below it, or on a walk downwards all from it on, has been given. So a table may
-//! be changed between two steps; each step shows it as it is then.
+//! A cursor is an address: everything below it (on a downward walk, everything from it up) has been returned.
+//! So a table may change between two steps; each step sees it as it is then.
 #![allow(unsafe_code)]
 
 use memblock::{Memblock, PfnRange, PhysRange, Region, Selection, ranges};
@@ -10,8 +10,8 @@ use crate::failure::Failure;
 use crate::handle::{self, Handle, put};
 use crate::types::{CRegion, CSelection, Pages, Range, Table, to_node, to_table};
 
-/// The next region of a table upwards. Begin with a cursor of 0, and call until the result is false:
-/// `while (physmem_memblock_next_region(memblock, PHYSMEM_TABLE_RESERVED, &cursor, &region)) ...`
+/// The next region of a table upwards. Start with a cursor of 0, and call until the result is false: `while
+/// (physmem_memblock_next_region(memblock, PHYSMEM_TABLE_RESERVED, &cursor, &region)) ...`
 ///
 /// False also for a null `memblock` or `cursor`, and for a table that does not exist. `region` may be null.
 #[unsafe(no_mangle)]
@@ -29,7 +29,7 @@ pub unsafe extern "C" fn physmem_memblock_next_region(
     }
 }
 
-/// The next region of a table downwards. Begin with a cursor of UINT64_MAX; otherwise as
+/// The next region of a table downwards. Start with a cursor of UINT64_MAX. Otherwise like
 /// physmem_memblock_next_region().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_prev_region(
@@ -46,7 +46,8 @@ pub unsafe extern "C" fn physmem_memblock_prev_region(
     }
 }
 
-/// The next region of memory upwards that `selection` shows; otherwise as physmem_memblock_next_region().
+/// The next region of memory upwards that `selection` includes. Otherwise like
+/// physmem_memblock_next_region().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_next_memory(
     memblock: *const Handle,
@@ -62,7 +63,8 @@ pub unsafe extern "C" fn physmem_memblock_next_memory(
     }
 }
 
-/// The next region of memory downwards that `selection` shows; otherwise as physmem_memblock_prev_region().
+/// The next region of memory downwards that `selection` includes. Otherwise like
+/// physmem_memblock_prev_region().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_prev_memory(
     memblock: *const Handle,
@@ -78,8 +80,8 @@ pub unsafe extern "C" fn physmem_memblock_prev_memory(
     }
 }
 
-/// The next piece upwards of memory that `selection` shows and that is not reserved, with node and attributes
-/// of the memory; otherwise as physmem_memblock_next_region().
+/// The next free piece upwards of the memory that `selection` includes, with the memory's node and
+/// attributes. Otherwise like physmem_memblock_next_region().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_next_free(
     memblock: *const Handle,
@@ -97,7 +99,7 @@ pub unsafe extern "C" fn physmem_memblock_next_free(
     }
 }
 
-/// The next free piece downwards. Begin with a cursor of UINT64_MAX; otherwise as
+/// The next free piece downwards. Start with a cursor of UINT64_MAX. Otherwise like
 /// physmem_memblock_next_free().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_prev_free(
@@ -116,7 +118,7 @@ pub unsafe extern "C" fn physmem_memblock_prev_free(
     }
 }
 
-/// The next piece upwards of what physmem has and table `without` has not; otherwise as
+/// The next piece upwards that is in physmem but not in table `without`. Otherwise like
 /// physmem_memblock_next_region().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_next_physmem(
@@ -135,8 +137,9 @@ pub unsafe extern "C" fn physmem_memblock_next_physmem(
     }
 }
 
-/// The whole pages of the next region of memory of a node, or with PHYSMEM_NO_NODE of any, that has some,
-/// whatever its attributes. Otherwise as physmem_memblock_next_region(); the cursor is an address here too.
+/// The whole pages of the next region of memory that has any, on a node or, with PHYSMEM_NO_NODE, on any
+/// node, whatever its attributes. Otherwise like physmem_memblock_next_region(); the cursor is an address
+/// here too.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_next_pages(
     memblock: *const Handle,
@@ -154,16 +157,17 @@ pub unsafe extern "C" fn physmem_memblock_next_pages(
                 let (start, end) = memblock.page_size().whole_pages(region.range)?;
                 Some((region.range.end(), PfnRange { start, end, node: region.node }))
             });
-            let Some((behind, found)) = found else { return false };
-            put(cursor, behind);
+            let Some((next, found)) = found else { return false };
+            put(cursor, next);
             put(pages, found.into());
             true
         })
     }
 }
 
-/// The next range of memory that the memblock's own tables took; otherwise as physmem_memblock_next_region().
-/// Whoever needs the memblock no more collects these ranges, and may then use them.
+/// The next range of memory that the memblock's own tables took. Otherwise like
+/// physmem_memblock_next_region(). When you no longer need the memblock, collect these ranges; then you may
+/// use them.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn physmem_memblock_next_own(
     memblock: *const Handle,
@@ -183,7 +187,7 @@ pub unsafe extern "C" fn physmem_memblock_next_own(
     }
 }
 
-/// The regions of memory in a range that a selection shows.
+/// The regions of memory in a range that a selection includes.
 fn shown<'a>(
     memblock: &'a Memblock<'static>,
     selection: Selection,
@@ -193,7 +197,7 @@ fn shown<'a>(
     memblock.memory().overlapping(within).filter(move |region| selection.shows(region, movable_node))
 }
 
-/// A piece that a region beside the range gave, and that lies outside, is not meant.
+/// Leaves out pieces of a region that overlaps the range but lie outside it.
 fn is_in(piece: &Region, range: PhysRange) -> bool {
     piece.range.overlaps(range)
 }
@@ -206,7 +210,8 @@ enum Direction {
 }
 use Direction::{Down, Up};
 
-/// One step: what `find` gives of the addresses ahead of the cursor, cut to them, and the cursor behind that.
+/// One step: returns what `find` finds in the addresses ahead of the cursor, cut to them, and moves the
+/// cursor past it.
 ///
 /// # Safety
 ///
@@ -229,11 +234,11 @@ unsafe fn step(
         handle::look(handle, false, |memblock| {
             let Ok(Some(found)) = find(memblock, ahead) else { return false };
             let Some(range) = found.range.intersect(ahead) else { return false };
-            let behind = match direction {
+            let next = match direction {
                 Up => range.end(),
                 Down => range.start(),
             };
-            put(cursor, behind);
+            put(cursor, next);
             put(region, Region { range, ..found }.into());
             true
         })

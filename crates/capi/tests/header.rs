@@ -1,4 +1,4 @@
-//! The committed header is what cbindgen makes of the sources.
+//! The committed header is what cbindgen generates from the sources.
 //!
 //! With `PHYSMEM_HEADER=write` in the environment, the header is written instead.
 #![allow(unsafe_code)]
@@ -27,7 +27,7 @@ const SOURCES: [&str; 14] = [
 ];
 
 #[test]
-fn the_committed_header_is_what_the_sources_say() {
+fn the_committed_header_matches_the_sources() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let config = cbindgen::Config::from_file(root.join("cbindgen.toml")).unwrap();
     let builder = SOURCES.iter().fold(cbindgen::Builder::new().with_config(config), |builder, source| {
@@ -45,7 +45,7 @@ fn the_committed_header_is_what_the_sources_say() {
     let differs = made.lines().zip(committed.lines().chain(std::iter::repeat(""))).position(|(a, b)| a != b);
     assert!(
         made == committed,
-        "{} is not what the sources say, from line {} on. Write it with\n    \
+        "{} is out of date with the sources, from line {} on. Regenerate it with\n    \
          PHYSMEM_HEADER=write cargo test -p physmem-capi --test header",
         path.display(),
         differs.unwrap_or(0) + 1,
@@ -60,7 +60,7 @@ fn each_status_of_the_header_has_its_name() {
     let mut count = 0;
     for (name, number) in variants.filter(|(name, _)| name.starts_with("PHYSMEM_STATUS_")) {
         let written = physmem_status_name(number.parse().unwrap());
-        // SAFETY: it is a string for ever.
+        // SAFETY: the string lives forever.
         assert_eq!(unsafe { CStr::from_ptr(written) }.to_str(), Ok(name));
         count += 1;
     }

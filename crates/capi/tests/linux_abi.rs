@@ -1,4 +1,4 @@
-//! Linux's symbols, as C code sees them. Linux's own suite does more; this asks what it leaves out.
+//! Linux's symbols, as C code sees them. Linux's own suite tests more; this covers what it leaves out.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -73,7 +73,7 @@ unsafe extern "C" {
 
 const EINVAL: c_int = 22;
 
-/// As `for_each_free_mem_range`.
+/// Like `for_each_free_mem_range`.
 unsafe fn free_ranges(flags: u32) -> Vec<(u64, u64)> {
     let (mut cursor, mut start, mut end, mut found) = (0, 0, 0, Vec::new());
     loop {
@@ -98,9 +98,9 @@ unsafe fn free_ranges(flags: u32) -> Vec<(u64, u64)> {
     }
 }
 
-/// One test, as there is one memblock.
+/// One test, because there is one memblock.
 #[test]
-fn the_symbols_do_what_the_header_of_linux_says() {
+fn the_symbols_behave_as_linuxs_header_says() {
     #[repr(align(4096))]
     #[derive(Clone)]
     struct Page(#[allow(dead_code)] [u8; 0x1000]);
@@ -133,13 +133,13 @@ fn the_symbols_do_what_the_header_of_linux_says() {
         assert_eq!((memblock.reserved.cnt, (*memblock.reserved.regions).nid), (2, 3));
         let mut unknown = Type { cnt: 0, max: 0, total_size: 0, regions: ptr::null_mut(), name: ptr::null() };
         assert_eq!(memblock_set_node(base, 0x1000, &raw mut unknown, 3), -EINVAL);
-        // An empty piece lies where the two reservations touch, but only inside a region of memory.
+        // There is an empty piece where the two reservations touch, but only inside a region of memory.
         assert_eq!(free_ranges(0), [(base + 0x1000, base + 0x1000), (base + 0x2000, base + 0x10000)]);
         assert_eq!(memblock_reserved_mark_noinit(base, 0x1000), 0);
         assert_eq!((*memblock.reserved.regions).flags, 0x10);
         assert_eq!(memblock_phys_free(base, 0x2000), 0);
 
-        // The kernel's switches are off unless it says otherwise.
+        // The kernel's switches are off by default.
         assert_eq!(memblock_mark_mirror(base, 0x1000), 0);
         assert!(!memblock_has_mirror());
         mirrored_kernelcore = true;

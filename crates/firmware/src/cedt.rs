@@ -1,5 +1,5 @@
-//! The CXL Early Discovery Table: the host bridges, and the windows of physical addresses their memory can
-//! appear in.
+//! The CXL Early Discovery Table: the host bridges, and the windows of physical addresses where their memory
+//! can appear.
 //!
 //! Source: CXL 3.1 section 9.18.1.
 
@@ -7,22 +7,22 @@ use memblock::PhysRange;
 use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
-use crate::acpi::{AcpiError, HEADER_SIZE, Layout, Structure, Structures, Table};
+use crate::acpi::{self, AcpiError, HEADER_SIZE, Layout, Structure, Table};
 
 /// CXL Host Bridge Structure (CHBS, type 0).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct HostBridge {
-    /// Where the structure begins in the table, in bytes.
+    /// Offset of the structure in the table, in bytes.
     pub offset: usize,
     /// The bridge's ACPI `_UID`.
     pub uid: u32,
-    /// 0: a CXL 1.1 bridge, whose `registers` are an RCRB; 1: a later one, with component registers.
+    /// 0: a CXL 1.1 bridge, with an RCRB as `registers`; 1: a later one, with component registers.
     pub cxl_version: u32,
     /// Physical addresses of the register block.
     pub registers: PhysRange,
 }
 
-/// How a fixed memory window picks the target of an address.
+/// How a fixed memory window selects the target of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum InterleaveArithmetic {
     /// 0: modulo.
@@ -36,15 +36,15 @@ pub enum InterleaveArithmetic {
 /// CXL Fixed Memory Window Structure (CFMWS, type 1): where CXL memory may appear.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FixedMemoryWindow<'a> {
-    /// Where the structure begins in the table, in bytes.
+    /// Offset of the structure in the table, in bytes.
     pub offset: usize,
     /// Host physical addresses of the window.
     pub window: PhysRange,
-    /// Over how many targets the window is interleaved: 1, 2, 3, 4, 6, 8, 12 or 16.
+    /// Number of targets the window is interleaved over: 1, 2, 3, 4, 6, 8, 12 or 16.
     pub ways: u32,
-    /// Consecutive bytes that go to one target: 256 to 16384.
+    /// Number of consecutive bytes that go to one target: 256 to 16384.
     pub granularity: u32,
-    /// How the target of an address is picked.
+    /// How the target of an address is selected.
     pub arithmetic: InterleaveArithmetic,
     /// What the window may be used for. Bit 0: device-coherent memory; 1: host-only coherent memory;
     /// 2: volatile; 3: persistent; 4: its configuration is fixed; 5: back-invalidate.
@@ -55,7 +55,7 @@ pub struct FixedMemoryWindow<'a> {
 }
 
 impl<'a> FixedMemoryWindow<'a> {
-    /// `_UID`s of the host bridges, in interleave order; as many as [`ways`](Self::ways).
+    /// `_UID`s of the host bridges, in interleave order; there are [`ways`](Self::ways) of them.
     pub fn targets(&self) -> impl ExactSizeIterator<Item = u32> + Clone + 'a {
         let (chunks, _) = self.targets.as_chunks::<4>();
         chunks.iter().map(|uid| u32::from_le_bytes(*uid))
@@ -75,15 +75,15 @@ impl<'a> FixedMemoryWindow<'a> {
 /// CXL XOR Interleave Math Structure (CXIMS, type 2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct XorInterleaveMath<'a> {
-    /// Where the structure begins in the table, in bytes.
+    /// Offset of the structure in the table, in bytes.
     pub offset: usize,
-    /// The granularity of the windows it is for, in bytes.
+    /// The granularity of the windows it applies to, in bytes.
     pub granularity: u32,
     maps: &'a [u8],
 }
 
 impl<'a> XorInterleaveMath<'a> {
-    /// The XOR maps, from bit 0 of the target's position upwards.
+    /// The XOR maps, starting with the one for bit 0 of the target's position.
     pub fn maps(&self) -> impl ExactSizeIterator<Item = u64> + Clone + 'a {
         let (chunks, _) = self.maps.as_chunks::<8>();
         chunks.iter().map(|map| u64::from_le_bytes(*map))
@@ -101,7 +101,7 @@ pub enum Entry<'a> {
     XorInterleaveMath(XorInterleaveMath<'a>),
     /// Any other type: 3 is RDPAS and 4 is CSDS, neither of which says anything about memory.
     Other {
-        /// Where the structure begins in the table, in bytes.
+        /// Offset of the structure in the table, in bytes.
         offset: usize,
         /// Its type.
         kind: u8,
@@ -184,16 +184,13 @@ impl<'a> Cedt<'a> {
         Self::from_table(Table::new(bytes, *b"CEDT")?)
     }
 
-    /// The same for a table whose header has been checked already.
+    /// The same for a table with an already checked header.
     ///
     /// # Errors
     ///
-    /// [`AcpiError::Signature`] for another table.
+    /// [`AcpiError::Signature`] for a different table.
     pub fn from_table(table: Table<'a>) -> Result<Self, AcpiError> {
-        match table.signature() {
-            [b'C', b'E', b'D', b'T'] => Ok(Self { table }),
-            found => Err(AcpiError::Signature { expected: *b"CEDT", found }),
-        }
+        Ok(Self { table: table.expect_signature(*b"CEDT")? })
     }
 
     /// The table's header.
@@ -201,13 +198,13 @@ impl<'a> Cedt<'a> {
         &self.table
     }
 
-    /// All structures, in the table's order. One that is too short, or holds an encoding the specification
-    /// does not define, is an error in its place; one whose length cannot be stepped over is the last item.
+    /// All structures, in the table's order. A structure that is too short, or has an undefined encoding, is
+    /// an error in its place. After a structure with an unusable length, the iterator ends.
     pub const fn entries(&self) -> Entries<'a> {
-        Entries { structures: self.table.structures(HEADER_SIZE, LAYOUT) }
+        self.table.entries(HEADER_SIZE, LAYOUT, read)
     }
 
-    /// The fixed memory windows alone; and every error, for any structure may have been meant as one.
+    /// Only the fixed memory windows, and every error, since any bad structure might have been one.
     pub fn windows(&self) -> impl Iterator<Item = Result<FixedMemoryWindow<'a>, AcpiError>> + 'a {
         self.entries().filter_map(|entry| match entry {
             Ok(Entry::FixedMemoryWindow(window)) => Some(Ok(window)),
@@ -218,20 +215,7 @@ impl<'a> Cedt<'a> {
 }
 
 /// Iterator over the structures of a CEDT, from [`Cedt::entries`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entries<'a> {
-    structures: Structures<'a>,
-}
-
-impl<'a> Iterator for Entries<'a> {
-    type Item = Result<Entry<'a>, AcpiError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        Some(self.structures.next()?.and_then(|structure| read(&structure)))
-    }
-}
-
-impl core::iter::FusedIterator for Entries<'_> {}
+pub type Entries<'a> = acpi::Entries<'a, Entry<'a>>;
 
 fn read<'a>(structure: &Structure<'a>) -> Result<Entry<'a>, AcpiError> {
     let offset = structure.offset;
@@ -259,7 +243,7 @@ fn read<'a>(structure: &Structure<'a>) -> Result<Entry<'a>, AcpiError> {
                 maps: structure.tail(XOR_MATH_SIZE, len, WHAT, EXPECTED)?,
             })
         }
-        // The type is one byte and the length two, so neither conversion can lose anything.
+        // The type has one byte and the length two, so neither conversion loses anything.
         kind => Entry::Other {
             offset,
             kind: u8::try_from(kind).unwrap_or(u8::MAX),

@@ -1,7 +1,7 @@
-//! The e820 memory map of x86 firmware, as the boot loader hands it to Linux.
+//! The e820 memory map of x86 firmware, as the boot loader passes it to Linux.
 //!
-//! Up to 128 entries lie in the *zero page*, `struct boot_params`, which Linux shows as
-//! `/sys/kernel/boot_params/data`; the rest, on machines with more, follow in a `setup_data` node of type
+//! Up to 128 entries are in the *zero page*, `struct boot_params`, which Linux shows as
+//! `/sys/kernel/boot_params/data`. Machines with more entries have the rest in a `setup_data` node of type
 //! `SETUP_E820_EXT`, shown as `/sys/kernel/boot_params/setup_data/N/data`.
 //!
 //! Source: Linux `Documentation/arch/x86/zero-page.rst` and `boot.rst`; ACPI 6.5 section 15.1 (`E820h`).
@@ -14,7 +14,7 @@ use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
 use crate::bytes::view;
 
-/// What an e820 entry says its range is.
+/// The type of an e820 entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum E820Type {
     /// 1: memory the system may use (`AddressRangeMemory`).
@@ -25,11 +25,11 @@ pub enum E820Type {
     Acpi,
     /// 4: ACPI non-volatile storage, kept across sleep states.
     Nvs,
-    /// 5: memory in which errors have been detected.
+    /// 5: memory with detected errors.
     Unusable,
     /// 7: persistent memory (ACPI 6).
     Pmem,
-    /// 12: persistent memory, as firmware named it before ACPI 6 had a number for it.
+    /// 12: persistent memory, in firmware from before ACPI 6 assigned a number to it.
     Pram,
     /// `0xefff_ffff`: Linux's own number for EFI special-purpose memory, set aside for device-dax.
     SoftReserved,
@@ -38,7 +38,7 @@ pub enum E820Type {
 }
 
 impl E820Type {
-    /// The number as it stands in the table.
+    /// The number used in the table.
     pub const fn number(self) -> u32 {
         match self {
             Self::Ram => 1,
@@ -92,7 +92,7 @@ impl From<u32> for E820Type {
     }
 }
 
-/// The words of the kernel log (`arch/x86/kernel/e820.c:e820_print_type`, 6.12).
+/// The wording of the kernel log (`arch/x86/kernel/e820.c:e820_print_type`, 6.12).
 impl fmt::Display for E820Type {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -117,12 +117,12 @@ pub const ZERO_PAGE_ENTRIES: usize = 128;
 pub struct Entry {
     /// The physical addresses, half-open.
     pub range: PhysRange,
-    /// What they are.
+    /// Their type.
     pub kind: E820Type,
 }
 
-/// Why bytes are not an e820 map, or an entry of one is not a range. Offsets are bytes from the start of the
-/// input.
+/// Why bytes are not an e820 map, or why one of its entries is not a range. Offsets are bytes from the start
+/// of the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum E820Error {
     /// The input is shorter than a zero page.
@@ -131,18 +131,18 @@ pub enum E820Error {
         /// Length of the input.
         len: usize,
     },
-    /// Neither the setup header's magic nor, with a magic of 0, a boot loader's number: these bytes are not a
-    /// zero page.
+    /// The bytes have neither the setup header's magic nor a magic of 0 with a boot loader type: they are not
+    /// a zero page.
     #[error(
         "byte {offset:#x}: expected the setup header's magic \"HdrS\", or 0 and a loader type, found {found:02x?}"
     )]
     Magic {
         /// Always `0x202`.
         offset: usize,
-        /// What stood there.
+        /// The bytes found there.
         found: [u8; 4],
     },
-    /// `e820_entries` promises more entries than the zero page has room for.
+    /// `e820_entries` is larger than the zero page has room for.
     #[error("byte {offset:#x}: {count} entries, but the zero page has room for 128")]
     Count {
         /// Always `0x1e8`.
@@ -153,34 +153,34 @@ pub enum E820Error {
     /// The input ends inside an entry.
     #[error("byte {offset:#x}: {len} bytes are left, an entry has 20")]
     PartialEntry {
-        /// Where the entry begins.
+        /// Where the entry starts.
         offset: usize,
         /// Bytes left from there.
         len: usize,
     },
-    /// The entry holds no range: its size is 0, or it runs past the last address. Linux drops such entries
+    /// The entry is not a range: its size is 0, or it runs past the last address. Linux drops such entries
     /// (`arch/x86/kernel/e820.c:e820__update_table`).
     #[error("byte {offset:#x}: {source}")]
     Range {
-        /// Where the entry begins.
+        /// Where the entry starts.
         offset: usize,
         /// What is wrong with it.
         source: RangeError,
     },
-    /// Two entries claim the same addresses. Linux gives them to the entry with the higher type number.
+    /// Two entries claim the same addresses. In Linux the entry with the higher type number wins.
     #[error("byte {offset:#x}: the entry overlaps the one at byte {earlier:#x} in {range}")]
     Overlap {
-        /// Where the later entry begins.
+        /// Where the later entry starts.
         offset: usize,
-        /// Where the earlier entry begins.
+        /// Where the earlier entry starts.
         earlier: usize,
-        /// The addresses both claim.
+        /// The addresses that both claim.
         range: PhysRange,
     },
 }
 
 impl E820Error {
-    /// The byte of the input the error is about; for input that is too short, where it ends.
+    /// The byte of the input the error is about; for input that is too short, its end.
     pub const fn offset(&self) -> usize {
         match *self {
             Self::TooShort { len } => len,
@@ -205,7 +205,7 @@ struct WireEntry {
 const ENTRY_SIZE: usize = 20;
 const _: () = assert!(size_of::<WireEntry>() == ENTRY_SIZE);
 
-/// The fields of `struct boot_params` this crate reads.
+/// The fields of `struct boot_params` that this crate reads.
 #[derive(FromBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 struct WireBootParams {
@@ -259,11 +259,11 @@ const _: () = assert!(core::mem::offset_of!(WireBootParams, e820_table) == E820_
 
 /// The x86 zero page, `struct boot_params`.
 ///
-/// Holding one proves that the input has a zero page's length and marks, and that its entry count fits.
+/// Holding one proves that the input has a zero page's length and magic, and that its entry count fits.
 ///
-/// The marks are the magic `HdrS` where a boot loader copied the kernel's setup header. The EFI stub and the PVH
-/// entry fill a page of zeros instead and leave the magic out, on every machine that boots so; then the type
-/// of the loader, which is never 0, is the mark.
+/// If a boot loader copied the kernel's setup header, the magic is `HdrS`. The EFI stub and the PVH entry
+/// always start from a page of zeros and leave the magic out; such a page is recognized by its loader type,
+/// which is never 0.
 ///
 /// ```
 /// // bytes: /sys/kernel/boot_params/data
@@ -284,7 +284,7 @@ pub struct BootParams<'a> {
 }
 
 impl<'a> BootParams<'a> {
-    /// Checks the zero page at the start of `bytes`. Anything behind its 4096 bytes is ignored.
+    /// Checks the zero page at the start of `bytes`. Anything after its 4096 bytes is ignored.
     ///
     /// # Errors
     ///
@@ -309,16 +309,17 @@ impl<'a> BootParams<'a> {
         Entries { table, base: E820_TABLE, at: 0 }
     }
 
-    /// The boot protocol's version, major number in the high byte; 0 where the EFI stub filled the page.
+    /// The boot protocol's version, with the major number in the high byte; 0 if the EFI stub filled the
+    /// page.
     pub fn protocol_version(&self) -> u16 {
         self.wire.version.get()
     }
 
-    /// Where the boot loader put the initial ramdisk, or `None` when it gave no size.
+    /// Where the boot loader put the initial ramdisk, or `None` if its size is 0.
     ///
     /// # Errors
     ///
-    /// [`E820Error::Range`] when address and size do not make a range.
+    /// [`E820Error::Range`] if address and size do not form a range.
     pub fn ramdisk(&self) -> Result<Option<PhysRange>, E820Error> {
         let wide = |high: U32, low: U32| u64::from(high.get()) << 32 | u64::from(low.get());
         let start = wide(self.wire.ext_ramdisk_image, self.wire.ramdisk_image);
@@ -330,8 +331,8 @@ impl<'a> BootParams<'a> {
         }
     }
 
-    /// Where the boot loader left the EFI memory map; `None` on a machine that did not boot by 64-bit EFI, or
-    /// where address and size make no range.
+    /// Where the boot loader left the EFI memory map; `None` on a machine that did not boot with 64-bit EFI,
+    /// or if address and size do not form a range.
     pub fn efi_memory_map(&self) -> Option<PhysRange> {
         let wire = self.wire;
         let start = u64::from(wire.efi_memmap_hi.get()) << 32 | u64::from(wire.efi_memmap.get());
@@ -339,19 +340,20 @@ impl<'a> BootParams<'a> {
         map.filter(|_| wire.efi_loader_signature == *b"EL64")
     }
 
-    /// Bytes of a descriptor of the EFI memory map; `None` on a machine that did not boot by 64-bit EFI.
+    /// Size of a descriptor of the EFI memory map in bytes; `None` on a machine that did not boot with 64-bit
+    /// EFI.
     pub fn efi_descriptor_size(&self) -> Option<u32> {
         let wire = self.wire;
         Some(wire.efi_memdesc_size.get()).filter(|&size| size > 0 && wire.efi_loader_signature == *b"EL64")
     }
 
-    /// Physical address of ACPI's root pointer (RSDP), or `None` where neither the boot loader nor the code that
-    /// unpacks the kernel filled it in, as on a machine that booted by EFI.
+    /// Physical address of ACPI's root pointer (RSDP), or `None` if neither the boot loader nor the kernel's
+    /// decompressor filled it in, as on a machine that booted with EFI.
     pub fn acpi_rsdp(&self) -> Option<u64> {
         Some(self.wire.acpi_rsdp_addr.get()).filter(|address| *address != 0)
     }
 
-    /// Physical address of the first `setup_data` node, or `None` when there is none.
+    /// Physical address of the first `setup_data` node, or `None` if there is none.
     pub fn setup_data(&self) -> Option<u64> {
         Some(self.wire.setup_data.get()).filter(|address| *address != 0)
     }
@@ -376,7 +378,7 @@ impl<'a> Table<'a> {
     ///
     /// # Errors
     ///
-    /// [`E820Error::PartialEntry`] when bytes are left over.
+    /// [`E820Error::PartialEntry`] if bytes are left over.
     pub fn new(bytes: &'a [u8]) -> Result<Self, E820Error> {
         match bytes.len() % ENTRY_SIZE {
             0 => Ok(Self { bytes }),
@@ -392,7 +394,7 @@ impl<'a> Table<'a> {
 
 /// Iterator over e820 entries, from [`BootParams::entries`] or [`Table::entries`].
 ///
-/// An entry that is no range comes as [`E820Error::Range`] in its place; the ones behind it follow.
+/// An entry that is not a range yields [`E820Error::Range`] in its place; the next entries follow.
 #[derive(Clone, Debug)]
 pub struct Entries<'a> {
     table: &'a [u8],
@@ -403,10 +405,11 @@ pub struct Entries<'a> {
 }
 
 impl<'a> Entries<'a> {
-    /// Pairs of entries that claim the same addresses, as [`E820Error::Overlap`], the later entry's order.
+    /// Pairs of entries that claim the same addresses, as [`E820Error::Overlap`], in the order of the later
+    /// entry.
     ///
-    /// Linux accepts overlaps and resolves them; a firmware that has them deserves a look. Compares every
-    /// pair: quadratic in the number of entries. Entries that are no range are left out.
+    /// Linux accepts and resolves overlaps, but firmware that has them deserves a look. Compares every pair:
+    /// quadratic in the number of entries. Entries that are not ranges are left out.
     pub fn overlaps(&self) -> impl Iterator<Item = E820Error> + 'a {
         let all = Self { at: 0, ..self.clone() };
         let later_entries = all.clone();
@@ -420,7 +423,7 @@ impl<'a> Entries<'a> {
         })
     }
 
-    /// The good entries with the offset of each.
+    /// The valid entries, each with its offset.
     fn placed(mut self) -> impl Iterator<Item = (usize, Entry)> + 'a {
         core::iter::from_fn(move || {
             loop {

@@ -1,7 +1,7 @@
 //! The UEFI memory map, as `GetMemoryMap()` returns it.
 //!
-//! The map is an array of descriptors whose stride is *not* the size of the structure: firmware says how long
-//! its descriptors are, and every caller has to step by that (edk2 has 48 bytes for 40).
+//! The map is an array of descriptors with a stride that is *not* the size of the structure: firmware reports
+//! the size of its descriptors, and callers must step by that (edk2 uses 48 bytes for a 40-byte structure).
 //!
 //! Source: UEFI 2.10 section 7.2.3.
 
@@ -12,7 +12,7 @@ use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
 use crate::bytes::view;
 
-/// Size of an EFI page in bytes, whatever the processor's page size is.
+/// Size of an EFI page in bytes, independent of the processor's page size.
 pub const PAGE_SIZE: u64 = 4096;
 
 /// One descriptor of the map.
@@ -22,41 +22,41 @@ pub struct Entry {
     pub range: PhysRange,
     /// What the memory is used for.
     pub kind: MemoryType,
-    /// What the memory can do and how it may be used, for instance
+    /// The memory's capabilities and how it may be used, for instance
     /// [`SPECIAL_PURPOSE`](MemoryAttribute::SPECIAL_PURPOSE) or
     /// [`MORE_RELIABLE`](MemoryAttribute::MORE_RELIABLE).
     pub attributes: MemoryAttribute,
 }
 
-/// Why bytes are not an EFI memory map, or a descriptor of one is not a range.
+/// Why bytes are not an EFI memory map, or why one of its descriptors is not a range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EfiError {
-    /// The descriptors are said to be shorter than version 1 defines them.
+    /// The descriptor size is smaller than version 1 defines.
     #[error("descriptors of {desc_size} bytes, expected at least 40")]
     DescriptorSize {
         /// The size as given.
         desc_size: usize,
     },
-    /// The descriptors are of a version this reader does not know.
+    /// The descriptors have a version that this reader does not know.
     #[error("descriptors of version {desc_version}, expected 1")]
     DescriptorVersion {
         /// The version as given.
         desc_version: u32,
     },
-    /// The map ends inside a descriptor. Its whole descriptors have been given before this.
+    /// The map ends inside a descriptor. Its complete descriptors come before this error.
     #[error("byte {offset:#x}: {len} bytes are left, a descriptor has {desc_size}")]
     PartialDescriptor {
-        /// Where the descriptor begins.
+        /// Where the descriptor starts.
         offset: usize,
         /// Bytes left from there.
         len: usize,
         /// The stride of the map.
         desc_size: usize,
     },
-    /// The descriptor holds no range: no pages, or more than the address space has.
+    /// The descriptor is not a range: it has no pages, or more than the address space.
     #[error("byte {offset:#x}: {source}")]
     Range {
-        /// Where the descriptor begins.
+        /// Where the descriptor starts.
         offset: usize,
         /// What is wrong with it.
         source: RangeError,
@@ -64,7 +64,7 @@ pub enum EfiError {
 }
 
 impl EfiError {
-    /// The byte of the map the error is about; 0 when it is about the map as a whole.
+    /// The byte of the map the error is about; 0 if it is about the map as a whole.
     pub const fn offset(&self) -> usize {
         match *self {
             Self::DescriptorSize { .. } | Self::DescriptorVersion { .. } => 0,
@@ -90,8 +90,7 @@ const _: () = assert!(size_of::<WireDescriptor>() == DESCRIPTOR_SIZE);
 
 /// An EFI memory map.
 ///
-/// Holding one proves that its stride and version can be read; whether each descriptor is a range shows when
-/// it is.
+/// Holding one proves that the stride and version are supported. Descriptors are checked when they are read.
 ///
 /// ```
 /// use firmware::efi::{MemoryMap, MemoryType};
@@ -112,8 +111,8 @@ pub struct MemoryMap<'a> {
 }
 
 impl<'a> MemoryMap<'a> {
-    /// The map in `bytes`, whose descriptors are `desc_size` bytes apart and of version `desc_version`, both
-    /// as firmware reported them.
+    /// The map in `bytes`, with descriptors of version `desc_version` that are `desc_size` bytes apart, both
+    /// as reported by firmware.
     ///
     /// # Errors
     ///
@@ -199,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn the_stride_of_the_map_is_honoured_whatever_it_is() {
+    fn any_stride_of_the_map_is_respected() {
         for stride in [40, 48, 56, 41] {
             let mut map = descriptor(7, 0x1000, 2, 0xf, stride);
             map.extend(descriptor(11, 0xffc0_0000, 0x400, 1 << 63, stride));
@@ -235,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_map_cut_anywhere_gives_its_whole_descriptors_and_then_says_where_it_was_cut() {
+    fn a_map_cut_anywhere_yields_its_complete_descriptors_and_then_an_error_at_the_cut() {
         let mut map = descriptor(7, 0x1000, 1, 8, 48);
         map.extend(descriptor(3, 0x2000, 1, 8, 48));
         for len in 0..=map.len() {
@@ -251,7 +250,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_give_at_most_one_item_per_started_stride(
+        fn any_bytes_yield_one_item_per_started_stride(
             bytes in prop::collection::vec(any::<u8>(), 0..600),
             stride in 40usize..100,
         ) {

@@ -1,11 +1,11 @@
-//! The flattened device tree: memory, reservations, and what the boot loader chose.
+//! The flattened device tree: memory, reservations, and the boot loader's choices.
 //!
 //! Source: Devicetree Specification 0.4, chapters 3 and 5; Linux `drivers/of/fdt.c` and
 //! `Documentation/devicetree/bindings/` for the `linux,…` properties.
 //!
-//! The blob is walked once by [`Fdt::new`], which proves its structure; after that every node can be read.
-//! Names are not held to the specification's 31 characters, nor to its letters: Linux does not, and boards
-//! with longer names boot.
+//! [`Fdt::new`] walks the blob once, which proves its structure; after that every node can be read. Names may
+//! exceed the specification's 31 characters and its character set: Linux does not check them, and boards with
+//! longer names boot.
 
 mod cells;
 mod chosen;
@@ -48,8 +48,8 @@ const _: () = assert!(size_of::<WireHeader>() == 40);
 
 /// A flattened device tree.
 ///
-/// Holding one proves that the header is sound, that nodes nest and end, and that every name and property
-/// lies inside the blob. What a property holds is checked when it is read.
+/// Holding one proves that the header is valid, that nodes are properly nested, and that every name and
+/// property lies inside the blob. The value of a property is checked when it is read.
 ///
 /// ```
 /// // bytes: /sys/firmware/fdt
@@ -69,7 +69,7 @@ const _: () = assert!(size_of::<WireHeader>() == 40);
 #[derive(Clone, Copy, Debug)]
 pub struct Fdt<'a> {
     tree: Tree<'a>,
-    /// The memory reservation block and everything behind it.
+    /// The memory reservation block and everything after it.
     reservations: &'a [u8],
     reservations_at: usize,
     strings: &'a [u8],
@@ -79,8 +79,8 @@ pub struct Fdt<'a> {
 }
 
 impl<'a> Fdt<'a> {
-    /// Checks the blob at the start of `bytes` and walks it once. Anything behind its own size is ignored.
-    /// Needs no alignment. Linear in the size of the blob.
+    /// Checks the blob at the start of `bytes` and walks it once. Anything after the blob is ignored. Needs
+    /// no alignment. Linear in the size of the blob.
     ///
     /// # Errors
     ///
@@ -102,7 +102,7 @@ impl<'a> Fdt<'a> {
             value: u64::from(field.get()),
             expected,
         };
-        // Version 16 differs only in lacking the size of the structure block; none older is in use.
+        // Version 16 only lacks the size of the structure block. No older version is in use.
         if header.version.get() < 16 || header.last_comp_version.get() > 17 {
             return Err(value("version", 20, header.version, "16 or 17, or compatible with 17"));
         }
@@ -165,34 +165,35 @@ impl<'a> Fdt<'a> {
         Nodes::new(self.tree)
     }
 
-    /// Bytes that the blob says it has.
+    /// Total size of the blob in bytes, according to its header.
     pub const fn total_size(&self) -> usize {
         self.total_size
     }
 
-    /// Bytes of the structure block, with its end token and what a blob of version 17 has behind that.
+    /// Size of the structure block in bytes, including its end token and, from version 17 on, anything after
+    /// that.
     pub const fn structure_size(&self) -> usize {
         self.structure_size
     }
 
-    /// The strings block: the properties' names, each with its NUL. One that is added is written here unless it is
-    /// there already, be it as the end of another.
+    /// The strings block: the properties' names, each with its NUL. A new name needs to be appended only if
+    /// the block does not contain it yet, not even as the end of another name.
     pub const fn strings(&self) -> &'a [u8] {
         self.strings
     }
 
     /// The memory reservation block (`/memreserve/`). An entry of size 0 with an address is an error and the
-    /// last item, for Linux stops there too (`drivers/of/fdt.c:early_init_fdt_scan_reserved_mem`); so is a
-    /// block without its terminator.
+    /// last item, since Linux stops there too (`drivers/of/fdt.c:early_init_fdt_scan_reserved_mem`). So is a
+    /// missing terminator.
     pub const fn memreserve(&self) -> Memreserve<'a> {
         Memreserve { bytes: self.reservations, at: 0, base: self.reservations_at }
     }
 
-    /// The memory nodes: every child of the root whose `device_type` is `memory`, range by range.
+    /// The memory nodes: every child of the root with the `device_type` `memory`, range by range.
     ///
     /// # Errors
     ///
-    /// [`FdtError::Value`] or [`FdtError::Length`] when the root's `#address-cells` or `#size-cells` make its
+    /// [`FdtError::Value`] or [`FdtError::Length`] if the root's `#address-cells` or `#size-cells` make its
     /// children unreadable.
     pub fn memory(&self) -> Result<MemoryNodes<'a>, FdtError> {
         Ok(MemoryNodes::new(&self.tree, self.root_cells()?))
@@ -202,31 +203,31 @@ impl<'a> Fdt<'a> {
     ///
     /// # Errors
     ///
-    /// [`FdtError::Value`] or [`FdtError::Length`] when the node's `#address-cells` or `#size-cells` make its
+    /// [`FdtError::Value`] or [`FdtError::Length`] if the node's `#address-cells` or `#size-cells` make its
     /// children unreadable.
     pub fn reserved_memory(&self) -> Result<ReservedMemoryNodes<'a>, FdtError> {
         ReservedMemoryNodes::new(self.tree.root().child(b"reserved-memory"), self.root_cells()?)
     }
 
-    /// `/chosen`, or `None` when the tree has none.
+    /// `/chosen`, or `None` if the tree has none.
     ///
     /// # Errors
     ///
-    /// [`FdtError::Value`] or [`FdtError::Length`] when the root's `#address-cells` or `#size-cells` are
+    /// [`FdtError::Value`] or [`FdtError::Length`] if the root's `#address-cells` or `#size-cells` are
     /// unreadable.
     pub fn chosen(&self) -> Result<Option<Chosen<'a>>, FdtError> {
         let cells = self.root_cells()?;
         Ok(self.tree.root().child(b"chosen").map(|node| Chosen::new(node, cells)))
     }
 
-    /// Linux takes one cell each when the root does not say (`drivers/of/fdt.c:early_init_dt_scan_root`).
+    /// Linux assumes one cell each if the root does not say (`drivers/of/fdt.c:early_init_dt_scan_root`).
     fn root_cells(&self) -> Result<Cells, FdtError> {
         Cells::of(&self.tree.root(), Cells { address: 1, size: 1 })
     }
 }
 
 fn to_usize(field: U32) -> usize {
-    // Only a 16-bit usize could be too narrow, and then no input is that long either.
+    // Only a 16-bit usize could be too narrow, and then no input is that long.
     usize::try_from(field.get()).unwrap_or(usize::MAX)
 }
 

@@ -1,25 +1,25 @@
-//! The Heterogeneous Memory Attribute Table: how fast each memory is from each initiator.
+//! The Heterogeneous Memory Attribute Table: how fast each initiator can access each memory.
 //!
 //! Source: ACPI 6.5 section 5.2.28.
 
 use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
-use crate::acpi::{AcpiError, HEADER_SIZE, Layout, Structure, Structures, Table};
+use crate::acpi::{self, AcpiError, HEADER_SIZE, Layout, Structure, Table};
 use crate::bytes::view;
 
 /// Memory Proximity Domain Attributes (type 0): which initiator a memory is attached to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MemoryProximityDomain {
-    /// Where the structure begins in the table, in bytes.
+    /// Offset of the structure in the table, in bytes.
     pub offset: usize,
-    /// The proximity domain of the initiator, when the structure says that it is known (flag bit 0).
+    /// The proximity domain of the initiator, if the structure marks it as valid (flag bit 0).
     pub initiator_domain: Option<u32>,
     /// The proximity domain of the memory.
     pub memory_domain: u32,
 }
 
-/// What the numbers of a [`SystemLocality`] mean.
+/// The meaning of the numbers in a [`SystemLocality`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DataType {
     /// 0: latency of reads and writes.
@@ -55,26 +55,26 @@ impl From<u8> for DataType {
 /// One number of a [`SystemLocality`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Performance {
-    /// The entry is 0: firmware says nothing about this pair.
+    /// The entry is 0: no information about this pair.
     NotProvided,
     /// The entry is `0xffff`: the initiator cannot reach the target.
     Unreachable,
-    /// Entry times base unit: a bandwidth in MB/s, or a latency in picoseconds. Revision 1 of the table
-    /// counted latencies in a unit of its own (ACPI 6.2): look at [`Table::revision`] before comparing.
+    /// Entry times base unit: a bandwidth in MB/s, or a latency in picoseconds. Revision 1 of the table (ACPI
+    /// 6.2) has a different unit for latencies: check [`Table::revision`] before comparing.
     Value(u64),
 }
 
 /// System Locality Latency and Bandwidth Information (type 1): a matrix of initiators and targets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SystemLocality<'a> {
-    /// Where the structure begins in the table, in bytes.
+    /// Offset of the structure in the table, in bytes.
     pub offset: usize,
     /// Bits 0 to 3: memory hierarchy (0 memory, 1 to 3 cache levels); bit 4 and 5: minimum transfer size,
     /// non-sequential transfers.
     pub flags: u8,
-    /// What the numbers mean.
+    /// The meaning of the numbers.
     pub data_type: DataType,
-    /// Minimum transfer size to reach the performance, as a power of two of bytes; 0 when it does not matter.
+    /// Minimum transfer size to reach the performance, as a power of two of bytes; 0 if it does not matter.
     pub min_transfer_size: u8,
     /// What an entry is multiplied by.
     pub base_unit: u64,
@@ -94,9 +94,9 @@ impl<'a> SystemLocality<'a> {
         domains(self.targets)
     }
 
-    /// The number for an initiator and a target given by their *positions* in [`initiators`](Self::initiators)
-    /// and [`targets`](Self::targets), or `None` when there is no such position or the product does not fit
-    /// 64 bits.
+    /// The number for an initiator and a target, given by their *positions* in
+    /// [`initiators`](Self::initiators) and [`targets`](Self::targets). `None` if there is no such position
+    /// or the product does not fit 64 bits.
     pub fn performance(&self, initiator: usize, target: usize) -> Option<Performance> {
         let columns = self.targets.len() / 4;
         if target >= columns {
@@ -120,7 +120,7 @@ fn domains(bytes: &[u8]) -> impl ExactSizeIterator<Item = u32> + Clone + '_ {
 /// Memory Side Cache Information (type 2): a cache in front of a memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemorySideCache<'a> {
-    /// Where the structure begins in the table, in bytes.
+    /// Offset of the structure in the table, in bytes.
     pub offset: usize,
     /// The proximity domain of the memory.
     pub memory_domain: u32,
@@ -133,7 +133,7 @@ pub struct MemorySideCache<'a> {
 }
 
 impl<'a> MemorySideCache<'a> {
-    /// SMBIOS handles of the memory devices that make the cache.
+    /// SMBIOS handles of the memory devices that make up the cache.
     pub fn smbios_handles(&self) -> impl ExactSizeIterator<Item = u16> + Clone + 'a {
         let (chunks, _) = self.handles.as_chunks::<2>();
         chunks.iter().map(|handle| u16::from_le_bytes(*handle))
@@ -144,7 +144,7 @@ impl<'a> MemorySideCache<'a> {
         self.attributes & 0xf
     }
 
-    /// Which of them this is, from 1.
+    /// The level of this cache, from 1.
     pub const fn level(&self) -> u32 {
         self.attributes >> 4 & 0xf
     }
@@ -166,7 +166,7 @@ pub enum Entry<'a> {
     MemorySideCache(MemorySideCache<'a>),
     /// Any other type.
     Other {
-        /// Where the structure begins in the table, in bytes.
+        /// Offset of the structure in the table, in bytes.
         offset: usize,
         /// Its type.
         kind: u16,
@@ -217,7 +217,7 @@ struct WireCache {
 const CACHE_SIZE: usize = 32;
 const _: () = assert!(size_of::<WireCache>() == CACHE_SIZE);
 
-/// Header of the table, then 4 reserved bytes.
+/// The header, then 4 reserved bytes.
 const FIRST_STRUCTURE: usize = HEADER_SIZE + 4;
 
 /// Two bytes of type, two reserved, four of length.
@@ -250,59 +250,36 @@ impl<'a> Hmat<'a> {
     ///
     /// # Errors
     ///
-    /// Those of [`Table::new`], and [`AcpiError::Length`] when the table ends before its first structure.
+    /// Those of [`Table::new`], and [`AcpiError::Length`] if the table ends before its first structure.
     pub fn new(bytes: &'a [u8]) -> Result<Self, AcpiError> {
         Self::from_table(Table::new(bytes, *b"HMAT")?)
     }
 
-    /// The same for a table whose header has been checked already.
+    /// The same for a table with an already checked header.
     ///
     /// # Errors
     ///
-    /// [`AcpiError::Signature`] for another table, [`AcpiError::Length`] when the table ends before its first
-    /// structure.
+    /// [`AcpiError::Signature`] for a different table, [`AcpiError::Length`] if the table ends before its
+    /// first structure.
     pub fn from_table(table: Table<'a>) -> Result<Self, AcpiError> {
-        if table.signature() != *b"HMAT" {
-            return Err(AcpiError::Signature { expected: *b"HMAT", found: table.signature() });
-        }
-        if table.bytes().len() < FIRST_STRUCTURE {
-            return Err(AcpiError::Length {
-                what: "HMAT",
-                offset: 0,
-                length: table.bytes().len() as u64,
-                expected: "at least 40 bytes",
-            });
-        }
-        Ok(Self { table })
+        let table = table.expect_signature(*b"HMAT")?;
+        Ok(Self { table: table.expect_length(FIRST_STRUCTURE, "HMAT", "at least 40 bytes")? })
     }
 
-    /// The table's header. Its revision decides the unit of latencies, see [`Performance::Value`].
+    /// The table's header. Its revision determines the unit of latencies, see [`Performance::Value`].
     pub const fn table(&self) -> &Table<'a> {
         &self.table
     }
 
-    /// All structures, in the table's order. One that is too short for what it says it holds is an error in
-    /// its place; one whose length cannot be stepped over is the last item.
+    /// All structures, in the table's order. A structure that is too short for its declared contents is an
+    /// error in its place. After a structure with an unusable length, the iterator ends.
     pub const fn entries(&self) -> Entries<'a> {
-        Entries { structures: self.table.structures(FIRST_STRUCTURE, LAYOUT) }
+        self.table.entries(FIRST_STRUCTURE, LAYOUT, read)
     }
 }
 
 /// Iterator over the structures of an HMAT, from [`Hmat::entries`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entries<'a> {
-    structures: Structures<'a>,
-}
-
-impl<'a> Iterator for Entries<'a> {
-    type Item = Result<Entry<'a>, AcpiError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        Some(self.structures.next()?.and_then(|structure| read(&structure)))
-    }
-}
-
-impl core::iter::FusedIterator for Entries<'_> {}
+pub type Entries<'a> = acpi::Entries<'a, Entry<'a>>;
 
 fn read<'a>(structure: &Structure<'a>) -> Result<Entry<'a>, AcpiError> {
     let offset = structure.offset;

@@ -1,4 +1,4 @@
-//! The I/O Remapping Table of Arm: how far devices reach.
+//! Arm's I/O Remapping Table: which addresses devices can reach.
 //!
 //! Source: Arm DEN0049, "IO Remapping Table", issue E.
 
@@ -7,7 +7,7 @@ use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
 use crate::acpi::{AcpiError, HEADER_SIZE, Table};
 
-/// How every node begins.
+/// The start of every node.
 #[derive(FromBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 struct WireNode {
@@ -29,15 +29,15 @@ struct WireNodes {
 
 const NAMED_COMPONENT: u8 = 1;
 const ROOT_COMPLEX: u8 = 2;
-/// Where a named component says how many address bits it has.
+/// Offset of the number of address bits in a named component.
 const NAMED_COMPONENT_BITS: usize = 28;
-/// Where a PCI root complex says so, from revision 1 on.
+/// The same in a PCI root complex, from revision 1.
 const ROOT_COMPLEX_BITS: usize = 32;
 
 /// An I/O Remapping Table.
 ///
 /// ```
-/// // bytes: /sys/firmware/acpi/tables/IORT of a virtual machine whose devices reach everything
+/// // bytes: /sys/firmware/acpi/tables/IORT of a virtual machine with devices that reach everything
 /// # let bytes = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/arm64-acpi.IORT"));
 /// let iort = firmware::iort::Iort::new(bytes)?;
 /// assert_eq!(iort.address_bits().collect::<Vec<_>>(), [64]);
@@ -56,7 +56,7 @@ impl<'a> Iort<'a> {
     ///
     /// # Errors
     ///
-    /// Those of [`Table::new`], and [`AcpiError::Truncated`] when the number of nodes is missing.
+    /// Those of [`Table::new`], and [`AcpiError::Truncated`] if the number of nodes is missing.
     pub fn new(bytes: &'a [u8]) -> Result<Self, AcpiError> {
         let table = Table::new(bytes, *b"IORT")?;
         let nodes: &WireNodes = table.view(HEADER_SIZE, "IORT nodes")?;
@@ -64,8 +64,8 @@ impl<'a> Iort<'a> {
         Ok(Self { table, count: nodes.count.get(), first })
     }
 
-    /// The address bits that devices and PCI root complexes are said to have, in the table's order; what says
-    /// 0 says nothing. Ends at a node that does not fit the table.
+    /// The number of address bits of devices and PCI root complexes, in the table's order. 0 means
+    /// unspecified and is left out. Ends at a node that does not fit the table.
     pub fn address_bits(&self) -> impl Iterator<Item = u8> + 'a {
         let bytes = self.table.bytes();
         let mut at = self.first;
@@ -87,7 +87,7 @@ impl<'a> Iort<'a> {
             .filter(|bits| *bits > 0)
     }
 
-    /// The last address that all devices reach; `None` where none is limited
+    /// The last address that all devices reach; `None` if none is limited
     /// (`drivers/acpi/arm64/iort.c:acpi_iort_dma_get_max_cpu_address`, Linux 6.12).
     pub fn last_address(&self) -> Option<u64> {
         let bits = self.address_bits().min().filter(|bits| *bits < 64)?;
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_root_complex_says_nothing() {
+    fn an_old_root_complex_sets_no_limit() {
         let bytes = table(&[&node(2, 0, 32, 32)]);
         assert_eq!(Iort::new(&bytes).unwrap().last_address(), None);
     }

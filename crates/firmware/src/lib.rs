@@ -1,25 +1,25 @@
-//! Checked readers of what firmware says about a machine's memory.
+//! Checked readers of firmware's descriptions of a machine's memory.
 //!
-//! One module per format. Each takes bytes as a kernel or `/sys` hands them over, checks them once, and
-//! gives plain values: [`PhysRange`](memblock::PhysRange)s and what the format says about them. Nothing here
-//! sanitises, merges or sorts: entries come out as firmware wrote them, in its order.
+//! One module per format. Each takes bytes as a kernel or `/sys` provides them, checks them once, and returns
+//! plain values: [`PhysRange`](memblock::PhysRange)s and what the format says about them. Nothing is
+//! sanitized, merged or sorted: entries come out as firmware wrote them, in its order.
 //!
-//! | format | where it is found | module |
+//! | format | where to find it | module |
 //! |---|---|---|
 //! | e820 | `/sys/kernel/boot_params/data` | [`e820`] |
-//! | EFI memory map | handed over by the boot loader | [`efi`] |
+//! | EFI memory map | passed by the boot loader | [`efi`] |
 //! | flattened device tree | `/sys/firmware/fdt` | [`fdt`] |
 //! | ACPI SRAT, SLIT, HMAT, CEDT | `/sys/firmware/acpi/tables/` | [`srat`], [`slit`], [`hmat`], [`cedt`] |
 //! | kernel log | `dmesg` | [`log`] |
 //!
-//! # What the readers promise
+//! # Guarantees
 //!
 //! - No allocation, no `unsafe`, and no panic, whatever the bytes.
-//! - A fault that makes the whole table unreadable is an error of the constructor. A fault of one entry is
-//!   an error in that entry's place, and the entries behind it still come; only where an entry's length
-//!   cannot be trusted does the iteration end, after saying so. Nothing is dropped silently.
-//! - Every error says what was wrong, at which byte (or line of a log), and what was expected.
-//! - Iterators are lazy, hold no state beyond a position, and end for any input.
+//! - If the whole table is unreadable, the constructor returns an error. If one entry is bad, the iterator
+//!   returns an error in its place and continues with the next entry; only after an entry with an unusable
+//!   length does it end, after an error for that entry. Nothing is dropped silently.
+//! - Every error says what is wrong, at which byte (or line of a log), and what was expected.
+//! - Iterators are lazy, hold no state except a position, and end for any input.
 //!
 //! ```
 //! use firmware::e820::{self, E820Type};

@@ -1,11 +1,11 @@
 //! What a kernel log says about memory.
 //!
-//! The log is bytes, as `dmesg` (with `-r` or `-T` too), `journalctl -k` (`-o short` and its kin, but not
-//! `short-delta`), a syslog file or a serial console give it: each line may carry a priority (`<6>`), a time
-//! stamp (`[    0.000000]`, `[Fri Nov 22 23:49:18 2026]`, `Nov 22 23:49:18`), a caller (`[    T0]`), a host
-//! with `kernel:`, and may hold bytes that are not UTF-8; [`lines`] takes the first four away. A reader takes
-//! the lines it knows and passes over all others. A line that begins like one of its own and then does not
-//! read as one comes as a [`LogError`] in its place: a log may be cut anywhere.
+//! The log is bytes from `dmesg` (also with `-r` or `-T`), `journalctl -k` (`-o short` and its variants except
+//! `short-delta`), a syslog file or a serial console. Each line may have a priority (`<6>`), a timestamp
+//! (`[    0.000000]`, `[Fri Nov 22 23:49:18 2026]`, `Nov 22 23:49:18`), a caller (`[    T0]`) and a host with
+//! `kernel:`; [`lines`] removes these. Lines may contain bytes that are not UTF-8. A reader returns the lines it
+//! knows and ignores all others. A line that starts like one of its own but cannot be read yields a [`LogError`]
+//! in its place: a log may be cut anywhere.
 //!
 //! | reader | lines |
 //! |---|---|
@@ -14,58 +14,24 @@
 //! | [`srat`] | `ACPI: SRAT: Node 0 PXM 0 [mem …]` |
 //! | [`early_node_ranges`] | the lines below `Early memory node ranges` |
 //! | [`memblock()`] | `MEMBLOCK configuration` dumps of `memblock=debug` |
-//! | [`memblock_calls`] | `memblock_reserve: […]` and its like, of `memblock=debug` |
-//! | [`memblock_requests`] | `memblock_alloc_try_nid: …` and its like, of `memblock=debug` |
+//! | [`memblock_calls`] | `memblock_reserve: […]` and similar, of `memblock=debug` |
+//! | [`memblock_requests`] | `memblock_alloc_try_nid: …` and similar, of `memblock=debug` |
 
 mod calls;
 mod cursor;
 mod e820;
 mod efi;
+mod error;
 mod line;
 mod memblock;
 mod numa;
 mod requests;
 
-use ::memblock::RangeError;
-
 pub use self::calls::{MemblockCall, MemblockCallKind, MemblockCalls, memblock_calls};
 pub use self::e820::{E820Line, E820Lines, E820Map, e820, e820_of_firmware};
 pub use self::efi::{EfiLine, EfiLines, EfiMap, efi};
+pub use self::error::LogError;
 pub use self::line::{Lines, lines};
 pub use self::memblock::{MemblockLine, MemblockLines, MemblockList, MemblockRegion, memblock};
 pub use self::numa::{EarlyNodeRange, EarlyNodeRanges, SratLine, SratLines, early_node_ranges, srat};
 pub use self::requests::{MemblockRequest, MemblockRequests, memblock_requests};
-
-/// Why a line that begins like one of a reader's own does not read as one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LogError {
-    /// The text differs from what the kernel prints there.
-    #[error("line {line}: {what}: expected {expected}")]
-    Malformed {
-        /// 1-based line number.
-        line: usize,
-        /// The kind of line it began as.
-        what: &'static str,
-        /// What should have stood where reading stopped.
-        expected: &'static str,
-    },
-    /// The line reads well, and its two numbers are no range.
-    #[error("line {line}: {what}: {source}")]
-    Range {
-        /// 1-based line number.
-        line: usize,
-        /// The kind of line it is.
-        what: &'static str,
-        /// What is wrong with the range.
-        source: RangeError,
-    },
-}
-
-impl LogError {
-    /// The 1-based number of the line.
-    pub const fn line(&self) -> usize {
-        match *self {
-            Self::Malformed { line, .. } | Self::Range { line, .. } => line,
-        }
-    }
-}

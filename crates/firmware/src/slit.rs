@@ -1,4 +1,4 @@
-//! The System Locality Information Table: how far the nodes are from each other.
+//! The System Locality Information Table: the distances between nodes.
 //!
 //! Source: ACPI 6.5 section 5.2.17.
 
@@ -6,19 +6,19 @@ use zerocopy::little_endian::U64;
 
 use crate::acpi::{AcpiError, HEADER_SIZE, Table};
 
-/// The distance of a locality to itself; the others are relative to it.
+/// The distance of a locality to itself; other distances are relative to it.
 pub const LOCAL_DISTANCE: u8 = 10;
 
-/// "Cannot be reached".
+/// The distance that means "unreachable".
 pub const UNREACHABLE: u8 = 255;
 
 const MATRIX: usize = HEADER_SIZE + 8;
 
 /// A System Locality Information Table.
 ///
-/// Holding one proves that the matrix is complete: `distance(from, to)` answers for every pair below
-/// [`localities`](Slit::localities). Whether the distances make sense (10 on the diagonal, above elsewhere) is
-/// not checked; Linux discards the table when they do not (`drivers/acpi/numa/srat.c:slit_valid`).
+/// Holding one proves that the matrix is complete: `distance(from, to)` returns a value for every pair below
+/// [`localities`](Slit::localities). The distances themselves are not checked; Linux discards the table
+/// unless they are 10 on the diagonal and larger elsewhere (`drivers/acpi/numa/srat.c:slit_valid`).
 ///
 /// ```
 /// // bytes: /sys/firmware/acpi/tables/SLIT of a machine with four nodes
@@ -40,21 +40,19 @@ impl<'a> Slit<'a> {
     ///
     /// # Errors
     ///
-    /// Those of [`Table::new`], [`AcpiError::Truncated`] when the count is missing, and
-    /// [`AcpiError::Length`] when the table is not exactly as long as its count asks for.
+    /// Those of [`Table::new`], [`AcpiError::Truncated`] if the count is missing, and [`AcpiError::Value`] if
+    /// the table's length does not match the count.
     pub fn new(bytes: &'a [u8]) -> Result<Self, AcpiError> {
         Self::from_table(Table::new(bytes, *b"SLIT")?)
     }
 
-    /// The same for a table whose header has been checked already.
+    /// The same for a table with an already checked header.
     ///
     /// # Errors
     ///
-    /// As [`Slit::new`], and [`AcpiError::Signature`] for another table.
+    /// As [`Slit::new`], and [`AcpiError::Signature`] for a different table.
     pub fn from_table(table: Table<'a>) -> Result<Self, AcpiError> {
-        if table.signature() != *b"SLIT" {
-            return Err(AcpiError::Signature { expected: *b"SLIT", found: table.signature() });
-        }
+        let table = table.expect_signature(*b"SLIT")?;
         let count = table.view::<U64>(HEADER_SIZE, "SLIT locality count")?.get();
         let matrix = table.bytes().get(MATRIX..).unwrap_or(&[]);
         let localities = usize::try_from(count)
@@ -74,17 +72,17 @@ impl<'a> Slit<'a> {
         &self.table
     }
 
-    /// Number of localities, which are the proximity domains from 0.
+    /// Number of localities, which are the proximity domains starting at 0.
     pub const fn localities(&self) -> usize {
         self.localities
     }
 
-    /// Relative distance from one locality to another, or `None` when either is not in the table.
+    /// Relative distance from one locality to another, or `None` if either is not in the table.
     pub fn distance(&self, from: usize, to: usize) -> Option<u8> {
         self.row(from)?.get(to).copied()
     }
 
-    /// The distances from one locality to all, or `None` when it is not in the table.
+    /// The distances from one locality to all localities, or `None` if it is not in the table.
     pub fn row(&self, from: usize) -> Option<&'a [u8]> {
         let start = from.checked_mul(self.localities)?;
         if from >= self.localities {
@@ -118,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn the_distances_of_a_real_machine_are_those_linux_shows() {
+    fn the_distances_of_a_real_machine_are_those_that_linux_shows() {
         // x86/numa4: /sys/devices/system/node/node*/distance.
         let slit = Slit::new(NUMA4).unwrap();
         let rows: Vec<_> = slit.rows().collect();
@@ -128,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_count_that_does_not_fit_the_table_is_refused_however_large() {
+    fn a_count_that_does_not_match_the_table_is_refused_however_large() {
         for count in [0, 1, 3, 5, 1 << 16, 1 << 32, u64::MAX] {
             let error = Slit::new(&table(count, &[10; 4])).unwrap_err();
             assert!(matches!(error, AcpiError::Value { offset: 36, value, .. } if value == count), "{error}");
@@ -152,7 +150,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_accepted_answers_for_every_pair(
+        fn every_accepted_table_has_a_distance_for_every_pair(
             count in 0u64..12,
             matrix in prop::collection::vec(any::<u8>(), 0..130),
         ) {

@@ -1,4 +1,4 @@
-//! The System Resource Affinity Table: which memory and which processors belong together.
+//! The System Resource Affinity Table: the proximity domains of memory and processors.
 //!
 //! Source: ACPI 6.5 section 5.2.16.
 
@@ -6,18 +6,18 @@ use memblock::PhysRange;
 use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
-use crate::acpi::{AcpiError, Layout, Structure, Structures, Table};
+use crate::acpi::{self, AcpiError, Layout, Structure, Table};
 
 /// One Memory Affinity structure (type 1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MemoryAffinity {
-    /// Where the structure begins in the table, in bytes.
+    /// Offset of the structure in the table, in bytes.
     pub offset: usize,
-    /// The proximity domain, the firmware's number for a node.
+    /// The proximity domain, which is the firmware's number for a node.
     pub domain: u32,
-    /// The addresses, or `None` for a length of 0, as firmware fills slots it does not use.
+    /// The addresses, or `None` for a length of 0, which firmware uses for empty slots.
     pub range: Option<PhysRange>,
-    /// Bit 0: the structure means something. Linux ignores it otherwise.
+    /// Bit 0: the structure is in use. Otherwise Linux ignores it.
     pub enabled: bool,
     /// Bit 1: memory may be added to or removed from this range while the system runs.
     pub hot_pluggable: bool,
@@ -25,7 +25,7 @@ pub struct MemoryAffinity {
     pub non_volatile: bool,
 }
 
-/// How a structure names its processor.
+/// How a structure identifies its processor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Processor {
     /// Type 0: local APIC ID.
@@ -38,22 +38,22 @@ pub enum Processor {
     RintC(u32),
 }
 
-/// One structure that ties a processor to a proximity domain (types 0, 2, 3, 7).
+/// One structure that assigns a processor to a proximity domain (types 0, 2, 3, 7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ProcessorAffinity {
-    /// Where the structure begins in the table, in bytes.
+    /// Offset of the structure in the table, in bytes.
     pub offset: usize,
     /// The processor.
     pub processor: Processor,
     /// The proximity domain.
     pub domain: u32,
-    /// Bit 0: the structure means something.
+    /// Bit 0: the structure is in use.
     pub enabled: bool,
     /// The clock domain.
     pub clock_domain: u32,
 }
 
-/// What a Generic Initiator or Generic Port structure points to.
+/// The device of a Generic Initiator or Generic Port structure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DeviceHandle {
     /// Handle type 0: ACPI `_HID` and `_UID`.
@@ -80,16 +80,16 @@ pub enum DeviceHandle {
 }
 
 /// One Generic Initiator (type 5) or Generic Port (type 6) structure: a domain without memory of its own that
-/// reads and writes the memory of others, or the way to a CXL host bridge.
+/// accesses the memory of others, or the port to a CXL host bridge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct GenericAffinity {
-    /// Where the structure begins in the table, in bytes.
+    /// Offset of the structure in the table, in bytes.
     pub offset: usize,
     /// The proximity domain.
     pub domain: u32,
     /// The device.
     pub device: DeviceHandle,
-    /// Bit 0: the structure means something.
+    /// Bit 0: the structure is in use.
     pub enabled: bool,
 }
 
@@ -106,7 +106,7 @@ pub enum Entry {
     GenericPort(GenericAffinity),
     /// Any other type.
     Other {
-        /// Where the structure begins in the table, in bytes.
+        /// Offset of the structure in the table, in bytes.
         offset: usize,
         /// Its type.
         kind: u8,
@@ -210,7 +210,7 @@ struct WireRintC {
 }
 const _: () = assert!(size_of::<WireRintC>() == 20);
 
-/// Header of the table, then 12 reserved bytes.
+/// The header, then 12 reserved bytes.
 const FIRST_STRUCTURE: usize = 48;
 
 /// One byte of type, one byte of length.
@@ -244,30 +244,20 @@ impl<'a> Srat<'a> {
     ///
     /// # Errors
     ///
-    /// Those of [`Table::new`], and [`AcpiError::Length`] when the table ends before its first structure.
+    /// Those of [`Table::new`], and [`AcpiError::Length`] if the table ends before its first structure.
     pub fn new(bytes: &'a [u8]) -> Result<Self, AcpiError> {
         Self::from_table(Table::new(bytes, *b"SRAT")?)
     }
 
-    /// The same for a table whose header has been checked already.
+    /// The same for a table with an already checked header.
     ///
     /// # Errors
     ///
-    /// [`AcpiError::Signature`] for another table, [`AcpiError::Length`] when the table ends before its first
-    /// structure.
+    /// [`AcpiError::Signature`] for a different table, [`AcpiError::Length`] if the table ends before its
+    /// first structure.
     pub fn from_table(table: Table<'a>) -> Result<Self, AcpiError> {
-        if table.signature() != *b"SRAT" {
-            return Err(AcpiError::Signature { expected: *b"SRAT", found: table.signature() });
-        }
-        if table.bytes().len() < FIRST_STRUCTURE {
-            return Err(AcpiError::Length {
-                what: "SRAT",
-                offset: 0,
-                length: table.bytes().len() as u64,
-                expected: "at least 48 bytes",
-            });
-        }
-        Ok(Self { table })
+        let table = table.expect_signature(*b"SRAT")?;
+        Ok(Self { table: table.expect_length(FIRST_STRUCTURE, "SRAT", "at least 48 bytes")? })
     }
 
     /// The table's header.
@@ -275,17 +265,14 @@ impl<'a> Srat<'a> {
         &self.table
     }
 
-    /// All structures, in the table's order. A known structure that is too short for its type, or whose range
-    /// wraps, is an error in its place; a structure whose length cannot be stepped over is the last item.
+    /// All structures, in the table's order. A known structure that is too short for its type, or has a range
+    /// that wraps, is an error in its place. After a structure with an unusable length, the iterator ends.
     pub const fn entries(&self) -> Entries<'a> {
-        Entries {
-            structures: self.table.structures(FIRST_STRUCTURE, LAYOUT),
-            wide_domains: self.table.revision() >= 2,
-        }
+        self.table.entries(FIRST_STRUCTURE, LAYOUT, read)
     }
 
-    /// The memory affinity structures alone, disabled ones included; and every error, for any structure may
-    /// have been meant as memory.
+    /// Only the memory affinity structures, including disabled ones, and every error, since any bad structure
+    /// might have been memory.
     pub fn memory(&self) -> impl Iterator<Item = Result<MemoryAffinity, AcpiError>> + 'a {
         self.entries().filter_map(|entry| match entry {
             Ok(Entry::Memory(memory)) => Some(Ok(memory)),
@@ -296,95 +283,80 @@ impl<'a> Srat<'a> {
 }
 
 /// Iterator over the structures of an SRAT, from [`Srat::entries`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entries<'a> {
-    structures: Structures<'a>,
-    /// Revision 1 has proximity domains of 8 bits; the bytes above are reserved and may hold anything.
-    wide_domains: bool,
+pub type Entries<'a> = acpi::Entries<'a, Entry>;
+
+/// In revision 1, proximity domains have 8 bits; the bytes above are reserved and may contain anything.
+const fn has_wide_domains(structure: &Structure<'_>) -> bool {
+    structure.revision >= 2
 }
 
-impl Iterator for Entries<'_> {
-    type Item = Result<Entry, AcpiError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let structure = self.structures.next()?;
-        Some(structure.and_then(|structure| self.read(&structure)))
-    }
-}
-
-impl core::iter::FusedIterator for Entries<'_> {}
-
-impl Entries<'_> {
-    fn read(&self, structure: &Structure<'_>) -> Result<Entry, AcpiError> {
-        let offset = structure.offset;
-        let processor = |processor, domain: u32, flags: U32, clock_domain: U32| {
-            Entry::Processor(ProcessorAffinity {
-                offset,
-                processor,
-                domain,
-                enabled: flags.get() & 1 != 0,
-                clock_domain: clock_domain.get(),
-            })
-        };
-        Ok(match structure.kind {
-            0 => {
-                let wire: &WireApic = structure.read("SRAT processor affinity", "16")?;
-                let [b1, b2, b3] = if self.wide_domains { wire.domain_high } else { [0; 3] };
-                let domain = u32::from_le_bytes([wire.domain_low, b1, b2, b3]);
-                processor(Processor::Apic(wire.apic_id), domain, wire.flags, wire.clock_domain)
-            }
-            1 => Entry::Memory(self.memory(structure)?),
-            2 => {
-                let wire: &WireX2Apic = structure.read("SRAT x2APIC affinity", "24")?;
-                let id = Processor::X2Apic(wire.x2apic_id.get());
-                processor(id, wire.domain.get(), wire.flags, wire.clock_domain)
-            }
-            3 => {
-                let wire: &WireGicC = structure.read("SRAT GICC affinity", "18")?;
-                let id = Processor::GicC(wire.uid.get());
-                processor(id, wire.domain.get(), wire.flags, wire.clock_domain)
-            }
-            5 => Entry::GenericInitiator(generic(structure)?),
-            6 => Entry::GenericPort(generic(structure)?),
-            7 => {
-                let wire: &WireRintC = structure.read("SRAT RINTC affinity", "20")?;
-                let id = Processor::RintC(wire.uid.get());
-                processor(id, wire.domain.get(), wire.flags, wire.clock_domain)
-            }
-            // Type and length are one byte each, so neither conversion can lose anything.
-            kind => Entry::Other {
-                offset,
-                kind: u8::try_from(kind).unwrap_or(u8::MAX),
-                len: u8::try_from(structure.bytes.len()).unwrap_or(u8::MAX),
-            },
-        })
-    }
-
-    fn memory(&self, structure: &Structure<'_>) -> Result<MemoryAffinity, AcpiError> {
-        const WHAT: &str = "SRAT memory affinity";
-        let wire: &WireMemory = structure.read(WHAT, "40")?;
-        let offset = structure.offset;
-        let range = match wire.length.get() {
-            0 => None,
-            length => {
-                Some(PhysRange::from_size(wire.base.get(), length).map_err(|source| AcpiError::Range {
-                    what: WHAT,
-                    offset,
-                    source,
-                })?)
-            }
-        };
-        let domain = wire.domain.get();
-        let flags = wire.flags.get();
-        Ok(MemoryAffinity {
+fn read(structure: &Structure<'_>) -> Result<Entry, AcpiError> {
+    let offset = structure.offset;
+    let processor = |processor, domain: u32, flags: U32, clock_domain: U32| {
+        Entry::Processor(ProcessorAffinity {
             offset,
-            domain: if self.wide_domains { domain } else { domain & 0xff },
-            range,
-            enabled: flags & 1 != 0,
-            hot_pluggable: flags & 2 != 0,
-            non_volatile: flags & 4 != 0,
+            processor,
+            domain,
+            enabled: flags.get() & 1 != 0,
+            clock_domain: clock_domain.get(),
         })
-    }
+    };
+    Ok(match structure.kind {
+        0 => {
+            let wire: &WireApic = structure.read("SRAT processor affinity", "16")?;
+            let [b1, b2, b3] = if has_wide_domains(structure) { wire.domain_high } else { [0; 3] };
+            let domain = u32::from_le_bytes([wire.domain_low, b1, b2, b3]);
+            processor(Processor::Apic(wire.apic_id), domain, wire.flags, wire.clock_domain)
+        }
+        1 => Entry::Memory(memory(structure)?),
+        2 => {
+            let wire: &WireX2Apic = structure.read("SRAT x2APIC affinity", "24")?;
+            let id = Processor::X2Apic(wire.x2apic_id.get());
+            processor(id, wire.domain.get(), wire.flags, wire.clock_domain)
+        }
+        3 => {
+            let wire: &WireGicC = structure.read("SRAT GICC affinity", "18")?;
+            let id = Processor::GicC(wire.uid.get());
+            processor(id, wire.domain.get(), wire.flags, wire.clock_domain)
+        }
+        5 => Entry::GenericInitiator(generic(structure)?),
+        6 => Entry::GenericPort(generic(structure)?),
+        7 => {
+            let wire: &WireRintC = structure.read("SRAT RINTC affinity", "20")?;
+            let id = Processor::RintC(wire.uid.get());
+            processor(id, wire.domain.get(), wire.flags, wire.clock_domain)
+        }
+        // Type and length have one byte each, so neither conversion loses anything.
+        kind => Entry::Other {
+            offset,
+            kind: u8::try_from(kind).unwrap_or(u8::MAX),
+            len: u8::try_from(structure.bytes.len()).unwrap_or(u8::MAX),
+        },
+    })
+}
+
+fn memory(structure: &Structure<'_>) -> Result<MemoryAffinity, AcpiError> {
+    const WHAT: &str = "SRAT memory affinity";
+    let wire: &WireMemory = structure.read(WHAT, "40")?;
+    let offset = structure.offset;
+    let range = match wire.length.get() {
+        0 => None,
+        length => Some(PhysRange::from_size(wire.base.get(), length).map_err(|source| AcpiError::Range {
+            what: WHAT,
+            offset,
+            source,
+        })?),
+    };
+    let domain = wire.domain.get();
+    let flags = wire.flags.get();
+    Ok(MemoryAffinity {
+        offset,
+        domain: if has_wide_domains(structure) { domain } else { domain & 0xff },
+        range,
+        enabled: flags & 1 != 0,
+        hot_pluggable: flags & 2 != 0,
+        non_volatile: flags & 4 != 0,
+    })
 }
 
 fn generic(structure: &Structure<'_>) -> Result<GenericAffinity, AcpiError> {

@@ -1,4 +1,4 @@
-//! The kernel-log readers on logs of real kernels, one reader checked against the other.
+//! The kernel-log readers on logs of real kernels, checked against each other.
 
 use firmware::e820::E820Type;
 use firmware::efi::MemoryMap;
@@ -40,7 +40,7 @@ fn no_line_of_a_real_log_is_malformed() {
         assert!(log::srat(text).all(|line| line.is_ok()), "{name}");
         assert!(log::early_node_ranges(text).all(|line| line.is_ok()), "{name}");
         assert!(log::memblock(text).all(|line| line.is_ok()), "{name}");
-        // Linux calls memblock for nothing at times; nothing else is wrong with any call.
+        // Linux sometimes calls memblock with an empty range; nothing else is wrong with any call.
         for call in log::memblock_calls(text) {
             assert!(
                 matches!(call, Ok(_) | Err(LogError::Range { source: RangeError::Empty { .. }, .. })),
@@ -51,13 +51,13 @@ fn no_line_of_a_real_log_is_malformed() {
 }
 
 #[test]
-fn every_dump_has_as_many_regions_as_it_counts() {
+fn every_dump_has_the_number_of_regions_it_announces() {
     for (name, text) in LOGS {
         let mut announced = Vec::new();
         let mut listed = Vec::new();
         for line in log::memblock(text).map(Result::unwrap) {
             match line {
-                // EFI on arm64 empties the table before it fills it: a count of 0 is followed by nothing.
+                // EFI on arm64 empties the table before it fills it; after a count of 0 no region follows.
                 MemblockLine::Count { count: 0, .. } => {}
                 MemblockLine::Count { list, count, .. } => announced.push((list, count)),
                 MemblockLine::Region(region) if region.index == 0 => listed.push((region.list, 1)),
@@ -75,7 +75,7 @@ fn every_dump_has_as_many_regions_as_it_counts() {
 }
 
 #[test]
-fn early_node_ranges_are_the_memory_of_the_last_dump_where_nothing_came_between() {
+fn early_node_ranges_are_the_memory_of_the_last_dump() {
     for (name, text) in LOGS {
         let regions: Vec<_> = log::memblock(text).regions().map(Result::unwrap).collect();
         let last = regions.iter().map(|region| region.dump).max().unwrap();
@@ -86,7 +86,7 @@ fn early_node_ranges_are_the_memory_of_the_last_dump_where_nothing_came_between(
             .collect();
         let ranges: Vec<_> = log::early_node_ranges(text).map(|range| range.unwrap().range).collect();
         if !ranges.is_empty() {
-            // The dump may hold bytes beside whole pages; the ranges are whole pages.
+            // The dump may have partial pages; the ranges are whole pages.
             let whole: Vec<_> = dumped.iter().filter_map(|range| range.shrink_to_multiples(4096)).collect();
             assert_eq!(ranges.len(), whole.len(), "{name}");
             assert!(ranges.iter().zip(&whole).all(|(range, dumped)| range.encloses(*dumped)), "{name}");
@@ -95,7 +95,7 @@ fn early_node_ranges_are_the_memory_of_the_last_dump_where_nothing_came_between(
 }
 
 #[test]
-fn memmap_parameters_show_in_the_user_map_and_not_in_the_firmwares() {
+fn memmap_parameters_appear_in_the_user_map_but_not_in_the_firmwares() {
     let text = log("x86-p2-memmap-mixed.dmesg");
     let (bios, user) = (map(text, E820Map::Bios), map(text, E820Map::User));
     assert_eq!((bios.len(), user.len()), (7, 13));
@@ -120,7 +120,7 @@ fn a_kernel_started_by_kexec_also_prints_the_map_without_setup_data() {
 }
 
 #[test]
-fn an_efi_map_written_back_as_descriptors_reads_as_its_log() {
+fn an_efi_map_written_back_as_descriptors_is_read_like_its_log() {
     for ((name, text), (_, bytes)) in [
         (data!("x86-plain-2g-efi.dmesg"), data!("x86-plain-2g-efi.efimap")),
         (data!("arm64-efi-mirror-efi.dmesg"), data!("arm64-efi-mirror.efimap")),
@@ -139,7 +139,7 @@ fn an_efi_map_written_back_as_descriptors_reads_as_its_log() {
 }
 
 #[test]
-fn a_log_cut_anywhere_loses_no_line_but_the_last() {
+fn a_log_cut_anywhere_loses_only_its_last_line() {
     for (name, text) in LOGS {
         let text = &text[..text.len().min(4000)];
         let e820: Vec<_> = log::e820(text).collect();
@@ -160,7 +160,7 @@ fn a_log_cut_anywhere_loses_no_line_but_the_last() {
 }
 
 #[test]
-fn a_real_log_says_the_same_whatever_tool_prints_it() {
+fn a_real_log_is_read_the_same_whatever_tool_prints_it() {
     for (name, text) in LOGS {
         for prefix in [
             "",

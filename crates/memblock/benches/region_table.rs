@@ -1,10 +1,9 @@
-//! The region table against a flat sorted array (binary search, then memmove), in one run.
+//! The region table and a flat sorted array (binary search, then memmove), measured in one run.
 //!
-//! `cargo bench -p physmem-memblock`: nanoseconds per operation, the least of several runs, and how many
+//! `cargo bench -p physmem-memblock`: nanoseconds per operation, the minimum of several runs, and how many
 //! times faster the table is.
 
-// A measurement that cannot go on may panic, counts lose nothing as `f64`, and a pass in one line is
-// easier to compare with the pass beside it.
+// A benchmark may panic, these counts are exact as `f64`, and one-line passes are easier to compare.
 #![allow(clippy::expect_used, clippy::cast_precision_loss, clippy::needless_for_each)]
 
 use std::hint::black_box;
@@ -20,7 +19,7 @@ fn region(number: usize) -> Region {
     Region::plain(PhysRange::from_size((number as u64 + 1) * STRIDE, SIZE).expect("in range"))
 }
 
-/// The numbers below `n` in a fixed random order.
+/// The numbers below `n` in a fixed pseudo-random order.
 fn shuffled(n: usize) -> Vec<usize> {
     let mut numbers: Vec<usize> = (0..n).collect();
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
@@ -33,7 +32,7 @@ fn shuffled(n: usize) -> Vec<usize> {
     numbers
 }
 
-/// A part of a region, another one in each turn.
+/// Part of a region, a different one in each turn.
 fn middle(number: usize, turn: usize) -> PhysRange {
     let start = region(number).range.start() + 0x40 * (turn as u64 % 40);
     PhysRange::from_size(start + 0x40, 0x400).expect("in range")
@@ -52,7 +51,7 @@ fn filled<'m>(storage: &'m mut [Chunk], numbers: &[usize]) -> RegionTable<'m> {
     table
 }
 
-/// The baseline: what a flat array can do when it searches by halves.
+/// The baseline: a flat array with binary search.
 #[derive(Clone, Default)]
 struct Flat(Vec<Region>);
 
@@ -81,8 +80,8 @@ impl Flat {
     }
 }
 
-/// Nanoseconds per operation: the least of several runs of `work`, which does `count` operations. Short
-/// work is repeated inside a run, so that reading the clock does not count.
+/// Nanoseconds per operation: the minimum of several runs of `work`, which does `count` operations. Short
+/// work is repeated inside a run, so that reading the clock does not matter.
 fn time(count: usize, mut work: impl FnMut()) -> f64 {
     let (runs, repeats) = if count > 50_000 { (3, 1) } else { (15, 20_000 / count + 1) };
     let run = |_| {
@@ -93,7 +92,7 @@ fn time(count: usize, mut work: impl FnMut()) -> f64 {
     (0..runs).map(run).fold(f64::MAX, f64::min)
 }
 
-/// As [`time`], for work that uses up what `make` gives.
+/// Like [`time`], for work that consumes what `make` returns.
 fn time_on<T>(count: usize, mut make: impl FnMut() -> T, mut work: impl FnMut(&mut T)) -> f64 {
     let run = |_| {
         let mut state = make();
@@ -171,7 +170,7 @@ fn reading(n: usize, random: &[usize]) {
     });
     println!("{:<16} {n:>7} {of_table:>10.1}   (memory minus reserved, per range)", "iterate free");
 
-    // Only below the first region is a gap of 16 KiB; all others are of 12 KiB.
+    // Only the gap below the first region has 16 KiB; all others have 12 KiB.
     let of_table = time(1, || assert!(table.last_gap(black_box(all), STRIDE).is_some()));
     let of_flat = time(200, || assert!(black_box(&flat).last_gap(STRIDE).is_some())) * 200.0;
     report("find worst gap", n, of_table, of_flat);

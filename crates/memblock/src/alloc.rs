@@ -1,4 +1,4 @@
-//! Early allocation: what is asked for, in which order memory is searched for it, and why nothing was found.
+//! Early allocation: the request, the order in which memory is searched for it, and why a search failed.
 
 mod attempts;
 mod direction;

@@ -1,4 +1,4 @@
-//! Where chunks come from: memory the caller handed over, piece by piece.
+//! Where chunks come from: slabs of memory that the caller hands over.
 
 use crate::Chunk;
 use crate::chunk::NONE;
@@ -6,18 +6,18 @@ use crate::chunk::NONE;
 /// How many times a table can be handed memory.
 pub(crate) const MAX_SLABS: usize = 32;
 
-/// Bits of a chunk's number that count inside its slab; the bits above name the slab.
+/// Low bits of a chunk's number: its index in the slab. The bits above number the slab.
 const INDEX_BITS: u32 = 26;
 const INDEX_MASK: u32 = (1 << INDEX_BITS) - 1;
 
-/// The table was handed memory 32 times already.
+/// The table has been handed memory 32 times already.
 ///
 /// Hand over more at a time: doubling reaches any size within 32 steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a region table takes memory at most {MAX_SLABS} times; hand over more at a time")]
 pub struct TooManySlabs;
 
-/// A constant may not hold `&mut []`, so that no shorter form repeats it.
+/// Written out: a `const` may not hold `&mut []`, so there is no array-repeat form.
 #[rustfmt::skip]
 const fn no_slabs<'m>() -> [&'m mut [Chunk]; MAX_SLABS] {
     [
@@ -28,19 +28,19 @@ const fn no_slabs<'m>() -> [&'m mut [Chunk]; MAX_SLABS] {
     ]
 }
 
-/// Chunks of all slabs, each vacant or in use.
+/// The chunks of all slabs, each vacant or in use.
 ///
 /// # Invariants
 ///
-/// `vacant` = chunks on the list that begins at `returned` + chunks never used yet. Chunks never used are
-/// not touched before their turn, so handing over a large slab costs nothing.
+/// `vacant` = chunks on the list that starts at `returned` + chunks never used. A chunk is not touched before
+/// its first use, so handing over a large slab costs nothing.
 pub(crate) struct Arena<'m> {
     slabs: [&'m mut [Chunk]; MAX_SLABS],
     slab_count: u32,
-    /// Slab from which chunks are used for the first time, and the first unused of it.
+    /// The slab that never-used chunks come from, and the first such chunk in it.
     fresh_slab: u32,
     fresh_index: u32,
-    /// First chunk that was in use and is not any more.
+    /// Head of the list of chunks that were used and given back.
     returned: u32,
     vacant: usize,
     total: usize,
@@ -72,12 +72,12 @@ impl<'m> Arena<'m> {
         Ok(())
     }
 
-    /// Whether a number can name no chunk, however many slabs there are.
+    /// Whether a number lies beyond any slab, however many there are.
     pub(crate) const fn is_outside(id: u32) -> bool {
         (id >> INDEX_BITS) as usize >= MAX_SLABS
     }
 
-    /// Chunks that nothing lies in.
+    /// Vacant chunks.
     pub(crate) const fn vacant(&self) -> usize {
         self.vacant
     }
@@ -87,19 +87,19 @@ impl<'m> Arena<'m> {
         self.total
     }
 
-    /// The chunk of a number that [`Arena::take`] gave, `None` for any other number.
+    /// The chunk with a number from [`Arena::take`]; `None` for any other number.
     #[inline]
     pub(crate) fn get(&self, id: u32) -> Option<&Chunk> {
         self.slabs.get((id >> INDEX_BITS) as usize)?.get((id & INDEX_MASK) as usize)
     }
 
-    /// As [`Arena::get`], to change it.
+    /// Like [`Arena::get`], mutably.
     #[inline]
     pub(crate) fn get_mut(&mut self, id: u32) -> Option<&mut Chunk> {
         self.slabs.get_mut((id >> INDEX_BITS) as usize)?.get_mut((id & INDEX_MASK) as usize)
     }
 
-    /// Puts `chunk` in a vacant place and gives its number, `None` when all are in use.
+    /// Stores `chunk` in a vacant place and returns its number; `None` if there is none.
     pub(crate) fn take(&mut self, chunk: &Chunk) -> Option<u32> {
         let id = if self.returned == NONE {
             self.next_fresh()?
@@ -152,14 +152,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_chunk_of_every_slab_is_given_once_and_then_no_more() {
+    fn every_chunk_of_every_slab_is_handed_out_exactly_once() {
         let (mut one, mut two) = ([Chunk::EMPTY; 3], [Chunk::EMPTY; 2]);
         let mut arena = Arena::new();
         arena.grow(&mut one).unwrap();
         arena.grow(&mut []).unwrap();
         arena.grow(&mut two).unwrap();
         let mut ids: std::vec::Vec<u32> = core::iter::from_fn(|| arena.take(&Chunk::EMPTY)).collect();
-        // Only neighbours are compared.
+        // `dedup` compares neighbors only.
         ids.sort_unstable();
         ids.dedup();
         assert_eq!((ids.len(), arena.vacant()), (5, 0));

@@ -4,38 +4,37 @@ use crate::gap::Capacity;
 use crate::owner::Owner;
 use crate::{NodeId, PhysRange, Region, RegionFlags};
 
-/// Slots in a chunk. Tests use small chunks, so that few regions already make a deep tree.
+/// Slots in a chunk. Small in tests, so that a few regions make a deep tree.
 pub(crate) const SLOTS: usize = if cfg!(test) { 8 } else { 64 };
 
-/// The width of the quarters at which a search looks at each slot.
+/// The quarter width at which a search compares every slot.
 const FINEST: usize = if cfg!(test) { 2 } else { 1 };
 const _: () = assert!(SLOTS / 4 == FINEST || SLOTS / 4 / 4 / 4 == FINEST);
 
-/// "No chunk", where the number of a chunk stands.
+/// "No chunk", in place of a chunk number.
 pub(crate) const NONE: u32 = u32::MAX;
 
-/// Bits of a region's attributes that a table keeps; its owner stands above them.
+/// Attribute bits that a table keeps. The owner is stored above them.
 const FLAGS_BITS: u32 = 16;
 const FLAGS_MASK: u32 = (1 << FLAGS_BITS) - 1;
 
-/// One entry of a chunk: a region in a leaf; above the leaves, a child with the addresses it spans.
+/// One entry of a chunk: in a leaf, a region; above the leaves, a child and the addresses it spans.
 ///
-/// Both kinds have one layout, so chunks of both kinds come from one store and share the code that shifts,
-/// splits and joins them.
+/// Both kinds have the same layout, so they share storage and the code that shifts, splits and joins.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Slot {
     /// First byte.
     pub(crate) start: u64,
-    /// First byte behind.
+    /// First byte after it.
     pub(crate) end: u64,
     /// Leaf: the node, packed. Above: the number of the child.
     node_or_child: u32,
-    /// Leaf: the attributes, and above bit 16 the owner. Above: what the gaps inside the child can hold.
+    /// Leaf: the attributes, with the owner from bit 16 up. Above: what the gaps inside the child can hold.
     flags_or_gaps: u32,
 }
 
 impl Slot {
-    /// Not in use. Its end is behind every address that a search passes; see [`Chunk::first_ending_after`].
+    /// Not in use. It ends after every address a search can ask for; see [`Chunk::first_ending_after`].
     const VACANT: Self = Self { start: 0, end: u64::MAX, node_or_child: 0, flags_or_gaps: 0 };
 
     #[inline]
@@ -48,14 +47,14 @@ impl Slot {
         }
     }
 
-    /// The same region, of an owner.
+    /// The same region with an owner.
     #[inline]
     pub(crate) const fn owned_by(self, owner: Owner) -> Self {
         let flags = self.flags_or_gaps & FLAGS_MASK;
         Self { flags_or_gaps: (owner.number() as u32) << FLAGS_BITS | flags, ..self }
     }
 
-    /// Who a region belongs to.
+    /// The region's owner.
     #[inline]
     pub(crate) const fn owner(&self) -> Owner {
         Owner::from_number((self.flags_or_gaps >> FLAGS_BITS) as u16)
@@ -74,13 +73,13 @@ impl Slot {
         }
     }
 
-    /// Whether `next` begins where this region ends, and is alike.
+    /// Whether `next` starts where this region ends and is alike.
     #[inline]
     pub(crate) const fn merges_with(&self, next: &Self) -> bool {
         self.end == next.start && self.is_alike(next)
     }
 
-    /// The same at other addresses.
+    /// The same slot at other addresses.
     pub(crate) const fn moved(self, start: u64, end: u64) -> Self {
         Self { start, end, ..self }
     }
@@ -103,7 +102,7 @@ impl Slot {
 
 /// Room for 64 regions of a [`RegionTable`](crate::RegionTable), or for 64 entries of its directory.
 ///
-/// Opaque: a caller only makes them and hands them over ([`RegionTable::grow`](crate::RegionTable::grow)).
+/// Opaque: callers only create chunks and hand them over ([`RegionTable::grow`](crate::RegionTable::grow)).
 ///
 /// ```
 /// use memblock::{Chunk, RegionTable};
@@ -117,13 +116,13 @@ impl Slot {
 ///
 /// # Invariants
 ///
-/// Slots from `len` on are vacant.
+/// All slots from `len` up are vacant.
 #[derive(Clone, Copy)]
 pub struct Chunk {
     len: u32,
-    /// Leaf: the leaf before. Vacant: the next vacant chunk.
+    /// Leaf: the previous leaf.
     pub(crate) prev: u32,
-    /// Leaf: the leaf behind.
+    /// Leaf: the next leaf. Vacant: the next vacant chunk.
     pub(crate) next: u32,
     slots: [Slot; SLOTS],
 }
@@ -131,10 +130,10 @@ pub struct Chunk {
 const _: () = assert!(cfg!(test) || size_of::<Chunk>() == 1552, "24.25 bytes per region when full");
 
 impl Chunk {
-    /// A chunk that holds nothing.
+    /// An empty chunk.
     pub const EMPTY: Self = Self { len: 0, prev: NONE, next: NONE, slots: [Slot::VACANT; SLOTS] };
 
-    /// Makes it hold nothing.
+    /// Empties the chunk.
     pub(crate) const fn clear(&mut self) {
         *self = Self::EMPTY;
     }
@@ -176,17 +175,17 @@ impl Chunk {
         self.slots.get_mut(last)
     }
 
-    /// Index of the first slot that ends behind `address`; `len` when none does.
+    /// Index of the first slot that ends after `address`; `len` if there is none.
     ///
-    /// Compares at the quarters, then at their quarters, down to single slots: the looks of a round do not
-    /// wait for each other, as the steps of a bisection do, and none is a branch to guess. Vacant slots end
-    /// at the end of the address space, so that the length need not be looked at.
+    /// Compares at the quarters, then at their quarters, down to single slots. Unlike the steps of a
+    /// bisection, the comparisons of one round do not depend on each other, and none is a branch to
+    /// mispredict. Vacant slots end at the end of the address space, so the length need not be checked.
     #[inline]
     pub(crate) fn first_ending_after(&self, address: u64) -> usize {
         let is_passed = |at: usize| usize::from(self.slots[at % SLOTS].end <= address);
         let (mut at, mut quarter) = (0, SLOTS / 4);
         while quarter > FINEST {
-            // The rounds after this one reach so far by themselves.
+            // A shorter chunk is covered by the later rounds.
             if self.len() > quarter {
                 at += quarter * (1..4).map(|nth| is_passed(at + nth * quarter - 1)).sum::<usize>();
             }
@@ -203,7 +202,7 @@ impl Chunk {
         }
     }
 
-    /// Puts `slot` before the slot `at`. The chunk must not be full.
+    /// Inserts `slot` before index `at`. The chunk must not be full.
     #[inline]
     pub(crate) fn insert(&mut self, at: usize, slot: Slot) {
         let len = self.len();
@@ -225,7 +224,7 @@ impl Chunk {
         }
     }
 
-    /// Puts `parts`, one or more, in place of slot `at`. They must fit.
+    /// Replaces slot `at` with one or more `parts`. They must fit.
     pub(crate) fn splice(&mut self, at: usize, parts: &[Slot]) {
         let (len, added) = (self.len().min(SLOTS), parts.len().saturating_sub(1));
         let fits = at < len && added <= SLOTS - len;
@@ -239,7 +238,7 @@ impl Chunk {
         }
     }
 
-    /// Moves the upper half to a new chunk, which is returned without links.
+    /// Moves the upper half to a new chunk, returned without links.
     pub(crate) fn split_half(&mut self) -> Self {
         let mut upper = Self::EMPTY;
         let keep = self.len() / 2;
@@ -251,7 +250,7 @@ impl Chunk {
         upper
     }
 
-    /// Puts `more` behind the slots in use. They must fit.
+    /// Appends `more` to the slots in use. They must fit.
     pub(crate) fn append(&mut self, more: &[Slot]) {
         let len = self.len();
         if let Some(room) = self.slots.get_mut(len..len + more.len()) {
@@ -262,12 +261,12 @@ impl Chunk {
         }
     }
 
-    /// Whether all slots behind those in use are vacant.
+    /// Whether all slots after those in use are vacant.
     pub(crate) fn is_padded(&self) -> bool {
         self.slots.iter().skip(self.len()).all(|slot| *slot == Slot::VACANT)
     }
 
-    /// What the gap below slot `at` in this chunk can hold; there is none below the first.
+    /// What the gap below slot `at` in this chunk can hold; the first slot has none.
     #[inline]
     pub(crate) fn gap_below(&self, at: usize) -> Capacity {
         match (at.checked_sub(1).and_then(|below| self.get(below)), self.get(at)) {
@@ -282,14 +281,14 @@ impl Chunk {
         self.gap_below(at).and(self.gap_below(at + 1))
     }
 
-    /// The gaps between neighbouring slots: where each starts and ends.
+    /// Start and end of each gap between neighboring slots.
     #[inline]
     fn gaps(&self) -> impl Iterator<Item = (u64, u64)> {
         let slots = self.slots();
         slots.iter().zip(slots.iter().skip(1)).map(|(below, above)| (below.end, above.start))
     }
 
-    /// What the gaps between two regions below this chunk can hold, itself at `level` (0: a leaf).
+    /// What the gaps between regions under this chunk, which is at `level` (0: a leaf), can hold.
     pub(crate) fn capacity(&self, level: usize) -> Capacity {
         let reach = self.gaps().filter(|(start, end)| start < end);
         let reach = reach.map(|(start, end)| start.wrapping_sub(1) ^ end.wrapping_sub(1)).max();
@@ -298,13 +297,13 @@ impl Chunk {
         self.with_children(level, between)
     }
 
-    /// As [`Chunk::capacity`], for a caller who knows an upper bound for it and believes its alignment.
+    /// Like [`Chunk::capacity`], for a caller who has an upper bound and accepts its alignment.
     pub(crate) fn capacity_below(&self, level: usize, at_most: Capacity) -> Capacity {
         let size = self.gaps().map(|(start, end)| end - start).max().unwrap_or(0);
         self.with_children(level, Capacity::of_widest(size, 0)).with_align_of(at_most)
     }
 
-    /// `between`, and above the leaves what the children have.
+    /// `between`, combined above the leaves with what the children have.
     #[inline]
     fn with_children(&self, level: usize, between: Capacity) -> Capacity {
         if level == 0 { between } else { self.slots().iter().map(Slot::gaps).fold(between, Capacity::and) }

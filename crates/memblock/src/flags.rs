@@ -4,7 +4,7 @@ bitflags::bitflags! {
     /// Attributes of a region, with the bit values of Linux's `enum memblock_flags`
     /// (include/linux/memblock.h; the first five in 6.12, the last two in later releases).
     ///
-    /// Bits that this list does not name are kept as they are: a newer kernel may set them. A
+    /// Bits without a name here are kept as they are: a newer kernel may set them. A
     /// [`RegionTable`](crate::RegionTable) keeps bits 0 to 15.
     ///
     /// ```
@@ -14,7 +14,7 @@ bitflags::bitflags! {
     /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub struct RegionFlags: u32 {
-        /// In the firmware's map and marked hot-pluggable there (ACPI SRAT, device tree `hotpluggable`).
+        /// In the firmware's map, and marked hot-pluggable there (ACPI SRAT, device tree `hotpluggable`).
         const HOTPLUG = 0x01;
         /// Mirrored memory (EFI `MORE_RELIABLE`).
         const MIRROR = 0x02;
@@ -22,11 +22,11 @@ bitflags::bitflags! {
         const NOMAP = 0x04;
         /// Never in the firmware's map: found and added by a driver (dax/kmem, virtio-mem).
         const DRIVER_MANAGED = 0x08;
-        /// On a reserved region: its `struct page`s are not initialised by `memblock_free_all`.
+        /// On a reserved region: `memblock_free_all` does not initialize its `struct page`s.
         const RSRV_NOINIT = 0x10;
         /// On a reserved region: reserved for the kernel's own use, not by firmware.
         const RSRV_KERN = 0x20;
-        /// Scratch memory of kexec handover: the only place early allocations may use in scratch-only mode.
+        /// Kexec handover scratch memory: the only memory for early allocations in scratch-only mode.
         const KHO_SCRATCH = 0x40;
         const _ = !0;
     }

@@ -1,21 +1,21 @@
-//! What gaps between regions can hold, small enough to be kept beside every child of a tree.
+//! What gaps between regions can hold, in a form small enough to keep for every child of a tree.
 
-/// Bits of a size that are kept.
+/// Significant bits kept of a size.
 const KEPT: u32 = 21;
 /// Bits for the exponent of an alignment.
 const ALIGN_BITS: u32 = 6;
 const ALIGN_MASK: u32 = (1 << ALIGN_BITS) - 1;
 
-/// The largest size, and the largest alignment, that any of some gaps has to offer, in 32 bits.
+/// The largest size and the largest alignment that a set of gaps offers, in 32 bits.
 ///
-/// - Size: bytes, rounded down to 21 significant bits. It is exact below 2 MiB, and for whole 4 KiB pages
-///   below 8 GiB.
-/// - Alignment: the exponent of the largest power of two that divides an address in a gap; or more, after the
-///   gap went that had it. It is counted again only together with the size: an exact one would cost every
-///   third addition a count, for the sake of few requests.
+/// - Size: bytes, rounded down to 21 significant bits. Exact below 2 MiB, and for whole 4 KiB pages below 8
+///   GiB.
+/// - Alignment: the exponent of the largest power of two that divides an address in a gap. It is an upper
+///   bound: it stays when the gap that had it goes, until the size is recounted. Keeping it exact would cost
+///   a recount on every third addition, for the sake of few requests.
 ///
-/// Both are maxima, perhaps of different gaps, so `gaps.may_hold(wanted)` is necessary and not sufficient:
-/// whoever follows it down looks at the real gap at the end. It never says no for a gap that fits.
+/// Both are maxima, possibly of different gaps, so `gaps.may_hold(wanted)` is necessary but not sufficient: a
+/// search that follows it down has to check the real gap. It never says no to a gap that fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Capacity(u32);
 
@@ -23,10 +23,10 @@ impl Capacity {
     /// No gap at all.
     pub(crate) const NONE: Self = Self(0);
 
-    /// Of a root, whose gaps no directory knows: at least that of any gap.
+    /// Of a root, which no directory summarizes: at least that of any gap.
     pub(crate) const ALL: Self = Self(u32::MAX);
 
-    /// The capacity of the gap `start..end`; of none if that is empty. `end` must not be below `start`.
+    /// The capacity of the gap `start..end`; that of no gap if it is empty. `end` must not be below `start`.
     #[inline]
     pub(crate) const fn of_gap(start: u64, end: u64) -> Self {
         Self::of_widest(end - start, start.wrapping_sub(1) ^ end.wrapping_sub(1))
@@ -35,8 +35,8 @@ impl Capacity {
     /// The capacity of gaps of which the largest has `size` bytes, and `reach` is the largest of
     /// `(start - 1) ^ (end - 1)`.
     ///
-    /// The highest bit in which `start - 1` and `end - 1` differ is the exponent of the alignment: counting
-    /// from one to the other carries into that bit once, at its multiple, and into none above.
+    /// The alignment's exponent is the highest bit in which `start - 1` and `end - 1` differ: counting from
+    /// one to the other carries into that bit once, at a multiple of it, and into no bit above.
     #[inline]
     pub(crate) const fn of_widest(size: u64, reach: u64) -> Self {
         Self(size_code(size) << ALIGN_BITS | (reach | 1).ilog2())
@@ -58,7 +58,7 @@ impl Capacity {
         self.0 & ALIGN_MASK
     }
 
-    /// Whether one of the gaps may hold what is `wanted`.
+    /// Whether one of the gaps may satisfy `wanted`.
     #[inline]
     pub(crate) const fn may_hold(self, wanted: Self) -> bool {
         self.covers(wanted)
@@ -70,13 +70,13 @@ impl Capacity {
         self.size() < other.size()
     }
 
-    /// Whether `other` has not more to offer in any respect.
+    /// Whether `other` offers no more, in either respect.
     #[inline]
     pub(crate) const fn covers(self, other: Self) -> bool {
         self.size() >= other.size() && self.align() >= other.align()
     }
 
-    /// Whether both have gaps as large, and `self` has no smaller alignments to offer.
+    /// Whether both have the same size, and `self` offers at least the alignment of `other`.
     pub(crate) const fn is_bound_of(self, other: Self) -> bool {
         self.size() == other.size() && self.align() >= other.align()
     }
@@ -87,7 +87,7 @@ impl Capacity {
         Self(self.size() << ALIGN_BITS | other.align())
     }
 
-    /// The capacity of both.
+    /// The capacity of both sets of gaps.
     #[inline]
     pub(crate) const fn and(self, other: Self) -> Self {
         let size = if self.size() > other.size() { self.size() } else { other.size() };
@@ -95,27 +95,27 @@ impl Capacity {
         Self(size << ALIGN_BITS | align)
     }
 
-    /// The capacity after gaps of capacity `lost` went and gaps of capacity `gained` came. `Err` with an upper
-    /// bound where a largest gap went: whether there is another like it can only be told by counting again.
+    /// The capacity after gaps of capacity `lost` went and gaps of capacity `gained` came. `Err` with an
+    /// upper bound if a largest gap went: only a recount can tell whether another one is as large.
     #[inline]
     pub(crate) const fn exchange(self, lost: Self, gained: Self) -> Result<Self, Self> {
         let at_most = self.and(gained);
         if lost.size() >= self.size() && gained.size() < self.size() { Err(at_most) } else { Ok(at_most) }
     }
 
-    /// As the number a slot stores.
+    /// The number a slot stores.
     pub(crate) const fn bits(self) -> u32 {
         self.0
     }
 
-    /// What [`Capacity::bits`] gave.
+    /// Undoes [`Capacity::bits`].
     pub(crate) const fn from_bits(bits: u32) -> Self {
         Self(bits)
     }
 }
 
-/// A size as a floating-point number without sign: the exponent above the mantissa, whose leading bit,
-/// always set when the exponent is not 0, is carried into the exponent by the addition. Keeps the order.
+/// A size as an unsigned floating-point number, the exponent above the mantissa. The mantissa's leading bit
+/// is set unless the exponent is 0; the addition carries it into the exponent. Preserves order.
 #[inline]
 const fn size_code(bytes: u64) -> u32 {
     let shift = (u64::BITS - bytes.leading_zeros()).saturating_sub(KEPT);
@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_below_2_mib_and_whole_pages_below_8_gib_are_told_apart_exactly() {
+    fn sizes_below_2_mib_and_whole_pages_below_8_gib_are_exact() {
         for size in [0, 1, 4095, 4096, (1 << KEPT) - 2] {
             assert!(size_code(size) < size_code(size + 1));
         }
@@ -150,7 +150,7 @@ mod tests {
         }
 
         #[test]
-        fn a_size_of_21_significant_bits_follows_no_summary_in_vain(
+        fn a_size_of_21_significant_bits_is_never_misled_by_a_summary(
             kept in 0_u64..1 << KEPT,
             shift in 0_u32..=u64::BITS - KEPT,
             gap: u64,
@@ -182,7 +182,7 @@ mod tests {
             let mut after = gaps.clone();
             after[0] = new;
             match old.exchange(lost, of(&new)) {
-                Ok(told) => prop_assert!(told.covers(all(&after)) && told.size() == all(&after).size()),
+                Ok(counted) => prop_assert!(counted.covers(all(&after)) && counted.size() == all(&after).size()),
                 Err(at_most) => prop_assert!(at_most.covers(all(&after)) && lost.size() == old.size()),
             }
         }

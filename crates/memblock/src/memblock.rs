@@ -1,4 +1,4 @@
-//! The tables of one machine, and what is done to them.
+//! The tables of one machine, and the calls that change them.
 
 mod alloc;
 #[cfg(test)]
@@ -12,6 +12,7 @@ mod limits;
 #[cfg(test)]
 mod limits_tests;
 mod mark;
+mod named;
 mod owners;
 mod query;
 mod reserve_mem;
@@ -26,16 +27,16 @@ pub use reserve_mem::{ReserveMem, ReserveMemError};
 
 use crate::owner::Owners;
 use crate::{Chunk, DirectMap, Direction, NodeId, PageSize, PhysRange, Region, RegionTable, TooManySlabs};
-use reserve_mem::NamedReservations;
+use named::NamedReservations;
 
-/// Linux's memblock: what memory there is, and what of it is taken.
+/// Linux's memblock: what memory there is, and which of it is taken.
 ///
-/// - *memory*: the RAM the kernel knows of;
+/// - *memory*: the RAM the kernel knows;
 /// - *reserved*: what must not be handed out. It need not lie in memory;
-/// - *physmem*: the RAM that is really there, whatever `mem=` left of memory (s390).
+/// - *physmem*: the RAM that is really there, even if `mem=` cut memory down (s390).
 ///
-/// Each table has room for 64 regions inside and grows by being handed memory ([`Memblock::grow`]).
-/// `Memblock::new()` is constant, so a `static` behind a lock can hold one.
+/// Each table has room for 64 regions inside, and grows when it is handed memory ([`Memblock::grow`]).
+/// `Memblock::new()` is `const`, so a `static` behind a lock can hold one.
 ///
 /// # Invariants
 ///
@@ -58,7 +59,7 @@ use reserve_mem::NamedReservations;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-// Each switch is a boot parameter or a state of its own: all combinations occur.
+// Each switch is a boot parameter or a state of its own, and all combinations occur.
 #[allow(clippy::struct_excessive_bools)]
 pub struct Memblock<'m> {
     memory: RegionTable<'m>,
@@ -72,30 +73,30 @@ pub struct Memblock<'m> {
     has_mirror: bool,
     kho_scratch_only: bool,
     kern_accounting: bool,
-    /// How tables reach the memory they grow into; `None` while they may not grow by themselves.
+    /// How tables reach the memory they grow into; `None` while they must not grow by themselves.
     map: Option<DirectMap<'m>>,
     has_grown: bool,
     owners: Owners,
     named: NamedReservations,
 }
 
-/// What [`Memblock::remove`] did.
+/// The result of [`Memblock::remove`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "memory may have been removed that is still reserved"]
 pub struct Removed {
-    /// Bytes of memory that went.
+    /// Bytes of memory removed.
     pub size: u64,
-    /// Bytes among them that are reserved, and still are: somebody may be using them.
+    /// How many of them are still reserved, and may be in use.
     pub still_reserved: u64,
 }
 
 impl<'m> Memblock<'m> {
-    /// Empty tables, 4 KiB pages, no settings.
+    /// Empty tables, 4 KiB pages, default settings.
     pub const fn new() -> Self {
         Self::with_page_size(PageSize::KIB_4)
     }
 
-    /// Empty tables for a machine of another page size.
+    /// Empty tables for a machine with another page size.
     ///
     /// ```
     /// use memblock::{Memblock, PageSize};
@@ -123,7 +124,7 @@ impl<'m> Memblock<'m> {
         }
     }
 
-    /// Gives a table memory to keep regions in; see [`RegionTable::grow`]. O(1).
+    /// Hands a table memory to keep regions in; see [`RegionTable::grow`]. O(1).
     ///
     /// # Errors
     ///
@@ -173,8 +174,8 @@ impl<'m> Memblock<'m> {
         }
     }
 
-    /// Adds memory without node or attributes (`memblock_add`, 6.12); gives the bytes that are new.
-    /// See [`RegionTable::add`]. O(log n) for each part that is new.
+    /// Adds memory without node or attributes (`memblock_add`, 6.12). Returns the number of new bytes. See
+    /// [`RegionTable::add`]. O(log n) for each part that is new.
     ///
     /// # Errors
     ///
@@ -192,8 +193,8 @@ impl<'m> Memblock<'m> {
         self.add_node(Region::plain(range))
     }
 
-    /// Adds memory of a node with attributes (`memblock_add_node`, 6.12), for example hot-added memory of a
-    /// driver as [`DRIVER_MANAGED`](crate::RegionFlags::DRIVER_MANAGED); otherwise as [`Memblock::add`].
+    /// Adds memory of a node with attributes (`memblock_add_node`, 6.12), for example a driver's hot-added
+    /// memory as [`DRIVER_MANAGED`](crate::RegionFlags::DRIVER_MANAGED). Otherwise like [`Memblock::add`].
     ///
     /// # Errors
     ///
@@ -212,13 +213,13 @@ impl<'m> Memblock<'m> {
         self.change(TableKind::Memory, |memory| memory.add(region))
     }
 
-    /// Takes a range out of memory (`memblock_remove`, 6.12). O(log n) for each region touched.
+    /// Removes a range from memory (`memblock_remove`, 6.12). O(log n) for each region touched.
     ///
-    /// Reservations stay. Linux does not tell when memory goes that is still reserved; [`Removed`] does.
+    /// Reservations stay. Unlike Linux, [`Removed`] reports how much of the memory is still reserved.
     ///
     /// # Errors
     ///
-    /// [`MemblockError::InUse`] for memblock's own tables; another [`MemblockError`] only where
+    /// [`MemblockError::InUse`] for memblock's own tables; any other [`MemblockError`] only if
     /// [`RegionTable::remove`] fails and the table cannot grow. No region is changed.
     ///
     /// ```
@@ -245,8 +246,8 @@ impl<'m> Memblock<'m> {
         taken.filter_map(|piece| piece.range.intersect(range)).map(PhysRange::size).sum()
     }
 
-    /// Reserves a range (`memblock_reserve`, 6.12), which need not lie in memory; gives the bytes that were
-    /// not reserved before. O(log n) for each part that is new.
+    /// Reserves a range (`memblock_reserve`, 6.12), which need not lie in memory. Returns the number of bytes
+    /// that were not reserved before. O(log n) for each part that is new.
     ///
     /// # Errors
     ///
@@ -263,8 +264,8 @@ impl<'m> Memblock<'m> {
         self.reserve_region(Region::plain(range))
     }
 
-    /// Reserves a range for a node and with attributes, for example [`RSRV_KERN`](crate::RegionFlags::RSRV_KERN)
-    /// (`__memblock_reserve`, later than 6.12); otherwise as [`Memblock::reserve`].
+    /// Reserves a range with a node and attributes, for example [`RSRV_KERN`](crate::RegionFlags::RSRV_KERN)
+    /// (`__memblock_reserve`, later than 6.12). Otherwise like [`Memblock::reserve`].
     ///
     /// # Errors
     ///
@@ -275,7 +276,7 @@ impl<'m> Memblock<'m> {
     /// let mut memblock = Memblock::new();
     /// let flags = RegionFlags::RSRV_KERN;
     /// memblock.reserve_region(Region { flags, ..Region::plain(PhysRange::new(0, 0x1000)?) })?;
-    /// // Reservations of different attributes do not merge.
+    /// // Reservations with different attributes do not merge.
     /// memblock.reserve(PhysRange::new(0x1000, 0x2000)?)?;
     /// assert_eq!(memblock.reserved().len(), 2);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -284,12 +285,12 @@ impl<'m> Memblock<'m> {
         self.change(TableKind::Reserved, |reserved| reserved.add(region))
     }
 
-    /// Ends the reservation of what is reserved of a range (`memblock_phys_free`, 6.12); gives the bytes
-    /// that were. O(log n) for each region touched.
+    /// Frees whatever part of a range is reserved (`memblock_phys_free`, 6.12). Returns the number of bytes
+    /// freed. O(log n) for each region touched.
     ///
     /// # Errors
     ///
-    /// [`MemblockError::InUse`] for memblock's own tables; another [`MemblockError`] only where
+    /// [`MemblockError::InUse`] for memblock's own tables; any other [`MemblockError`] only if
     /// [`RegionTable::remove`] fails and the table cannot grow. No region is changed.
     ///
     /// ```
@@ -308,7 +309,7 @@ impl<'m> Memblock<'m> {
         Ok(size)
     }
 
-    /// Adds to physmem (`memblock_physmem_add`, 6.12); otherwise as [`Memblock::add`].
+    /// Adds to physmem (`memblock_physmem_add`, 6.12). Otherwise like [`Memblock::add`].
     ///
     /// # Errors
     ///
@@ -325,10 +326,10 @@ impl<'m> Memblock<'m> {
         self.change(TableKind::Physmem, |physmem| physmem.add(Region::plain(range)))
     }
 
-    /// Shrinks every memory region to multiples of `align` bytes (`memblock_trim_memory`, 6.12); gives the
-    /// bytes that went. See [`RegionTable::trim`]. O(n log n).
+    /// Shrinks every memory region to multiples of `align` bytes (`memblock_trim_memory`, 6.12). Returns the
+    /// number of bytes removed. See [`RegionTable::trim`]. O(n log n).
     ///
-    /// With a larger `align` than that of pages, memory may go that memblock's own tables lie in; it stays
+    /// With an `align` larger than a page, this may remove memory that holds memblock's own tables. It stays
     /// reserved.
     ///
     /// ```
@@ -343,8 +344,8 @@ impl<'m> Memblock<'m> {
         self.memory.trim(align)
     }
 
-    /// Sets the node of what a table has of `range` (`memblock_set_node`, 6.12). O(log n) for each region
-    /// touched.
+    /// Sets the node of whatever part of `range` a table holds (`memblock_set_node`, 6.12). O(log n) for each
+    /// region touched.
     ///
     /// # Errors
     ///
@@ -383,7 +384,7 @@ impl<'m> Memblock<'m> {
     }
 
     /// Whether memory was marked as mirrored (`memblock_has_mirror`, 6.12): true once
-    /// [`Memblock::mark_mirror`] was asked to with `kernelcore=mirror`, even if no region matched.
+    /// [`Memblock::mark_mirror`] was called with `kernelcore=mirror` on, even if no region matched.
     pub const fn has_mirror(&self) -> bool {
         self.has_mirror
     }

@@ -1,4 +1,4 @@
-//! The naive model the tests compare with: every page of a small memory and who owns it.
+//! The naive model the tests compare with: the owner of every page of a small memory.
 
 use core::ops::Range;
 use std::vec::Vec;
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use crate::{NodeId, PhysRange, Region, RegionFlags, RegionTable};
 
-/// Bytes of a page of the model; addresses inside a page do occur.
+/// Bytes of a page of the model. Addresses inside a page also occur.
 pub(crate) const UNIT: u64 = 0x400;
 /// Units in the modelled memory.
 pub(crate) const UNITS: usize = 640;
@@ -33,7 +33,7 @@ impl Model {
         Self { owner: std::vec![None; UNITS] }
     }
 
-    /// Whom the regions of a table say.
+    /// The owners according to a table's regions.
     pub(crate) fn of(table: &RegionTable<'_>) -> Self {
         let mut model = Self::new();
         for region in table {
@@ -42,7 +42,7 @@ impl Model {
         model
     }
 
-    /// As [`Model::change`], for a region whose ends lie inside units: those count as a whole.
+    /// Like [`Model::change`], for a region whose ends lie inside units: those count in full.
     fn fill(&mut self, region: Region) {
         let end = usize::try_from(region.range.end().div_ceil(UNIT)).unwrap().min(UNITS);
         let start = usize::try_from(region.range.start() / UNIT).unwrap();

@@ -3,10 +3,10 @@
 use core::fmt;
 use core::num::NonZeroU32;
 
-/// The number of a NUMA node, as Linux counts them (`nid`): 0 to [`NodeId::MAX`].
+/// The number of a NUMA node, as in Linux (`nid`): 0 to [`NodeId::MAX`].
 ///
-/// Linux writes "no node" as `NUMA_NO_NODE` (-1) in one place and as `MAX_NUMNODES` in another; here it is
-/// `None` of an `Option<NodeId>`, which takes no more room than the number.
+/// Linux writes "no node" as `NUMA_NO_NODE` (-1) in some places and as `MAX_NUMNODES` in others. Here it is
+/// the `None` of an `Option<NodeId>`, which is no larger than the number.
 ///
 /// ```
 /// use memblock::NodeId;
@@ -21,10 +21,10 @@ impl NodeId {
     /// Node 0, the node of every machine without NUMA.
     pub const ZERO: Self = Self(NonZeroU32::MIN);
 
-    /// The largest number: the value above it is how Linux's C code writes "no node".
+    /// The largest number. The value above it is Linux's "no node" in C.
     pub const MAX: u32 = i32::MAX as u32 - 1;
 
-    /// The node of this number, or `None` above [`NodeId::MAX`].
+    /// The node with this number, or `None` above [`NodeId::MAX`].
     pub const fn new(number: u32) -> Option<Self> {
         if number > Self::MAX {
             return None;
@@ -35,7 +35,7 @@ impl NodeId {
         }
     }
 
-    /// An optional node as one number, 0 for none: how a region table stores it.
+    /// An optional node as one number, 0 for none, as a region table stores it.
     pub(crate) const fn pack(node: Option<Self>) -> u32 {
         match node {
             Some(node) => node.0.get(),
@@ -43,7 +43,7 @@ impl NodeId {
         }
     }
 
-    /// What [`NodeId::pack`] was given.
+    /// Undoes [`NodeId::pack`].
     pub(crate) const fn unpack(packed: u32) -> Option<Self> {
         match NonZeroU32::new(packed) {
             Some(stored) => Some(Self(stored)),

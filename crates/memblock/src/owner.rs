@@ -1,11 +1,11 @@
 //! Who a reservation was made for.
 
-/// The number of a name in [`Owners`], kept with each region.
+/// The number of a name in [`Owners`], stored with each region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Owner(u16);
 
 impl Owner {
-    /// Nobody said.
+    /// No owner given.
     pub(crate) const UNKNOWN: Self = Self(0);
     /// memblock itself, for its tables.
     pub(crate) const MEMBLOCK: Self = Self(1);
@@ -21,18 +21,18 @@ impl Owner {
     }
 }
 
-/// How many different names are told apart.
+/// Names that can be stored.
 const NAMES: usize = 128;
-/// What [`Owner::MEMBLOCK`] is called.
+/// The name of [`Owner::MEMBLOCK`].
 const MEMBLOCK_TABLES: &str = "memblock tables";
-/// The name of all owners behind the last that could be noted.
+/// The shared name of all owners that no longer fit.
 const OTHERS: &str = "others";
 
-/// The names of those for whom something was reserved.
+/// The names that reservations were made for.
 ///
 /// # Invariants
 ///
-/// The names `1..=count` are set and different. The last place stands for all names that found none.
+/// The names `1..=count` are set and distinct. The last place stands for all names that did not fit.
 #[derive(Clone, Debug)]
 pub(crate) struct Owners {
     names: [&'static str; NAMES],
@@ -47,10 +47,10 @@ impl Owners {
         Self { names, count: Owner::MEMBLOCK.0 }
     }
 
-    /// The number of a name, a new one if need be. O(names).
+    /// The number of a name; a new name gets a new number. O(names).
     pub(crate) fn number(&mut self, name: &'static str) -> Owner {
         let known = self.names.iter().zip(0_u16..=self.count);
-        // Most callers pass the same constant again: compare where it lies before what it says.
+        // Most callers pass the same constant again, so compare addresses before contents.
         if let Some((_, number)) = known.clone().skip(2).find(|(known, _)| core::ptr::eq(**known, name)) {
             return Owner(number);
         }
@@ -69,17 +69,17 @@ impl Owners {
         }
     }
 
-    /// How many names there are, memblock's own included.
+    /// Number of names, including memblock's own.
     pub(crate) const fn count(&self) -> u16 {
         self.count
     }
 
-    /// Forgets the names behind the first `count`.
+    /// Forgets all names after the first `count`.
     pub(crate) const fn truncate(&mut self, count: u16) {
         self.count = count;
     }
 
-    /// The name of a number, `None` for [`Owner::UNKNOWN`].
+    /// The name for a number, `None` for [`Owner::UNKNOWN`].
     pub(crate) fn name(&self, owner: Owner) -> Option<&'static str> {
         if owner == Owner::UNKNOWN { None } else { self.names.get(usize::from(owner.0)).copied() }
     }
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_told_apart_up_to_the_last_place_and_then_called_others() {
+    fn names_are_kept_until_the_last_place_and_are_called_others_after_that() {
         let mut owners = Owners::new();
         let names: std::vec::Vec<&'static str> =
             (0..200).map(|number| &*std::format!("owner {number}").leak()).collect();

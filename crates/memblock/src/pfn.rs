@@ -23,7 +23,7 @@ impl PageSize {
     /// 64 KiB.
     pub const KIB_64: Self = Self { shift: 16 };
 
-    /// A page of `bytes`, `None` unless that is a power of two.
+    /// A page of `bytes`; `None` unless that is a power of two.
     pub const fn new(bytes: u64) -> Option<Self> {
         if bytes.is_power_of_two() { Some(Self { shift: bytes.trailing_zeros() }) } else { None }
     }
@@ -38,13 +38,13 @@ impl PageSize {
         address >> self.shift
     }
 
-    /// The first page frame that starts at `address` or above (`PFN_UP`, without its overflow).
+    /// The first page frame that starts at or above `address` (`PFN_UP`, without its overflow).
     pub const fn pfn_up(self, address: u64) -> u64 {
         let down = self.pfn_down(address);
         if down << self.shift == address { down } else { down + 1 }
     }
 
-    /// The pages that lie wholly in `range`, as first pfn and pfn behind the last; `None` for no page.
+    /// The pages that lie entirely in `range`, as a half-open pfn range; `None` if there are none.
     ///
     /// ```
     /// # use memblock::{PageSize, PhysRange};
@@ -69,7 +69,7 @@ impl Default for PageSize {
 pub struct PfnRange {
     /// First page frame number.
     pub start: u64,
-    /// First page frame number behind.
+    /// First page frame number after them.
     pub end: u64,
     /// The node of the memory.
     pub node: Option<NodeId>,

@@ -4,12 +4,12 @@ use core::fmt;
 
 /// A non-empty, half-open range of physical addresses, `start..end`, in bytes.
 ///
-/// Holding one proves that the range is not empty, not inverted and does not wrap: arithmetic on it cannot
-/// overflow, and two ranges can be compared, joined and cut without any further check.
+/// Holding one proves that the range is not empty, not inverted and does not wrap. So arithmetic on it cannot
+/// overflow, and ranges can be compared, joined and cut without further checks.
 ///
-/// The very last byte of the 64-bit space (`0xffff_ffff_ffff_ffff`) cannot be part of a range, because its
-/// end would not fit; Linux's memblock cannot hold it either. Linux drops it silently, `PhysRange` refuses
-/// it by [`RangeError::PastLastAddress`]. No processor has more than 57 physical address bits.
+/// The last byte of the 64-bit space (`0xffff_ffff_ffff_ffff`) cannot be part of a range, because the end
+/// would not fit. Linux's memblock cannot hold it either, and drops it silently; `PhysRange` refuses it with
+/// [`RangeError::PastLastAddress`]. No processor has more than 57 physical address bits.
 ///
 /// # Invariants
 ///
@@ -23,7 +23,7 @@ use core::fmt;
 /// let ram = PhysRange::new(0x10_0000, 0x8000_0000)?;
 /// assert_eq!(ram.size(), 0x7ff0_0000);
 /// assert!(ram.contains(0x10_0000) && !ram.contains(0x8000_0000));
-/// // Printed as /proc/iomem prints it: the end is the last byte.
+/// // Printed as in /proc/iomem: the end is the last byte.
 /// assert_eq!(ram.to_string(), "00100000-7fffffff");
 /// # Ok::<(), memblock::RangeError>(())
 /// ```
@@ -39,7 +39,7 @@ pub enum RangeError {
     /// The range would hold no byte.
     #[error("range at {start:#x} is empty")]
     Empty {
-        /// Where it would have begun.
+        /// Where it would have started.
         start: u64,
     },
     /// The end lies before the start.
@@ -55,7 +55,7 @@ pub enum RangeError {
     PastLastAddress {
         /// The start as given.
         start: u64,
-        /// The size as given, or as it follows from the last byte.
+        /// The size as given, or as computed from the last byte.
         size: u64,
     },
 }
@@ -99,8 +99,8 @@ impl PhysRange {
     ///
     /// # Errors
     ///
-    /// [`RangeError::Empty`] when `last` is the byte before `start`, as the kernel prints an empty range,
-    /// [`RangeError::Inverted`] when it lies below that, [`RangeError::PastLastAddress`] when it is the last
+    /// [`RangeError::Empty`] when `last` is the byte before `start`, which is how the kernel prints an empty
+    /// range; [`RangeError::Inverted`] when it is lower; [`RangeError::PastLastAddress`] when it is the last
     /// byte of the address space.
     pub const fn from_inclusive(start: u64, last: u64) -> Result<Self, RangeError> {
         match last.checked_add(1) {
@@ -111,7 +111,7 @@ impl PhysRange {
         }
     }
 
-    /// The range `start..end` of two ends that the caller took from ranges and knows to be in order.
+    /// The range `start..end`, for a caller who knows that the ends are in order.
     pub(crate) const fn trusted(start: u64, end: u64) -> Self {
         debug_assert!(start < end);
         Self { start, end }
@@ -157,7 +157,7 @@ impl PhysRange {
         self.end == other.start || other.end == self.start
     }
 
-    /// The bytes both ranges have, or `None` when they share none.
+    /// The bytes in both ranges, or `None` if they share none.
     ///
     /// ```
     /// # use memblock::PhysRange;
@@ -171,7 +171,7 @@ impl PhysRange {
         if start < end { Some(Self { start, end }) } else { None }
     }
 
-    /// The smallest range that holds both.
+    /// The smallest range that contains both.
     #[must_use]
     pub const fn hull(self, other: Self) -> Self {
         let start = if self.start < other.start { self.start } else { other.start };
@@ -179,7 +179,7 @@ impl PhysRange {
         Self { start, end }
     }
 
-    /// What lies before and behind `cut` in this range: `self − cut`.
+    /// The parts of this range before and after `cut`: `self − cut`.
     ///
     /// ```
     /// # use memblock::PhysRange;
@@ -200,8 +200,8 @@ impl PhysRange {
         (below, above)
     }
 
-    /// The largest range inside this one whose start and end are multiples of `align`, or `None` when no
-    /// multiple pair fits. `align` 0 is taken as 1; it need not be a power of two.
+    /// The largest range inside this one whose start and end are multiples of `align`, or `None` if there is
+    /// none. `align` need not be a power of two; 0 counts as 1.
     pub const fn shrink_to_multiples(self, align: u64) -> Option<Self> {
         let align = if align == 0 { 1 } else { align };
         let end = self.end - self.end % align;
@@ -211,8 +211,8 @@ impl PhysRange {
         }
     }
 
-    /// The smallest range around this one whose start and end are multiples of `align`, or `None` when its end
-    /// would lie past the address space. `align` 0 is taken as 1; it need not be a power of two.
+    /// The smallest range around this one whose start and end are multiples of `align`, or `None` if its end
+    /// does not fit the address space. `align` need not be a power of two; 0 counts as 1.
     ///
     /// ```
     /// use memblock::PhysRange;
@@ -231,14 +231,14 @@ impl PhysRange {
     }
 }
 
-/// Inclusive, zero-padded to eight digits: the form of /proc/iomem.
+/// Inclusive and zero-padded to eight digits, as in /proc/iomem.
 impl fmt::Display for PhysRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:08x}-{:08x}", self.start, self.last())
     }
 }
 
-/// Half-open, as the code thinks.
+/// Half-open, as in the code.
 impl fmt::Debug for PhysRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:#x}..{:#x}", self.start, self.end)
@@ -310,7 +310,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_constructor_lets_an_empty_inverted_or_wrapping_range_through() {
+    fn no_constructor_accepts_an_empty_inverted_or_wrapping_range() {
         assert_eq!(PhysRange::new(7, 7), Err(RangeError::Empty { start: 7 }));
         assert_eq!(PhysRange::new(8, 7), Err(RangeError::Inverted { start: 8, end: 7 }));
         assert_eq!(PhysRange::from_size(7, 0), Err(RangeError::Empty { start: 7 }));
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn subtracting_leaves_what_the_cut_does_not_cover() {
+    fn subtracting_leaves_the_parts_outside_the_cut() {
         let r = |start, end| PhysRange::new(start, end).unwrap();
         assert_eq!(r(2, 8).subtract(r(0, 9)), (None, None));
         assert_eq!(r(2, 8).subtract(r(0, 4)), (None, Some(r(4, 8))));

@@ -1,10 +1,11 @@
 //! Set algebra on sorted ranges: lazy, from either end, without memory.
 //!
-//! Each function takes iterators over sorted, disjoint ranges (touching is fine) and gives one. The inputs
-//! are walked once, O(1) for each range of either; going backwards from the end needs inputs that can.
-//! Iterators over [`Region`]s do as well as over [`PhysRange`]s: a piece keeps what it was cut from.
+//! Each function takes iterators over sorted, disjoint ranges (touching is fine) and returns one. It walks
+//! the inputs once, O(1) for each range of either; iterating from the back needs double-ended inputs. The
+//! items may be [`Region`](crate::Region)s as well as [`PhysRange`]s: a piece keeps the node and attributes
+//! it was cut from.
 //!
-//! Unsorted or overlapping input gives unspecified ranges, never a panic.
+//! For unsorted or overlapping input the ranges are unspecified, but nothing panics.
 //!
 //! ```
 //! use memblock::{PhysRange, ranges};
@@ -18,59 +19,31 @@
 mod both_ends;
 mod difference;
 mod intersection;
+mod span;
 mod union;
 
 pub use both_ends::{BothEnds, Mirrored};
 pub use difference::Minus;
 pub use intersection::Common;
+pub use span::Span;
 pub use union::Joined;
 
-use crate::{PhysRange, Region};
+use crate::PhysRange;
 
-/// Something that lies at a range of addresses, and can be cut to a part of it.
-pub trait Span: Copy {
-    /// The addresses.
-    fn range(&self) -> PhysRange;
-
-    /// The same at other addresses.
-    #[must_use]
-    fn with_range(self, range: PhysRange) -> Self;
-}
-
-impl Span for PhysRange {
-    fn range(&self) -> PhysRange {
-        *self
-    }
-
-    fn with_range(self, range: PhysRange) -> Self {
-        range
-    }
-}
-
-impl Span for Region {
-    fn range(&self) -> PhysRange {
-        self.range
-    }
-
-    fn with_range(self, range: PhysRange) -> Self {
-        Self { range, ..self }
-    }
-}
-
-/// What [`difference`] gives.
+/// The iterator from [`difference`].
 pub type Difference<A, B> =
     BothEnds<Minus<A, B, <A as Iterator>::Item>, Minus<Mirrored<A>, Mirrored<B>, <A as Iterator>::Item>>;
 
-/// What [`intersection`] gives.
+/// The iterator from [`intersection`].
 pub type Intersection<A, B> = BothEnds<
     Common<A, B, <A as Iterator>::Item, <B as Iterator>::Item>,
     Common<Mirrored<A>, Mirrored<B>, <A as Iterator>::Item, <B as Iterator>::Item>,
 >;
 
-/// What [`union`] gives.
+/// The iterator from [`union`].
 pub type Union<A, B> = BothEnds<Joined<A, B>, Joined<Mirrored<A>, Mirrored<B>>>;
 
-/// What `a` has and `b` has not: one piece for each gap of `b` in each range of `a`.
+/// What is in `a` but not in `b`: one piece for each gap of `b` in each range of `a`.
 ///
 /// Pieces of two ranges of `a` are not joined where they touch (`__next_mem_range`, 6.12).
 pub fn difference<A, B>(a: A, b: B) -> Difference<A, B>
@@ -81,7 +54,7 @@ where
     BothEnds::new(Minus::new(a.clone(), b.clone()), Minus::new(Mirrored(a), Mirrored(b)))
 }
 
-/// What both have: one piece for each pair of ranges that overlap, with the attributes of `a`'s.
+/// What is in both: one piece for each pair of overlapping ranges, with the attributes of `a`'s range.
 ///
 /// ```
 /// use memblock::{PhysRange, ranges};
@@ -97,7 +70,7 @@ where
     BothEnds::new(Common::new(a.clone(), b.clone()), Common::new(Mirrored(a), Mirrored(b)))
 }
 
-/// What either has, as maximal ranges: what touches or overlaps is one.
+/// What is in either, as maximal ranges: ranges that touch or overlap become one.
 ///
 /// ```
 /// use memblock::{PhysRange, ranges};
@@ -113,7 +86,7 @@ where
     BothEnds::new(Joined::new(a.clone(), b.clone()), Joined::new(Mirrored(a), Mirrored(b)))
 }
 
-/// `a` as maximal ranges: neighbours that touch are joined, whatever their attributes.
+/// `a` as maximal ranges: neighbors that touch are joined, whatever their attributes.
 ///
 /// ```
 /// use memblock::{PhysRange, ranges};

@@ -2,7 +2,7 @@
 
 use crate::{NodeId, PhysRange, RegionFlags};
 
-/// A range of physical addresses that has one node and one set of attributes.
+/// A range of physical addresses with one node and one set of attributes.
 ///
 /// This is one entry of `memblock.memory` or `memblock.reserved` (`struct memblock_region`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -10,7 +10,7 @@ use crate::{NodeId, PhysRange, RegionFlags};
 pub struct Region {
     /// The addresses, half-open, in bytes.
     pub range: PhysRange,
-    /// The node the memory belongs to, `None` until somebody says it.
+    /// The node of the memory; `None` if not set.
     pub node: Option<NodeId>,
     /// The attributes.
     #[cfg_attr(feature = "serde", serde(with = "crate::region::flag_bits"))]
@@ -25,7 +25,7 @@ impl Region {
         Self { range, node: None, flags: RegionFlags::empty() }
     }
 
-    /// Whether `self` and `next` are one region: they touch, and node and attributes are equal
+    /// Whether `self` and `next` merge into one region: they touch, and node and attributes are equal
     /// (`memblock_merge_regions`).
     pub const fn merges_with(&self, next: &Self) -> bool {
         self.range.end() == next.range.start() && self.is_alike(next)
@@ -48,7 +48,7 @@ pub(crate) mod flag_bits {
 
     use crate::RegionFlags;
 
-    // serde's `with` hands the field over by reference.
+    // serde's `with` passes the field by reference.
     #[allow(clippy::trivially_copy_pass_by_ref)]
     pub(crate) fn serialize<S: Serializer>(flags: &RegionFlags, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_u32(flags.bits())

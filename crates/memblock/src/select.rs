@@ -1,11 +1,12 @@
-//! Which memory regions an iteration shows.
+//! Which memory regions an iteration includes.
 
 use crate::{NodeId, Region, RegionFlags};
 
-/// What an iteration over memory asks for: a node, and attributes.
+/// The node and attributes that an iteration over memory asks for.
 ///
-/// Asking for HOTPLUG, NOMAP or `DRIVER_MANAGED` *adds* regions that have it to those that have none of
-/// them. Asking for MIRROR or `KHO_SCRATCH` *restricts* the iteration to regions that have it.
+/// By default, regions with HOTPLUG (under `movable_node`), NOMAP or `DRIVER_MANAGED` are left out; asking
+/// for one of these *adds* the regions that have it. Asking for MIRROR or `KHO_SCRATCH` *restricts* the
+/// iteration to regions that have it.
 ///
 /// ```
 /// use memblock::{PhysRange, Region, RegionFlags, Selection};
@@ -25,7 +26,7 @@ pub struct Selection {
 /// Why an iteration leaves a region out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Skipped {
-    /// It is of another node than asked for, or of none.
+    /// It has another node than asked for, or none.
     OtherNode,
     /// Hot-pluggable, while `movable_node` keeps the kernel off such memory.
     Hotplug,
@@ -43,15 +44,15 @@ impl Selection {
     /// Any node, no attributes asked for.
     pub const ANY: Self = Self { node: None, flags: RegionFlags::empty() };
 
-    /// All memory but NOMAP, whatever its node (`for_each_mem_range`, 6.12).
+    /// All memory except NOMAP, on any node (`for_each_mem_range`, 6.12).
     pub const MAPPED: Self =
         Self { node: None, flags: RegionFlags::HOTPLUG.union(RegionFlags::DRIVER_MANAGED) };
 
     /// Why a region of the memory table is left out, `None` when it is shown
     /// (`should_skip_region`, 6.12, and `KHO_SCRATCH` of later releases).
     ///
-    /// The first row of the table that holds decides. `RSRV_NOINIT` and `RSRV_KERN` are never looked at, and
-    /// reserved and physmem regions are never left out.
+    /// The first matching row of the table decides. `RSRV_NOINIT` and `RSRV_KERN` do not matter, and reserved
+    /// and physmem regions are never left out.
     pub fn skips(&self, region: &Region, movable_node: bool) -> Option<Skipped> {
         let asked = |flag| self.flags.contains(flag);
         let has = |flag| region.flags.contains(flag);
@@ -69,7 +70,7 @@ impl Selection {
         table.into_iter().find_map(|(holds, reason)| holds.then_some(reason))
     }
 
-    /// Whether a region of the memory table is shown.
+    /// Whether a region of the memory table is included.
     pub fn shows(&self, region: &Region, movable_node: bool) -> bool {
         self.skips(region, movable_node).is_none()
     }
@@ -88,7 +89,7 @@ mod tests {
     const SCRATCH: RegionFlags = RegionFlags::KHO_SCRATCH;
 
     #[test]
-    fn every_row_of_the_table_decides_as_written() {
+    fn every_row_of_the_table_decides() {
         let (zero, one) = (NodeId::new(0), NodeId::new(1));
         #[rustfmt::skip]
         let rows = [
@@ -124,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_row_that_holds_gives_the_reason() {
+    fn the_first_matching_row_gives_the_reason() {
         let all = HOTPLUG | NOMAP | DRIVER;
         let region = Region { flags: all, ..Region::plain(PhysRange::new(0, 1).unwrap()) };
         let asking = |node, flags| Selection { node, flags }.skips(&region, true);

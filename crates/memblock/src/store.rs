@@ -1,4 +1,5 @@
-//! Chunks made of raw memory: a `static`, pages, or what a memblock manages. All unsafe code of the crate.
+//! Chunks made from raw memory: a `static`, pages, or memory that a memblock manages. All unsafe code of the
+//! crate is here.
 #![allow(unsafe_code)]
 
 use core::cell::UnsafeCell;
@@ -10,10 +11,10 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use crate::{Chunk, PhysRange};
 
-/// Chunks for a `static`, handed out once.
+/// Chunks in a `static`, handed out once.
 ///
-/// A table in a `static` needs memory that lives as long: `&'static mut [Chunk]`, which safe code cannot
-/// take from a `static` of its own.
+/// A table in a `static` needs memory that lives as long, `&'static mut [Chunk]`. Safe code cannot take that
+/// from a `static` of its own.
 ///
 /// ```
 /// use memblock::ChunkStore;
@@ -27,7 +28,7 @@ pub struct ChunkStore<const N: usize> {
 }
 
 // SAFETY:
-// 1. `chunks` is reached through `take` alone, which gives it away once, ever.
+// 1. `chunks` is reached only through `take`, which hands it out once, ever.
 // 2. `Chunk` is plain data: `Send` and `Sync`.
 unsafe impl<const N: usize> Sync for ChunkStore<N> {}
 
@@ -38,7 +39,7 @@ impl<const N: usize> ChunkStore<N> {
     }
 
     /// The chunks, the first time; `None` after that. O(1).
-    // Each call but the first gives nothing: see the reasons below.
+    // Every call after the first returns `None`: see the reasons below.
     #[allow(clippy::mut_from_ref)]
     pub fn take(&'static self) -> Option<&'static mut [Chunk]> {
         if self.taken.swap(true, Ordering::AcqRel) {
@@ -64,7 +65,7 @@ impl<const N: usize> fmt::Debug for ChunkStore<N> {
 }
 
 impl Chunk {
-    /// Makes chunks of memory that holds nothing yet, such as pages just allocated. O(memory).
+    /// Turns uninitialized memory, such as newly allocated pages, into chunks. O(memory).
     ///
     /// ```
     /// use core::mem::MaybeUninit;
@@ -84,8 +85,8 @@ impl Chunk {
     }
 }
 
-/// The way from a physical address to a pointer, which tables need to grow into the memory they manage: in a
-/// kernel the direct map, on a host an offset into a buffer.
+/// Maps a physical address to a pointer, so that tables can grow into the memory they manage. In a kernel
+/// this is the direct map; on a host, an offset into a buffer.
 ///
 /// ```
 /// use core::ptr::NonNull;
@@ -99,32 +100,33 @@ impl Chunk {
 /// let map = unsafe { DirectMap::new(&direct_map) };
 /// ```
 ///
-/// Not `Clone`: it goes to one memblock, whose tables grow nowhere else.
+/// Not `Clone`: it serves one memblock only.
 pub struct DirectMap<'m> {
     map: &'m (dyn Fn(PhysRange) -> Option<NonNull<u8>> + Sync),
 }
 
 impl<'m> DirectMap<'m> {
-    /// Takes the function that maps. It gets a range of whole pages, and gives the pointer to its first byte,
-    /// or `None` for a range that is not mapped in one piece; then the table does not grow, and says so.
+    /// Wraps the map function. It gets a range of whole pages and returns the pointer to its first byte, or
+    /// `None` if the range is not mapped in one piece. Then the table does not grow, and the call reports an
+    /// error.
     ///
     /// # Safety
     ///
-    /// For every range that `map` gives a pointer for, and the memblock this map is given to
-    /// ([`Memblock::allow_growth`](crate::Memblock::allow_growth)) reserves for itself
+    /// The following must hold for every range that `map` returns a pointer for and that the memblock which
+    /// gets this map ([`Memblock::allow_growth`](crate::Memblock::allow_growth)) reserves for itself
     /// ([`Memblock::own_memory`](crate::Memblock::own_memory)), until that memblock is dropped:
     ///
-    /// 1. all its bytes can be read and written behind that pointer;
-    /// 2. nothing else reads or writes them, no other memblock either. This is what a reservation means, so it
-    ///    holds when everybody uses only memory that this memblock gave them, and it knows of all that is
-    ///    taken;
+    /// 1. all its bytes can be read and written through that pointer;
+    /// 2. nothing else reads or writes them, including any other memblock. That is what a reservation means,
+    ///    so this holds if everybody uses only memory from this memblock, and everything already in use is
+    ///    reserved in it;
     /// 3. different ranges are mapped to different memory.
     pub const unsafe fn new(map: &'m (dyn Fn(PhysRange) -> Option<NonNull<u8>> + Sync)) -> Self {
         Self { map }
     }
 
-    /// A range as empty chunks. The caller has reserved it, and asks for it once. `None` if it is not
-    /// mapped, or its pointer is not aligned for chunks.
+    /// A range as empty chunks. The caller has reserved it, and asks for it only once. `None` if it is not
+    /// mapped or its pointer is not aligned for chunks.
     pub(crate) fn chunks(&self, range: PhysRange) -> Option<&'m mut [Chunk]> {
         let first = (self.map)(range)?.cast::<MaybeUninit<Chunk>>();
         // A slice has no more bytes than `isize::MAX`.
@@ -134,11 +136,11 @@ impl<'m> DirectMap<'m> {
         }
         let len = bytes / size_of::<Chunk>();
         // SAFETY:
-        // 1. `first` is aligned, and `len` chunks lie inside the range, all of it mapped and writable as long
-        //    as the memblock may use them: the promise of `new`, 1.
-        // 2. Nobody else has a reference to it: the range was free and is reserved now, by 2 and 3 of the
-        //    promise and the caller's.
-        // 3. The elements may be uninitialised: they are `MaybeUninit`.
+        // 1. `first` is aligned, and `len` chunks lie inside the range, which is mapped and writable as long
+        //    as the memblock may use it: promise 1 of `new`.
+        // 2. Nobody else has a reference to it: the range was free and is reserved now, by promises 2 and 3
+        //    of `new` and the caller's.
+        // 3. The elements may be uninitialized: they are `MaybeUninit`.
         // 4. The size is at most `isize::MAX`: it was converted above.
         let memory = unsafe { slice::from_raw_parts_mut(first.as_ptr(), len) };
         Some(Chunk::fill(memory))

@@ -15,31 +15,31 @@ pub(crate) use owned::OwnedRegions;
 
 use crate::arena::TooManySlabs;
 use crate::tree::{Missing, Tree};
-use crate::{Chunk, PhysRange, Region};
+use crate::{Chunk, PhysRange};
 
-/// A table of regions: sorted, disjoint and merged, as `memblock.memory` and `memblock.reserved` are
-/// (`struct memblock_type`).
+/// A table of regions: sorted, disjoint and merged, like `memblock.memory` and `memblock.reserved` (`struct
+/// memblock_type`).
 ///
-/// A table starts with room for 64 regions inside itself and is flat as long as they fit. Beyond that it
-/// grows by being handed memory ([`RegionTable::grow`]): it never asks for any. The regions then lie in
-/// chunks of 64 under a directory, so that a change costs O(log n) where Linux's array costs O(n).
+/// A table has room for 64 regions inside itself, and is flat as long as they fit. It grows when it is handed
+/// memory ([`RegionTable::grow`]); it never allocates any. The regions then lie in chunks of 64 under a
+/// directory, so a change costs O(log n) where Linux's array costs O(n).
 ///
 /// # Invariants
 ///
 /// - Regions are sorted and disjoint.
-/// - Two neighbours are two regions <=> a gap lies between them, or their node or attributes differ.
-/// - [`RegionTable::len`] and [`RegionTable::total_size`] are exact at any time.
+/// - Two neighbors are separate regions <=> there is a gap between them, or their node or attributes differ.
+/// - [`RegionTable::len`] and [`RegionTable::total_size`] are always exact.
 ///
 /// # Storage
 ///
 /// An operation that finds too little storage fails with [`TableFull`] and changes nothing. Operations that
-/// add regions leave so much room that one removal which cuts a region in two still fits: freeing does not
-/// need memory. Any other removal never does. Each cut takes one region of that room; whoever cuts several
-/// times looks at [`RegionTable::room`] in between.
+/// add regions keep spare room for one removal that cuts a region in two, so that freeing needs no memory. No
+/// other removal needs any. Each cut takes one region of the spare room; to cut several times, check
+/// [`RegionTable::room`] in between.
 ///
 /// # Examples
 ///
-/// A static table, behind the lock of your choice:
+/// A static table behind the lock of your choice:
 ///
 /// ```
 /// use std::sync::Mutex;
@@ -64,15 +64,15 @@ pub struct RegionTable<'m> {
     total_size: u64,
 }
 
-/// A table has too little storage for an operation, and is as it was before.
+/// A table has too little storage for an operation, and is unchanged.
 ///
-/// Linux doubles the table's array here, and where it may not, panics ("cannot resize ... array").
+/// Linux doubles the table's array here, or panics if it must not ("cannot resize ... array").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no room in the region table for {range}: hand it {chunks} more chunks of {} bytes", size_of::<Chunk>())]
 pub struct TableFull {
     /// The range of the request.
     pub range: PhysRange,
-    /// Chunks with which the request certainly succeeds.
+    /// This many more chunks let the request succeed.
     pub chunks: usize,
 }
 
@@ -88,9 +88,9 @@ impl<'m> RegionTable<'m> {
         Self { tree: Tree::new(), len: 0, total_size: 0 }
     }
 
-    /// Gives the table memory to keep regions in. O(1): the chunks are not touched before they are needed.
+    /// Hands the table memory to keep regions in. O(1): the chunks are not touched before they are needed.
     ///
-    /// The table keeps all memory it was ever given. It takes memory 32 times at most, so hand over more
+    /// The table keeps all memory it was ever given. It accepts memory at most 32 times, so hand over more
     /// each time, for example as much as it already has.
     ///
     /// # Errors
@@ -110,10 +110,9 @@ impl<'m> RegionTable<'m> {
         self.tree.arena_mut().grow(slab)
     }
 
-    /// Additions that certainly succeed before the table must be handed memory, wherever they lie, each of
-    /// them of one region. O(1).
+    /// How many regions can be added, one at a time and anywhere, before the table needs memory. O(1).
     ///
-    /// A lower bound for the worst case: mostly about 32 to 64 regions fit for each vacant chunk.
+    /// A lower bound for the worst case: usually about 32 to 64 regions fit in each vacant chunk.
     ///
     /// ```
     /// # use memblock::RegionTable;
@@ -124,17 +123,17 @@ impl<'m> RegionTable<'m> {
         self.tree.room()
     }
 
-    /// Chunks that are missing for so many cuts of regions, anywhere; `None` if all fit.
+    /// How many chunks are missing for this many cuts of regions, anywhere; `None` if all fit.
     pub(crate) fn chunks_missing_for(&self, cuts: usize) -> Option<usize> {
-        // No more leaves than chunks in use, and the root.
+        // At most the chunks in use, and the root.
         let leaves = self.chunks() - self.vacant_chunks() + 1;
         self.tree.admits(cuts, leaves).err().map(|missing| missing.0)
     }
 
-    /// Whether a removal that cuts a region in two certainly fits, wherever it lies. O(1).
+    /// Whether there is room for a removal that cuts a region in two, anywhere. O(1).
     ///
-    /// Always true after an operation that added a region. False at most after such removals took the
-    /// spare room, until the table is handed memory or has fewer regions.
+    /// Always true after an operation that added a region. Only after such removals used up the spare room is
+    /// it false, until the table is handed memory or has fewer regions.
     ///
     /// ```
     /// use memblock::{PhysRange, Region, RegionTable};
@@ -156,7 +155,7 @@ impl<'m> RegionTable<'m> {
         self.tree.arena().total()
     }
 
-    /// Chunks the table was handed and does not use. O(1).
+    /// Chunks the table was handed but does not use. O(1).
     pub const fn vacant_chunks(&self) -> usize {
         self.tree.arena().vacant()
     }
@@ -171,12 +170,12 @@ impl<'m> RegionTable<'m> {
         self.len == 0
     }
 
-    /// Bytes of all regions (`memblock_type.total_size`), always exact. O(1).
+    /// Bytes in all regions (`memblock_type.total_size`), always exact. O(1).
     pub const fn total_size(&self) -> u64 {
         self.total_size
     }
 
-    /// Takes all regions out; the storage stays. O(1).
+    /// Removes all regions and keeps the storage. O(1).
     pub fn clear(&mut self) {
         self.tree.clear();
         self.len = 0;
@@ -185,7 +184,7 @@ impl<'m> RegionTable<'m> {
 
     /// Whether the table's invariants hold; always true. O(n), for tests and fuzzers.
     ///
-    /// Debug builds assert it after every change, of tables of at most 512 regions.
+    /// Debug builds assert it after every change, for tables of at most 512 regions.
     pub fn is_consistent(&self) -> bool {
         let slots = self.tree.all_slots();
         let merged = slots.clone().zip(slots.skip(1)).all(|(a, b)| !a.merges_with(b));
@@ -204,14 +203,5 @@ impl<'m> RegionTable<'m> {
 impl Default for RegionTable<'_> {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-impl<'a> IntoIterator for &'a RegionTable<'_> {
-    type Item = Region;
-    type IntoIter = Regions<'a>;
-
-    fn into_iter(self) -> Regions<'a> {
-        self.iter()
     }
 }

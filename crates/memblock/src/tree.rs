@@ -1,9 +1,9 @@
-//! The tree of chunks behind a region table.
+//! The tree of chunks in a region table.
 //!
-//! A B+tree whose root lies in the table itself. A table of up to 64 regions is its root alone: a flat
-//! sorted array, with no directory to go through. Above that the regions lie in leaves that are linked
-//! both ways, under a directory of chunks of the same shape, whose slots say what a child spans and how
-//! large the largest gap inside it is.
+//! A B+tree with its root in the table itself. A table of up to 64 regions is only the root: a flat sorted
+//! array without a directory. Larger tables keep their regions in leaves that are linked both ways, under a
+//! directory of chunks of the same shape. A directory slot holds the span of a child and the size of the
+//! largest gap inside it.
 //!
 //! The tree knows order, not meaning: it neither merges nor splits regions.
 
@@ -16,16 +16,16 @@ mod summary;
 mod walk;
 
 pub(crate) use insert::Missing;
-pub(crate) use search::Wanted;
+pub(crate) use search::GapQuery;
 pub(crate) use walk::Slots;
 
 use crate::arena::Arena;
 use crate::chunk::{Chunk, NONE, SLOTS, Slot};
 
-/// Levels a tree can have. Chunks are split in halves, so that 8 levels are reached by 32^7 leaves.
+/// Levels a tree can have. Chunks are split in half, so 8 levels take 32^7 leaves.
 pub(crate) const MAX_HEIGHT: usize = 8;
 
-/// The number of the root, which lies in no slab.
+/// The number of the root, which is in no slab.
 pub(crate) const ROOT: u32 = NONE - 1;
 const _: () = assert!(Arena::is_outside(ROOT) && Arena::is_outside(NONE));
 
@@ -34,17 +34,17 @@ const _: () = assert!(Arena::is_outside(ROOT) && Arena::is_outside(NONE));
 /// - Regions are sorted and disjoint.
 /// - All leaves are `height - 1` levels below the root, and linked in order.
 /// - Only the root may be empty, and only when it is a leaf; a root above leaves has two children or more.
-/// - A slot above the leaves has its child's first start and last end, the size of its largest inner gap, and at
-///   least the largest alignment of any.
+/// - A slot above the leaves has its child's first start and last end, the size of the child's largest inner
+///   gap, and at least the largest alignment that any of these gaps offers.
 pub(crate) struct Tree<'m> {
     root: Chunk,
     height: usize,
     arena: Arena<'m>,
 }
 
-/// A place in the tree: at each level a chunk, and the slot in it. Level 0 is the leaf.
+/// A place in the tree: a chunk and a slot in it for each level. Level 0 is the leaf.
 ///
-/// Any change of the tree makes it stale.
+/// Any change to the tree makes it stale.
 #[derive(Clone)]
 pub(crate) struct Path {
     ids: [u32; MAX_HEIGHT],
@@ -88,21 +88,21 @@ impl<'m> Tree<'m> {
         &mut self.arena
     }
 
-    /// Forgets all regions, keeps the storage. O(1).
+    /// Removes all regions and keeps the storage. O(1).
     pub(crate) fn clear(&mut self) {
         self.root.clear();
         self.height = 1;
         self.arena.clear();
     }
 
-    /// The chunk of a number. Every number that names no chunk of a slab names the root, so that this
-    /// cannot fail; only [`ROOT`] is used for it.
+    /// The chunk with a number. Any number that is not a chunk of a slab means the root, so this cannot fail;
+    /// only [`ROOT`] is used for it.
     #[inline]
     fn chunk(&self, id: u32) -> &Chunk {
         self.arena.get(id).unwrap_or(&self.root)
     }
 
-    /// As [`Tree::chunk`], to change it.
+    /// Like [`Tree::chunk`], mutably.
     #[inline]
     fn chunk_mut(&mut self, id: u32) -> &mut Chunk {
         self.arena.get_mut(id).unwrap_or(&mut self.root)
@@ -123,8 +123,8 @@ impl<'m> Tree<'m> {
         Some((self.root.first()?.start, self.root.last()?.end))
     }
 
-    /// The place of the first region that ends behind `address`; behind the last region when none does.
-    /// O(log n).
+    /// The place of the first region that ends after `address`; after the last region if there is none. O(log
+    /// n).
     pub(crate) fn locate(&self, address: u64) -> Path {
         if self.root.last().is_none_or(|last| last.end <= address) {
             return self.end();
@@ -142,19 +142,19 @@ impl<'m> Tree<'m> {
         path
     }
 
-    /// The place of the first region that starts at `address` or above; behind the last when none does.
+    /// The place of the first region that starts at or above `address`; after the last one if there is none.
     /// O(log n).
     pub(crate) fn first_starting_at_or_after(&self, address: u64) -> Path {
         let mut path = self.locate(address);
         if self.get(&path).is_some_and(|slot| slot.start < address) {
-            // Behind it in its leaf, which is as good as the front of the next leaf, except that the end of
-            // the walk and `before` are meant.
+            // After it in its leaf. That is as good as the front of the next leaf, but only for the end of a
+            // walk and for `before`.
             path.set_at(0, path.at(0) + 1);
         }
         path
     }
 
-    /// The place behind the last region.
+    /// The place after the last region.
     pub(crate) fn end(&self) -> Path {
         let mut path = Path::ROOT;
         self.descend_last(&mut path, self.height - 1, ROOT);
@@ -162,7 +162,7 @@ impl<'m> Tree<'m> {
         path
     }
 
-    /// Fills the path below `level` with the last slots under chunk `id`.
+    /// Fills the path from `level` down with the last slots under chunk `id`.
     fn descend_last(&self, path: &mut Path, level: usize, id: u32) {
         let mut id = id;
         for level in (0..=level).rev() {
@@ -174,7 +174,7 @@ impl<'m> Tree<'m> {
         }
     }
 
-    /// The region at a place, `None` behind the last.
+    /// The region at a place; `None` after the last one.
     pub(crate) fn get(&self, path: &Path) -> Option<Slot> {
         self.chunk(path.id(0)).get(path.at(0)).copied()
     }
@@ -189,8 +189,8 @@ impl<'m> Tree<'m> {
         }
     }
 
-    /// The region behind the one at a place.
-    pub(crate) fn behind(&self, path: &Path) -> Option<Slot> {
+    /// The region after the one at a place.
+    pub(crate) fn after(&self, path: &Path) -> Option<Slot> {
         let leaf = self.chunk(path.id(0));
         if path.at(0) + 1 < leaf.len() {
             return leaf.get(path.at(0) + 1).copied();
@@ -198,7 +198,7 @@ impl<'m> Tree<'m> {
         if leaf.next == NONE { None } else { self.chunk(leaf.next).first().copied() }
     }
 
-    /// The first region that ends behind `address`. O(log n).
+    /// The first region that ends after `address`. O(log n).
     pub(crate) fn find(&self, address: u64) -> Option<&Slot> {
         let mut chunk = &self.root;
         for _ in 1..self.height {
@@ -207,7 +207,7 @@ impl<'m> Tree<'m> {
         chunk.get(chunk.first_ending_after(address))
     }
 
-    /// Leaves from one place to another. O(leaves).
+    /// Number of leaves from one place to another. O(leaves).
     pub(crate) fn leaves(&self, from: &Path, to: &Path) -> usize {
         let (mut id, mut leaves) = (from.id(0), 1);
         while id != to.id(0) && id != NONE {
@@ -217,7 +217,7 @@ impl<'m> Tree<'m> {
         leaves
     }
 
-    /// Moves a place one region down. It must not be the first.
+    /// Moves a place down by one region. It must not be the first.
     pub(crate) fn step_back(&self, path: &mut Path) {
         let Some(level) = (0..self.height).find(|level| path.at(*level) > 0) else { return };
         path.set_at(level, path.at(level) - 1);

@@ -1,6 +1,6 @@
-//! Tables that grow into the memory they manage, with a buffer for RAM.
+//! Tables that grow into the memory they manage, with a buffer as RAM.
 #![allow(unsafe_code)]
-// A test may fail loudly, in its helpers too.
+// Tests may panic, in their helpers too.
 #![allow(clippy::unwrap_used)]
 
 use std::ptr::NonNull;
@@ -12,7 +12,7 @@ use memblock::{
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// Where the RAM lies that can really be written.
+/// Where the RAM is that can really be written.
 const RAM: u64 = 0x10_0000;
 const PAGE: u64 = 0x1000;
 
@@ -24,7 +24,7 @@ fn page(number: u64) -> PhysRange {
     PhysRange::from_size(number * PAGE, PAGE).unwrap()
 }
 
-/// Memory of `size` bytes at [`RAM`]; only there, tables can grow.
+/// A machine with `size` bytes of memory at [`RAM`], the only place where tables can grow.
 fn machine(size: u64) -> Memblock<'static> {
     let buffer = vec![0_u64; usize::try_from(size / 8).unwrap()].leak();
     let (first, ram) = (NonNull::from(buffer).cast::<u8>(), r(RAM, RAM + size));
@@ -37,7 +37,7 @@ fn machine(size: u64) -> Memblock<'static> {
     };
     let mut memblock = Memblock::new();
     memblock.add(ram).unwrap();
-    // SAFETY: the buffer is leaked, so it lives for ever; nothing else uses it; offsets differ.
+    // SAFETY: the buffer is leaked, so it lives forever; nothing else uses it; offsets differ.
     memblock.allow_growth(unsafe { DirectMap::new(Box::leak(Box::new(map))) });
     memblock
 }
@@ -105,7 +105,7 @@ fn without_free_memory_a_change_fails_and_changes_nothing() {
     let before: Vec<Region> = memblock.reserved().iter().collect();
     assert!(memblock.reserve(page(0x2000)).is_err());
     assert!(memblock.reserved().iter().eq(before.iter().copied()));
-    // One region goes, and there is room again.
+    // With one region gone, there is room again.
     memblock.free(before[5].range).unwrap();
     memblock.reserve(page(0x2000)).unwrap();
     let request = Request { align: PAGE, ..Request::new(PAGE) };
@@ -113,13 +113,13 @@ fn without_free_memory_a_change_fails_and_changes_nothing() {
 }
 
 #[test]
-fn memory_that_is_not_mapped_is_told_and_not_taken() {
+fn memory_that_is_not_mapped_is_reported_and_not_used() {
     let mut memblock = machine(0x10_0000);
     memblock.add(r(0x1000_0000, 0x2000_0000)).unwrap();
     let error = (0x200..).find_map(|number| memblock.reserve(page(number * 2)).err()).unwrap();
     assert!(matches!(error, MemblockError::NotMapped { table: TableKind::Reserved, .. }), "{error}");
     assert_eq!(memblock.own_memory().count(), 0);
-    // Below a limit, as a kernel sets it to what it has mapped, there is no such memory.
+    // There is no such memory below a limit like the one a kernel sets to what it has mapped.
     memblock.set_current_limit(RAM + 0x10_0000);
     memblock.reserve(page(0x8000)).unwrap();
 }
@@ -153,7 +153,7 @@ fn freeing_finds_room_for_every_cut() {
 }
 
 #[test]
-fn the_hand_over_gives_all_but_what_is_reserved_and_the_tables() {
+fn the_hand_over_returns_everything_except_reservations_and_tables() {
     let mut memblock = machine(0x80_0000);
     for node in 0..32 {
         let range = PhysRange::from_size(RAM + node * 0x2_0000, 0x2_0000).unwrap();
@@ -177,8 +177,8 @@ fn the_hand_over_gives_all_but_what_is_reserved_and_the_tables() {
 }
 
 #[test]
-fn a_refusal_for_want_of_memory_leaves_no_growth_behind() {
-    // From too little for one table to enough for both, full to the last place.
+fn a_refusal_for_lack_of_memory_leaves_no_growth_behind() {
+    // From too little for one table to enough for both, with every place taken.
     for pages in 1..24 {
         let mut memblock = machine(pages * PAGE);
         for number in 0..62 {
@@ -210,7 +210,7 @@ fn after_the_hand_over_no_table_grows() {
 }
 
 #[test]
-fn a_hand_over_that_has_no_room_for_nodes_changes_nothing_and_one_that_needs_none_succeeds() {
+fn a_hand_over_without_room_for_nodes_changes_nothing_and_one_that_needs_none_succeeds() {
     for (regions, fillers) in [(4, 63), (8, 63), (16, 63), (1, 63)] {
         for chunks in 0..8 {
             let mut memblock = Memblock::new();
@@ -260,7 +260,7 @@ enum Step {
 }
 
 fn any_step() -> impl Strategy<Value = Step> {
-    // Far from the memory that tables grow into, so that both machines hold the same.
+    // Far from the memory that tables grow into, so that both machines have the same regions.
     let range = (0x1_0000_u64..0x1_4000, 1..12_u64)
         .prop_map(|(start, pages)| PhysRange::from_size(start * PAGE, pages * PAGE).unwrap());
     prop_oneof![
@@ -276,7 +276,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(30))]
 
     #[test]
-    fn a_machine_that_grows_by_itself_holds_what_one_with_room_from_the_start_does(
+    fn a_machine_that_grows_by_itself_equals_one_with_room_from_the_start(
         steps in vec(any_step(), 1..2500),
     ) {
         let mut grown = machine(0x80_0000);

@@ -1,6 +1,6 @@
-//! A large table, with chunks of their real size, against a set of the standard library.
+//! Checks a large table, with chunks of the real size, against the standard library's set.
 
-// A test may fail loudly, in its helpers too.
+// Tests may panic, in their helpers too.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
@@ -9,7 +9,7 @@ use memblock::{Chunk, PhysRange, Region, RegionTable};
 
 const PAGE: u64 = 0x1000;
 
-/// A fixed sequence of numbers without visible order (xorshift).
+/// A fixed pseudo-random sequence of numbers (xorshift).
 fn numbers() -> impl Iterator<Item = u64> {
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
     std::iter::repeat_with(move || {
@@ -30,13 +30,13 @@ fn ends(set: &BTreeSet<u64>) -> impl DoubleEndedIterator<Item = PhysRange> {
 }
 
 #[test]
-fn fifty_thousand_random_changes_leave_what_an_ordered_set_has() {
+fn fifty_thousand_random_changes_leave_the_table_equal_to_an_ordered_set() {
     let mut storage = vec![Chunk::EMPTY; 2000];
     let (mut table, mut set) = (RegionTable::new(), BTreeSet::new());
     table.grow(&mut storage).unwrap();
     for (turn, number) in numbers().take(50_000).enumerate() {
         let number = number % 40_000;
-        // Grows for the first half, shrinks in the second.
+        // Grows in the first half, shrinks in the second.
         if (number / 7 % 4 == 0) == (turn < 25_000) {
             table.remove(page(number)).unwrap();
             set.remove(&number);

@@ -13,7 +13,7 @@ use crate::physical::Untouched;
 use crate::read::{Found, Unreachable};
 use crate::serial::say;
 
-/// The RSDP as revision 0 has it.
+/// The RSDP of revision 0.
 #[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 struct WireRsdp {
@@ -24,7 +24,7 @@ struct WireRsdp {
     rsdt_at: U32,
 }
 
-/// The RSDP as revision 2 has it.
+/// The RSDP of revision 2.
 #[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 struct WireRsdp2 {
@@ -35,7 +35,7 @@ struct WireRsdp2 {
     _reserved: [u8; 3],
 }
 
-/// How every table begins.
+/// The start of every table.
 #[derive(FromBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 struct WireHeader {
@@ -48,7 +48,7 @@ const _: () = assert!(size_of::<WireRsdp>() == 20);
 const _: () = assert!(size_of::<WireRsdp2>() == 36);
 const _: () = assert!(size_of::<WireHeader>() == HEADER_SIZE);
 
-/// No table is near this size: a length beyond it was never one.
+/// No table is near this size: a larger length is not a real one.
 const LARGEST_TABLE: u64 = 16 << 20;
 
 /// Why there are no tables, or one cannot be read.
@@ -60,18 +60,18 @@ pub(crate) enum NoTable {
     /// Not an RSDP.
     #[error("RSDP at {address:#x} begins with {found:02x?}, expected \"RSD PTR \"")]
     RsdpSignature { address: u64, found: [u8; 8] },
-    /// An RSDP with a byte wrong.
+    /// An RSDP with a wrong checksum.
     #[error("RSDP at {address:#x}: {size} bytes sum to {sum:#04x}, expected 0")]
     RsdpChecksum { address: u64, size: usize, sum: u8 },
-    /// A length that no table has.
+    /// An impossible length.
     #[error("ACPI table at {address:#x} has length {length:#x}, expected 36 to {LARGEST_TABLE:#x}")]
     Length { address: u64, length: u32 },
-    /// A table that is not what the pointer to it says, or that has a byte wrong.
+    /// A table that is not the one expected, or has a wrong checksum.
     #[error("ACPI table at {address:#x}: {source}")]
     Table { address: u64, source: AcpiError },
 }
 
-/// The root table, and the way to all others.
+/// The root table, and access to all others.
 pub(crate) struct Tables<'a> {
     memory: &'a Untouched,
     rsdp: PhysRange,
@@ -80,15 +80,15 @@ pub(crate) struct Tables<'a> {
     pointer_size: usize,
 }
 
-/// A table and its place. The header has been checked, the checksum has not.
+/// A table and its location. The header has been checked, but not the checksum.
 #[derive(Clone, Copy)]
 pub(crate) struct Placed<'a> {
     pub(crate) range: PhysRange,
     pub(crate) table: Table<'a>,
 }
 
-/// The tables, if there are any, and says which. A machine whose tables cannot be read has no nodes, and
-/// still its memory.
+/// Returns the tables, if there are any, and prints which. A machine with unreadable tables has no nodes, but
+/// still has its memory.
 pub(crate) fn find(memory: &Untouched, rsdp: Option<u64>) -> Option<Tables<'_>> {
     let Some(address) = rsdp else {
         say!("acpi: the loader names no RSDP");
@@ -138,7 +138,7 @@ impl<'a> Tables<'a> {
         self.root
     }
 
-    /// The tables that the root table names, in its order; one that cannot be read is an error in its place.
+    /// The tables listed in the root table, in its order; one that cannot be read is an error in its place.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Result<Placed<'a>, NoTable>> {
         let (_, pointers) = self.root.table.bytes().split_at(HEADER_SIZE);
         pointers.chunks_exact(self.pointer_size).map(|pointer| {
@@ -162,7 +162,7 @@ impl<'a> Placed<'a> {
         Ok(Self { range, table })
     }
 
-    /// The four letters the table is known by.
+    /// The table's four-letter signature.
     pub(crate) fn name(&self) -> &'a str {
         let (signature, _) = self.table.bytes().split_at(4);
         core::str::from_utf8(signature).unwrap_or("????")
@@ -175,7 +175,7 @@ impl fmt::Display for Placed<'_> {
     }
 }
 
-/// The RSDP as one revision has it: each sums to 0.
+/// The RSDP of one revision; the bytes of each revision sum to 0.
 fn rsdp_part<T>(memory: &Untouched, address: u64) -> Result<Found<'_, T>, NoTable>
 where
     T: FromBytes + IntoBytes + KnownLayout + Immutable + Unaligned,

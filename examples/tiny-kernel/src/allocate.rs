@@ -1,4 +1,4 @@
-//! What a kernel allocates before it has an allocator.
+//! Allocations of a kernel before it has an allocator.
 
 use memblock::{Memblock, Request};
 
@@ -6,11 +6,11 @@ use crate::failure::Failure;
 use crate::nodes;
 use crate::serial::say;
 
-/// Bytes that each node keeps about itself.
+/// Bytes of data per node.
 const NODE_DATA: u64 = 16 << 10;
 const PAGE: u64 = 4 << 10;
 
-/// Memory of each node, memory from the low end, and more memory than there is.
+/// Allocates memory on each node, memory from the low end, and more memory than there is.
 pub(crate) fn early(memblock: &mut Memblock<'_>) -> Result<(), Failure> {
     let mut last = None;
     while let Some(node) = nodes::after(memblock.memory().iter().filter_map(|region| region.node), last) {

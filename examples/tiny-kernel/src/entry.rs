@@ -9,8 +9,8 @@ use crate::physical::Untouched;
 use crate::port::Port;
 use crate::serial::say;
 
-/// The one stack. Nothing guards its end, so it is five times the 24 KiB that the boot of a debug build was
-/// seen to use.
+/// The only stack. It has no guard page, so it is five times the 24 KiB that a debug build was observed to
+/// use.
 const STACK_SIZE: usize = 128 << 10;
 
 global_asm!(
@@ -23,13 +23,13 @@ global_asm!(
     kernel_entry = sym kernel_entry,
 );
 
-/// Called once by `entry.s`, with the address that the loader left in EBX.
+/// Called once by `entry.s`, with the address that the loader passed in EBX.
 extern "C" fn kernel_entry(start_info: u32) -> ! {
     // SAFETY:
-    // 1. Nothing has run before but `entry.s`, which writes to the image alone, and calls this once.
+    // 1. Only `entry.s` has run before, which writes only to the image, and calls this once.
     // 2. It has mapped the addresses below `physical::END` to themselves.
-    // 3. The other processors wait to be started, which this kernel never does, and no device has been told
-    //    to write anywhere.
+    // 3. The other processors wait to be started, which this kernel never does, and no device has been
+    //    programmed to write anywhere.
     let memory = unsafe { Untouched::new() };
     match crate::boot(memory, start_info.into()) {
         Ok(()) => {

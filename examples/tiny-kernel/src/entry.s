@@ -30,8 +30,8 @@ pvh_entry:
     cmp edx, 0x24000000
     jne unfit_processor
 
-    # Every address is mapped to itself, 512 GiB of them, by one entry of the top table and the 512 of the
-    # next. Both tables are in .bss, so they are all zeros.
+    # Identity-map 512 GiB with one entry of the top table and the 512 entries of the next. Both tables are in
+    # .bss, so they are all zeros.
     xor ecx, ecx
 .Lmap_gib:
     mov eax, ecx
@@ -49,14 +49,14 @@ pvh_entry:
     mov eax, offset boot_pml4
     mov cr3, eax
     mov eax, cr4
-    or eax, 0x620                       # PAE; OSFXSR and OSXMMEXCPT, for rustc uses SSE on this target
+    or eax, 0x620                       # PAE; OSFXSR and OSXMMEXCPT, because rustc uses SSE on this target
     mov cr4, eax
     mov ecx, 0xc0000080                 # EFER
     rdmsr
     or eax, 0x100                       # LME
     wrmsr
     mov eax, cr0
-    and eax, 0xfffffffb                 # not EM: SSE instructions are no errors
+    and eax, 0xfffffffb                 # not EM: SSE instructions do not fault
     or eax, 0x80000002                  # PG, MP
     mov cr0, eax
     lgdt [boot_gdt_pointer]
@@ -65,7 +65,7 @@ pvh_entry:
     push eax
     retf
 
-# Says on the serial port what is missing, and leaves QEMU with the status of a failure.
+# Prints on the serial port what is missing, and exits QEMU with the failure status.
 unfit_processor:
     mov esi, offset unfit_message
 .Lnext_byte:
@@ -96,7 +96,7 @@ long_mode:
     mov ds, eax
     mov es, eax
     mov ss, eax
-    mov rsp, offset boot_stack_top      # 16-byte aligned before a call, as the ABI wants it
+    mov rsp, offset boot_stack_top      # 16-byte aligned before a call, as the ABI requires
     mov edi, ebp
     xor ebp, ebp                        # the outermost frame
     call {kernel_entry}

@@ -2,19 +2,19 @@
 
 use crate::port::{self, Port};
 
-/// How the boot ended. QEMU exits with twice the number plus one, which is never 0: that is left for a
-/// machine that reset itself. `run.sh` tells them apart.
+/// How the boot ended. QEMU exits with twice the number plus one, which is never 0: 0 means that the machine
+/// reset itself. `run.sh` distinguishes these.
 #[derive(Clone, Copy)]
 pub(crate) enum Status {
-    /// Everything was done.
+    /// Everything succeeded.
     Success = 0x10,
-    /// The kernel said what is wrong.
+    /// The kernel reported what is wrong.
     Failure = 0x11,
-    /// The kernel itself is wrong.
+    /// The kernel has a bug.
     Panic = 0x12,
 }
 
-/// Ends QEMU; without the device, stops the processor.
+/// Ends QEMU; without the device, halts the processor.
 pub(crate) fn leave(status: Status) -> ! {
     Port::DEBUG_EXIT.write_u32(status as u32);
     loop {

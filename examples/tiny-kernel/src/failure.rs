@@ -1,12 +1,13 @@
-//! Why a boot ends early.
+//! Why a boot fails.
 
 use alloc::collections::TryReserveError;
 
 use memblock::{AllocError, MemblockError, RangeError};
 
+use crate::physical::ImageNotReserved;
 use crate::pvh::PvhError;
 
-/// What the kernel cannot go on after.
+/// The errors that end a boot.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     /// Without the start info, there is no memory map.
@@ -15,7 +16,7 @@ pub(crate) enum Failure {
     /// The map has no whole page of RAM.
     #[error("pvh: the memory map has no RAM")]
     NoMemory,
-    /// A constant of the kernel, or its link script, is wrong.
+    /// A constant in the kernel or its linker script is wrong.
     #[error("range: {0}")]
     Range(#[from] RangeError),
     /// A table is full and could not grow.
@@ -27,7 +28,10 @@ pub(crate) enum Failure {
     /// The buddy allocator has no memory.
     #[error("heap: {0}")]
     Heap(#[from] TryReserveError),
-    /// The kernel looked at what it did, and it is not what it meant to do.
+    /// The kernel would hand itself out.
+    #[error("check: {0}")]
+    Unreserved(#[from] ImageNotReserved),
+    /// A check of the kernel's own results failed.
     #[error("check: {0}")]
     Wrong(&'static str),
 }

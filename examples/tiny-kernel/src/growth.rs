@@ -5,14 +5,14 @@ use memblock::{Memblock, PhysRange, Selection};
 use crate::failure::Failure;
 use crate::serial::say;
 
-/// Several times what a table has room for inside.
+/// Several times the room inside a table.
 const PAGES: u64 = 400;
 
-/// Reserves many single pages, so that the table of reservations has to move into memory of its own, and
-/// frees them again.
+/// Reserves many single pages, so that the table of reservations has to grow into managed memory, and frees
+/// them again.
 pub(crate) fn show(memblock: &mut Memblock<'_>) -> Result<(), Failure> {
     let page_size = memblock.page_size();
-    // In the lower half of the largest hole: tables grow from the end of memory down.
+    // Use the lower half of the largest hole: tables grow from the end of memory down.
     let holes = memblock.free_ranges(Selection::ANY).filter_map(|piece| page_size.whole_pages(piece.range));
     let (start, end) = holes.max_by_key(|(start, end)| end - start).ok_or(Failure::NoMemory)?;
     let stride = (end - start) / 2 / PAGES;
@@ -41,7 +41,7 @@ pub(crate) fn show(memblock: &mut Memblock<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// How large the table is, and whether all is well with it.
+/// Prints the size of the table, and checks its consistency.
 fn say_state(memblock: &Memblock<'_>, when: &str) -> Result<(), Failure> {
     let reserved = memblock.reserved();
     if !memblock.memory().is_consistent() || !reserved.is_consistent() {

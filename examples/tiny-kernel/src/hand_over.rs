@@ -1,4 +1,4 @@
-//! The end of early allocation: what is free goes to the buddy allocator.
+//! The end of early allocation: free memory goes to the buddy allocator.
 #![allow(unsafe_code)]
 
 use memblock::{FreeBlock, FreeBlocks, HandOver, Memblock, NodeId, PageSize, PhysRange};
@@ -10,8 +10,8 @@ use crate::physical::Ours;
 use crate::serial::say;
 use crate::size::Size;
 
-/// Hands over everything that is free, once: `memory` is given up. Memblock does not note down what it handed
-/// over, so nobody may ask it for memory again.
+/// Hands over all free memory, once: `memory` is consumed. Memblock does not record what it handed over, so
+/// nobody may allocate from it again.
 #[allow(clippy::needless_pass_by_value)]
 pub(crate) fn all(memblock: &mut Memblock<'_>, memory: Ours) -> Result<(), Failure> {
     let page_size = memblock.page_size();
@@ -28,12 +28,12 @@ pub(crate) fn all(memblock: &mut Memblock<'_>, memory: Ours) -> Result<(), Failu
         let range = range(&block, page_size)?;
         let start = memory.pointer(range).ok_or(Failure::Wrong("free memory lies where none is mapped"))?;
         let start = start.as_ptr().expose_provenance();
-        // A block that fits into mapped memory has a size that fits into a `usize`.
+        // The size of a block in mapped memory fits a `usize`.
         let size = usize::try_from(range.size()).unwrap_or(0);
         // SAFETY:
-        // 1. `memory` says that the block is mapped, and may be written if it is free.
-        // 2. It is free: memblock gave it, once, and blocks do not overlap.
-        // 3. It stays so: nobody asks memblock for memory behind this function.
+        // 1. `memory` proves that the block is mapped, and may be written if it is free.
+        // 2. It is free: memblock returned it, once, and blocks do not overlap.
+        // 3. It stays free: nobody allocates from memblock after this function.
         unsafe { heap.add_to_heap(start, start + size) };
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Memory for everybody once the boot is over: the buddy allocator.
+//! The buddy allocator: memory for everybody after the boot.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -10,17 +10,17 @@ use crate::failure::Failure;
 use crate::serial::say;
 use crate::size::Size;
 
-/// The largest block has `1 << (ORDERS - 1)` bytes, 4 GiB: blocks that are given back merge up to that.
+/// The largest block has `1 << (ORDERS - 1)` bytes, 4 GiB: freed blocks merge up to that size.
 const ORDERS: usize = 33;
 
-/// Empty until the hand-over; whoever allocates before gets nothing.
+/// Empty until the hand-over; earlier allocations fail.
 #[global_allocator]
 pub(crate) static HEAP: LockedHeap<ORDERS> = LockedHeap::new();
 
-/// As much as half of the largest block of the hand-over holds.
+/// Fills half of the largest block of the hand-over.
 const NUMBERS: u64 = (2 << 20) / 8;
 
-/// Checks that the heap has what memblock has not, and that memory of it can be used and given back.
+/// Checks that the heap has the memory memblock handed over, and that its memory can be used and freed.
 pub(crate) fn try_out(memblock: &Memblock<'_>) -> Result<(), Failure> {
     let has = HEAP.lock().stats_total_bytes() as u64;
     let (memory, pages) = (memblock.memory_size(), memblock.free_pfn_ranges_in_zone(None, 0, u64::MAX));

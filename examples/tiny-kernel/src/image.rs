@@ -1,9 +1,9 @@
-//! Where the kernel itself lies.
+//! Where the kernel itself is.
 #![allow(unsafe_code)]
 
 use memblock::{PhysRange, RangeError};
 
-// SAFETY: `link.ld` defines both, and nothing is read through them: only their addresses count.
+// SAFETY: `link.ld` defines both, and nothing is read through them: only their addresses are used.
 unsafe extern "C" {
     safe static image_start: [u8; 0];
     safe static image_end: [u8; 0];
@@ -13,7 +13,7 @@ unsafe extern "C" {
 ///
 /// # Errors
 ///
-/// When `link.ld` is wrong.
+/// If `link.ld` is wrong.
 pub(crate) fn range() -> Result<PhysRange, RangeError> {
     PhysRange::new((&raw const image_start).addr() as u64, (&raw const image_end).addr() as u64)
 }

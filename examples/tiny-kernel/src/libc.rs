@@ -1,7 +1,7 @@
-//! The functions that compiled code calls without being asked: on this target they are the C library's, and
-//! there is none here.
+//! The functions that the compiler emits calls to. On this target they come from the C library, which is not
+//! available here.
 //!
-//! In assembly, because the compiler would make a loop that copies into a call of `memcpy`.
+//! In assembly, because the compiler would turn a copy loop into a call of `memcpy`.
 #![allow(unsafe_code)]
 
 use core::arch::asm;
@@ -11,7 +11,7 @@ use core::arch::asm;
 /// That of C's `memcpy`.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, len: usize) -> *mut u8 {
-    // SAFETY: 1. The caller's promise. 2. The direction flag is clear, as the ABI wants it.
+    // SAFETY: 1. The caller's promise. 2. The direction flag is clear, as the ABI requires.
     unsafe {
         asm!(
             "rep movsb",
@@ -34,9 +34,9 @@ unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, len: usize) -> *mut u
     }
     // SAFETY:
     // 1. The caller's promise.
-    // 2. `to` lies behind `from`, so going down reads each byte before it is written; `len` is not 0 here,
-    //    so the last bytes exist.
-    // 3. The direction flag is clear again behind the copy.
+    // 2. `to` is above `from`, so going down reads each byte before it is written; `len` is not 0 here, so
+    //    the last bytes exist.
+    // 3. The direction flag is cleared again after the copy.
     unsafe {
         asm!(
             "std", "rep movsb", "cld",
@@ -52,7 +52,7 @@ unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, len: usize) -> *mut u
 /// That of C's `memset`.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memset(to: *mut u8, value: i32, len: usize) -> *mut u8 {
-    // SAFETY: 1. The caller's promise. 2. The direction flag is clear, as the ABI wants it.
+    // SAFETY: 1. The caller's promise. 2. The direction flag is clear, as the ABI requires.
     unsafe {
         asm!(
             "rep stosb",
@@ -69,7 +69,7 @@ unsafe extern "C" fn memset(to: *mut u8, value: i32, len: usize) -> *mut u8 {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memcmp(a: *const u8, b: *const u8, len: usize) -> i32 {
     let (above, below): (u8, u8);
-    // SAFETY: 1. The caller's promise. 2. The direction flag is clear, as the ABI wants it.
+    // SAFETY: 1. The caller's promise. 2. The direction flag is clear, as the ABI requires.
     unsafe {
         asm!(
             // With a length of 0 the flags stay those of this comparison: equal.
@@ -94,6 +94,6 @@ unsafe extern "C" fn bcmp(a: *const u8, b: *const u8, len: usize) -> i32 {
     unsafe { memcmp(a, b, len) }
 }
 
-/// Named by the unwind tables of the precompiled `core`; nothing unwinds, so nothing calls it.
+/// Referenced by the unwind tables of the precompiled `core`. Nothing unwinds, so nothing calls it.
 #[unsafe(no_mangle)]
 extern "C" fn rust_eh_personality() {}

@@ -1,8 +1,8 @@
 //! A kernel that boots on physmem.
 //!
-//! QEMU loads it through PVH. It learns from the firmware which memory there is and which node it belongs
-//! to, keeps that in a [`Memblock`], allocates early memory from it, and hands what is left to a buddy
-//! allocator. `boot` below is the whole story, in order; everything it finds out, it prints.
+//! QEMU loads it through PVH. It asks the firmware which memory there is and which node it belongs to, stores
+//! that in a [`Memblock`], allocates early memory from it, and hands the rest to a buddy allocator. `boot`
+//! below does all this in order, and prints everything it finds out.
 #![no_std]
 #![no_main]
 
@@ -34,14 +34,14 @@ use memblock::Memblock;
 use physical::Untouched;
 use serial::say;
 
-/// What memory there is and who has it: in static storage from the first instruction on.
+/// Which memory there is and who uses it: in static storage from the first instruction on.
 static MEMBLOCK: spin::Mutex<Memblock<'static>> = spin::Mutex::new(Memblock::new());
 
 /// The boot, from the start info at `start_info` to memory that anybody can allocate.
 fn boot(memory: Untouched, start_info: u64) -> Result<(), Failure> {
     say!("tiny-kernel: image {}", image::range()?);
 
-    // What the loader and the firmware say.
+    // Read what the loader and the firmware provide.
     let start_info = pvh::StartInfo::read(&memory, start_info)?;
     say!("pvh: start info of version {}, command line {:?}", start_info.version(), start_info.command_line());
     let mut memblock = MEMBLOCK.lock();
@@ -49,16 +49,16 @@ fn boot(memory: Untouched, start_info: u64) -> Result<(), Failure> {
     let tables = acpi::find(&memory, start_info.rsdp());
     nodes::enter(&mut memblock, tables.as_ref())?;
 
-    // What must not be handed out.
+    // Reserve what must not be handed out.
     reserve::all(&mut memblock, &start_info, tables.as_ref())?;
 
-    // From here on, memory is the kernel's: nothing above is borrowed from it any more.
+    // From here on, memory belongs to the kernel: nothing above still borrows from it.
     let memory = memory.take_over(&mut memblock)?;
     growth::show(&mut memblock)?;
     allocate::early(&mut memblock)?;
     report::tables(&memblock);
 
-    // The end of early allocation: memblock is there to be asked, and to be changed no more.
+    // The end of early allocation: from now on memblock can be queried, but not changed.
     hand_over::all(&mut memblock, memory)?;
     let memblock = &*memblock;
     heap::try_out(memblock)?;

@@ -9,10 +9,10 @@ use crate::pvh::StartInfo;
 use crate::serial::say;
 use crate::size::Size;
 
-/// Makes memory of what the map says is RAM, whole pages only.
+/// Adds the RAM in the map as memory, whole pages only.
 ///
-/// What the map says twice, as RAM and as something else, is left out: firmware that contradicts itself may
-/// be using it.
+/// Addresses that the map lists both as RAM and as something else are left out: firmware that contradicts
+/// itself may be using them.
 pub(crate) fn enter(memblock: &mut Memblock<'_>, start_info: &StartInfo<'_>) -> Result<(), Failure> {
     for entry in start_info.memory_map() {
         match entry {
@@ -25,7 +25,7 @@ pub(crate) fn enter(memblock: &mut Memblock<'_>, start_info: &StartInfo<'_>) -> 
         memblock.add(entry.range)?;
     }
     for entry in entries().filter(|entry| entry.kind != E820Type::Ram) {
-        // Nothing is reserved yet that could be cut off.
+        // Nothing is reserved yet, so nothing in use is removed.
         let _ = memblock.remove(entry.range)?;
     }
     if let Some(above) = memblock.end_of_dram().and_then(|end| PhysRange::new(physical::END, end).ok()) {

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::serial::say;
 use crate::size::Size;
 
-/// Gives memory the node that the SRAT names. What it does not name, and without an SRAT all memory, belongs
+/// Assigns memory to the nodes in the SRAT. Memory that is not in it, and all memory without an SRAT, belongs
 /// to node 0, as on every machine without NUMA.
 pub(crate) fn enter(memblock: &mut Memblock<'_>, tables: Option<&Tables<'_>>) -> Result<(), Failure> {
     if let Some(srat) = tables.and_then(find) {
@@ -45,7 +45,7 @@ fn enter_srat(memblock: &mut Memblock<'_>, srat: &Srat<'_>) -> Result<(), Failur
             Ok(Entry::Processor(processor)) if processor.enabled => {
                 say!("srat: node {} has processor {:?}", processor.domain, processor.processor);
             }
-            // Disabled entries mean nothing, and of devices this kernel has no use.
+            // Ignore disabled entries, and devices, which this kernel does not use.
             Ok(_) => {}
             Err(fault) => say!("srat: an entry is left out: {fault}"),
         }
@@ -53,10 +53,10 @@ fn enter_srat(memblock: &mut Memblock<'_>, srat: &Srat<'_>) -> Result<(), Failur
     Ok(())
 }
 
-/// Proximity domains are firmware's numbers and may lie far apart; Linux counts them anew. Here nothing is
-/// indexed by node, so they serve as they are.
+/// Proximity domains are the firmware's numbers and may be sparse; Linux renumbers them. Here nothing is
+/// indexed by node, so they are used directly.
 fn enter_memory(memblock: &mut Memblock<'_>, memory: &MemoryAffinity) -> Result<(), Failure> {
-    // Firmware fills slots that it does not use with entries of length 0.
+    // Firmware uses entries of length 0 for empty slots.
     let Some(range) = memory.range else { return Ok(()) };
     let Some(node) = NodeId::new(memory.domain) else {
         say!("srat: {range} is left out: its domain {} is too large for a node", memory.domain);
@@ -73,8 +73,8 @@ fn enter_memory(memblock: &mut Memblock<'_>, memory: &MemoryAffinity) -> Result<
     Ok(())
 }
 
-/// The lowest of `nodes` that lies above `last`, or the lowest of all: each node once, ascending, whatever
-/// the order they come in.
+/// The lowest of `nodes` above `last`, or the lowest of all: visits each node once, ascending, whatever the
+/// input order.
 pub(crate) fn after(nodes: impl Iterator<Item = NodeId>, last: Option<NodeId>) -> Option<NodeId> {
     nodes.filter(|node| Some(*node) > last).min()
 }

@@ -1,9 +1,9 @@
-//! Instructions that Rust has no words for.
+//! Instructions that Rust has no functions for.
 #![allow(unsafe_code)]
 
 use core::arch::asm;
 
-/// An I/O port of a device that neither reads nor writes memory, so that anybody may use it.
+/// An I/O port of a device that does not access memory, so using it is safe.
 #[derive(Clone, Copy)]
 pub(crate) struct Port(u16);
 
@@ -22,7 +22,7 @@ impl Port {
 
     /// Writes a byte.
     pub(crate) fn write_u8(self, value: u8) {
-        // SAFETY: 1. Ring 0 may. 2. The devices above leave memory alone.
+        // SAFETY: 1. Ring 0 may do this. 2. The devices above do not access memory.
         unsafe {
             asm!("out dx, al", in("dx") self.0, in("al") value, options(nomem, nostack, preserves_flags));
         };
@@ -30,7 +30,7 @@ impl Port {
 
     /// Writes a doubleword.
     pub(crate) fn write_u32(self, value: u32) {
-        // SAFETY: 1. Ring 0 may. 2. The devices above leave memory alone.
+        // SAFETY: 1. Ring 0 may do this. 2. The devices above do not access memory.
         unsafe {
             asm!("out dx, eax", in("dx") self.0, in("eax") value, options(nomem, nostack, preserves_flags));
         };
@@ -39,7 +39,7 @@ impl Port {
     /// Reads a byte.
     pub(crate) fn read_u8(self) -> u8 {
         let value;
-        // SAFETY: 1. Ring 0 may. 2. The devices above leave memory alone.
+        // SAFETY: 1. Ring 0 may do this. 2. The devices above do not access memory.
         unsafe {
             asm!("in al, dx", in("dx") self.0, out("al") value, options(nomem, nostack, preserves_flags));
         };
@@ -47,8 +47,8 @@ impl Port {
     }
 }
 
-/// Stops the processor until an interrupt comes, and none is enabled.
+/// Stops the processor until an interrupt comes; none is enabled.
 pub(crate) fn halt() {
-    // SAFETY: 1. Ring 0 may. 2. It changes nothing.
+    // SAFETY: 1. Ring 0 may do this. 2. It changes nothing.
     unsafe { asm!("hlt", options(nomem, nostack, preserves_flags)) };
 }

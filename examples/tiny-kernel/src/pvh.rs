@@ -1,4 +1,4 @@
-//! What the PVH loader hands over: the start info, the memory map, the modules and the command line.
+//! The data from the PVH loader: the start info, the memory map, the modules and the command line.
 //!
 //! Source: Xen, `xen/include/public/arch-x86/hvm/start_info.h`.
 
@@ -42,7 +42,7 @@ struct WireMapEntry {
 struct WireModule {
     start: U64,
     size: U64,
-    /// Not kept: this kernel does nothing with modules.
+    /// Ignored: this kernel does nothing with modules.
     _command_line_at: U64,
     _reserved: U64,
 }
@@ -54,13 +54,13 @@ const _: () = assert!(size_of::<WireModule>() == 32);
 /// "xEn3", with the top bit of the E set.
 const MAGIC: u32 = 0x336e_c578;
 
-/// Where the search for the end of a command line ends.
+/// Where the search for the end of a command line stops.
 const LONGEST_COMMAND_LINE: u64 = 4096;
 
 /// Why the start info cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum PvhError {
-    /// The start info is not where the loader says, or a part of it.
+    /// The start info, or part of it, is not where the loader says.
     #[error(transparent)]
     Unreachable(#[from] Unreachable),
     /// Not a start info.
@@ -71,7 +71,7 @@ pub(crate) enum PvhError {
     Version { address: u64 },
 }
 
-/// The start info, and all that it points to, readable.
+/// The start info and everything it points to, readable.
 pub(crate) struct StartInfo<'a> {
     info: Found<'a, WireStartInfo>,
     memory_map: Option<Found<'a, [WireMapEntry]>>,
@@ -87,7 +87,7 @@ pub(crate) struct MapEntry {
 }
 
 impl<'a> StartInfo<'a> {
-    /// Checks the start info at `address`, and that what it points to can be read.
+    /// Checks the start info at `address`, and that everything it points to can be read.
     pub(crate) fn read(memory: &'a Untouched, address: u64) -> Result<Self, PvhError> {
         let info = memory.one::<WireStartInfo>("start info", address)?;
         let wire = info.value;
@@ -117,18 +117,18 @@ impl<'a> StartInfo<'a> {
         self.info.value.version.get()
     }
 
-    /// What the user of the loader has to say.
+    /// The command line from the user of the loader.
     pub(crate) fn command_line(&self) -> &'a str {
         let bytes = self.command_line.map_or(&[][..], |found| found.value);
         core::str::from_utf8(bytes.strip_suffix(&[0]).unwrap_or(bytes)).unwrap_or("(not UTF-8)")
     }
 
-    /// Where the ACPI tables begin, if the loader knows any.
+    /// The address of the RSDP, if the loader knows one.
     pub(crate) fn rsdp(&self) -> Option<u64> {
         Some(self.info.value.rsdp_at.get()).filter(|address| *address != 0)
     }
 
-    /// The memory map, in the loader's order. An entry that is no range is an error in its place.
+    /// The memory map, in the loader's order. An entry that is not a range is an error in its place.
     pub(crate) fn memory_map(&self) -> impl Iterator<Item = Result<MapEntry, RangeError>> + use<'a> {
         self.memory_map.map_or(&[][..], |found| found.value).iter().map(|entry| {
             let range = PhysRange::from_size(entry.start.get(), entry.size.get())?;
@@ -136,7 +136,7 @@ impl<'a> StartInfo<'a> {
         })
     }
 
-    /// What of memory the loader has filled, and with what.
+    /// The ranges of memory that the loader filled, and with what.
     pub(crate) fn filled(&self) -> impl Iterator<Item = (&'static str, PhysRange)> {
         let own = [
             ("PVH start info", Some(self.info.range)),
@@ -145,14 +145,14 @@ impl<'a> StartInfo<'a> {
             ("command line", self.command_line.map(|found| found.range)),
         ];
         let modules = self.modules.map_or(&[][..], |found| found.value).iter();
-        // A module that is no range has no memory that could be handed out.
+        // A module that is not a range has no memory that could be handed out.
         let modules = modules.map(|module| PhysRange::from_size(module.start.get(), module.size.get()).ok());
         let all = own.into_iter().chain(modules.map(|range| ("module", range)));
         all.filter_map(|(what, range)| Some((what, range?)))
     }
 }
 
-/// Bytes up to and with the first 0.
+/// The bytes up to and including the first NUL.
 fn command_line(memory: &Untouched, address: u64) -> Result<Found<'_, [u8]>, Unreachable> {
     let what = "command line";
     let longest = memory.many::<u8>(what, address, LONGEST_COMMAND_LINE)?;

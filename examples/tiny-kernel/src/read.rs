@@ -1,29 +1,29 @@
-//! Structures of the loader and the firmware, with their places.
+//! Structures from the loader and the firmware, with their locations.
 
 use memblock::PhysRange;
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
 use crate::physical::Untouched;
 
-/// A pointer is null, or leads out of mapped memory or into the kernel.
+/// A pointer is null, or points outside mapped memory or into the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what} at {address:#x}: {size:#x} bytes there are not for the kernel to read")]
 pub(crate) struct Unreachable {
     /// What should be there.
     pub(crate) what: &'static str,
-    /// Where the pointer leads.
+    /// The pointer's target.
     pub(crate) address: u64,
     /// How many bytes should be there.
     pub(crate) size: u64,
 }
 
-/// What lies at a place.
+/// A value and its location.
 pub(crate) struct Found<'a, T: ?Sized> {
     pub(crate) range: PhysRange,
     pub(crate) value: &'a T,
 }
 
-// By hand, for a derived one would ask the same of `T`.
+// Implemented by hand, because a derive would require the same of `T`.
 impl<T: ?Sized> Clone for Found<'_, T> {
     fn clone(&self) -> Self {
         *self
@@ -43,7 +43,7 @@ impl Untouched {
         T::ref_from_bytes(value).map(|value| Found { range, value }).map_err(|_| unreachable)
     }
 
-    /// `count` structures `T` from `address` on, at least one.
+    /// `count` structures `T` starting at `address`; at least one.
     pub(crate) fn many<T>(
         &self,
         what: &'static str,
@@ -53,7 +53,7 @@ impl Untouched {
     where
         T: FromBytes + KnownLayout + Immutable + Unaligned,
     {
-        // A size that does not fit is larger than memory anyhow.
+        // A size that does not fit is larger than memory anyway.
         let size = count.saturating_mul(size_of::<T>() as u64);
         let found = PhysRange::from_size(address, size).ok().and_then(|range| {
             let value = <[T]>::ref_from_bytes(self.bytes(range)?).ok()?;

@@ -1,4 +1,4 @@
-//! The tables, for people.
+//! The tables in readable form.
 
 use alloc::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use memblock::Memblock;
 use crate::serial::say;
 use crate::size::Size;
 
-/// The tables as `/sys/kernel/debug/memblock` shows them, and below, for whom each range is reserved.
+/// Prints the tables as in `/sys/kernel/debug/memblock`, and then the owner of each reservation.
 pub(crate) fn tables(memblock: &Memblock<'_>) {
     say!("memblock.memory:\n{}", memblock.memory());
     say!("memblock.reserved:\n{}", memblock.reserved());
@@ -16,7 +16,7 @@ pub(crate) fn tables(memblock: &Memblock<'_>) {
     }
 }
 
-/// How much is reserved for each owner. The sums lie on the heap: the boot is over.
+/// Prints how much is reserved for each owner. The sums are on the heap: the boot is over.
 pub(crate) fn owners(memblock: &Memblock<'_>) {
     let mut sums = BTreeMap::<&str, u64>::new();
     for owned in memblock.reserved_owners() {

@@ -1,4 +1,4 @@
-//! What must not be handed out: the firmware's memory, the kernel, and what the loader left for it.
+//! Memory that must not be handed out: the firmware's memory, the kernel, and data from the loader.
 
 use memblock::{Memblock, PhysRange};
 
@@ -7,17 +7,17 @@ use crate::failure::Failure;
 use crate::image;
 use crate::pvh::StartInfo;
 
-/// The first MiB: firmware scribbles over parts of it that its own map calls usable, and Linux keeps off it
-/// for that reason. It holds the interrupt vectors, the BIOS data and the BIOS itself.
+/// The first MiB: firmware writes to parts of it that its own map calls usable, and Linux avoids it for that
+/// reason. It holds the interrupt vectors, the BIOS data and the BIOS itself.
 const LOW_MEMORY: u64 = 1 << 20;
 
-/// Reserves all of it, each range in the name of its owner.
+/// Reserves all of it, each range with its owner.
 pub(crate) fn all(
     memblock: &mut Memblock<'_>,
     start_info: &StartInfo<'_>,
     tables: Option<&Tables<'_>>,
 ) -> Result<(), Failure> {
-    // What is reserved first keeps its owner: the small ranges before the large ones that may hold them.
+    // The first reservation keeps its owner, so reserve small ranges before large ones that may contain them.
     for (owner, range) in start_info.filled() {
         memblock.reserve_for(range, owner)?;
     }

@@ -6,13 +6,13 @@ use crate::port::Port;
 
 const TRANSMITTER_EMPTY: u8 = 0x20;
 
-/// The port as the firmware set it up. Holds nothing, so that a panic handler can print whoever was printing.
+/// The port as the firmware set it up. Stateless, so that a panic handler can print at any time.
 pub(crate) struct Serial;
 
 impl fmt::Write for Serial {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for byte in text.bytes() {
-            // Where no device is, all bits are ones: this ends there too.
+            // Without a device all bits read as ones, so this ends too.
             while Port::SERIAL_STATUS.read_u8() & TRANSMITTER_EMPTY == 0 {
                 core::hint::spin_loop();
             }
@@ -26,7 +26,7 @@ impl fmt::Write for Serial {
 macro_rules! say {
     ($($argument:tt)*) => {{
         use core::fmt::Write as _;
-        // The port takes everything.
+        // The port accepts everything.
         let _ = writeln!($crate::serial::Serial, $($argument)*);
     }};
 }

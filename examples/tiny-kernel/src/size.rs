@@ -1,8 +1,8 @@
-//! Sizes for people.
+//! Readable sizes.
 
 use core::fmt;
 
-/// A number of bytes, exactly: in MiB where that is a whole number, else in KiB, else in bytes.
+/// An exact number of bytes: in MiB if that is a whole number, else in KiB, else in bytes.
 pub(crate) struct Size(pub(crate) u64);
 
 impl fmt::Display for Size {

@@ -1,4 +1,4 @@
-//! What a kernel links, linked: memblock in a `static`, no standard library, no allocator.
+//! Linked like a kernel: memblock in a `static`, no standard library, no allocator.
 #![no_std]
 
 use core::cell::UnsafeCell;
@@ -14,13 +14,13 @@ fn panic(_: &PanicInfo<'_>) -> ! {
     loop {}
 }
 
-/// The simplest lock a kernel could have.
+/// The simplest possible kernel lock.
 struct Spin<T> {
     locked: AtomicBool,
     value: UnsafeCell<T>,
 }
 
-// SAFETY: `with` alone reaches the value, and one caller at a time.
+// SAFETY: only `with` accesses the value, one caller at a time.
 unsafe impl<T: Send> Sync for Spin<T> {}
 
 impl<T> Spin<T> {
@@ -42,31 +42,31 @@ impl<T> Spin<T> {
 static CHUNKS: ChunkStore<16> = ChunkStore::new();
 static MEMBLOCK: Spin<Memblock<'static>> = Spin::new(Memblock::new());
 
-/// Adds memory `start..end`; 0 when that worked.
+/// Adds memory `start..end`; 0 on success.
 #[unsafe(no_mangle)]
 pub extern "C" fn proof_add(start: u64, end: u64) -> i32 {
     change(start, end, |memblock, range| memblock.add(range).is_ok())
 }
 
-/// Reserves `start..end`; 0 when that worked.
+/// Reserves `start..end`; 0 on success.
 #[unsafe(no_mangle)]
 pub extern "C" fn proof_reserve(start: u64, end: u64) -> i32 {
     change(start, end, |memblock, range| memblock.reserve(range).is_ok())
 }
 
-/// Frees `start..end`; 0 when that worked.
+/// Frees `start..end`; 0 on success.
 #[unsafe(no_mangle)]
 pub extern "C" fn proof_free(start: u64, end: u64) -> i32 {
     change(start, end, |memblock, range| memblock.free(range).is_ok())
 }
 
-/// Marks `start..end` hot-pluggable; 0 when that worked.
+/// Marks `start..end` hot-pluggable; 0 on success.
 #[unsafe(no_mangle)]
 pub extern "C" fn proof_mark_hotplug(start: u64, end: u64) -> i32 {
     change(start, end, |memblock, range| memblock.mark_hotplug(range).is_ok())
 }
 
-/// Bytes of free memory, by walking it from the top.
+/// Bytes of free memory, counted by a walk from the top.
 #[unsafe(no_mangle)]
 pub extern "C" fn proof_free_size() -> u64 {
     MEMBLOCK.with(|memblock| memblock.free_ranges(Selection::ANY).rev().map(|piece| piece.range.size()).sum())
@@ -79,24 +79,24 @@ pub extern "C" fn proof_find(end: u64, size: u64) -> u64 {
     MEMBLOCK.with(|memblock| memblock.reserved().last_gap(within, size).map_or(0, PhysRange::start))
 }
 
-/// Allocates `size` bytes at a multiple of `align`; the address, 0 when there is none.
+/// Allocates `size` bytes at a multiple of `align`; returns the address, or 0.
 #[unsafe(no_mangle)]
 pub extern "C" fn proof_alloc(size: u64, align: u64) -> u64 {
     let request = Request { align, tag: Some("proof"), ..Request::new(size) };
     MEMBLOCK.with(|memblock| memblock.alloc(&request).map_or(0, PhysRange::start))
 }
 
-/// Lets the tables grow into the memory they manage, mapped one to one.
+/// Lets the tables grow into the memory they manage, identity-mapped.
 #[unsafe(no_mangle)]
 pub extern "C" fn proof_allow_growth() {
     fn identity(range: PhysRange) -> Option<NonNull<u8>> {
         NonNull::new(core::ptr::with_exposed_provenance_mut(usize::try_from(range.start()).ok()?))
     }
-    // SAFETY: whoever links this library maps its memory so; nobody runs it.
+    // SAFETY: a program that links this library must identity-map its memory; nobody runs it.
     MEMBLOCK.with(|memblock| memblock.allow_growth(unsafe { DirectMap::new(&identity) }));
 }
 
-/// Hands all free memory over; how many pages that are.
+/// Hands over all free memory; returns the number of pages.
 #[unsafe(no_mangle)]
 pub extern "C" fn proof_free_all() -> u64 {
     MEMBLOCK.with(|memblock| {

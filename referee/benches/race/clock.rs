@@ -1,15 +1,15 @@
-//! Time that this thread spent, not counting what measuring costs.
+//! The time this thread spent, without the cost of measuring.
 
 use std::sync::LazyLock;
 use std::time::Instant;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Stretches below this are timed by the wall clock. The clock of CPU time is a system call that takes longer
-/// than what is measured then; and so short a stretch is seldom interrupted, which the median forgives.
+/// Shorter intervals are timed by the wall clock. Reading CPU time is a system call, which takes longer than
+/// such an interval; and interruptions of so short an interval are rare, and the median ignores them.
 const SHORT: f64 = 50_000.0;
 
-/// What a stretch of nothing takes: by the wall clock, and by the thread's.
+/// The duration of an empty interval, by the wall clock and by the thread's clock.
 static NOTHING: LazyLock<(f64, f64)> = LazyLock::new(|| {
     let mut samples: Vec<_> = (0..1001).map(|_| both(|| ())).collect();
     (median(samples.iter().map(|sample| sample.0)), median(samples.drain(..).map(|sample| sample.1)))
@@ -31,20 +31,20 @@ fn both(work: impl FnOnce()) -> (f64, f64) {
     (wall, thread_time() - thread_start)
 }
 
-// Nanoseconds lose nothing as `f64` for the first three months.
+// Nanoseconds are exact as `f64` for the first three months.
 #[allow(clippy::cast_precision_loss)]
 fn thread_time() -> f64 {
     let now = clock_gettime(ClockId::ThreadCPUTime);
     now.tv_sec as f64 * 1e9 + now.tv_nsec as f64
 }
 
-/// The middle of some numbers; of an even count, the upper of the two in the middle.
+/// The median; for an even count, the upper of the two middle numbers.
 pub(crate) fn median(numbers: impl IntoIterator<Item = f64>) -> f64 {
     quantile(numbers, 0.5)
 }
 
-/// The mean of the middle half of some numbers: as deaf to interruptions as the median, but finer than the
-/// clock's step.
+/// The mean of the middle half of some numbers: as robust against interruptions as the median, but finer than
+/// the clock's resolution.
 pub(crate) fn typical(numbers: impl IntoIterator<Item = f64>) -> f64 {
     let mut sorted: Vec<f64> = numbers.into_iter().collect();
     sorted.sort_unstable_by(f64::total_cmp);
@@ -55,7 +55,7 @@ pub(crate) fn typical(numbers: impl IntoIterator<Item = f64>) -> f64 {
     middle.iter().sum::<f64>() / count
 }
 
-/// The number below which that part of all numbers lies.
+/// The number below which this part of all numbers lies.
 pub(crate) fn quantile(numbers: impl IntoIterator<Item = f64>, part: f64) -> f64 {
     let mut sorted: Vec<f64> = numbers.into_iter().collect();
     sorted.sort_unstable_by(f64::total_cmp);

@@ -1,6 +1,6 @@
-//! How many times faster than Linux each operation is meant to be.
+//! How many times faster than Linux each operation should be.
 
-/// The goal of an operation among `n` regions, where there is one.
+/// The goal for an operation among `n` regions, if there is one.
 pub(crate) fn goal(operation: &str, n: usize) -> Option<f64> {
     match (operation, n) {
         ("is_memory" | "iterate_free_per_range", _) | (_, 16) => Some(1.0),
@@ -27,5 +27,5 @@ pub(crate) fn goal(operation: &str, n: usize) -> Option<f64> {
 
 /// Bytes of storage for each region, at most.
 pub(crate) const BYTES_PER_REGION: f64 = 40.0;
-/// Building a table of unsorted regions in one call takes at most so many times as long as sorting them.
+/// Building a table of unsorted regions in one call takes at most this many times as long as sorting them.
 pub(crate) const BULK_BUILD: f64 = 3.0;

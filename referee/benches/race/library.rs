@@ -1,23 +1,23 @@
-//! The two that race, as seen by an operation that is timed: the same calls, the same regions.
+//! The two contestants, as seen by a timed operation: the same calls, the same regions.
 
 use memblock::{Chunk, Memblock, PhysRange, Request, TableKind};
 use referee::linux::{Linux, NODES, RawRegion};
 
-/// A library whose tables can be started over, with storage for all that will come.
+/// A library with tables that can be restarted, with storage for everything to come.
 pub(crate) trait Library {
     /// Tables in use.
     type Tables<'a>: Tables
     where
         Self: 'a;
 
-    /// Tables that hold these regions, sorted and apart, and have room for `room` each.
+    /// Tables that hold these regions, sorted and disjoint, with room for `room` each.
     ///
-    /// Linux's arrays are as large as they would be in a kernel that once had so many regions. Their size
-    /// counts: in an array less than half full Linux adds a range in one pass, in others it counts before.
+    /// Linux's arrays are as large as in a kernel that once had this many regions. Their size matters: Linux
+    /// adds a range in one pass if the array is less than half full, and otherwise counts first.
     fn start(&mut self, room: usize, memory: &[RawRegion], reserved: &[RawRegion]) -> Self::Tables<'_>;
 }
 
-/// The calls. Each one that cannot be carried out ends the measurement.
+/// The calls. A call that fails ends the measurement.
 pub(crate) trait Tables {
     fn add(&mut self, start: u64, size: u64);
     fn remove(&mut self, start: u64, size: u64);
@@ -49,7 +49,7 @@ pub(crate) struct Ours {
     reserved: Vec<Chunk>,
 }
 
-/// Chunks for so many regions in whatever order they come: in the worst case chunks are half full.
+/// Chunks for this many regions in any order: in the worst case chunks are half full.
 const fn chunks(regions: usize) -> usize {
     regions / 24 + 16
 }

@@ -1,15 +1,15 @@
-//! The race: ours against Linux's memblock, in one process, taking turns.
+//! The race: our memblock against Linux's, in one process, taking turns.
 //!
 //! ```text
 //! cargo bench -p physmem-referee                             everything, in about two minutes
 //! cargo bench -p physmem-referee -- add_random 16 128        some operations, some sizes
 //! ```
 //!
-//! A run of ours and a run of Linux's follow each other, several times, on the same addresses in the same
-//! order. Both have all the storage they need beforehand. The table shows the medians, their ratio, and
-//! between which ratios half of all runs lay.
+//! A run of ours alternates with a run of Linux's, several times, on the same addresses in the same order.
+//! Both have all the storage they need beforehand. The table shows the medians, their ratio, and the range
+//! that half of all ratios lie in.
 
-// A measurement that cannot go on may panic.
+// A benchmark may panic.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[cfg(linux_memblock)]

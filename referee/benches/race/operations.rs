@@ -1,7 +1,7 @@
-//! What is timed. Every operation gives nanoseconds for one call, and does the same for both libraries.
+//! The timed operations. Each returns nanoseconds per call, and does the same for both libraries.
 //!
-//! Regions of 8 KiB lie 8 KiB apart, so that none merge. Whatever has to be there before lies in the tables
-//! when the clock starts.
+//! Regions of 8 KiB lie 8 KiB apart, so that none merge. Everything an operation needs is in the tables
+//! before the clock starts.
 
 use std::hint::black_box;
 
@@ -20,7 +20,7 @@ const fn address(number: usize) -> u64 {
     BASE + number as u64 * STRIDE
 }
 
-/// All of the addresses that the regions lie at, and 1 MiB on both sides.
+/// All addresses of the regions, and 1 MiB on both sides.
 fn everything(n: usize) -> [RawRegion; 1] {
     [region(BASE - 0x10_0000, n as u64 * STRIDE + 0x20_0000)]
 }
@@ -43,16 +43,16 @@ fn per_call(nanoseconds: f64, calls: usize) -> f64 {
     nanoseconds / calls
 }
 
-/// How often a stretch of `calls` calls is repeated in one run, to get 20,000 of them or more.
+/// How often to repeat `calls` calls in one run, to get at least 20,000 of them.
 fn repeats(calls: usize) -> usize {
     if calls > 2000 { 1 } else { 20_000 / calls }
 }
 
-/// Free places that Linux wants in an array before it removes or marks anything.
+/// Free places that Linux requires in an array before it removes or marks anything.
 const SPARE: usize = 2;
 
-/// Builds something of `n` calls several times, each time from the same start and in another order, and
-/// demands that `table` has `expected` regions then.
+/// Builds something with `n` calls several times, each time from the same start and in a different order, and
+/// checks that `table` then has `expected` regions.
 fn build<L: Library>(
     library: &mut L,
     n: usize,
@@ -131,7 +131,7 @@ pub(crate) fn is_memory<L: Library>(library: &mut L, n: usize, random: &mut Rng)
     per_call(spent, 10 * addresses.len())
 }
 
-/// Marks 2000 parts of random regions: with few regions most of them are marked already.
+/// Marks 2000 parts of random regions. With few regions, most of them are already marked.
 pub(crate) fn mark_hotplug_subrange<L: Library>(library: &mut L, n: usize, random: &mut Rng) -> f64 {
     const MARKS: usize = 2000;
     let mut tables = library.start(n + 2 * MARKS + SPARE, &regions(n), &[]);
@@ -141,7 +141,7 @@ pub(crate) fn mark_hotplug_subrange<L: Library>(library: &mut L, n: usize, rando
     per_call(spent, MARKS)
 }
 
-/// A walk over memory minus reservations, for each piece.
+/// A walk over memory minus reservations, per piece.
 pub(crate) fn iterate_free_per_range<L: Library>(library: &mut L, n: usize, _: &mut Rng) -> f64 {
     let mut tables = library.start(n + SPARE, &everything(n), &regions(n));
     let walks = if n > 10_000 { 5 } else { 100_000 / n };
@@ -153,7 +153,7 @@ pub(crate) fn iterate_free_per_range<L: Library>(library: &mut L, n: usize, _: &
     per_call(spent, walks * (n + 1))
 }
 
-/// Asks for a place above all reservations: Linux looks at each of them before.
+/// Asks about a place above all reservations: Linux checks every reservation first.
 pub(crate) fn is_region_reserved_miss_high<L: Library>(library: &mut L, n: usize, _: &mut Rng) -> f64 {
     let mut tables = library.start(n + SPARE, &everything(n), &regions(n));
     let calls = if n > 50_000 { 100 } else { (10_000_000 / n).min(20_000) };
@@ -165,7 +165,7 @@ pub(crate) fn is_region_reserved_miss_high<L: Library>(library: &mut L, n: usize
     per_call(spent, calls)
 }
 
-/// Looks for 64 KiB, which fit in the lowest hole alone.
+/// Looks for 64 KiB, which fit only in the lowest hole.
 pub(crate) fn find_worst_last_hole<L: Library>(library: &mut L, n: usize, _: &mut Rng) -> f64 {
     let mut tables = library.start(n + SPARE, &everything(n), &regions(n));
     tables.reserve(address(n - 1), 64 << 20);
@@ -193,12 +193,12 @@ pub(crate) fn alloc_free_worst_last_hole<L: Library>(library: &mut L, n: usize, 
     per_call(spent, calls)
 }
 
-/// Allocates 4 KiB at multiples of 8 KiB, which never merge, until there are `n` of them. Among very many,
+/// Allocates 4 KiB at multiples of 8 KiB, which never merge, until there are `n` of them. For very large `n`,
 /// only the last 200: Linux would take minutes for all.
 pub(crate) fn alloc_fragmenting<L: Library>(library: &mut L, n: usize, _: &mut Rng) -> f64 {
     const PAGE: u64 = 0x1000;
     let calls = if n > 50_000 { 200 } else { n };
-    // What the calls before have allocated: the lower half of each 8 KiB from the top down.
+    // The allocations of the previous calls: the lower half of each 8 KiB from the top down.
     let end = BASE + n as u64 * 2 * PAGE;
     let memory = [region(BASE, end - BASE)];
     let before: Vec<_> = (calls..n).map(|number| region(BASE + number as u64 * 2 * PAGE, PAGE)).collect();

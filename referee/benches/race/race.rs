@@ -1,4 +1,4 @@
-//! Which operations run, how often, and how the result looks.
+//! Which operations run, how often, and how the results are printed.
 
 use fastrand::Rng;
 use referee::linux::Linux;
@@ -40,7 +40,7 @@ const OPERATIONS: [Operation; 13] = operations! {
     alloc_4k_top_unfragmented
 };
 
-/// What to run: all that is named, and all when nothing is.
+/// Runs the operations named, or all if none is.
 pub(crate) fn run(arguments: &[String]) {
     let words: Vec<&String> = arguments.iter().filter(|word| !word.starts_with("--")).collect();
     let sizes: Vec<usize> = words.iter().filter_map(|word| word.parse().ok()).collect();
@@ -71,7 +71,7 @@ pub(crate) fn run(arguments: &[String]) {
     }
 }
 
-/// Turns of each side; fewer where Linux takes seconds for one.
+/// Turns of each side; fewer if Linux takes seconds for one.
 fn runs(n: usize) -> u64 {
     match n {
         50_000.. => 3,
@@ -94,7 +94,7 @@ fn replay(capture: &str, ours: &mut Ours, linux: &mut Linux) {
     report(&format!("trace {capture}"), trace.len(), &turns, None);
 }
 
-/// One line of the table, from nanoseconds of ours and of Linux's.
+/// One line of the table, from our nanoseconds and Linux's.
 fn report(name: &str, n: usize, turns: &[(f64, f64)], goal: Option<f64>) {
     let of_ours = median(turns.iter().map(|turn| turn.0));
     let of_linux = median(turns.iter().map(|turn| turn.1));

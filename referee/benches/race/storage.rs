@@ -1,4 +1,4 @@
-//! Building a large table in one call, and what a table takes of memory.
+//! Building a large table in one call, and the memory a table takes.
 
 use fastrand::Rng;
 use memblock::{Chunk, PhysRange, Region, RegionTable};
@@ -16,7 +16,7 @@ fn shuffled(n: usize) -> Vec<Region> {
     regions
 }
 
-/// A million regions in no order, in one table, beside what sorting them alone takes.
+/// A million unordered regions in one table, compared with the time for sorting alone.
 #[allow(clippy::cast_precision_loss)] // Counts are far below 2^52.
 pub(crate) fn bulk_build() {
     const N: usize = 1_000_000;
@@ -42,7 +42,7 @@ pub(crate) fn bulk_build() {
     );
 }
 
-/// Storage in use for each region.
+/// Storage used per region.
 #[allow(clippy::cast_precision_loss)]
 pub(crate) fn bytes_per_region() {
     const N: usize = 102_400;

@@ -1,4 +1,4 @@
-//! What real kernels asked of memblock while they booted, from their logs with `memblock=debug`, once more.
+//! Replays the memblock calls of real kernel boots, from their logs with `memblock=debug`.
 
 use std::fs::File;
 use std::io::Read;
@@ -10,14 +10,14 @@ use flate2::read::GzDecoder;
 use crate::clock::{time, typical};
 use crate::library::{Library, Tables};
 
-/// A boot with much firmware, and the longest log.
+/// A boot with a lot of firmware, and the longest log.
 pub(crate) const CAPTURES: [&str; 2] = ["x86/plain-2g-efi", "arm64/deb-dt-plain"];
 
-/// The calls of one boot that change the tables: what it was, base and size.
+/// The calls of one boot that change the tables: kind, base and size.
 pub(crate) struct Trace(Vec<(MemblockCallKind, u64, u64)>);
 
 impl Trace {
-    /// From a capture of this repository.
+    /// From a capture in this repository.
     pub(crate) fn of(capture: &str) -> Self {
         let captures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../captures");
         let file = File::open(captures.join(capture).with_extension("tar.gz")).expect("a capture");
@@ -26,7 +26,7 @@ impl Trace {
         let is_log = |entry: &tar::Entry<_>| entry.path().is_ok_and(|path| path.ends_with("var/log/dmesg"));
         let mut log = Vec::new();
         entries.find(is_log).expect("a log").read_to_end(&mut log).expect("a log");
-        // Calls for nothing are logged too; a range of theirs does not exist.
+        // Calls with an empty range are logged too, but have no `PhysRange`.
         let calls = memblock_calls(&log).flatten();
         Self(calls.map(|call| (call.kind, call.range.start(), call.range.size())).collect())
     }
@@ -48,7 +48,7 @@ impl Trace {
                         MemblockCallKind::Remove => tables.remove_any(*base, *size),
                         MemblockCallKind::Reserve => tables.reserve(*base, *size),
                         MemblockCallKind::Free => tables.free(*base, *size),
-                        // Goes to the page allocator, past the tables.
+                        // Goes directly to the page allocator, not to the tables.
                         MemblockCallKind::FreeLate => {}
                     }
                 }

@@ -7,7 +7,7 @@ use memblock::{NodeId, RegionFlags, TableKind};
 use super::{Linux, LinuxError, NODES, Piece, RawRegion, number, stored_nid, wanted_nid};
 use crate::operation::{AllocCall, Allocation, Answer, Mark, Operation, Side, Span, name};
 
-/// `without`, when an iterator leaves nothing out.
+/// `without`, for an iterator that leaves nothing out.
 const NO_TABLE: u64 = !0;
 
 impl Side for Linux {
@@ -50,8 +50,8 @@ impl Side for Linux {
                 Answer::Numbers(found.map_or(Vec::new(), |found| found.to_vec()))
             }
             Operation::FreeAll { max_low_pfn } => {
-                // Nothing is to grow meanwhile (`Difference::NomapTwice`). Each memory region cuts two
-                // reservations at most.
+                // Nothing must grow meanwhile (`Difference::NomapTwice`). Each memory region cuts at most two
+                // reservations.
                 let regions =
                     self.region_count(TableKind::Reserved) + 2 * self.region_count(TableKind::Memory);
                 self.raw_make_room(number(TableKind::Reserved), regions + 2);
@@ -81,7 +81,7 @@ fn failed(error: LinuxError) -> Answer {
     }
 }
 
-/// A piece with one way to say that it has no node.
+/// A piece with a single way to say "no node".
 fn plain(piece: Piece) -> Piece {
     let has_none = piece.nid == i64::from(NODES);
     Piece { nid: if has_none { -1 } else { piece.nid }, ..piece }
@@ -120,9 +120,9 @@ impl Linux {
         self.address(address)
     }
 
-    /// `memblock_free_all` of what lies below a page frame.
+    /// `memblock_free_all` for the memory below a page frame.
     pub fn free_all(&mut self, max_low_pfn: u64) -> Answer {
-        // Whoever asks makes sure that there are not more: the call cannot be repeated with more room.
+        // The caller must make sure that these suffice: the call cannot be repeated with more room.
         const MOST: usize = 1 << 16;
         let (mut freed, mut unfreed) = (Vec::with_capacity(MOST), Vec::with_capacity(MOST));
         self.raw_set_max_low_pfn(max_low_pfn);
@@ -163,7 +163,7 @@ impl Linux {
             }
             Operation::SearchPfnNid(pfn) => {
                 let found = self.raw_search_pfn_nid(pfn);
-                // A node of -1 is the answer for no memory; memory without a node has MAX_NUMNODES.
+                // A node of -1 means that it is not memory; memory without a node has MAX_NUMNODES.
                 Answer::Pfns((found.nid != -1).then(|| plain(found)))
             }
             Operation::ValidateNumaCoverage(bytes) => Answer::Is(self.raw_validate_numa_coverage(bytes) != 0),
@@ -189,7 +189,7 @@ impl Linux {
                 let mut pieces = Vec::new();
                 self.raw_pfn_ranges(wanted_nid(node), &mut pieces);
                 let pieces: Vec<_> = pieces.into_iter().map(plain).collect();
-                // Linux walks these in one direction only.
+                // Linux walks these only upwards.
                 let reversed = pieces.iter().rev().copied().collect();
                 Answer::Pieces(pieces, reversed)
             }
@@ -197,7 +197,7 @@ impl Linux {
         }
     }
 
-    /// A table's pieces, without a second table's.
+    /// The pieces of a table that are not in a second one.
     fn walk<const N: usize>(&mut self, tables: [TableKind; N], node: Option<NodeId>, flags: u32) -> Answer {
         let [of, without] = [0, 1].map(|at| tables.get(at).map_or(NO_TABLE, |table| number(*table)));
         let [ascending, descending] = [false, true].map(|descending| {
@@ -212,7 +212,7 @@ impl Linux {
     ///
     /// # Errors
     ///
-    /// As [`LinuxError`] says.
+    /// See [`LinuxError`].
     pub fn set_node(
         &mut self,
         table: TableKind,
@@ -228,7 +228,7 @@ impl Linux {
     ///
     /// # Errors
     ///
-    /// As [`LinuxError`] says.
+    /// See [`LinuxError`].
     pub fn reserve_region(
         &mut self,
         base: u64,

@@ -1,20 +1,20 @@
 //! The functions of `referee/linux/calls.c`.
 #![allow(unsafe_code)]
-// `self` is not read: having it is what allows the call.
+// `self` is not read: holding it is what permits the call.
 #![allow(clippy::unused_self)]
 
 use std::ffi::{CStr, c_char};
 
 use super::{Linux, Piece, RawRegion};
 
-/// Declares C functions that take and give integers, and methods of [`Linux`] that call them.
+/// Declares C functions that take and return integers, and methods of [`Linux`] that call them.
 macro_rules! integer_calls {
     ($($method:ident = $function:ident($($argument:ident: $type:ty),*) $(-> $answer:ty)?;)*) => {
         unsafe extern "C" {
             $(fn $function($($argument: $type),*) $(-> $answer)?;)*
         }
 
-        // Linux's calls have as many arguments as they have.
+        // Linux's calls have that many arguments.
         #[allow(clippy::too_many_arguments)]
         impl Linux {
             $(
@@ -22,8 +22,8 @@ macro_rules! integer_calls {
                 pub(super) fn $method(&mut self, $($argument: $type),*) $(-> $answer)? {
                     // SAFETY:
                     // 1. The signature is that of `calls.c`: 64-bit integers in and out.
-                    // 2. Linux's memblock is a global without a lock; `self` is the only way to it, and there
-                    //    is one at a time.
+                    // 2. Linux's memblock is a global without a lock; `self` is the only access to it, and
+                    //    there is only one at a time.
                     unsafe { $function($($argument),*) }
                 }
             )*
@@ -120,21 +120,22 @@ unsafe extern "C" {
     fn linux_boot_physmem_array() -> u64;
 }
 
-/// Has `fill` write up to so many items behind a pointer and give how many there are, until all fit.
+/// Calls `fill` with growing buffers until all items fit. It writes items up to a capacity and returns how
+/// many there are.
 ///
 /// # Safety
 ///
-/// `fill(items, capacity)` must write nothing but the items below the lesser of the capacity and the number
-/// that it gives, and all of those.
+/// `fill(items, capacity)` must write exactly the items below the smaller of the capacity and the number it
+/// returns.
 unsafe fn fill<T>(items: &mut Vec<T>, mut fill: impl FnMut(*mut T, u64) -> u64) {
     items.clear();
     loop {
         let count = fill(items.as_mut_ptr(), items.capacity() as u64);
-        // What is counted lies in memory.
+        // The items counted are in memory.
         #[allow(clippy::cast_possible_truncation)]
         let count = count as usize;
         if count <= items.capacity() {
-            // SAFETY: `fill` wrote that many, says the caller, and the allocation has room for them.
+            // SAFETY: the caller promises that `fill` wrote that many, and the allocation has room for them.
             unsafe { items.set_len(count) };
             return;
         }
@@ -145,16 +146,16 @@ unsafe fn fill<T>(items: &mut Vec<T>, mut fill: impl FnMut(*mut T, u64) -> u64) 
 impl Linux {
     pub(super) fn raw_load(&mut self, table: u64, regions: &[RawRegion]) -> i64 {
         // SAFETY:
-        // 1. The slice is read, up to its length, during the call alone.
-        // 2. As for all calls: `self` is the only way to Linux's global.
+        // 1. The slice is read, up to its length, only during the call.
+        // 2. As for all calls: `self` is the only access to Linux's global.
         unsafe { linux_load(table, regions.as_ptr(), regions.len() as u64) }
     }
 
     pub(super) fn raw_regions(&mut self, table: u64, regions: &mut Vec<RawRegion>) {
         // SAFETY:
-        // 1. `linux_regions` copies the lesser of its regions and the capacity, and gives the former.
+        // 1. `linux_regions` copies up to `capacity` regions, and returns their total number.
         // 2. `RawRegion` has the layout that `queries.h` asserts.
-        // 3. `self` is the only way to Linux's global.
+        // 3. `self` is the only access to Linux's global.
         unsafe { fill(regions, |to, capacity| linux_regions(table, to, capacity)) }
     }
 
@@ -166,9 +167,9 @@ impl Linux {
         pieces: &mut Vec<Piece>,
     ) {
         // SAFETY:
-        // 1. `linux_ranges` writes pieces below the capacity, in order, and counts on beyond it.
+        // 1. `linux_ranges` writes pieces below the capacity, in order, and continues counting beyond it.
         // 2. `Piece` has the layout of `struct piece`: three 64-bit numbers.
-        // 3. `self` is the only way to Linux's global.
+        // 3. `self` is the only access to Linux's global.
         unsafe {
             fill(pieces, |to, capacity| {
                 linux_ranges(of, without, nid, flags, descending.into(), to, capacity)
@@ -184,37 +185,37 @@ impl Linux {
     pub(super) fn raw_search_pfn_nid(&mut self, pfn: u64) -> Piece {
         let (mut start, mut end) = (0, 0);
         // SAFETY:
-        // 1. Both pointers are to numbers that live beyond the call.
-        // 2. `self` is the only way to Linux's global.
+        // 1. Both pointers are to numbers that outlive the call.
+        // 2. `self` is the only access to Linux's global.
         let nid = unsafe { linux_search_pfn_nid(pfn, &raw mut start, &raw mut end) };
         Piece { start, end, nid }
     }
 
     pub(super) fn raw_reserve_mem(&mut self, parameter: &CStr) -> i64 {
         // SAFETY:
-        // 1. The string ends with a zero, and is copied before it is parsed.
-        // 2. `self` is the only way to Linux's global.
+        // 1. The string ends with a NUL, and is copied before it is parsed.
+        // 2. `self` is the only access to Linux's global.
         unsafe { linux_reserve_mem(parameter.as_ptr()) }
     }
 
     pub(super) fn raw_reserve_mem_find_by_name(&mut self, name: &CStr) -> Option<[u64; 2]> {
         let [mut start, mut size] = [0; 2];
         // SAFETY:
-        // 1. The string ends with a zero; both pointers are to numbers that live beyond the call.
-        // 2. `self` is the only way to Linux's global.
+        // 1. The string ends with a NUL; both pointers are to numbers that outlive the call.
+        // 2. `self` is the only access to Linux's global.
         let found = unsafe { linux_reserve_mem_find_by_name(name.as_ptr(), &raw mut start, &raw mut size) };
         (found == 1).then_some([start, size])
     }
 
-    /// Both vectors must have room for all that comes: the call cannot be repeated, since it changes things.
+    /// Both vectors must have room for all results: the call cannot be repeated, because it changes state.
     pub(super) fn raw_free_all(&mut self, freed: &mut Vec<[u64; 2]>, unfreed: &mut Vec<Piece>) -> i64 {
         freed.clear();
         unfreed.clear();
         let [mut freed_count, mut unfreed_count] = [0; 2];
         // SAFETY:
-        // 1. Each pointer goes with the capacity of its allocation, and nothing is written beyond it.
+        // 1. Each pointer comes with the capacity of its allocation, and nothing is written beyond it.
         // 2. A pair and a `Piece` are laid out as `referee.h` says: two and three 64-bit numbers.
-        // 3. `self` is the only way to Linux's global.
+        // 3. `self` is the only access to Linux's global.
         let status = unsafe {
             linux_free_all(
                 freed.as_mut_ptr(),
@@ -225,10 +226,10 @@ impl Linux {
                 &raw mut unfreed_count,
             )
         };
-        // What lies below the capacity is in memory.
+        // Anything below the capacity is in memory.
         #[allow(clippy::cast_possible_truncation)]
         let written = |count: u64, capacity: usize| (count as usize).min(capacity);
-        // SAFETY: so many were written: those counted, but never more than the capacity.
+        // SAFETY: this many were written: the number counted, but at most the capacity.
         unsafe {
             freed.set_len(written(freed_count, freed.capacity()));
             unfreed.set_len(written(unfreed_count, unfreed.capacity()));
@@ -238,18 +239,18 @@ impl Linux {
 
     pub(super) fn raw_message(&mut self) -> String {
         // SAFETY:
-        // 1. The pointer is to a static buffer that always holds a zero behind its text.
-        // 2. Nothing writes there before the text is copied: `self` is the only way to it.
+        // 1. The pointer is to a static buffer that always has a NUL after its text.
+        // 2. Nothing writes there before the text is copied: `self` is the only access to it.
         unsafe { CStr::from_ptr(linux_message()) }.to_string_lossy().into_owned()
     }
 
     pub(super) unsafe fn raw_set_grow_in_memory(&mut self, on: u64) {
-        // SAFETY: the caller keeps the promise that the public function asks for.
+        // SAFETY: the caller keeps the promise that the public function requires.
         unsafe { linux_set_grow_in_memory(on) }
     }
 
     pub(super) fn raw_boot_physmem_array(&mut self) -> u64 {
-        // SAFETY: `self` is the only way to Linux's global.
+        // SAFETY: `self` is the only access to Linux's global.
         unsafe { linux_boot_physmem_array() }
     }
 }

@@ -1,4 +1,4 @@
-//! The differences that need memory which can be written, for tables to grow in.
+//! The differences that need writable memory for tables to grow into.
 #![allow(unsafe_code)]
 
 use std::ptr::NonNull;
@@ -9,14 +9,14 @@ use referee::operation::Side;
 
 const MIB: u64 = 1 << 20;
 
-/// A mebibyte that nothing else uses, whose addresses are physical addresses, too.
+/// A mebibyte that nothing else uses, with physical addresses equal to its virtual ones.
 fn real_memory() -> PhysRange {
     let pages = vec![0_u128; 2 << 16].leak();
     let start = (pages.as_mut_ptr().expose_provenance() as u64).next_multiple_of(MIB / 16);
     PhysRange::from_size(start, MIB).unwrap()
 }
 
-/// A region that has no room for a table.
+/// A region that is too small for a table.
 fn small(number: u64) -> PhysRange {
     PhysRange::from_size(0x1000 + number * 0x2000, 0x1000).unwrap()
 }
@@ -38,7 +38,8 @@ fn linux_may_put_a_table_where_memory_is_being_removed() {
         linux.add(small(number).start(), 0x1000).unwrap();
     }
     // SAFETY:
-    // 1. An array of more than 128 regions takes more than a page, which none of the small regions has.
+    // 1. An array of more than 128 regions takes more than a page, and none of the small regions is that
+    //    large.
     // 2. All other memory is `real`: it is leaked, and nothing else uses it.
     unsafe { linux.grow_in_memory() };
     linux.remove(removed.start(), removed.size()).unwrap();
@@ -56,10 +57,10 @@ fn linux_may_put_a_table_where_memory_is_being_removed() {
         ours.add(small(number)).unwrap();
         number += 1;
     }
-    // Linux's table lies there too: it is forgotten before ours come.
+    // Linux's table lies there too: discard it before ours.
     linux.reset();
     // SAFETY:
-    // 1. Nothing but parts of `real` is mapped, each to itself; it is leaked, so it lives long enough.
+    // 1. Only parts of `real` are mapped, each to itself; it is leaked, so it lives long enough.
     // 2. Nothing else uses it: Linux has just been reset.
     ours.allow_growth(unsafe { DirectMap::new(&map) });
     while ours.own_memory().next().is_none() {
@@ -71,11 +72,11 @@ fn linux_may_put_a_table_where_memory_is_being_removed() {
 }
 
 #[test]
-fn linux_frees_the_array_that_physmem_began_with() {
+fn linux_frees_the_array_that_physmem_started_with() {
     let real = real_memory();
     let mut linux = Linux::lock();
     linux.add(real.start(), real.size()).unwrap();
-    // The kernel's image is reserved, and that array is a part of it.
+    // The kernel's image is reserved, and that array is part of it.
     let array = linux.use_boot_physmem_array();
     let image = (array - 0x1000, 0x3000);
     linux.reserve(image.0, image.1).unwrap();

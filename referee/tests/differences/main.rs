@@ -1,6 +1,6 @@
 //! Each deliberate difference, with Linux's answer and ours.
 
-// A test may fail loudly, in its helpers too.
+// Tests may panic, in their helpers too.
 #![allow(clippy::unwrap_used)]
 
 #[cfg(not(linux_memblock))]
@@ -47,7 +47,7 @@ mod shown {
         look(&mut ours, &mut linux)
     }
 
-    /// What both answer to the last of some calls.
+    /// The answers of both to the last of some calls.
     fn answers(calls: &[Operation], last: &Operation) -> [Answer; 2] {
         after(calls, |ours, linux| [ours.apply(last), linux.apply(last)])
     }
@@ -59,7 +59,7 @@ mod shown {
     }
 
     #[test]
-    fn trimming_leaves_linux_with_a_total_that_is_too_large() {
+    fn trimming_leaves_linuxs_total_too_large() {
         let calls = [Operation::Add(span(0x1800, 0x4800)), Operation::TrimMemory { align: 0x1000 }];
         after(&calls, |ours, linux| {
             let mut rows = Vec::new();
@@ -70,13 +70,13 @@ mod shown {
     }
 
     #[test]
-    fn linux_allocates_nothing_behind_the_end_of_memory() {
+    fn linux_allocates_zero_bytes_past_the_end_of_memory() {
         let answers = answers(&[Operation::Add(span(MIB, 2 * MIB))], &allocation(0, 0x1000));
         assert_eq!(answers, [Answer::Address(None), Answer::Address(Some(2 * MIB))]);
     }
 
     #[test]
-    fn keeping_all_from_an_address_on_makes_linux_forget_reservations_there() {
+    fn keeping_everything_from_an_address_up_makes_linux_drop_reservations_there() {
         let calls = [
             Operation::Add(span(MIB, 2 * MIB)),
             Operation::Reserve(span(0x12_0000, 0x12_1000)),
@@ -90,7 +90,7 @@ mod shown {
     }
 
     #[test]
-    fn an_alignment_that_is_no_power_of_two_gets_a_misaligned_address_from_linux() {
+    fn linux_misaligns_for_an_alignment_that_is_not_a_power_of_two() {
         let [ours, linux] = answers(&[Operation::Add(span(MIB, 2 * MIB))], &allocation(0x1000, 0x3000));
         assert_eq!(ours, Answer::Address(None));
         let Answer::Address(Some(address)) = linux else { panic!("{linux:?}") };
@@ -98,7 +98,7 @@ mod shown {
     }
 
     #[test]
-    fn the_last_byte_of_the_address_space_is_lost_to_linux_and_refused_by_ours() {
+    fn the_last_byte_of_the_address_space_is_dropped_by_linux_and_refused_by_ours() {
         let mut linux = Linux::lock();
         let page = 0_u64.wrapping_sub(0x1000);
         linux.add_node(page, 0x1000, None, 0).unwrap();
@@ -107,7 +107,7 @@ mod shown {
     }
 
     #[test]
-    fn an_alignment_of_0_is_a_cache_line_to_linux() {
+    fn an_alignment_of_0_means_a_cache_line_in_linux() {
         let calls = [Operation::Add(span(MIB, 2 * MIB))];
         after(&calls, |_, linux| {
             let address = linux.alloc(1, 0);
@@ -130,7 +130,7 @@ mod shown {
     }
 
     #[test]
-    fn memory_of_two_nodes_that_touch_is_not_memory_to_linux() {
+    fn a_range_across_two_nodes_is_not_memory_to_linux() {
         let node = |number, span| Operation::AddNode { span, node: NodeId::new(number), flags: 0 };
         let calls = [node(0, span(0x1000, 0x2000)), node(1, span(0x2000, 0x3000))];
         let answers = answers(&calls, &Operation::IsRegionMemory(span(0x1800, 0x2800)));
@@ -138,7 +138,7 @@ mod shown {
     }
 
     #[test]
-    fn only_ours_tells_that_memory_went_which_is_reserved() {
+    fn only_ours_reports_that_removed_memory_is_reserved() {
         let mut linux = Linux::lock();
         linux.add(MIB, MIB).unwrap();
         linux.reserve(MIB, 0x1000).unwrap();
@@ -151,7 +151,7 @@ mod shown {
     }
 
     #[test]
-    fn a_full_table_is_a_panic_of_linux_and_an_error_of_ours() {
+    fn a_full_table_is_a_panic_in_linux_and_an_error_in_ours() {
         let page = |number: u64| r(number * 0x2000, number * 0x2000 + 0x1000);
         let mut linux = Linux::lock();
         linux.forbid_growth();
@@ -166,7 +166,7 @@ mod shown {
         assert!(matches!(error, MemblockError::Full { table: TableKind::Reserved, .. }));
         let before = ours.reserved().len();
         ours.add(r(1 << 40, 2 << 40)).unwrap();
-        // Free memory there is; what is missing is room to note the allocation down.
+        // There is free memory, but no room to record the allocation.
         let request = Request { max: Some(u64::MAX), ..Request::new(64) };
         ours.reserve(r(1 << 41, (1 << 41) + 1)).unwrap_err();
         assert!(matches!(ours.alloc(&request).unwrap_err().failure, AllocFailure::Table(_)));
@@ -174,7 +174,7 @@ mod shown {
     }
 
     #[test]
-    fn linux_shows_an_empty_piece_between_reservations_that_differ() {
+    fn linux_returns_an_empty_piece_between_different_reservations() {
         let noinit = RegionFlags::RSRV_NOINIT.bits();
         let calls = [
             Operation::Add(span(MIB, 2 * MIB)),
@@ -192,14 +192,14 @@ mod shown {
     }
 
     #[test]
-    fn an_empty_range_overlaps_what_it_lies_in_for_linux() {
+    fn in_linux_an_empty_range_overlaps_the_region_around_it() {
         let question = Operation::OverlapsRegion(TableKind::Memory, Span { base: 0x11_0000, size: 0 });
         let answers = answers(&[Operation::Add(span(MIB, 2 * MIB))], &question);
         assert_eq!(answers, [Answer::Is(false), Answer::Is(true)]);
     }
 
     #[test]
-    fn cutting_memory_down_leaves_nomap_memory_of_linux_in_pieces() {
+    fn limiting_memory_leaves_linuxs_nomap_memory_in_pieces() {
         let nomap = RegionFlags::NOMAP.bits();
         let calls = [
             Operation::AddNode { span: span(MIB, 2 * MIB), node: None, flags: nomap },
@@ -213,7 +213,7 @@ mod shown {
     }
 
     #[test]
-    fn trimming_the_end_of_the_address_space_makes_all_of_it_memory_for_linux() {
+    fn trimming_at_the_end_of_the_address_space_makes_all_of_it_memory_in_linux() {
         let calls = [
             Operation::Add(span(0u64.wrapping_sub(0x800), u64::MAX)),
             Operation::TrimMemory { align: 0x1000 },
@@ -225,7 +225,7 @@ mod shown {
     }
 
     #[test]
-    fn memory_in_the_last_page_has_every_page_frame_for_linux() {
+    fn memory_in_the_last_page_has_every_page_frame_in_linux() {
         let calls = [Operation::Add(span(0u64.wrapping_sub(0x800), u64::MAX))];
         let [ours, linux] = answers(&calls, &Operation::WalkPfns { node: None });
         let all = vec![Piece { start: 0, end: (1 << 52) - 1, nid: -1 }];
@@ -233,7 +233,7 @@ mod shown {
     }
 
     #[test]
-    fn regions_without_a_node_need_not_be_alike_to_linux() {
+    fn regions_without_a_node_may_differ_in_linux() {
         const NUMA_NO_NODE: i64 = -1;
         let calls = [Operation::Add(span(MIB, 2 * MIB))];
         after(&calls, |ours, linux| {
@@ -249,13 +249,14 @@ mod shown {
     }
 
     #[test]
-    fn linux_names_nomap_memory_twice_if_reservations_outgrow_their_array() {
+    fn linux_lists_nomap_memory_twice_if_reservations_outgrow_their_array() {
         let mut calls = vec![Operation::AddNode {
             span: span(MIB, MIB + 0x1000),
             node: None,
             flags: RegionFlags::NOMAP.bits(),
         }];
-        // Linux's array has room for 128; a memory region that cuts the last reservation makes it grow.
+        // Linux's array has room for 128 regions; a memory region that cuts the last reservation makes it
+        // grow.
         calls.extend(
             (0..127).map(|number| Operation::Reserve(span(number * 0x2000, number * 0x2000 + 0x1000))),
         );
@@ -273,7 +274,7 @@ mod shown {
     }
 
     #[test]
-    fn reservations_of_different_owners_are_one_to_linux() {
+    fn linux_merges_reservations_of_different_owners() {
         let mut linux = Linux::lock();
         linux.reserve(0x1000, 0x1000).unwrap();
         linux.reserve(0x2000, 0x1000).unwrap();

@@ -1,4 +1,4 @@
-//! What Linux's configuration and architecture fix when it is compiled.
+//! Values that Linux's configuration and architecture fix at compile time.
 //!
 //! The defaults are those of Linux's memblock simulator. For a kernel, set the variables when building:
 //!
@@ -14,11 +14,11 @@ pub(super) const PAGE_SIZE: PageSize = match PageSize::new(setting(option_env!("
     None => wrong(),
 };
 
-/// `SMP_CACHE_BYTES`, the alignment of whoever asks for an alignment of 0, from `PHYSMEM_SMP_CACHE_BYTES`.
+/// `SMP_CACHE_BYTES`, the alignment used for an alignment of 0, from `PHYSMEM_SMP_CACHE_BYTES`.
 pub(super) const SMP_CACHE_BYTES: u64 = setting(option_env!("PHYSMEM_SMP_CACHE_BYTES"), 32);
 
-/// `MAX_NUMNODES`, a power of two; its exponent `CONFIG_NODES_SHIFT` comes from `PHYSMEM_NODES_SHIFT`. 0 stands
-/// for a kernel without `CONFIG_NUMA`, where all memory is on node 0.
+/// `MAX_NUMNODES`, a power of two with the exponent `CONFIG_NODES_SHIFT`, from `PHYSMEM_NODES_SHIFT`. 0 means
+/// a kernel without `CONFIG_NUMA`, where all memory is on node 0.
 pub(super) const MAX_NUMNODES: i32 = match setting(option_env!("PHYSMEM_NODES_SHIFT"), 4) {
     shift @ 0..=30 => 1 << shift,
     _ => wrong(),
@@ -50,8 +50,8 @@ const fn setting(text: Option<&str>, default: u64) -> u64 {
     }
 }
 
-/// Stops the compiler: these functions run nowhere else.
+/// Stops the compiler: these functions run only at compile time.
 #[allow(clippy::panic)]
 const fn wrong() -> ! {
-    panic!("one of the variables PHYSMEM_* of this build is not a number, or not one that makes sense")
+    panic!("one of the PHYSMEM_* variables of this build is not a number, or out of range")
 }

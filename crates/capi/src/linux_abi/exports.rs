@@ -1,6 +1,6 @@
-//! The functions C calls: each takes C's types apart, and puts the answer together.
+//! The functions that C calls. Each converts the arguments from C types and the result back.
 //!
-//! Every one of them is `unsafe`, though C has no word for it: what callers promise stands in the module above.
+//! All of them are `unsafe`, though C has no word for it: the parent module states what callers promise.
 
 mod alloc;
 mod limits;
@@ -9,7 +9,7 @@ mod mark;
 mod table;
 mod walk;
 
-/// Page frame numbers have fewer bits than addresses, and so fit into C's `unsigned long`.
+/// Page frame numbers have fewer bits than addresses, so they fit C's `unsigned long`.
 #[allow(clippy::cast_possible_truncation)]
 const fn pfn(number: u64) -> usize {
     number as usize

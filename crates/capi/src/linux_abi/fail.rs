@@ -1,9 +1,9 @@
-//! What is said when something goes wrong, and the end of it where Linux panics.
+//! Messages when something goes wrong, and stopping where Linux panics.
 
 use core::fmt::Arguments;
 
-/// Stops everything: Linux's `panic`. The message goes to standard error, and the process aborts; without the
-/// standard library, the embedder's `physmem_panic` has both to do.
+/// Stops everything, like Linux's `panic`. The message goes to standard error, and the process aborts.
+/// Without the standard library, the embedder's `physmem_panic` does both.
 #[cold]
 pub(super) fn fatal(message: Arguments<'_>) -> ! {
     #[cfg(all(feature = "std", not(test)))]
@@ -11,7 +11,7 @@ pub(super) fn fatal(message: Arguments<'_>) -> ! {
         std::eprintln!("{message}");
         std::process::abort()
     }
-    // Our own tests catch it.
+    // Our own tests catch the panic.
     #[cfg(any(test, not(feature = "std")))]
     #[allow(clippy::panic)]
     {
@@ -19,7 +19,8 @@ pub(super) fn fatal(message: Arguments<'_>) -> ! {
     }
 }
 
-/// Says something that goes on: Linux's `printk`. Without the standard library there is nowhere to say it.
+/// Prints a message and continues, like Linux's `printk`. Without the standard library there is nowhere to
+/// print.
 #[cold]
 pub(super) fn say(message: Arguments<'_>) {
     #[cfg(feature = "std")]

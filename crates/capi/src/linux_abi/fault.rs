@@ -1,4 +1,4 @@
-//! Why a change came to nothing, or to less than it should.
+//! Why a change failed, completely or partly.
 
 use core::ffi::c_int;
 
@@ -7,19 +7,19 @@ use memblock::TableFull;
 const ENOMEM: c_int = 12;
 const EINVAL: c_int = 22;
 
-/// What went wrong. Linux's functions tell C no more than an errno.
+/// What went wrong. Linux's functions only return an errno to C.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     /// An array could not grow.
     NoMemory,
     /// The records are not sorted and disjoint: C code changed them.
     NotSorted,
-    /// The table is none of the three.
+    /// Not one of the three tables.
     NotATable,
 }
 
 impl Fault {
-    /// What C gets: 0, or a negative errno.
+    /// The result for C: 0, or a negative errno.
     pub(super) const fn status(done: Result<(), Self>) -> c_int {
         match done {
             Ok(()) => 0,
@@ -30,7 +30,7 @@ impl Fault {
 }
 
 impl From<TableFull> for Fault {
-    /// What is lent has room for whatever comes of it, as long as it is sorted and disjoint.
+    /// A lent table has room for any result, as long as its records are sorted and disjoint.
     fn from(_: TableFull) -> Self {
         Self::NotSorted
     }

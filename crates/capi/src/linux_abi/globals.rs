@@ -1,4 +1,4 @@
-//! The variables behind the interface, and the way to them.
+//! The variables behind the interface, and access to them.
 #![allow(unsafe_code)]
 
 use core::ffi::c_ulonglong;
@@ -20,13 +20,13 @@ const FIRST_ARRAYS: [*mut Record; 3] =
 static mut memblock: Public = Public {
     bottom_up: 0,
     current_limit: u64::MAX,
-    // SAFETY: the array is as large as that, lives for ever, and is named nowhere else.
+    // SAFETY: the array has this length, lives forever, and is used nowhere else.
     memory: unsafe { Table::new(FIRST_ARRAYS[0], config::MEMORY_REGIONS, c"memory") },
     // SAFETY: as above.
     reserved: unsafe { Table::new(FIRST_ARRAYS[1], config::RESERVED_REGIONS, c"reserved") },
 };
 
-/// `struct memblock_type physmem`: memory that is really there, of machines that keep count of it (s390).
+/// `struct memblock_type physmem`: the memory that is really there, on machines that keep track of it (s390).
 #[unsafe(no_mangle)]
 #[allow(non_upper_case_globals)]
 // SAFETY: as above.
@@ -48,12 +48,12 @@ mod page_frames {
     static mut max_possible_pfn: c_ulonglong = 0;
 }
 
-/// All of memblock, to change it.
+/// All of memblock, mutably.
 ///
 /// # Safety
 ///
-/// The first two promises of the module above: nobody else uses it as long as the result lives, and the tables
-/// lie over arrays as they say.
+/// The first two promises of the parent module: nobody else uses it as long as the result lives, and the
+/// tables describe valid arrays.
 pub(super) unsafe fn change() -> Linux<'static> {
     let (public, table, state) = (&raw mut memblock, &raw mut physmem, &raw mut STATE);
     // SAFETY: the caller's promise; the three are different variables.
@@ -68,12 +68,12 @@ pub(super) unsafe fn change() -> Linux<'static> {
     }
 }
 
-/// The public struct, to look at it.
+/// The public struct, read-only.
 ///
 /// # Safety
 ///
-/// The first two promises of the module above: nobody changes it as long as the result lives, and the tables
-/// lie over arrays as they say.
+/// The first two promises of the parent module: nobody changes it as long as the result lives, and the tables
+/// describe valid arrays.
 pub(super) unsafe fn look() -> &'static Public {
     let public = &raw const memblock;
     // SAFETY: the caller's promise.
@@ -91,10 +91,10 @@ pub(super) unsafe fn has_mirror() -> bool {
     unsafe { (*state).has_mirror }
 }
 
-/// Which table lies at an address.
+/// Which table is at an address.
 pub(super) fn kind_of(table: *const Table) -> Option<Kind> {
     let known = [
-        // SAFETY: no variable is read, this only says where it is.
+        // SAFETY: this takes the variable's address without reading it.
         (unsafe { &raw const memblock.memory }, Kind::Memory),
         // SAFETY: as above.
         (unsafe { &raw const memblock.reserved }, Kind::Reserved),

@@ -11,7 +11,7 @@ use memblock::Region;
 use super::fault::Fault;
 use super::{config, nid};
 
-/// `struct memblock_region`. Without `CONFIG_NUMA`, C has padding where `nid` lies.
+/// `struct memblock_region`. Without `CONFIG_NUMA`, C has padding in place of `nid`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Record {
@@ -36,7 +36,7 @@ pub(super) struct Table {
 #[repr(C)]
 #[derive(Debug)]
 pub(super) struct Public {
-    /// C's `bool`. Not Rust's, for which a byte other than 0 and 1 would be undefined behaviour.
+    /// C's `bool`. Not Rust's, for which any byte other than 0 and 1 is undefined behavior.
     pub(super) bottom_up: u8,
     pub(super) current_limit: u64,
     pub(super) memory: Table,
@@ -59,10 +59,10 @@ const _: () = {
 };
 
 impl Record {
-    /// What lies in a place without a region: what Linux leaves in the first place of an empty table.
+    /// The contents of an unused place, the same as Linux leaves in the first place of an empty table.
     pub(super) const VACANT: Self = Self { base: 0, size: 0, flags: 0, nid: config::MAX_NUMNODES };
 
-    /// The region, or `None` if C code left something here that is none: empty, or at the last address.
+    /// The region, or `None` if C code left something invalid here: empty, or at the last address.
     #[inline]
     pub(super) fn region(&self) -> Option<Region> {
         nid::region(self.base, self.size, self.nid, self.flags)
@@ -74,7 +74,7 @@ impl Record {
         Self { base: range.start(), size: range.size(), flags: flags.bits(), nid: nid::of(node) }
     }
 
-    /// First address behind.
+    /// First address after it.
     #[inline]
     pub(super) const fn end(&self) -> u64 {
         self.base.saturating_add(self.size)
@@ -86,8 +86,8 @@ impl Table {
     ///
     /// # Safety
     ///
-    /// 1. `regions` points to `max` initialised records, for as long as the table is used.
-    /// 2. As long, they are read and written through this table only, and by C code as [`super`] says.
+    /// 1. `regions` points to `max` initialized records, for as long as the table is used.
+    /// 2. During that time they are accessed only through this table, and by C code as [`super`] allows.
     pub(super) const unsafe fn new(regions: *mut Record, max: usize, name: &'static CStr) -> Self {
         Self { cnt: 0, max, total_size: 0, regions, name: name.as_ptr() }
     }
@@ -98,13 +98,13 @@ impl Table {
         if self.regions.is_null() { 0 } else { self.max }
     }
 
-    /// Number of regions; never more than there are places, whatever C code wrote.
+    /// Number of regions; never more than the number of places, whatever C code wrote.
     #[inline]
     pub(super) fn count(&self) -> usize {
         self.cnt.min(self.max())
     }
 
-    /// Bytes in all regions.
+    /// Total bytes of all regions.
     #[inline]
     pub(super) const fn total_size(&self) -> u64 {
         self.total_size
@@ -117,26 +117,26 @@ impl Table {
             return &[];
         }
         // SAFETY:
-        // 1. `regions` is not null, and `new` and the callers of this interface promise `max` initialised
-        //    records there; `count` is no more.
-        // 2. Nobody writes to them meanwhile: they are reached through the table, which is borrowed.
+        // 1. `regions` is not null, and `new` and the callers of this interface promise `max` initialized
+        //    records there; `count` is at most that.
+        // 2. Nobody writes to them meanwhile: they are accessed through the table, which is borrowed.
         unsafe { slice::from_raw_parts(self.regions, self.count()) }
     }
 
-    /// All places, those in use first.
+    /// All places, used ones first.
     #[inline]
     fn places_mut(&mut self) -> &mut [Record] {
         if self.max() == 0 {
             return &mut [];
         }
         // SAFETY:
-        // 1. As in `records`, and `max` is how many are promised.
-        // 2. Nobody else reaches them meanwhile: the table is borrowed mutably.
+        // 1. As in `records`, and `max` is the number promised.
+        // 2. Nobody else accesses them meanwhile: the table is borrowed mutably.
         unsafe { slice::from_raw_parts_mut(self.regions, self.max()) }
     }
 
-    /// Puts `new`, which gives `len` records, in place of those at `window`, and counts their bytes. The array
-    /// must have room for them.
+    /// Replaces the records at `window` with `new`, which yields `len` records, and updates the total size.
+    /// The array must have room for them.
     pub(super) fn splice(
         &mut self,
         window: Range<usize>,
@@ -148,7 +148,7 @@ impl Table {
         let added_to = start.saturating_add(len);
         let count_after = added_to.saturating_add(count.saturating_sub(end));
         if start > end || end > count || count_after > self.max() {
-            // Room was made for as many as sorted and disjoint records can become.
+            // There is room for any result of sorted and disjoint records.
             return Err(Fault::NotSorted);
         }
         let size = |records: &[Record]| records.iter().fold(0_u64, |sum, it| sum.wrapping_add(it.size));
@@ -166,16 +166,16 @@ impl Table {
             vacated.fill(Record::VACANT);
         }
         self.cnt = count_after;
-        // C code may have written any total: then it is off by as much as before.
+        // C code may have written any total: then it stays off by the same amount.
         self.total_size = self.total_size.wrapping_sub(size_before).wrapping_add(size_after);
         Ok(())
     }
 
-    /// Moves the regions to a larger array, and gives the old one.
+    /// Moves the regions to a larger array, and returns the old one.
     ///
     /// # Safety
     ///
-    /// As for [`Table::new`], but that the new records need not be initialised. `max` is not less than the
+    /// As for [`Table::new`], except that the new records need not be initialized. `max` is at least the
     /// number of regions.
     pub(super) unsafe fn move_to(&mut self, regions: *mut Record, max: usize) -> *mut Record {
         for at in 0..max {
@@ -193,7 +193,7 @@ impl Table {
         if self.name.is_null() {
             return "?";
         }
-        // SAFETY: it is the name `new` was given, or a string that C code put there in its place.
+        // SAFETY: it is the name passed to `new`, or a string that C code put in its place.
         let name = unsafe { CStr::from_ptr(self.name) };
         name.to_str().unwrap_or("?")
     }

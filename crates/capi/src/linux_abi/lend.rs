@@ -1,8 +1,8 @@
-//! Lending the library the part of a flat array that a change touches.
+//! Lending the library the part of a flat array that a change affects.
 //!
-//! What is done to a table is defined address by address, apart from merging, and that takes regions that
-//! touch. So a change of a range is a change of the records that overlap or touch it, and a change of a long
-//! range is a sequence of changes of its parts, in which each part sees the last record of the part before.
+//! Changes to a table are defined address by address, apart from merging, which needs regions that touch. So
+//! a change of a range changes only the records that overlap or touch it, and a change of a long range is a
+//! sequence of changes of its parts, in which each part includes the last record of the previous part.
 
 use memblock::{PhysRange, RegionTable, TableFull};
 
@@ -10,15 +10,15 @@ use super::fault::Fault;
 use super::flat;
 use super::layout::{Record, Table};
 
-/// How many records are lent at a time. A table has 64 places inside itself and keeps one back; adding to 30
-/// records can make 61 of them, when every gap fills with what is not alike.
+/// How many records are lent at a time. A table has 64 places inside itself and keeps one spare. Adding to 30
+/// records can make 61 of them, if every gap fills with a region that does not merge.
 const LENT: usize = 30;
 
-/// Does `change` to what `table` has of `range`. The array must have room for what comes out of it.
+/// Applies `change` to the part of `range` that `table` holds. The array must have room for the result.
 ///
-/// O(log n), and a move of all records above the range for each 30 records inside.
+/// O(log n), plus one move of all records above the range for each 30 records inside.
 ///
-/// Records that are not sorted and disjoint, which C code can bring about, give an error or unspecified records.
+/// If C code left records unsorted or overlapping, the result is an error or unspecified records.
 pub(super) fn change(
     table: &mut Table,
     range: PhysRange,
@@ -30,7 +30,7 @@ pub(super) fn change(
         let mut part = range;
         if window.len() > LENT {
             window.end = window.start.saturating_add(LENT);
-            // Up to where the last of them begins, so that it is among those of the next part as well.
+            // Up to where the last of them starts, so that the next part includes it too.
             let last = table.records().get(window.end.saturating_sub(1)).map_or(0, |last| last.base);
             part = PhysRange::new(range.start(), last).map_err(|_| Fault::NotSorted)?;
         }
@@ -43,10 +43,10 @@ pub(super) fn change(
     Ok(())
 }
 
-/// Shrinks every region to multiples of `align` bytes, and drops those that hold none. O(n) for up to 63
-/// regions that go, and as much for each further 63.
+/// Shrinks every region to multiples of `align` bytes, and drops regions that hold none. O(n) for up to 63
+/// regions dropped, and the same for each further 63.
 pub(super) fn trim(table: &mut Table, align: u64) -> Result<(), Fault> {
-    /// Nothing is added, so as many are lent as have room.
+    /// Nothing is added, so lend as many as fit.
     const LENT: usize = 63;
 
     let mut start = 0;

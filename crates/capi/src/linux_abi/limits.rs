@@ -1,4 +1,4 @@
-//! Cutting memory down: `mem=`, and a kdump kernel that may use only what was set aside for it.
+//! Limiting memory: `mem=`, and a kdump kernel that may use only the memory set aside for it.
 
 use memblock::{PhysRange, RegionFlags};
 
@@ -7,8 +7,8 @@ use super::flat;
 use super::linux::{Kind, Linux};
 
 impl Linux<'_> {
-    /// The address at which `limit` bytes of memory are counted, lowest first; `None` if there are fewer.
-    fn address_behind(&self, limit: u64) -> Option<u64> {
+    /// The address below which there are `limit` bytes of memory; `None` if there are fewer.
+    fn end_of_lowest(&self, limit: u64) -> Option<u64> {
         let mut left = limit;
         flat::regions(self.table(Kind::Memory).records()).find_map(|region| {
             let size = region.range.size();
@@ -20,17 +20,17 @@ impl Linux<'_> {
         })
     }
 
-    /// Cuts off memory and reservations above the address at which `limit` bytes of memory are counted. A
-    /// limit of 0, or more than there is, changes nothing.
+    /// Keeps the lowest `limit` bytes of memory, and cuts off all memory and reservations above. A limit of
+    /// 0, or more than there is, changes nothing.
     pub(super) fn enforce_memory_limit(&mut self, limit: u64) -> Result<(), Fault> {
-        let end = if limit == 0 { None } else { self.address_behind(limit) };
+        let end = if limit == 0 { None } else { self.end_of_lowest(limit) };
         let above = end.and_then(|end| PhysRange::new(end, u64::MAX).ok());
         self.remove(above)?;
         self.free(above)
     }
 
-    /// Keeps memory inside `keep`, and what is NOMAP elsewhere, and takes out the rest; takes out what is
-    /// reserved outside. Without memory, changes nothing.
+    /// Keeps memory inside `keep`, and NOMAP memory elsewhere, and removes the rest; also removes all
+    /// reservations outside. Without memory, changes nothing.
     pub(super) fn cap_memory_range(&mut self, keep: Option<PhysRange>) -> Result<(), Fault> {
         let Some(keep) = keep.filter(|_| self.table(Kind::Memory).total_size() > 0) else { return Ok(()) };
         let below = PhysRange::new(0, keep.start()).ok();
@@ -42,14 +42,14 @@ impl Linux<'_> {
         Ok(())
     }
 
-    /// Keeps the lowest `limit` bytes of memory, and what is NOMAP above. A limit of 0, or more than there
-    /// is, changes nothing.
+    /// Keeps the lowest `limit` bytes of memory, and NOMAP memory above. A limit of 0, or more than there is,
+    /// changes nothing.
     pub(super) fn mem_limit_remove_map(&mut self, limit: u64) -> Result<(), Fault> {
-        let end = if limit == 0 { None } else { self.address_behind(limit) };
+        let end = if limit == 0 { None } else { self.end_of_lowest(limit) };
         self.cap_memory_range(end.and_then(|end| PhysRange::new(0, end).ok()))
     }
 
-    /// Takes out what memory has of `range`, except what is NOMAP.
+    /// Removes the memory in `range`, except NOMAP memory.
     fn remove_mapped(&mut self, range: PhysRange) -> Result<(), Fault> {
         let mut left = Some(range);
         while let Some(range) = left {

@@ -1,4 +1,4 @@
-//! Questions about the tables.
+//! Queries about the tables.
 
 use memblock::RegionFlags;
 
@@ -6,8 +6,8 @@ use super::config::PAGE_SIZE;
 use super::layout::{Record, Table};
 use super::{flat, nid};
 
-/// Whether any byte of `base..base + size` lies in a region. Of no bytes, an address inside a region does,
-/// but not its first.
+/// Whether any byte of `base..base + size` lies in a region. With a size of 0, true for an address inside a
+/// region except its first.
 pub(super) fn overlaps(table: &Table, base: u64, size: u64) -> bool {
     let records = table.records();
     let first = records.partition_point(|record| record.end() <= base);
@@ -35,18 +35,18 @@ pub(super) fn start(table: &Table) -> u64 {
     table.records().first().map_or(0, |first| first.base)
 }
 
-/// The first address behind all regions, 0 without any.
+/// The first address after all regions, 0 without any.
 pub(super) fn end(table: &Table) -> u64 {
     table.records().last().map_or(0, Record::end)
 }
 
-/// First pfn, first pfn behind, and nid of the region that holds a page frame, both rounded down.
+/// First pfn, first pfn after it, and nid of the region that contains a page frame, both rounded down.
 pub(super) fn search_pfn(memory: &Table, pfn: u64) -> Option<(u64, u64, i32)> {
     let record = flat::at(memory.records(), pfn.checked_mul(PAGE_SIZE.bytes())?)?;
     Some((PAGE_SIZE.pfn_down(record.base), PAGE_SIZE.pfn_down(record.end()), record.nid))
 }
 
-/// First pfn, first pfn behind, and nid of a record, as whole pages; `None` without any.
+/// First pfn, first pfn after it, and nid of a record, as whole pages; `None` without any.
 pub(super) fn pages(record: &Record) -> Option<(u64, u64, i32)> {
     let (start, end) = PAGE_SIZE.whole_pages(nid::range(record.base, record.size)?)?;
     Some((start, end, record.nid))
@@ -60,8 +60,7 @@ pub(super) fn nodeless_size(memory: &Table) -> u64 {
     count.saturating_mul(PAGE_SIZE.bytes())
 }
 
-/// What a free page count comes to when all that is reserved lies in memory. Otherwise it may wrap: so does
-/// Linux's.
+/// The number of free pages if all reservations lie in memory. Otherwise it may wrap, like Linux's.
 pub(super) fn free_pages(memory: &Table, reserved: &Table) -> u64 {
     PAGE_SIZE.pfn_down(memory.total_size().wrapping_sub(reserved.total_size()))
 }

@@ -7,12 +7,12 @@ use super::walk::{Piece, Walk};
 use super::{config, flat};
 
 impl Linux<'_> {
-    /// From which end memory is given out.
+    /// From which end memory is allocated.
     pub(super) const fn direction(&self) -> Direction {
         if self.public.bottom_up == 0 { Direction::TopDown } else { Direction::BottomUp }
     }
 
-    /// What requests are searched for with.
+    /// The settings for searches.
     pub(super) const fn search_settings(&self) -> SearchSettings {
         SearchSettings {
             page_size: config::PAGE_SIZE,
@@ -23,7 +23,7 @@ impl Linux<'_> {
 
     /// The first fit of one search, outside `avoid`. O(n).
     ///
-    /// Requests for nothing, and for multiples of what is no power of two, are answered as Linux does.
+    /// Requests for 0 bytes, or with an alignment that is not a power of two, get Linux's answers.
     pub(super) fn hole(
         &self,
         attempt: &Attempt,
@@ -37,7 +37,7 @@ impl Linux<'_> {
         let Attempt { selection, window } = *attempt;
         let movable_node = self.movable_node;
         let memory = flat::overlapping(self.table(Kind::Memory).records(), window);
-        // Reservations below and above all memory, of which there may be many, cut nothing.
+        // Skip reservations below and above all memory: there may be many, and they cut nothing.
         let span = PhysRange::new(memory.first()?.base, memory.last()?.end()).ok()?;
         let reserved = flat::overlapping(self.table(Kind::Reserved).records(), span.intersect(window)?);
         let memory = flat::regions(memory).filter(move |region| selection.shows(region, movable_node));
@@ -52,12 +52,12 @@ impl Linux<'_> {
         found.map(PhysRange::start)
     }
 
-    /// A request that the library refuses and Linux does not: callers may know Linux's answers.
+    /// A request that the library refuses but Linux does not: callers may rely on Linux's answers.
     ///
-    /// - 0 bytes are found in the first free piece, even in an empty one, where a size would be; and where
-    ///   pieces lie outside the window, at the end of it that is next to them.
-    /// - To round down to a multiple of `align` is to clear the bits of `align - 1`, and to round up is to set
-    ///   them in the address before, and to take the next one. With a power of two this is what it says.
+    /// - 0 bytes are found in the first free piece, even an empty one, where an allocation would be placed;
+    ///   if the pieces lie outside the window, at the end of the window next to them.
+    /// - Rounding down to a multiple of `align` clears the bits of `align - 1`. Rounding up sets them in the
+    ///   address before, and takes the next one. This is correct for powers of two.
     fn odd_hole(&self, attempt: &Attempt, size: u64, align: u64) -> Option<u64> {
         let Attempt { selection, window } = *attempt;
         let low_bits = align.wrapping_sub(1);

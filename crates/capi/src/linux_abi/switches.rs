@@ -1,7 +1,7 @@
-//! The switches of the kernel that memblock reads.
+//! The kernel switches that memblock reads.
 //!
-//! In Linux, boot parameters set them, and other files define them. A program that has no such switch need not
-//! define it: then it is off. This takes weak definitions, which Rust has no word for.
+//! In Linux, boot parameters set them, and other files define them. A program without such a switch need not
+//! define it: then it is off. This takes weak definitions, which Rust cannot express.
 #![allow(unsafe_code)]
 
 use core::arch::global_asm;
@@ -31,16 +31,16 @@ weak!("memblock_debug", "4");
 
 // Atomic, because the kernel may write them at any time: then a read gives the old value or the new one.
 unsafe extern "C" {
-    /// C's `bool`, set by `movable_node`: keep off hot-pluggable memory.
+    /// C's `bool`, set by `movable_node`: avoid hot-pluggable memory.
     static movable_node_enabled: AtomicU8;
     /// C's `bool`, set by `kernelcore=mirror`.
     static mirrored_kernelcore: AtomicU8;
-    /// C's `int`, set by `memblock=debug`. In Linux it is no symbol; here a program may define it.
+    /// C's `int`, set by `memblock=debug`. In Linux it is not a symbol; here a program may define it.
     static memblock_debug: AtomicI32;
 }
 
 pub(super) fn movable_node() -> bool {
-    // SAFETY: it is defined, here or in the program, and atomics are read safely whatever C writes.
+    // SAFETY: it is defined, here or in the program, and reading an atomic is safe whatever C writes.
     unsafe { movable_node_enabled.load(Ordering::Relaxed) != 0 }
 }
 

@@ -1,4 +1,4 @@
-//! The flat arrays against the library's own tables.
+//! Checks the flat arrays against the library's own tables.
 #![allow(unsafe_code)]
 
 use std::boxed::Box;
@@ -17,7 +17,7 @@ mod change;
 mod growth;
 mod look;
 
-/// What `Linux` borrows. Its first arrays are never given back: they are small.
+/// Owns what `Linux` borrows. Its first arrays are leaked: they are small.
 struct World {
     public: Public,
     physmem: Table,
@@ -26,11 +26,11 @@ struct World {
 }
 
 impl World {
-    /// Empty tables of so many places.
+    /// Empty tables with this many places.
     fn new(places: usize) -> Self {
         let array = || vec![Record::VACANT; places].leak().as_mut_ptr();
         let arrays = [array(), array(), array()];
-        // SAFETY: each array is as long as that, lives for ever, and is used by this table alone.
+        // SAFETY: each array has this length, lives forever, and is used only by this table.
         let table = |at: usize, name| unsafe { Table::new(arrays[at], places, name) };
         let (memory, reserved) = (table(0, c"memory"), table(1, c"reserved"));
         Self {
@@ -52,7 +52,7 @@ impl World {
         }
     }
 
-    /// The same memory and reservations in a memblock of the library.
+    /// The same memory and reservations in a library memblock.
     fn memblock(&self) -> Memblock<'static> {
         let mut memblock = Memblock::new();
         for (kind, table) in
@@ -89,7 +89,7 @@ fn r(start: u64, end: u64) -> PhysRange {
     PhysRange::new(start, end).unwrap()
 }
 
-/// Addresses in the tests are multiples of this, or lie just beside one.
+/// Addresses in the tests are multiples of this, or next to one.
 const UNIT: u64 = 0x400;
 const UNITS: u64 = 1000;
 

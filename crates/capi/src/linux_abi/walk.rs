@@ -1,15 +1,15 @@
-//! Linux's cursors: walks that live in one number of the caller's.
+//! Linux's cursors: walks whose state is one number that the caller keeps.
 //!
-//! A cursor of `__next_mem_range` has the index of the region it comes to next in its lower 32 bits, and in
-//! the upper ones the index of the gap between regions of the other table, gap 0 lying below the first. All
-//! ones is the end, and the start of a walk downwards.
+//! A cursor of `__next_mem_range` has the index of the next region in its lower 32 bits, and in the upper
+//! ones the index of the gap between regions of the other table; gap 0 is below the first region. All ones is
+//! the end, and the start of a downward walk.
 
 use super::layout::{Record, Table};
 
 /// The end of a walk.
 pub(super) const END: u64 = u64::MAX;
 
-/// A piece of a region, as Linux gives it out. Empty where two regions of the other table touch.
+/// A piece of a region, as Linux returns it. Empty where two regions of the other table touch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Piece {
     pub(super) start: u64,
@@ -17,14 +17,14 @@ pub(super) struct Piece {
     pub(super) nid: i32,
 }
 
-/// Two tables to walk: what `a` has and `b` has not, of the regions of `a` that `is_shown` accepts.
+/// A walk over what is in `a` but not in `b`, for the regions of `a` that `is_shown` accepts.
 pub(super) struct Walk<'a, F> {
     pub(super) a: &'a Table,
     pub(super) b: Option<&'a Table>,
     pub(super) is_shown: F,
 }
 
-/// The two indices of a cursor. The first is one less than the lowest index at the end of a walk downwards.
+/// The two indices of a cursor. At the end of a downward walk, the first is one less than the lowest index.
 #[derive(Clone, Copy)]
 struct At {
     a: u32,
@@ -32,7 +32,7 @@ struct At {
 }
 
 impl At {
-    // Both halves, each as it is.
+    // Truncates on purpose, to get each half.
     #[allow(clippy::cast_possible_truncation)]
     const fn of(cursor: u64) -> Self {
         Self { a: cursor as u32, b: (cursor >> 32) as u32 }
@@ -48,8 +48,8 @@ impl At {
 }
 
 impl<F: Fn(&Record) -> bool> Walk<'_, F> {
-    /// Gap `index` between the regions of `b`, from the end of the region below to the start of the one above;
-    /// `None` if there is no such gap. Without `b`, all addresses are gap 0.
+    /// Gap `index` between the regions of `b`, from the end of the region below to the start of the one
+    /// above. `None` if there is no such gap. Without `b`, all addresses are gap 0.
     fn gap(&self, index: u32) -> Option<(u64, u64)> {
         let Some(b) = self.b else { return (index == 0).then_some((0, u64::MAX)) };
         let floor = match index.checked_sub(1) {
@@ -59,7 +59,7 @@ impl<F: Fn(&Record) -> bool> Walk<'_, F> {
         Some((floor, At::get(index, b.records()).map_or(u64::MAX, |above| above.base)))
     }
 
-    /// The next piece upwards and the cursor behind it. O(1) for each region passed.
+    /// The next piece upwards and the cursor after it. O(1) for each region passed.
     pub(super) fn next(&self, cursor: u64) -> Option<(Piece, u64)> {
         let mut at = At::of(cursor);
         loop {
@@ -70,7 +70,7 @@ impl<F: Fn(&Record) -> bool> Walk<'_, F> {
             }
             let (floor, ceiling) = self.gap(at.b)?;
             let has_piece = floor < region.end() && region.base < ceiling;
-            // Whichever ends first has no more to give.
+            // Move past whichever ends first.
             if floor >= region.end() || (has_piece && region.end() <= ceiling) {
                 at.a = at.a.saturating_add(1);
             } else {
@@ -82,7 +82,7 @@ impl<F: Fn(&Record) -> bool> Walk<'_, F> {
         }
     }
 
-    /// The next piece downwards and the cursor behind it. O(1) for each region passed.
+    /// The next piece downwards and the cursor after it. O(1) for each region passed.
     pub(super) fn next_back(&self, cursor: u64) -> Option<(Piece, u64)> {
         let mut at = At::of(cursor);
         if cursor == END {

@@ -1,13 +1,13 @@
 /*
- * A program with no C library and no Rust standard library: what a boot loader links.
+ * A program without a C library or Rust's standard library, like a boot loader.
  *
- * It is linked with -nostdlib, so that a symbol which the archive wants from elsewhere is an error.
+ * It is linked with -nostdlib, so any other symbol that the archive needs is an error.
  *
  * SPDX-License-Identifier: MIT OR Apache-2.0
  */
 #include "physmem.h"
 
-/* A C compiler and Rust's both call these. */
+/* Both the C and the Rust compiler emit calls to these. */
 void *memcpy(void *to, const void *from, size_t size)
 {
 	unsigned char *t = to;
@@ -73,7 +73,7 @@ _Noreturn void physmem_panic(const char *message, size_t length)
 
 static _Alignas(PHYSMEM_MEMBLOCK_ALIGN) unsigned char storage[PHYSMEM_MEMBLOCK_SIZE];
 
-/* Linked, never run: there is no operating system's start code here. */
+/* Linked but never run: there is no startup code. */
 void _start(void)
 {
 	struct physmem_memblock *memblock = physmem_memblock_init(storage, sizeof(storage), 4096);

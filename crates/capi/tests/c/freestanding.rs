@@ -1,4 +1,4 @@
-//! Without the feature `std`, the archive needs nothing but the memory functions of C and `physmem_panic`.
+//! Without the feature `std`, the archive needs only C's memory functions and `physmem_panic`.
 
 use std::path::Path;
 use std::process::Command;
@@ -33,7 +33,7 @@ fn a_program_without_any_library_links() {
         "-static",
     ]);
     command.arg("-I").arg(root.join("include")).arg(root.join("tests/c/freestanding.c"));
-    // All of the archive, not only what the program calls: Linux's face as well.
+    // All of the archive, not only what the program calls: Linux's interface as well.
     command.arg("-Wl,--whole-archive").arg(archive).arg("-Wl,--no-whole-archive").arg("-o").arg(program);
     build::run(&mut command);
 }

@@ -1,9 +1,9 @@
 //! The archive in C programs.
-// Beside tests stand helpers of tests.
+// Test helpers may panic too.
 #![allow(clippy::unwrap_used)]
 
 mod build;
-// It asks the linker for what only linkers of ELF objects know.
+// It uses options that only ELF linkers have.
 #[cfg(target_os = "linux")]
 mod freestanding;
 mod tour;

@@ -1,4 +1,4 @@
-//! The tour in C compiles without a warning, also as C++ where there is a compiler, and runs.
+//! The C tour compiles without warnings and runs, and the header compiles as C++ if there is a compiler.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,7 +9,7 @@ use crate::build;
 const LIBRARIES: [&str; 3] = ["-lpthread", "-ldl", "-lm"];
 
 #[test]
-fn the_tour_prints_what_it_says_it_does() {
+fn the_tour_prints_the_expected_output() {
     let Some(compiler) = build::compiler() else { return };
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let archive = build::archive("capi-tour", &[]);
@@ -26,7 +26,7 @@ fn the_tour_prints_what_it_says_it_does() {
 }
 
 #[test]
-fn the_header_is_cxx_too() {
+fn the_header_is_valid_cxx() {
     let compiler = std::env::var("CXX").unwrap_or_else(|_| String::from("c++"));
     if Command::new(&compiler).arg("--version").output().is_err() {
         println!("SKIPPED: there is no C++ compiler: install one (Debian: apt-get install g++), or set CXX");

@@ -9,7 +9,7 @@ fn an_allocation_that_fails_says_why() {
     let mut range = Range::default();
     let mut request = physmem_request(0x1000);
     request.owner = c"log".as_ptr();
-    // SAFETY: a memblock, pointers to our variables, and a string for ever.
+    // SAFETY: a memblock, pointers to our variables, and a static string.
     unsafe {
         assert_eq!(physmem_memblock_find(memblock, &request, &mut range), Status::Ok);
         assert_eq!(physmem_memblock_alloc(memblock, &request, &mut range), Status::Ok);
@@ -33,7 +33,7 @@ fn an_allocation_that_fails_says_why() {
 }
 
 #[test]
-fn the_end_of_early_allocation_gives_every_free_page() {
+fn the_end_of_early_allocation_passes_on_every_free_page() {
     unsafe extern "C" fn take(context: *mut c_void, pfn: u64, order: u32, _node: i32) {
         // SAFETY: the context is a vector.
         unsafe { (*context.cast::<Vec<(u64, u32)>>()).push((pfn, order)) }

@@ -13,7 +13,7 @@ fn a_full_table_takes_a_buffer_from_any_address() {
     };
     let full = (0..1000).find(|page| reserve(*page) != Status::Ok).unwrap();
     assert_eq!((full, reserve(full)), (63, Status::TableFull));
-    // SAFETY: a memblock, and a buffer that is ours for ever.
+    // SAFETY: a memblock, and a leaked buffer of ours.
     unsafe {
         let odd = buffer.as_mut_ptr().add(1).cast();
         assert_eq!(physmem_memblock_grow(memblock, PHYSMEM_TABLE_RESERVED, odd, 5 * 1552 + 7), Status::Ok);
@@ -41,21 +41,21 @@ unsafe extern "C" fn map(context: *mut c_void, start: u64, end: u64) -> *mut c_v
 }
 
 #[test]
-fn tables_grow_by_themselves_where_the_map_has_a_pointer() {
+fn tables_grow_by_themselves_where_the_map_returns_a_pointer() {
     let memblock = with_memory();
     let ram = vec![0_u64; 0x10_0000 / 8].leak().as_mut_ptr();
     let reserve = |page: u64| {
         // SAFETY: a memblock, and no pointer.
         unsafe { physmem_memblock_reserve(memblock, (2 * page) << 32, (2 * page + 1) << 32, ptr::null_mut()) }
     };
-    // SAFETY: a memblock, pointers to our variables, and a buffer for ever.
+    // SAFETY: a memblock, pointers to our variables, and a leaked buffer.
     unsafe {
         assert_eq!(physmem_memblock_allow_growth(memblock, Some(map), ram.cast()), Status::Ok);
         // The top of memory has no pointer.
         let stopped = (1..1000).find(|page| reserve(*page) != Status::Ok).unwrap();
         assert_eq!(reserve(stopped), Status::NotMapped);
         assert_eq!(physmem_memblock_set_current_limit(memblock, 0x20_0000), Status::Ok);
-        // Again: what was allowed before is replaced.
+        // Again: this replaces the previous map.
         assert_eq!(physmem_memblock_allow_growth(memblock, Some(map), ram.cast()), Status::Ok);
         assert!((stopped..300).all(|page| reserve(page) == Status::Ok));
         let (mut cursor, mut own, mut count) = (0, Range::default(), 0);
@@ -65,7 +65,7 @@ fn tables_grow_by_themselves_where_the_map_has_a_pointer() {
             count += 1;
         }
         assert!(count > 0);
-        // Without memory left for it, a table says so.
+        // When no memory is left, the table reports it.
         assert_eq!(physmem_memblock_set_current_limit(memblock, 0), Status::Ok);
         let stopped = (300..100_000).find(|page| reserve(*page) != Status::Ok).unwrap();
         assert_eq!(reserve(stopped), Status::CannotGrow);

@@ -1,6 +1,6 @@
-//! The opaque face, called as C calls it.
+//! The handle interface, called as from C.
 #![allow(unsafe_code)]
-// Beside tests stand helpers of tests. `&mut x` says more than `&raw mut x`, and the same.
+// Test helpers may panic too. `&mut x` is easier to read than `&raw mut x`, and equivalent here.
 #![allow(clippy::unwrap_used, clippy::borrow_as_ptr, clippy::wildcard_imports)]
 
 mod allocation;
@@ -9,7 +9,7 @@ mod refusals;
 mod tables;
 mod walks;
 
-/// All that the header declares, and what tests need with it.
+/// Everything the header declares, and what tests need with it.
 mod header {
     pub(crate) use std::ffi::c_void;
     pub(crate) use std::ptr;
@@ -37,16 +37,16 @@ use header::*;
 #[repr(align(16))]
 pub(crate) struct Storage(#[allow(dead_code)] [u8; PHYSMEM_MEMBLOCK_SIZE]);
 
-/// A memblock for ever.
+/// A leaked memblock.
 pub(crate) fn memblock() -> *mut Handle {
     let storage: *mut Storage = Box::leak(Box::new(Storage([0xff; PHYSMEM_MEMBLOCK_SIZE])));
-    // SAFETY: the storage is ours, and stays.
+    // SAFETY: the storage is ours, and leaked.
     let handle = unsafe { physmem_memblock_init(storage.cast(), PHYSMEM_MEMBLOCK_SIZE, 4096) };
     assert!(!handle.is_null());
     handle
 }
 
-/// With memory from 1 MiB to 16 MiB.
+/// A memblock with memory from 1 MiB to 16 MiB.
 pub(crate) fn with_memory() -> *mut Handle {
     let memblock = memblock();
     // SAFETY: a memblock, and no pointers.
@@ -57,12 +57,12 @@ pub(crate) fn with_memory() -> *mut Handle {
 
 pub(crate) const ANY: CSelection = CSelection { node: PHYSMEM_NO_NODE, flags: 0 };
 
-/// What a function that writes text writes.
+/// The text that a text-writing function writes.
 pub(crate) fn text(write: impl Fn(*mut c_char, usize) -> usize) -> String {
     let length = write(ptr::null_mut(), 0);
     let mut buffer = vec![1; length + 1];
     assert_eq!(write(buffer.as_mut_ptr(), buffer.len()), length);
-    // SAFETY: the function ended the text with a zero byte, inside the buffer.
+    // SAFETY: the function terminated the text with a NUL inside the buffer.
     let text = unsafe { CStr::from_ptr(buffer.as_ptr()) }.to_str().unwrap().to_owned();
     assert_eq!(text.len(), length);
     text

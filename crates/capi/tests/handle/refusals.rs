@@ -1,15 +1,15 @@
-//! What C gets wrong.
+//! Invalid arguments from C.
 
 use crate::header::*;
 use crate::*;
 
 #[test]
-fn storage_must_be_there_aligned_and_large_enough() {
+fn storage_must_be_non_null_aligned_and_large_enough() {
     let mut storage = Box::new(Storage([0; PHYSMEM_MEMBLOCK_SIZE]));
     let first: *mut c_void = (&raw mut *storage).cast();
     let size = physmem_memblock_size();
     assert!(size <= PHYSMEM_MEMBLOCK_SIZE && physmem_memblock_align() <= PHYSMEM_MEMBLOCK_ALIGN);
-    // SAFETY: null, or the storage, of which no more than it has is named.
+    // SAFETY: null, or the storage with at most its real size.
     unsafe {
         assert!(physmem_memblock_init(ptr::null_mut(), size, 4096).is_null());
         assert!(physmem_memblock_init(first, size - 1, 4096).is_null());
@@ -20,11 +20,11 @@ fn storage_must_be_there_aligned_and_large_enough() {
 }
 
 #[test]
-fn null_is_refused_everywhere_and_answers_no() {
+fn null_is_refused_everywhere_and_queries_return_false() {
     let memblock = with_memory();
     let none: *mut Handle = ptr::null_mut();
     let no_bytes: *mut u64 = ptr::null_mut();
-    // SAFETY: null is what is asked about.
+    // SAFETY: null is what this tests.
     unsafe {
         assert_eq!(physmem_memblock_add(none, 0, 1, no_bytes), Status::NullPointer);
         assert_eq!(physmem_memblock_set_bottom_up(none, true), Status::NullPointer);
@@ -44,7 +44,7 @@ fn null_is_refused_everywhere_and_answers_no() {
 }
 
 #[test]
-fn what_is_no_range_node_table_or_text_is_refused() {
+fn invalid_ranges_nodes_tables_and_texts_are_refused() {
     let memblock = with_memory();
     let no_bytes = ptr::null_mut();
     // SAFETY: a memblock, and strings.
@@ -54,7 +54,7 @@ fn what_is_no_range_node_table_or_text_is_refused() {
         assert_eq!(error(memblock), "range is inverted: it starts at 0x2 and ends before 0x1");
         assert_eq!(physmem_memblock_set_node(memblock, 0, 0, 1, -2), Status::InvalidNode);
         assert_eq!(physmem_memblock_set_node(memblock, 3, 0, 1, 0), Status::InvalidTable);
-        assert_eq!(error(memblock), "3 is no table: 0 is memory, 1 reserved, 2 physmem");
+        assert_eq!(error(memblock), "3 is not a table: 0 is memory, 1 reserved, 2 physmem");
         assert_eq!(
             physmem_memblock_reserve_for(memblock, 0, 1, c"\xff".as_ptr(), no_bytes),
             Status::InvalidText

@@ -4,7 +4,7 @@ use crate::header::*;
 use crate::*;
 
 #[test]
-fn changes_say_how_much_they_changed() {
+fn changes_report_how_much_they_changed() {
     let memblock = with_memory();
     let (mut bytes, mut still) = (0, 0);
     // SAFETY: a memblock, and pointers to our variables.
@@ -71,7 +71,7 @@ fn marks_settings_and_limits_reach_the_library() {
 }
 
 #[test]
-fn texts_are_cut_off_where_the_buffer_ends() {
+fn texts_are_cut_off_at_the_end_of_the_buffer() {
     let memblock = with_memory();
     let whole = "   0: 0x0000000000100000..0x0000000000ffffff    x NONE\n";
     // SAFETY: a memblock, and our buffer.

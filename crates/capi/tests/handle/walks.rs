@@ -4,7 +4,7 @@ use crate::header::*;
 use crate::*;
 
 #[test]
-fn a_walk_goes_on_where_it_was_while_the_table_changes() {
+fn a_walk_continues_from_its_cursor_while_the_table_changes() {
     let memblock = with_memory();
     let (mut cursor, mut region) = (0, CRegion::default());
     // SAFETY: a memblock, and pointers to our variables.
@@ -12,7 +12,8 @@ fn a_walk_goes_on_where_it_was_while_the_table_changes() {
         assert_eq!(physmem_memblock_reserve(memblock, 0x20_0000, 0x30_0000, ptr::null_mut()), Status::Ok);
         assert!(physmem_memblock_next_free(memblock, ANY, &mut cursor, &mut region));
         assert_eq!((region.start, region.end, cursor), (0x10_0000, 0x20_0000, 0x20_0000));
-        // What was reserved is free now, and is the next piece: not from where it begins, but from the cursor.
+        // The reserved part is free now. The next piece starts at the cursor, not where the free range
+        // starts.
         assert_eq!(physmem_memblock_free(memblock, 0, 0x100_0000, ptr::null_mut()), Status::Ok);
         assert!(physmem_memblock_next_free(memblock, ANY, &mut cursor, &mut region));
         assert_eq!((region.start, region.end, cursor), (0x20_0000, 0x100_0000, 0x100_0000));
@@ -29,7 +30,7 @@ fn a_walk_goes_on_where_it_was_while_the_table_changes() {
 }
 
 #[test]
-fn walks_show_what_the_selection_says() {
+fn walks_include_what_the_selection_says() {
     let memblock = with_memory();
     let driver = CSelection { flags: PHYSMEM_DRIVER_MANAGED, ..ANY };
     let count = |selection| {

@@ -10,8 +10,8 @@ use crate::acpi::test_table;
 
 const GIB: u64 = 1 << 30;
 
-/// Two bridges by hand (`acpi_tables` 0.2.1 writes theirs 5 bytes too short), then a window over both and XOR
-/// maps by an independent encoder.
+/// Two bridges encoded by hand (`acpi_tables` 0.2.1 writes them 5 bytes too short), then a window over both
+/// and XOR maps from an independent encoder.
 fn encoded() -> Vec<u8> {
     let mut body = bridge(7, 1, 0xfe00_0000, 0x1_0000);
     body.extend(bridge(8, 0, 0xfe01_0000, 0x2000));
@@ -69,7 +69,7 @@ fn entries(table: &[u8]) -> Vec<Result<Entry<'_>, AcpiError>> {
 }
 
 #[test]
-fn an_independent_encoders_table_is_read_as_it_was_meant() {
+fn a_table_from_an_independent_encoder_is_read_back() {
     let table = encoded();
     let seen: Vec<_> = entries(&table).into_iter().map(Result::unwrap).collect();
     let [
@@ -112,7 +112,7 @@ fn structures_cut_anywhere_end_the_table_with_an_error() {
 }
 
 #[test]
-fn every_defined_number_of_ways_is_decoded_and_no_other() {
+fn only_the_defined_numbers_of_ways_are_decoded() {
     let defined = [(0, 1), (1, 2), (2, 4), (3, 8), (4, 16), (8, 3), (9, 6), (10, 12)];
     for encoded in 0..=255 {
         let table = cedt(&window(36 + 64, GIB, GIB, encoded, 0));
@@ -127,7 +127,7 @@ fn every_defined_number_of_ways_is_decoded_and_no_other() {
 }
 
 #[test]
-fn every_defined_granularity_is_decoded_and_no_other() {
+fn only_the_defined_granularities_are_decoded() {
     for encoded in (0..10).chain([32, u32::MAX]) {
         let table = cedt(&window(40, GIB, GIB, 0, encoded));
         match entries(&table)[0] {
@@ -159,7 +159,7 @@ fn a_window_without_room_for_its_targets_or_without_a_range_is_an_error_and_the_
 }
 
 #[test]
-fn structures_that_say_nothing_about_memory_are_surfaced() {
+fn structures_not_about_memory_are_returned_as_other() {
     // An RDPAS of 16 bytes and a CSDS of 8.
     let mut body = [0; 24];
     body[0] = 3;
@@ -173,7 +173,7 @@ fn structures_that_say_nothing_about_memory_are_surfaced() {
     );
 }
 
-/// No captured machine has this table: the fuzz target starts from this one, and the example shows it.
+/// No captured machine has this table, so the fuzz target and the example use this one.
 #[test]
 fn the_table_the_fuzzer_starts_from_is_this_one() {
     assert_eq!(include_bytes!("../../tests/data/acpi_tables.CEDT"), &encoded()[..]);

@@ -24,7 +24,7 @@ fn bios_map(text: &[u8]) -> Vec<Entry> {
 }
 
 #[test]
-fn a_zero_page_holds_what_its_kernel_printed() {
+fn a_zero_page_has_the_map_that_its_kernel_printed() {
     let entries: Vec<_> = BootParams::new(EFI).unwrap().entries().map(Result::unwrap).collect();
     assert_eq!(entries.len(), 16);
     assert_eq!(entries, bios_map(EFI_LOG));
@@ -53,8 +53,8 @@ fn pages_filled_by_the_efi_stub_or_pvh_are_accepted_without_the_magic() {
 }
 
 #[test]
-fn the_overlap_in_a_real_pvh_map_is_found_and_linux_merged_it() {
-    // QEMU reserves 0xf0000 itself, and Linux adds the whole ISA hole behind it.
+fn the_overlap_in_a_real_pvh_map_is_found_and_was_merged_by_linux() {
+    // QEMU reserves 0xf0000 itself, and Linux then adds the whole ISA hole.
     let entries = BootParams::new(PVH).unwrap().entries();
     let overlaps: Vec<_> = entries.overlaps().collect();
     let range = PhysRange::new(0xf_0000, 0x10_0000).unwrap();
@@ -116,7 +116,7 @@ fn a_table_with_bytes_left_over_is_refused_at_every_length() {
 }
 
 #[test]
-fn every_pair_that_shares_addresses_is_an_overlap_and_no_other() {
+fn exactly_the_pairs_that_share_addresses_are_overlaps() {
     let table = [
         entry(0x0, 0x4000, 1),
         entry(0x3000, 0x2000, 2),
@@ -139,7 +139,7 @@ fn every_pair_that_shares_addresses_is_an_overlap_and_no_other() {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read(rows in prop::collection::vec((any::<u64>(), any::<u64>(), any::<u32>()), 0..20)) {
+    fn entries_are_read_back_as_written(rows in prop::collection::vec((any::<u64>(), any::<u64>(), any::<u32>()), 0..20)) {
         let table: Vec<u8> = rows.iter().flat_map(|(start, size, kind)| entry(*start, *size, *kind)).collect();
         let seen: Vec<_> = Table::new(&table).unwrap().entries().collect();
         prop_assert_eq!(seen.len(), rows.len());

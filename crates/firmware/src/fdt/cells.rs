@@ -1,11 +1,12 @@
-//! Addresses and sizes in cells, as nodes say how many each takes.
+//! Addresses and sizes in cells. Nodes specify how many cells each takes.
 
 use memblock::PhysRange;
 
-use super::FdtError;
+use super::error::FdtError;
 use super::tree::{Node, Property};
+use crate::bytes::big_endian;
 
-/// How many 32-bit cells an address and a size take.
+/// Number of 32-bit cells in an address and in a size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cells {
     pub(super) address: usize,
@@ -13,8 +14,7 @@ pub(super) struct Cells {
 }
 
 impl Cells {
-    /// The `#address-cells` and `#size-cells` of `node`, for its children. A node without them gets
-    /// `default`.
+    /// The `#address-cells` and `#size-cells` of `node`, for its children. Missing ones come from `default`.
     pub(super) fn of(node: &Node<'_>, default: Self) -> Result<Self, FdtError> {
         let read = |name, what, default, least| match node.property(name) {
             None => Ok(default),
@@ -42,7 +42,7 @@ impl Cells {
 
 /// Iterator over the address and size pairs of one property.
 ///
-/// A pair that is no range comes as [`FdtError::Range`] in its place. Bytes left over at the end come as
+/// A pair that is not a range yields [`FdtError::Range`] in its place. Bytes left over at the end yield
 /// [`FdtError::Length`].
 #[derive(Clone, Debug)]
 pub struct Ranges<'a> {
@@ -85,7 +85,3 @@ impl Iterator for Ranges<'_> {
 }
 
 impl core::iter::FusedIterator for Ranges<'_> {}
-
-pub(super) fn big_endian(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0, |value, byte| value << 8 | u64::from(*byte))
-}

@@ -1,14 +1,14 @@
-//! `/chosen`: what the boot loader, or the kernel before this one, decided.
+//! `/chosen`: the choices of the boot loader or the previous kernel.
 //!
 //! Source: dt-schema `chosen.yaml`; Linux `Documentation/arch/arm/uefi.rst` for the `linux,uefi-…` properties.
 
 use memblock::PhysRange;
 
-use super::FdtError;
 use super::cells::{Cells, Ranges};
+use super::error::FdtError;
 use super::tree::Node;
 
-/// Where the EFI memory map lies, and how to read it with [`efi::MemoryMap`](crate::efi::MemoryMap).
+/// Where the EFI memory map is, and how to read it with [`efi::MemoryMap`](crate::efi::MemoryMap).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct UefiMemoryMap {
     /// The physical addresses of the map (`linux,uefi-mmap-start`, `-size`).
@@ -36,18 +36,18 @@ impl<'a> Chosen<'a> {
         self.node.property(b"bootargs").map(|property| property.text())
     }
 
-    /// `linux,usable-memory-range`: the only memory a crash kernel may use; empty when there is no limit.
+    /// `linux,usable-memory-range`: the only memory a crash kernel may use; empty if there is no limit.
     pub fn usable_memory_ranges(&self) -> Ranges<'a> {
         const WHAT: &str = "linux,usable-memory-range";
         Ranges::new(self.node.property(WHAT.as_bytes()), self.cells, WHAT)
     }
 
-    /// `linux,elfcorehdr`: where the ELF header of the crashed kernel's memory lies.
+    /// `linux,elfcorehdr`: where the ELF header of the crashed kernel's memory is.
     ///
     /// # Errors
     ///
-    /// [`FdtError::Length`] when the property is not one address and size, [`FdtError::Range`] when that is
-    /// no range.
+    /// [`FdtError::Length`] if the property is not one address and size, [`FdtError::Range`] if these are not
+    /// a range.
     pub fn elfcorehdr(&self) -> Result<Option<PhysRange>, FdtError> {
         const WHAT: &str = "linux,elfcorehdr";
         let Some(property) = self.node.property(WHAT.as_bytes()) else {
@@ -59,12 +59,12 @@ impl<'a> Chosen<'a> {
         Ranges::new(Some(property), self.cells, WHAT).next().transpose()
     }
 
-    /// `linux,initrd-start` and `linux,initrd-end` (exclusive), or `None` when the tree has neither.
+    /// `linux,initrd-start` and `linux,initrd-end` (exclusive), or `None` if the tree has neither.
     ///
     /// # Errors
     ///
-    /// [`FdtError::Missing`] when it has one of them, [`FdtError::Length`] when one is neither one nor two
-    /// cells, [`FdtError::Range`] when they are no range.
+    /// [`FdtError::Missing`] if it has only one of them, [`FdtError::Length`] if one is neither one nor two
+    /// cells, [`FdtError::Range`] if they are not a range.
     pub fn initrd(&self) -> Result<Option<PhysRange>, FdtError> {
         const START: &str = "linux,initrd-start";
         const END: &str = "linux,initrd-end";
@@ -85,18 +85,18 @@ impl<'a> Chosen<'a> {
     ///
     /// # Errors
     ///
-    /// [`FdtError::Length`] when the property is neither one nor two cells.
+    /// [`FdtError::Length`] if the property is neither one nor two cells.
     pub fn uefi_system_table(&self) -> Result<Option<u64>, FdtError> {
         const WHAT: &str = "linux,uefi-system-table";
         self.node.property(WHAT.as_bytes()).map(|property| property.number(WHAT)).transpose()
     }
 
-    /// `linux,uefi-mmap-…`: the EFI memory map, or `None` when the tree has no `linux,uefi-mmap-start`.
+    /// `linux,uefi-mmap-…`: the EFI memory map, or `None` if the tree has no `linux,uefi-mmap-start`.
     ///
     /// # Errors
     ///
-    /// [`FdtError::Missing`] when one of the other three is not there, [`FdtError::Length`] when one has the
-    /// wrong size, [`FdtError::Range`] when start and size are no range.
+    /// [`FdtError::Missing`] if one of the other three is missing, [`FdtError::Length`] if one has the wrong
+    /// size, [`FdtError::Range`] if start and size are not a range.
     pub fn uefi_memory_map(&self) -> Result<Option<UefiMemoryMap>, FdtError> {
         const START: &str = "linux,uefi-mmap-start";
         const SIZE: &str = "linux,uefi-mmap-size";

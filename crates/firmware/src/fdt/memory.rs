@@ -2,32 +2,33 @@
 
 use memblock::{NodeId, PhysRange};
 
-use super::FdtError;
 use super::cells::{Cells, Ranges};
+use super::error::FdtError;
 use super::tree::{Children, Node, Tree};
 
 /// One range of a memory node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Memory {
-    /// The addresses, to the byte; Linux shrinks them to whole pages.
+    /// The addresses, to the byte. Linux shrinks them to whole pages.
     pub range: PhysRange,
-    /// `numa-node-id` of the node; `None` also when that is no node number.
+    /// `numa-node-id` of the node; `None` also if that is not a valid node number.
     pub node: Option<NodeId>,
     /// The node has `hotpluggable`.
     pub hotpluggable: bool,
-    /// The node's `status` is absent, `okay` or `ok`. Linux does not use the memory otherwise.
+    /// The node's `status` is absent, `okay` or `ok`. Otherwise Linux does not use the memory.
     pub enabled: bool,
-    /// The range comes from `linux,usable-memory`, which beats `reg`: an old kexec limits a crash kernel so.
+    /// The range comes from `linux,usable-memory`, which overrides `reg`: old kexec versions limit a crash
+    /// kernel this way.
     pub usable_memory: bool,
-    /// Where the memory node begins in the blob, in bytes; the same for all ranges of one node.
+    /// Offset of the memory node in the blob, in bytes; the same for all ranges of one node.
     pub offset: usize,
 }
 
 /// Iterator over the ranges of all memory nodes, from [`Fdt::memory`](super::Fdt::memory).
 ///
-/// A pair of size 0 and other faults come as errors in their place; the ranges behind them follow. A
-/// `numa-node-id` that is no node number comes as one error before the ranges of its node, which then have
-/// none: Linux adds memory without looking at it (`drivers/of/fdt.c:early_init_dt_scan_memory`).
+/// Pairs of size 0 and other faults are errors in their place, and the next ranges follow. An invalid
+/// `numa-node-id` is one error before the ranges of its node, which then have no node: Linux adds the memory
+/// without looking at it (`drivers/of/fdt.c:early_init_dt_scan_memory`).
 #[derive(Clone, Debug)]
 pub struct MemoryNodes<'a> {
     nodes: Children<'a>,
@@ -35,10 +36,10 @@ pub struct MemoryNodes<'a> {
     current: Option<Current<'a>>,
 }
 
-/// The node whose ranges are being given.
+/// The node whose ranges are being returned.
 #[derive(Clone, Debug)]
 struct Current<'a> {
-    /// What is wrong with the node itself, to be given before its ranges.
+    /// What is wrong with the node itself, to be returned before its ranges.
     fault: Option<FdtError>,
     ranges: Ranges<'a>,
     node: Option<NodeId>,
@@ -74,7 +75,7 @@ impl<'a> MemoryNodes<'a> {
     }
 }
 
-/// The node number in `numa-node-id`, if there is that property.
+/// The node number in `numa-node-id`, if the property exists.
 fn numa_node(node: &Node<'_>) -> Result<Option<NodeId>, FdtError> {
     const WHAT: &str = "numa-node-id";
     let Some(property) = node.property(WHAT.as_bytes()) else { return Ok(None) };

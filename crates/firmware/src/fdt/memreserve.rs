@@ -4,7 +4,7 @@ use memblock::PhysRange;
 use zerocopy::big_endian::U64;
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
-use super::FdtError;
+use super::error::FdtError;
 use crate::bytes::view;
 
 /// An entry of the memory reservation block.

@@ -2,14 +2,14 @@
 //!
 //! Source: dt-schema `reserved-memory/reserved-memory.yaml`; Linux `drivers/of/of_reserved_mem.c`.
 
-use super::FdtError;
 use super::cells::{Cells, Ranges};
+use super::error::FdtError;
 use super::tree::{Children, Node};
 
 /// One child of `/reserved-memory`.
 ///
-/// With `reg` it is *static*: it names its addresses. Without, it is *dynamic*: it asks for
-/// [`size`](Self::size) bytes, and the system picks the place.
+/// With `reg` it is *static*: it specifies its addresses. Without, it is *dynamic*: it requests
+/// [`size`](Self::size) bytes, and the system chooses the place.
 #[derive(Clone, Copy, Debug)]
 pub struct ReservedMemory<'a> {
     node: Node<'a>,
@@ -22,36 +22,36 @@ impl<'a> ReservedMemory<'a> {
         self.node.name()
     }
 
-    /// Where the node begins in the blob, in bytes.
+    /// Offset of the node in the blob, in bytes.
     pub fn offset(&self) -> usize {
         self.node.offset
     }
 
-    /// Whether the node names its addresses.
+    /// Whether the node specifies its addresses.
     pub fn is_static(&self) -> bool {
         self.node.property(b"reg").is_some()
     }
 
-    /// The addresses of a static node, all of them; nothing for a dynamic one. Linux reserves every range, but
-    /// makes only the first known to drivers.
+    /// All addresses of a static node; empty for a dynamic one. Linux reserves every range, but drivers get
+    /// only the first.
     pub fn ranges(&self) -> Ranges<'a> {
         Ranges::new(self.node.property(b"reg"), self.cells, "reserved-memory reg")
     }
 
-    /// How many bytes a dynamic node asks for, or `None` when it does not say.
+    /// Size in bytes that a dynamic node requests, or `None` if it does not say.
     ///
     /// # Errors
     ///
-    /// [`FdtError::Length`] when the property is neither one nor two cells.
+    /// [`FdtError::Length`] if the property is neither one nor two cells.
     pub fn size(&self) -> Result<Option<u64>, FdtError> {
         self.number(b"size", "reserved-memory size")
     }
 
-    /// The alignment a dynamic node asks for, in bytes.
+    /// The alignment that a dynamic node requests, in bytes.
     ///
     /// # Errors
     ///
-    /// [`FdtError::Length`] when the property is neither one nor two cells.
+    /// [`FdtError::Length`] if the property is neither one nor two cells.
     pub fn alignment(&self) -> Result<Option<u64>, FdtError> {
         self.number(b"alignment", "reserved-memory alignment")
     }
@@ -71,17 +71,17 @@ impl<'a> ReservedMemory<'a> {
         self.node.property(b"reusable").is_some()
     }
 
-    /// Whether `status` is absent, `okay` or `ok`. Linux passes over the node otherwise.
+    /// Whether `status` is absent, `okay` or `ok`. Otherwise Linux ignores the node.
     pub fn enabled(&self) -> bool {
         self.node.is_available()
     }
 
-    /// The first string of `compatible`, for instance `shared-dma-pool`, or `None` when the node has none.
+    /// The first string of `compatible`, for instance `shared-dma-pool`, or `None` if the node has none.
     pub fn compatible(&self) -> Option<&'a [u8]> {
         self.node.property(b"compatible").map(|property| property.text())
     }
 
-    /// Whether this is where CMA goes when nobody says otherwise (`linux,cma-default`).
+    /// Whether this is the default CMA area (`linux,cma-default`).
     pub fn cma_default(&self) -> bool {
         self.node.property(b"linux,cma-default").is_some()
     }
@@ -92,14 +92,14 @@ impl<'a> ReservedMemory<'a> {
 }
 
 impl<'a> ReservedMemory<'a> {
-    /// The node itself, for what else stands there.
+    /// The node itself, for its other properties.
     pub const fn node(&self) -> Node<'a> {
         self.node
     }
 }
 
 /// Iterator over the children of `/reserved-memory`, from
-/// [`Fdt::reserved_memory`](super::Fdt::reserved_memory). Empty when the tree has no such node.
+/// [`Fdt::reserved_memory`](super::Fdt::reserved_memory). Empty if the tree has no such node.
 #[derive(Clone, Debug)]
 pub struct ReservedMemoryNodes<'a> {
     nodes: Option<Children<'a>>,
@@ -121,13 +121,13 @@ impl<'a> ReservedMemoryNodes<'a> {
         })
     }
 
-    /// Whether the node has `ranges` and the root's `#address-cells` and `#size-cells`: Linux ignores all
-    /// children of one that has not (`drivers/of/of_reserved_mem.c:__reserved_mem_check_root`, 6.12).
+    /// Whether the node has `ranges` and the root's `#address-cells` and `#size-cells`: otherwise Linux
+    /// ignores all its children (`drivers/of/of_reserved_mem.c:__reserved_mem_check_root`, 6.12).
     pub const fn is_like_root(&self) -> bool {
         self.is_like_root
     }
 
-    /// Whether there is such a node.
+    /// Whether the tree has this node.
     pub const fn is_present(&self) -> bool {
         self.nodes.is_some()
     }

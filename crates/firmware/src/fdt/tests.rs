@@ -40,7 +40,7 @@ fn tree(
     writer.finish().unwrap()
 }
 
-/// A blob of version 17 with this structure block and these strings, and no reservations.
+/// A blob of version 17 with this structure block and these strings, without reservations.
 fn raw(structure: &[u32], strings: &[u8]) -> Vec<u8> {
     let strings_size = u32::try_from(strings.len()).unwrap();
     let structure_size = u32::try_from(structure.len()).unwrap() * 4;
@@ -113,13 +113,13 @@ fn reserved_memory_of_a_real_machine_is_read_node_by_node() {
     let alloc: Vec<_> = find("dynnomap").alloc_ranges().collect();
     assert_eq!(alloc, [Ok(range(0x8000_0000, 0x2000_0000))]);
     assert_eq!(find("dynplain").alignment(), Ok(None));
-    // Overlapping, as the tree has them.
+    // They overlap, as in the tree.
     let reserved: Vec<_> = fdt.memreserve().collect();
     assert_eq!(reserved, [Ok(range(0x5500_0000, 0x3000)), Ok(range(0x5500_2000, 0x2000))]);
 }
 
 #[test]
-fn chosen_of_real_machines_says_what_each_boot_was_given() {
+fn chosen_of_real_machines_has_what_each_boot_was_given() {
     let chosen = |blob| Fdt::new(blob).unwrap().chosen().unwrap().unwrap();
     let kdump = chosen(KDUMP);
     assert!(kdump.usable_memory_ranges().eq([Ok(range(0x4040_0000, 0x1000_0000))]));
@@ -148,7 +148,7 @@ fn every_memory_node_counts_whatever_its_name_and_every_range_of_it() {
 }
 
 #[test]
-fn a_property_is_not_taken_for_another_whose_name_begins_alike() {
+fn a_property_is_not_confused_with_one_whose_name_starts_alike() {
     let blob = tree(2, 2, |writer| {
         let node = writer.begin_node("memory@0")?;
         writer.property_string("device_type", "memory")?;
@@ -160,7 +160,7 @@ fn a_property_is_not_taken_for_another_whose_name_begins_alike() {
 }
 
 #[test]
-fn usable_memory_beats_reg_and_status_is_told() {
+fn usable_memory_overrides_reg_and_status_is_reported() {
     let blob = tree(2, 2, |writer| {
         let node = writer.begin_node("memory@0")?;
         writer.property_string("device_type", "memory")?;
@@ -179,7 +179,7 @@ fn usable_memory_beats_reg_and_status_is_told() {
 }
 
 #[test]
-fn a_numa_node_id_that_is_no_node_number_costs_the_node_and_not_its_ranges() {
+fn an_invalid_numa_node_id_loses_the_node_but_not_its_ranges() {
     let ids: [&[u8]; 4] = [&[0xff; 4], &[0, 0, 0, 1, 0, 0, 0, 1], &[1], &[]];
     for id in ids {
         for reg in [&[0x1000, 0x1000, 0x4000, 0x2000][..], &[]] {
@@ -257,11 +257,11 @@ fn one_cell_is_enough_and_three_are_refused() {
 }
 
 #[test]
-fn names_longer_than_the_specification_allows_are_read_as_linux_reads_them() {
+fn names_longer_than_the_specification_allows_are_read_as_in_linux() {
     let name = b"vendor,a-property-name-of-more-than-31-characters\0";
     let blob = raw(&[1, 0, 3, 0, 0, 1, 0x6100_0000, 2, 2, 9], name);
     assert!(Fdt::new(&blob).is_ok());
-    // dtoolkit 0.4 refuses the whole tree for it, which is why it is not what reads trees here.
+    // dtoolkit 0.4 refuses the whole tree for it, which is why it is not used to read trees here.
     assert!(dtoolkit::fdt::Fdt::new(&blob).is_err());
     let short = raw(&[1, 0, 3, 0, 0, 1, 0x6100_0000, 2, 2, 9], b"vendor,short\0");
     assert!(dtoolkit::fdt::Fdt::new(&short).is_ok());
@@ -290,7 +290,7 @@ fn half_of_a_pair_of_properties_is_an_error() {
     assert!(matches!(error, FdtError::Length { len: 24, .. }));
 }
 
-/// A tree whose reservation block is these bytes, behind everything else; and where they begin.
+/// A tree with these bytes as its reservation block, after everything else; and where they start.
 fn with_reservations(block: &[u8]) -> (Vec<u8>, usize) {
     let mut blob = tree(2, 2, |_| Ok(()));
     let at = blob.len();

@@ -1,11 +1,10 @@
 //! The structure block: nodes and properties.
 //!
-//! [`Tree::new`] walks the whole block once and so proves that it nests, ends, and stays inside its bounds.
-//! Everything else re-reads what that walk has seen; where it would not read the same, iterators end.
+//! [`Tree::new`] walks the whole block once, which proves that it nests, ends, and stays inside its bounds.
+//! Everything else reads again what that walk has read; should that ever fail, iterators end.
 
-use super::FdtError;
-use super::cells::big_endian;
-use crate::bytes::be32;
+use super::error::FdtError;
+use crate::bytes::{be32, big_endian};
 
 const BEGIN_NODE: u32 = 1;
 const END_NODE: u32 = 2;
@@ -13,18 +12,18 @@ const PROP: u32 = 3;
 const NOP: u32 = 4;
 const END: u32 = 9;
 
-/// A walked structure block with the strings its properties are named by.
+/// A walked structure block, and the strings with its property names.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tree<'a> {
     structure: &'a [u8],
     /// Offset of the structure block in the blob, for errors.
     base: usize,
-    /// The strings block up to its last NUL: every offset inside is that of a terminated string, which saves
-    /// looking for the end of a name at each property.
+    /// The strings block up to its last NUL. So every offset in it is that of a terminated string, and there
+    /// is no need to search for the end of each property's name.
     strings: &'a [u8],
-    /// Offset in the structure block behind the root's name.
+    /// Offset in the structure block after the root's name.
     root_body: usize,
-    /// Offset in the structure block behind its end token.
+    /// Offset in the structure block after its end token.
     end: usize,
 }
 
@@ -32,7 +31,7 @@ pub(super) struct Tree<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Node<'a> {
     tree: Tree<'a>,
-    /// Where its properties begin in the structure block.
+    /// Where its properties start in the structure block.
     body: usize,
     name: &'a str,
     /// Offset of the node in the blob.
@@ -42,14 +41,14 @@ pub struct Node<'a> {
 /// One property of a node.
 #[derive(Clone, Copy, Debug)]
 pub struct Property<'a> {
-    /// The strings block from the name on; the name ends at the first NUL.
+    /// The strings block from the name on. The name ends at the first NUL.
     name: &'a [u8],
     pub(super) value: &'a [u8],
     /// Offset of the value in the blob.
     pub(super) offset: usize,
 }
 
-/// One token of the structure block, and where the next begins.
+/// One token of the structure block.
 enum Token<'a> {
     BeginNode { name: &'a str },
     EndNode,
@@ -65,7 +64,7 @@ impl<'a> Tree<'a> {
         let mut tree = Self { structure, base, strings, root_body: 0, end: 0 };
         let mut depth: usize = 0;
         let mut at = 0;
-        // Properties stand before child nodes.
+        // Properties come before child nodes.
         let mut properties_may_come = false;
         loop {
             let (token, next) = tree.token(at)?;
@@ -99,7 +98,7 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// Bytes up to and with the end token.
+    /// Number of bytes up to and including the end token.
     pub(super) const fn end(&self) -> usize {
         self.end
     }
@@ -113,9 +112,9 @@ impl<'a> Tree<'a> {
         FdtError::Value { what: "structure block token", offset, value: u64::from(token), expected }
     }
 
-    /// The token at `at` and the offset of the one behind it. Always moves forward.
+    /// The token at `at` and the offset of the next one, which is always larger.
     fn token(&self, at: usize) -> Result<(Token<'a>, usize), FdtError> {
-        // The padding of the last name or value may lie past the end.
+        // The padding of the last name or value may go past the end.
         let at = at.min(self.structure.len());
         let offset = self.base.saturating_add(at);
         let truncated = |what, needed| FdtError::Truncated {
@@ -199,14 +198,14 @@ impl<'a> Node<'a> {
                         return Some(property);
                     }
                     Token::Nop => at = next,
-                    // Stays here, so that asking again gives `None` again.
+                    // Stay here, so that the next call returns `None` again.
                     _ => return None,
                 }
             }
         })
     }
 
-    /// The first property of this name. Linear in the number of properties.
+    /// The first property with this name. Linear in the number of properties.
     pub fn property(&self, name: &[u8]) -> Option<Property<'a>> {
         self.properties().find(|property| property.is_named(name))
     }
@@ -216,19 +215,19 @@ impl<'a> Node<'a> {
         Children { tree: self.tree, at: self.body }
     }
 
-    /// The first child of this full name.
+    /// The first child with this full name.
     pub(super) fn child(&self, name: &[u8]) -> Option<Node<'a>> {
         self.children().find(|child| child.name.as_bytes() == name)
     }
 
-    /// Whether `status` says that the node is in use: absent, `okay` or `ok`
+    /// Whether `status` is absent, `okay` or `ok`, so that the node is in use
     /// (`drivers/of/fdt.c:of_fdt_device_is_available`).
     pub fn is_available(&self) -> bool {
         self.property(b"status").is_none_or(|status| matches!(status.text(), b"okay" | b"ok"))
     }
 }
 
-/// Every node of a tree, parents before their children, each with its depth; the root's is 0.
+/// Every node of a tree with its depth, parents before their children. The root's depth is 0.
 #[derive(Clone, Debug)]
 pub struct Nodes<'a> {
     tree: Tree<'a>,
@@ -259,7 +258,7 @@ impl<'a> Iterator for Nodes<'a> {
                 }
                 Token::EndNode => self.depth = self.depth.saturating_sub(1),
                 Token::Prop(_) | Token::Nop => {}
-                // Stays here, so that asking again gives `None` again.
+                // Stay here, so that the next call returns `None` again.
                 Token::End => return None,
             }
             self.at = next;
@@ -293,7 +292,7 @@ impl<'a> Iterator for Children<'a> {
                     depth = depth.saturating_add(1);
                 }
                 Token::EndNode => match depth.checked_sub(1) {
-                    // The end of the parent: stay, so that asking again gives `None` again.
+                    // The end of the parent: stay, so that the next call returns `None` again.
                     None => return None,
                     Some(0) => {
                         self.at = next;
@@ -315,22 +314,22 @@ impl<'a> Property<'a> {
         terminated(self.name, 0).unwrap_or(self.name)
     }
 
-    /// The value, as it stands in the blob.
+    /// The raw value.
     pub const fn value(&self) -> &'a [u8] {
         self.value
     }
 
-    /// The value as one cell, `None` where it has another length.
+    /// The value as one cell, or `None` if it has another length.
     pub fn cell(&self) -> Option<u32> {
         self.u32("").ok()
     }
 
-    /// The value as cells of 32 bits; bytes left over behind the last are not given.
+    /// The value as 32-bit cells, without any bytes left over at the end.
     pub fn cells(&self) -> impl ExactSizeIterator<Item = u32> + Clone + 'a {
         self.value.as_chunks::<4>().0.iter().map(|cell| u32::from_be_bytes(*cell))
     }
 
-    /// Whether the value is a list of strings with `text` among them.
+    /// Whether the value is a list of strings that contains `text`.
     pub fn lists(&self, text: &[u8]) -> bool {
         self.value.split(|byte| *byte == 0).any(|one| one == text && !one.is_empty())
     }
@@ -339,7 +338,7 @@ impl<'a> Property<'a> {
         self.name.strip_prefix(name).is_some_and(|rest| rest.first() == Some(&0))
     }
 
-    /// The value up to its first NUL: a string, or the first of a list.
+    /// The value up to its first NUL: a string, or the first one of a list.
     pub fn text(&self) -> &'a [u8] {
         terminated(self.value, 0).unwrap_or(self.value)
     }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::acpi::test_table;
 
-/// Two initiators, three memories and a cache, by an independent encoder.
+/// Two initiators, three memories and a cache, from an independent encoder.
 fn encoded() -> Vec<u8> {
     let mut table = encoder::HMAT::new(*b"PHYSME", *b"MEMBLOCK", 1);
     table.add_memory_proximity(encoder::MemoryProximityDomain::new(1, 2));
@@ -48,7 +48,7 @@ fn hmat(body: &[u8]) -> Vec<u8> {
     test_table(*b"HMAT", 2, &[&[0; 4], body].concat())
 }
 
-/// A type 1 structure of `len` bytes that says it has this many rows and columns.
+/// A type 1 structure of `len` bytes that claims this many rows and columns.
 fn locality(len: usize, rows: u32, columns: u32) -> Vec<u8> {
     let mut bytes = std::vec![0; len];
     bytes[0] = 1;
@@ -63,7 +63,7 @@ fn entries(table: &[u8]) -> Vec<Result<Entry<'_>, AcpiError>> {
 }
 
 #[test]
-fn an_independent_encoders_table_is_read_as_it_was_meant() {
+fn a_table_from_an_independent_encoder_is_read_back() {
     let table = encoded();
     let seen: Vec<_> = entries(&table).into_iter().map(Result::unwrap).collect();
     let [Entry::MemoryProximityDomain(domain), Entry::SystemLocality(matrix), Entry::MemorySideCache(cache)] =
@@ -121,7 +121,7 @@ fn counts_larger_than_the_structure_are_errors_however_large() {
 }
 
 #[test]
-fn a_product_too_large_for_64_bits_is_no_number() {
+fn a_product_too_large_for_64_bits_is_none() {
     let mut structure = locality(32 + 4 + 4 + 2, 1, 1);
     structure[24..32].copy_from_slice(&u64::MAX.to_le_bytes());
     structure[40] = 2;
@@ -131,7 +131,7 @@ fn a_product_too_large_for_64_bits_is_no_number() {
 }
 
 #[test]
-fn a_length_that_cannot_be_stepped_over_ends_the_table_with_an_error() {
+fn an_unusable_length_ends_the_table_with_an_error() {
     for length in [0u32, 7, 33, u32::MAX] {
         let mut structure = locality(32, 0, 0);
         structure[4..8].copy_from_slice(&length.to_le_bytes());
@@ -154,12 +154,12 @@ fn an_initiator_counts_only_when_its_flag_is_set() {
 }
 
 #[test]
-fn unknown_structures_are_surfaced() {
+fn unknown_structures_are_returned_as_other() {
     let table = hmat(&[0x34, 0x12, 0, 0, 9, 0, 0, 0, 0]);
     assert_eq!(entries(&table), [Ok(Entry::Other { offset: 40, kind: 0x1234, len: 9 })]);
 }
 
-/// No captured machine has this table: the fuzz target starts from this one, and the example shows it.
+/// No captured machine has this table, so the fuzz target and the example use this one.
 #[test]
 fn the_table_the_fuzzer_starts_from_is_this_one() {
     assert_eq!(include_bytes!("../../tests/data/acpi_tables.HMAT"), &encoded()[..]);

@@ -1,23 +1,23 @@
-//! The calls a kernel logs with `memblock=debug`.
+//! The calls that a kernel logs with `memblock=debug`.
 
 use memblock::{NodeId, PhysRange, RegionFlags};
 
-use super::LogError;
 use super::cursor::Cursor;
+use super::error::LogError;
 use super::line::{Lines, lines};
 
-/// What was asked of memblock.
+/// The kind of call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MemblockCallKind {
     /// `memblock_add`: a range becomes memory.
     Add,
     /// `memblock_add_node`: the same, with a node and attributes.
     AddNode,
-    /// `memblock_remove`: a range is memory no longer.
+    /// `memblock_remove`: a range is no longer memory.
     Remove,
-    /// `memblock_reserve`: a range is taken.
+    /// `memblock_reserve`: a range is reserved.
     Reserve,
-    /// `memblock_phys_free` (`memblock_free` before 5.16): a range is taken no longer.
+    /// `memblock_phys_free` (`memblock_free` before 5.16): a range is no longer reserved.
     Free,
     /// `memblock_free_late`: a range goes straight to the page allocator.
     FreeLate,
@@ -28,25 +28,25 @@ pub enum MemblockCallKind {
 pub struct MemblockCall<'a> {
     /// 1-based line number.
     pub line: usize,
-    /// What was asked.
+    /// The call.
     pub kind: MemblockCallKind,
-    /// The range it was asked for.
+    /// The range of the call.
     pub range: PhysRange,
-    /// The node, of [`AddNode`](MemblockCallKind::AddNode) only, if one was named.
+    /// The node, if one was given; only for [`AddNode`](MemblockCallKind::AddNode).
     pub node: Option<NodeId>,
-    /// The attributes, of [`AddNode`](MemblockCallKind::AddNode) only.
+    /// The attributes; only for [`AddNode`](MemblockCallKind::AddNode).
     pub flags: RegionFlags,
-    /// Who asked, as the kernel prints it: `setup_arch+0x5a/0x1280`. Empty when the log does not say.
+    /// The caller, as the kernel prints it: `setup_arch+0x5a/0x1280`. Empty if the log does not say.
     pub caller: &'a [u8],
 }
 
 /// The calls that change memblock's tables, in a kernel log.
 ///
-/// Calls made before `memblock=debug` was parsed are not in the log, and a range of size 0 (Linux ignores
-/// those) comes as [`LogError::Range`]. A call for "everything from here on" prints a last byte that has
-/// wrapped; its range is given up to the last address, where Linux cuts it
-/// (`mm/memblock.c:memblock_cap_size`). An allocation shows as the reservation it made; what was asked for is
-/// read by [`memblock_requests`](super::memblock_requests).
+/// Calls made before `memblock=debug` was parsed are not in the log. A range of size 0, which Linux ignores,
+/// yields [`LogError::Range`]. A call for everything above an address prints a last byte that has wrapped;
+/// its range is returned up to the last address, where Linux cuts it (`mm/memblock.c:memblock_cap_size`). An
+/// allocation appears as the reservation it made; [`memblock_requests`](super::memblock_requests) reads the
+/// request.
 ///
 /// Source: `mm/memblock.c`, the `memblock_dbg` of each function.
 ///
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_call_is_told_apart_and_questions_are_not_calls() {
+    fn calls_are_distinguished_and_requests_are_not_calls() {
         let text = b"\
 memblock_add: [0x1000-0x9fbff] e820__memblock_setup+0x73/0xb0
 memblock_add_node: [0x80000000-0x87ffffff] nid=0 flags=8 add_memory_resource+0x10/0x20
@@ -130,7 +130,7 @@ memblock_phys_free: [0x1000-0x1fff] free_it+0x1/0x2
     }
 
     #[test]
-    fn memory_of_a_driver_comes_with_its_node_and_attributes() {
+    fn driver_managed_memory_has_its_node_and_attributes() {
         let line = |nid: &str, flags: &str| {
             let text = std::format!("memblock_add_node: [0x1000-0x1fff] nid={nid} flags={flags} add+0x1/0x2");
             memblock_calls(text.as_bytes()).next().unwrap().map(|call| (call.node, call.flags))
@@ -142,7 +142,7 @@ memblock_phys_free: [0x1000-0x1fff] free_it+0x1/0x2
     }
 
     #[test]
-    fn a_call_for_nothing_is_an_error_with_its_line() {
+    fn a_call_for_an_empty_range_is_an_error_with_its_line() {
         let text = b"\nmemblock_phys_free: [0x000000007ffc8000-0x000000007ffc7fff] memblock_free+0x1/0x2";
         let error = memblock_calls(text).next().unwrap().unwrap_err();
         assert!(matches!(error, LogError::Range { line: 2, source: RangeError::Empty { .. }, .. }));
@@ -150,7 +150,7 @@ memblock_phys_free: [0x1000-0x1fff] free_it+0x1/0x2
 
     #[test]
     fn a_call_for_everything_above_reaches_to_the_last_address() {
-        // arm64 removes what its physical addresses cannot reach with a size of ULLONG_MAX.
+        // arm64 removes memory above its physical address limit with a size of ULLONG_MAX.
         let text = b"memblock_remove: [0x0001000000000000-0x0000fffffffffffe] arm64_memblock_init+0x20/0x264";
         let range = memblock_calls(text).next().unwrap().unwrap().range;
         assert_eq!(range, PhysRange::new(1 << 48, u64::MAX).unwrap());

@@ -2,10 +2,11 @@
 
 use memblock::{NodeId, PhysRange, RangeError};
 
-use super::LogError;
+use super::error::LogError;
 use super::line::split_at_byte;
 
-/// Reads one message from the left. Each step takes what it expects or says what it expected.
+/// Reads one message from the left. Each step consumes what it expects, or returns an error that says what
+/// that was.
 pub(super) struct Cursor<'a> {
     rest: &'a [u8],
     line: usize,
@@ -21,7 +22,7 @@ impl<'a> Cursor<'a> {
         LogError::Malformed { line: self.line, what: self.what, expected }
     }
 
-    /// Takes `text` if it comes next.
+    /// Consumes `text` if it comes next.
     pub(super) fn skip(&mut self, text: &str) -> bool {
         match self.rest.strip_prefix(text.as_bytes()) {
             Some(rest) => {
@@ -40,17 +41,17 @@ impl<'a> Cursor<'a> {
         self.rest = self.rest.trim_ascii_start();
     }
 
-    /// What has not been read yet.
+    /// The unread rest.
     pub(super) fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
-    /// The line must end here, but for blanks.
+    /// The line must end here, except for blanks.
     pub(super) fn end(&self) -> Result<(), LogError> {
         if self.rest.trim_ascii().is_empty() { Ok(()) } else { Err(self.malformed("end of line")) }
     }
 
-    /// Everything up to `byte`, which is taken too.
+    /// Everything up to `byte`, which is consumed too.
     pub(super) fn until(&mut self, byte: u8, expected: &'static str) -> Result<&'a [u8], LogError> {
         let (before, rest) = split_at_byte(self.rest, byte).ok_or_else(|| self.malformed(expected))?;
         self.rest = rest;
@@ -60,14 +61,14 @@ impl<'a> Cursor<'a> {
     fn digits(&mut self, radix: u32, expected: &'static str) -> Result<u64, LogError> {
         let mut value: u64 = 0;
         let mut rest = self.rest;
-        while let Some((byte, behind)) = rest.split_first()
+        while let Some((byte, after)) = rest.split_first()
             && let Some(digit) = char::from(*byte).to_digit(radix)
         {
             value = value
                 .checked_mul(u64::from(radix))
                 .and_then(|value| value.checked_add(u64::from(digit)))
                 .ok_or_else(|| self.malformed("a number of at most 64 bits"))?;
-            rest = behind;
+            rest = after;
         }
         if rest.len() == self.rest.len() {
             return Err(self.malformed(expected));
@@ -99,7 +100,7 @@ impl<'a> Cursor<'a> {
         u32::try_from(value).map_err(|_| self.malformed("a number of at most 32 bits"))
     }
 
-    /// A node number; -1 stands for none.
+    /// A node number; -1 means none.
     pub(super) fn node(&mut self) -> Result<Option<NodeId>, LogError> {
         if self.skip("-1") {
             return Ok(None);
@@ -108,7 +109,7 @@ impl<'a> Cursor<'a> {
         node.map(Some).ok_or_else(|| self.malformed("a node number"))
     }
 
-    /// The function named at the end of the line: `setup_arch+0x5a/0x1280`. Empty when none is.
+    /// The function at the end of the line: `setup_arch+0x5a/0x1280`. Empty if there is none.
     pub(super) fn caller(&self) -> &'a [u8] {
         match self.rest.rsplit(|byte| *byte == b' ').next() {
             Some(word) if word.contains(&b'+') => word,
@@ -123,10 +124,10 @@ impl<'a> Cursor<'a> {
         Ok((start, self.hex()?))
     }
 
-    /// `0x<start>-0x<last>` as numbers, to become a range once the line has been read to its end.
+    /// Converts the numbers of `0x<start>-0x<last>` to a range, once the line has been read to its end.
     pub(super) fn range(&self, (start, last): (u64, u64)) -> Result<PhysRange, LogError> {
         let range = match last.checked_add(1) {
-            // A size of 0 shows as a last byte before the first.
+            // A size of 0 is printed as a last byte before the first.
             Some(end) if end == start => Err(RangeError::Empty { start }),
             _ => PhysRange::from_inclusive(start, last),
         };

@@ -1,23 +1,23 @@
-//! The e820 maps an x86 kernel prints.
+//! The e820 maps that an x86 kernel prints.
 
-use super::LogError;
 use super::cursor::Cursor;
+use super::error::LogError;
 use super::line::{Lines, lines};
 use crate::e820::{E820Type, Entry};
 
-/// Which of the maps a line belongs to. A log holds several, one after the other.
+/// Which map a line belongs to. A log has several, one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum E820Map {
     /// `BIOS-e820:`, the firmware's map after the kernel sorted it and resolved overlaps.
     Bios,
-    /// `extended:`, the same with the entries for which the zero page had no room, more than 128 in all; a boot loader,
-    /// EFI's stub or a kexec puts those into `setup_data`.
+    /// `extended:`, the same with the entries that did not fit the zero page, which holds 128; a boot loader,
+    /// the EFI stub or kexec puts those into `setup_data`.
     Extended,
-    /// `user:`, the map after `mem=` and `memmap=`; printed only when one of them changed it.
+    /// `user:`, the map after `mem=` and `memmap=`; printed only if one of them changed it.
     User,
-    /// `reserve setup_data:`, the map with the `setup_data` nodes of a loader cut out; seen after kexec.
+    /// `reserve setup_data:`, the map with a loader's `setup_data` nodes cut out; seen after kexec.
     SetupData,
-    /// `modified:`, the map after the kernel's own changes, printed when there were any.
+    /// `modified:`, the map after the kernel's own changes, if there were any.
     Modified,
     /// `Xen:`, the map a Xen PV guest starts from.
     Xen,
@@ -36,9 +36,9 @@ pub struct E820Line {
 
 /// The lines of all e820 maps in a kernel log.
 ///
-/// Source: `arch/x86/kernel/e820.c:e820__print_table`. The words of 6.12 and those that later releases
-/// print instead (`System RAM`, `device reserved`, `persistent RAM (type 7)`) are both known; the `[gap …]`
-/// lines of later releases say nothing new and are passed over.
+/// Source: `arch/x86/kernel/e820.c:e820__print_table`. Both the wording of 6.12 and that of later releases
+/// (`System RAM`, `device reserved`, `persistent RAM (type 7)`) are known. The `[gap …]` lines of later
+/// releases add no information and are ignored.
 ///
 /// ```
 /// use firmware::e820::E820Type;
@@ -85,7 +85,7 @@ fn read(line: usize, message: &[u8]) -> Result<Option<E820Line>, LogError> {
     if cursor.skip("[gap ") {
         return Ok(None);
     }
-    // "user: " and its like may begin anybody's message; only the first name is unmistakable.
+    // Any message may start with "user: " or similar; only "BIOS-e820: " is unmistakable.
     if map != E820Map::Bios && !cursor.rest().starts_with(b"[mem ") {
         return Ok(None);
     }
@@ -97,10 +97,10 @@ fn read(line: usize, message: &[u8]) -> Result<Option<E820Line>, LogError> {
     Ok(Some(E820Line { line, map, entry: Entry { range: cursor.range(bounds)?, kind } }))
 }
 
-/// The firmware's map as a log shows it: of a map that the zero page could not hold, all of it; empty where the log
-/// does not show it.
+/// The firmware's map in a log, including the entries that did not fit the zero page. Empty if the log does
+/// not have it.
 ///
-/// Source: `arch/x86/kernel/e820.c:e820__memory_setup_extended`, which prints the whole again, sorted.
+/// Source: `arch/x86/kernel/e820.c:e820__memory_setup_extended`, which prints the whole map again, sorted.
 ///
 /// ```
 /// use firmware::log;
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn every_type_reads_back_from_the_words_it_prints() {
+    fn every_type_is_read_back_from_its_printed_form() {
         for number in (0..20).chain([0xefff_ffff, u32::MAX]) {
             let kind = E820Type::from(number);
             let text = format!("BIOS-e820: [mem 0x1000-0x1fff] {kind}");
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn the_words_of_later_releases_are_known_and_gaps_passed_over() {
+    fn the_wording_of_later_releases_is_known_and_gaps_are_ignored() {
         let text = b"\
 BIOS-e820: [gap 0x00000000000a0000-0x00000000000effff]
 BIOS-e820: [mem 0x0000000000100000-0x00000000001fffff]  System RAM
@@ -200,7 +200,7 @@ BIOS-e820: [mem 0x0000000000300000-0x00000000003fffff]  persistent RAM (type 7)
     }
 
     #[test]
-    fn a_line_cut_short_is_an_error_with_its_number_and_the_next_still_comes() {
+    fn a_line_cut_short_is_an_error_with_its_number_and_the_next_line_follows() {
         let text = b"BIOS-e820: [mem 0x0000000\nBIOS-e820: [mem 0x0-0xfff] usable\n";
         let seen: Vec<_> = e820(text).collect();
         assert_eq!(seen[0], Err(LogError::Malformed { line: 1, what: "e820 map", expected: "-" }));
@@ -208,14 +208,14 @@ BIOS-e820: [mem 0x0000000000300000-0x00000000003fffff]  persistent RAM (type 7)
     }
 
     #[test]
-    fn anybodys_message_may_begin_with_user_but_only_the_map_with_bios_e820() {
+    fn any_message_may_start_with_user_but_only_the_map_with_bios_e820() {
         let seen: Vec<_> = e820(b"user: logged in\nmodified: nothing\nBIOS-e820: nothing").collect();
         assert_eq!(seen, [Err(LogError::Malformed { line: 3, what: "e820 map", expected: "[mem " })]);
     }
 
     #[test]
     fn an_empty_firmware_entry_is_reported_not_dropped() {
-        // What the kernel prints for an entry at 0x1000 of size 0.
+        // The kernel's output for an entry at 0x1000 of size 0.
         let text = b"BIOS-e820: [mem 0x0000000000001000-0x0000000000000fff] reserved";
         let error = e820(text).next().unwrap().unwrap_err();
         assert!(matches!(

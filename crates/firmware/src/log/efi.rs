@@ -1,9 +1,9 @@
-//! The EFI memory map a kernel prints with `efi=debug`.
+//! The EFI memory map that a kernel prints with `efi=debug`.
 
 use uefi_raw::table::boot::{MemoryAttribute, MemoryType};
 
-use super::LogError;
 use super::cursor::Cursor;
+use super::error::LogError;
 use super::line::{Lines, lines};
 use crate::efi::Entry;
 
@@ -12,7 +12,7 @@ use crate::efi::Entry;
 pub enum EfiMap {
     /// The firmware's memory map.
     Firmware,
-    /// What x86 prints below `EFI runtime memory map:`, the parts kept for runtime services.
+    /// The parts kept for runtime services, which x86 prints below `EFI runtime memory map:`.
     Runtime,
 }
 
@@ -79,7 +79,7 @@ fn read(line: usize, message: &[u8], map: &mut EfiMap) -> Result<Option<EfiLine>
         let bounds = cursor.bounds()?;
         cursor.expect(" ")?;
         let (kind, attributes) = type_and_attributes(&mut cursor)?;
-        // A star marks ranges the kernel keeps; see efi-init.c.
+        // A star marks ranges that the kernel keeps; see efi-init.c.
         cursor.skip("*");
         cursor.end()?;
         Entry { range: cursor.range(bounds)?, kind, attributes }
@@ -97,7 +97,7 @@ fn read(line: usize, message: &[u8], map: &mut EfiMap) -> Result<Option<EfiLine>
     Ok(Some(EfiLine { line, map: *map, entry }))
 }
 
-/// `[Conventional|   |…|WB|  |  |  ]`, or `[Conventional|attr=0x…]` when a bit has no name.
+/// `[Conventional|   |…|WB|  |  |  ]`, or `[Conventional|attr=0x…]` if a bit has no name.
 fn type_and_attributes(cursor: &mut Cursor<'_>) -> Result<(MemoryType, MemoryAttribute), LogError> {
     cursor.expect("[")?;
     let kind = kind(cursor)?;
@@ -183,7 +183,7 @@ mod tests {
 ";
 
     #[test]
-    fn the_form_of_arm64_is_read_and_other_efi_lines_are_not() {
+    fn arm64_lines_are_read_and_other_efi_lines_are_not() {
         let seen: Vec<_> = efi(ARM64).map(Result::unwrap).collect();
         assert_eq!(seen.len(), 2);
         assert_eq!(seen[0].entry.attributes, MemoryAttribute::MORE_RELIABLE | MemoryAttribute::WRITE_BACK);
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn the_form_of_x86_is_read_and_the_runtime_map_is_told_apart() {
+    fn x86_lines_are_read_and_the_runtime_map_is_kept_separate() {
         let seen: Vec<_> = efi(X86).map(Result::unwrap).map(|l| (l.line, l.map, l.entry.kind)).collect();
         assert_eq!(
             seen,
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attribute_nobody_knows_is_an_error_not_a_missing_bit() {
+    fn an_unknown_attribute_is_an_error_not_a_missing_bit() {
         let text = b"efi:   0x0-0xfff [Conventional|ZZ|WB]";
         assert!(matches!(
             efi(text).next().unwrap(),

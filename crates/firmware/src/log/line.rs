@@ -1,10 +1,11 @@
 //! The lines of a kernel log without their prefixes.
 
-/// The lines of `text`: 1-based number and message, priority, time stamp, caller, host and `kernel:` stripped.
+/// The lines of `text`: 1-based number and message, without priority, timestamp, caller, host and `kernel:`.
 ///
-/// Known are the lines of `dmesg` with `-r` and `-T`, of `journalctl -k` with `-o short` and its kin except
-/// `short-delta`, of syslog files, and of a console. Host and `kernel:` go only where they stand behind a
-/// time: a message may hold the same words. A line whose prefix is none of these is its own message.
+/// Supports the output of `dmesg`, also with `-r` and `-T`, of `journalctl -k` with `-o short` and its
+/// variants except `short-delta`, of syslog files, and of a console. Host and `kernel:` are removed only
+/// after a timestamp, because a message may contain the same words. A line with any other prefix is returned
+/// whole.
 ///
 /// ```
 /// let text = b"<6>[    0.000000] BIOS-provided physical RAM map:\n[    1.5][    T1] NUMA: off\r\nplain";
@@ -40,36 +41,35 @@ impl<'a> Iterator for Lines<'a> {
 
 impl core::iter::FusedIterator for Lines<'_> {}
 
-/// What stands before and behind the first `byte`.
+/// The parts before and after the first `byte`.
 pub(super) fn split_at_byte(text: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
     let at = text.iter().position(|b| *b == byte)?;
     Some((text.get(..at)?, text.get(at.checked_add(1)?..)?))
 }
 
-/// `line` without what `dmesg`, `journalctl -k`, a syslog file or a console put before the message, and one
-/// space.
+/// `line` without the prefix that `dmesg`, `journalctl -k`, a syslog file or a console put before the
+/// message, and without one space.
 fn message(line: &[u8]) -> &[u8] {
     let mut rest = without_priority(line);
-    if let Some(behind) = behind_date(rest).and_then(|text| behind_kernel(text).or_else(|| behind_host(text)))
-    {
-        // A syslog file may hold the kernel's own priority and time stamp too.
-        rest = without_priority(behind);
+    if let Some(after) = after_date(rest).and_then(|text| after_kernel(text).or_else(|| after_host(text))) {
+        // A syslog file may also contain the kernel's own priority and timestamp.
+        rest = without_priority(after);
     }
-    let Some((inside, behind)) = bracket(rest) else { return rest };
+    let Some((inside, after)) = bracket(rest) else { return rest };
     if is_caller(inside) {
-        return without_blank(behind);
+        return without_blank(after);
     }
-    if !behind_date(inside).is_some_and(|text| text.trim_ascii().is_empty()) {
+    if !after_date(inside).is_some_and(|text| text.trim_ascii().is_empty()) {
         return rest;
     }
-    // The console writes the caller right behind the time, dmesg a blank further on.
-    if let Some((_, behind)) = bracket(without_blank(behind)).filter(|(inside, _)| is_caller(inside)) {
-        return without_blank(behind);
+    // The console prints the caller right after the time, dmesg after a space.
+    if let Some((_, after)) = bracket(without_blank(after)).filter(|(inside, _)| is_caller(inside)) {
+        return without_blank(after);
     }
-    // Only `journalctl -o short-monotonic` names the host behind a bracket, and its times are in seconds:
-    // elsewhere the same words would be the message.
-    let journal = behind_host(behind).filter(|_| is_seconds(inside.trim_ascii()));
-    journal.unwrap_or_else(|| without_blank(behind))
+    // Only `journalctl -o short-monotonic` prints the host after a bracket, and its times are in seconds:
+    // otherwise the same words belong to the message.
+    let journal = after_host(after).filter(|_| is_seconds(inside.trim_ascii()));
+    journal.unwrap_or_else(|| without_blank(after))
 }
 
 fn without_blank(text: &[u8]) -> &[u8] {
@@ -79,41 +79,41 @@ fn without_blank(text: &[u8]) -> &[u8] {
 /// `text` without `<N>`.
 fn without_priority(text: &[u8]) -> &[u8] {
     let priority = text.strip_prefix(b"<").and_then(|text| split_at_byte(text, b'>'));
-    priority.filter(|(number, _)| is_number(number)).map_or(text, |(_, behind)| behind)
+    priority.filter(|(number, _)| is_number(number)).map_or(text, |(_, after)| after)
 }
 
-/// What stands in the bracket `text` begins with, and behind it.
+/// The contents of the bracket at the start of `text`, and the text after it.
 fn bracket(text: &[u8]) -> Option<(&[u8], &[u8])> {
     split_at_byte(text.strip_prefix(b"[")?, b']')
 }
 
-/// What stands behind ` kernel:` and one space.
-fn behind_kernel(text: &[u8]) -> Option<&[u8]> {
+/// The text after ` kernel:` and one space.
+fn after_kernel(text: &[u8]) -> Option<&[u8]> {
     text.strip_prefix(b" kernel:").map(without_blank)
 }
 
-/// What stands behind ` host kernel:`, or ` host kern.info kernel:` as BusyBox writes it, and one space.
-fn behind_host(text: &[u8]) -> Option<&[u8]> {
+/// The text after ` host kernel:`, or BusyBox's ` host kern.info kernel:`, and one space.
+fn after_host(text: &[u8]) -> Option<&[u8]> {
     let mut rest = text.strip_prefix(b" ").filter(|text| !text.starts_with(b" "))?;
-    // A word with a colon behind it is no host but the subject of a message.
+    // A word followed by a colon is not a host but the subject of a message.
     if take_word(&mut rest).ends_with(b":") {
         return None;
     }
-    behind_kernel(rest).or_else(|| {
+    after_kernel(rest).or_else(|| {
         let is_facility = take_word(&mut rest).starts_with(b"kern.");
-        behind_kernel(rest).filter(|_| is_facility)
+        after_kernel(rest).filter(|_| is_facility)
     })
 }
 
-/// What stands behind the time `text` begins with. Known by its shape, for the names of days and months
-/// follow the locale:
+/// The text after the timestamp at the start of `text`. Timestamps are recognized by shape, because the names
+/// of days and months depend on the locale:
 ///
 /// - `0.000000`, seconds since boot, and since 1970 with `journalctl -o short-unix`
 /// - `2026-11-22T23:49:18+00:00`, with or without a fraction: `journalctl -o short-iso`, rsyslog
 /// - `Nov 22 23:49:18`, with or without a fraction: `journalctl`, syslog files
 /// - `Sun 2026-11-22 23:49:18 UTC`: `journalctl -o short-full`
 /// - `Sun Nov 22 23:49:18 2026`: `dmesg -T`, and OpenWrt's `logread`
-fn behind_date(text: &[u8]) -> Option<&[u8]> {
+fn after_date(text: &[u8]) -> Option<&[u8]> {
     let mut rest = text;
     let first = take_word(&mut rest);
     if is_seconds(first) || first.get(..11).is_some_and(|date| has_shape(date, b"0000-00-00T")) {
@@ -132,12 +132,12 @@ fn behind_date(text: &[u8]) -> Option<&[u8]> {
     known.then_some(rest)
 }
 
-/// Takes the next word and the blanks before it; nothing is left when it is empty.
+/// Takes the next word and the blanks before it. If it is empty, nothing is left.
 fn take_word<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
     let text = rest.trim_ascii_start();
     let len = text.iter().position(|byte| *byte == b' ').unwrap_or(text.len());
-    let (word, behind) = text.split_at_checked(len).unwrap_or((text, &[]));
-    *rest = behind;
+    let (word, after) = text.split_at_checked(len).unwrap_or((text, &[]));
+    *rest = after;
     word
 }
 
@@ -168,7 +168,7 @@ fn is_clock(word: &[u8]) -> bool {
     })
 }
 
-/// Whether `word` is as `shape`, in which a 0 stands for any digit.
+/// Whether `word` has this `shape`, in which a 0 means any digit.
 fn has_shape(word: &[u8], shape: &[u8]) -> bool {
     word.len() == shape.len()
         && word.iter().zip(shape).all(|(byte, like)| match like {
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn every_prefix_a_log_line_may_carry_is_stripped() {
+    fn every_prefix_of_a_log_line_is_removed() {
         for line in [
             &b"node 0"[..],
             b"<6>node 0",
@@ -200,7 +200,7 @@ mod tests {
             b"[Fri Nov 22 23:49:18 2026] node 0",
             b"[ven. nov.  2 23:49:18 2026] node 0",
             b"<6>[Fri Nov  2 23:49:18 2026] [    T0] node 0",
-            // dmesg of a kernel that tells the caller
+            // dmesg of a kernel that logs the caller
             b"[    0.000000] [    T0] node 0",
             b"[    0.000000] [  C12] node 0",
             b"[    T0] node 0",
@@ -223,14 +223,14 @@ mod tests {
     }
 
     #[test]
-    fn what_only_looks_like_a_prefix_stays() {
+    fn text_that_only_looks_like_a_prefix_stays() {
         assert_eq!(only(b"[mem 0x0-0x1] x"), b"[mem 0x0-0x1] x");
         assert_eq!(only(b"<x>node"), b"<x>node");
         assert_eq!(only(b"[    0.0]   node   0"), b"  node   0");
     }
 
     #[test]
-    fn a_message_that_reads_like_a_prefix_itself_stays_whole() {
+    fn a_message_that_looks_like_a_prefix_stays_whole() {
         for message in [
             &b"[mem 0x0-0x1] x"[..],
             b"[12] x",
@@ -252,7 +252,7 @@ mod tests {
                 assert_eq!(only(&line), message, "{}", line.escape_ascii());
             }
         }
-        // A host's word is only taken for one where a journal would put it.
+        // A word is a host only where a journal would put one.
         for prefix in ["", "[    0.000000][    T0] ", "[Fri Nov 22 23:49:18 2026] ", "<6>"] {
             let line = [prefix.as_bytes(), b"crash kernel: x"].concat();
             assert_eq!(only(&line), b"crash kernel: x", "{}", line.escape_ascii());
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_another_program_is_not_taken_for_the_kernels() {
+    fn a_line_of_another_program_is_not_mistaken_for_the_kernels() {
         let line = b"Nov 22 23:49:18 host su: kernel: BIOS-e820: x";
         assert_eq!(only(line), line);
         let line = b"Nov 22 23:49:18 host app[12]: the kernel: x";
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_do_not_end_the_log() {
+    fn bytes_that_are_not_text_do_not_end_the_log() {
         let text = b"\xff\xfe\n\n[    0.0] last";
         assert_eq!(lines(text).last().unwrap(), (3, &b"last"[..]));
     }

@@ -1,19 +1,19 @@
-//! The dumps a kernel prints with `memblock=debug`.
+//! The dumps that a kernel prints with `memblock=debug`.
 
 use memblock::{NodeId, PhysRange, RegionFlags};
 
-use super::LogError;
 use super::cursor::Cursor;
+use super::error::LogError;
 use super::line::{Lines, lines};
 
-/// Which of memblock's region tables.
+/// One of memblock's region tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MemblockList {
-    /// `memory`: what is there.
+    /// `memory`: the memory there is.
     Memory,
-    /// `reserved`: what is taken.
+    /// `reserved`: the memory in use.
     Reserved,
-    /// `physmem`: what is there before any limit; s390 only.
+    /// `physmem`: the memory before any limit; s390 only.
     Physmem,
 }
 
@@ -22,7 +22,7 @@ pub enum MemblockList {
 pub struct MemblockRegion {
     /// 1-based line number.
     pub line: usize,
-    /// Which dump of the log, from 1; 0 when the log begins inside one.
+    /// Number of the dump in the log, from 1; 0 if the log starts inside a dump.
     pub dump: usize,
     /// The table.
     pub list: MemblockList,
@@ -30,7 +30,7 @@ pub struct MemblockRegion {
     pub index: u64,
     /// The addresses.
     pub range: PhysRange,
-    /// The node, when the region has one.
+    /// The node, if the region has one.
     pub node: Option<NodeId>,
     /// The region's attributes.
     pub flags: RegionFlags,
@@ -39,15 +39,15 @@ pub struct MemblockRegion {
 /// One line of a dump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MemblockLine {
-    /// `MEMBLOCK configuration:`, a dump begins.
+    /// `MEMBLOCK configuration:`, the start of a dump.
     Start {
         /// 1-based line number.
         line: usize,
-        /// Which dump of the log, from 1.
+        /// Number of the dump in the log, from 1.
         dump: usize,
     },
-    /// ` memory size = … reserved size = …`. Linux does not recompute the first after it trims regions to
-    /// pages: expect it to be larger than the sum of the regions.
+    /// ` memory size = … reserved size = …`. Linux does not update the first number when it trims regions to
+    /// pages, so it may be larger than the sum of the regions.
     Sizes {
         /// 1-based line number.
         line: usize,
@@ -56,7 +56,7 @@ pub enum MemblockLine {
         /// Bytes reserved.
         reserved: u64,
     },
-    /// ` memory.cnt  = …`, how many regions of a table follow.
+    /// ` memory.cnt  = …`, the number of regions of a table that follow.
     Count {
         /// 1-based line number.
         line: usize,
@@ -111,7 +111,7 @@ pub struct MemblockLines<'a> {
 }
 
 impl<'a> MemblockLines<'a> {
-    /// The regions alone.
+    /// Only the regions.
     pub fn regions(self) -> impl Iterator<Item = Result<MemblockRegion, LogError>> + 'a {
         self.filter_map(|line| match line {
             Ok(MemblockLine::Region(region)) => Some(Ok(region)),
@@ -184,7 +184,7 @@ fn region(
     cursor.expect(" flags: ")?;
     let flags = u32::try_from(cursor.hex()?).map_err(|_| cursor.malformed("flags of at most 32 bits"))?;
     cursor.end()?;
-    // An empty table has one dummy region of size 0 whose last byte wraps: the size tells the truth.
+    // An empty table has one dummy region of size 0, and its last byte wraps. So use the size.
     let range = cursor.sized_range(first, size)?;
     if range.last() != end {
         return Err(cursor.malformed("a size that fits first and last byte"));
@@ -213,7 +213,7 @@ MEMBLOCK configuration:
 ";
 
     #[test]
-    fn regions_know_their_dump_table_node_and_flags() {
+    fn regions_have_their_dump_table_node_and_flags() {
         let regions: Vec<_> = memblock(DUMPS).regions().map(Result::unwrap).collect();
         assert_eq!(regions.len(), 3);
         assert_eq!((regions[0].dump, regions[0].node), (1, None));
@@ -223,7 +223,7 @@ MEMBLOCK configuration:
     }
 
     #[test]
-    fn counts_and_sizes_are_given_as_printed() {
+    fn counts_and_sizes_are_returned_as_printed() {
         let lines: Vec<_> = memblock(DUMPS).map(Result::unwrap).collect();
         assert_eq!(lines[1], MemblockLine::Sizes { line: 2, memory: 0x7ff7_ec00, reserved: 0x3b9_3000 });
         assert_eq!(lines[4], MemblockLine::Count { line: 5, list: MemblockList::Reserved, count: 1 });

@@ -1,12 +1,12 @@
-//! NUMA ranges a kernel prints: from the SRAT, and as the page allocator gets them.
+//! The NUMA ranges that a kernel prints: those of the SRAT, and those for the page allocator.
 
 use memblock::{NodeId, PhysRange};
 
-use super::LogError;
 use super::cursor::Cursor;
+use super::error::LogError;
 use super::line::{Lines, lines};
 
-/// One memory range of the SRAT, as Linux accepted it.
+/// One memory range of the SRAT that Linux accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SratLine {
     /// 1-based line number.
@@ -74,7 +74,7 @@ fn read_srat(line: usize, message: &[u8]) -> Result<Option<SratLine>, LogError> 
     Ok(Some(SratLine { line, node, proximity_domain, range, hotplug, non_volatile }))
 }
 
-/// One range of a node, as the page allocator gets it.
+/// One range of a node for the page allocator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EarlyNodeRange {
     /// 1-based line number.
@@ -85,7 +85,8 @@ pub struct EarlyNodeRange {
     pub range: PhysRange,
 }
 
-/// The lines below `Early memory node ranges` in a kernel log: `memblock.memory` by node when zones are made.
+/// The lines below `Early memory node ranges` in a kernel log: `memblock.memory` by node when zones are set
+/// up.
 ///
 /// Source: `mm/mm_init.c:free_area_init`.
 ///
@@ -115,7 +116,7 @@ impl Iterator for EarlyNodeRanges<'_> {
 
 fn read_early(line: usize, message: &[u8]) -> Result<Option<EarlyNodeRange>, LogError> {
     let mut cursor = Cursor::new(message, line, "early memory node range");
-    // The number is padded to three places; nothing else the kernel prints begins with two blanks and this.
+    // The number is padded to three places. No other kernel message starts with two spaces and this.
     if !cursor.skip("  node ") {
         return Ok(None);
     }
@@ -135,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn other_srat_lines_are_not_taken_for_memory_ranges() {
+    fn other_srat_lines_are_not_mistaken_for_memory_ranges() {
         let text = b"\
 ACPI: SRAT 0x000000007FFE226D 000118 (v01 BOCHS  BXPC     00000001 BXPC 00000001)
 ACPI: SRAT: Node 0 PXM 0 [mem 0x00000000-0x0009ffff]
@@ -148,7 +149,7 @@ ACPI: SRAT: Node 1 PXM 17 [mem 0x200000000-0x2ffffffff] hotplug non-volatile
     }
 
     #[test]
-    fn unknown_words_behind_a_srat_range_are_an_error() {
+    fn unknown_words_after_a_srat_range_are_an_error() {
         let error = srat(b"ACPI: SRAT: Node 0 PXM 0 [mem 0x0-0xfff] surprise").next().unwrap().unwrap_err();
         assert_eq!(
             error,
@@ -157,7 +158,7 @@ ACPI: SRAT: Node 1 PXM 17 [mem 0x200000000-0x2ffffffff] hotplug non-volatile
     }
 
     #[test]
-    fn three_digit_node_numbers_keep_the_column() {
+    fn three_digit_node_numbers_are_read() {
         let text = b"[    0.0]   node 123: [mem 0x0000000000001000-0x0000000000001fff]";
         assert_eq!(early_node_ranges(text).next().unwrap().unwrap().node.get(), 123);
     }

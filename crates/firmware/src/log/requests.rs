@@ -1,9 +1,9 @@
-//! The allocations a kernel logs with `memblock=debug`, as it asked for them.
+//! The allocation requests that a kernel logs with `memblock=debug`.
 
 use memblock::Request;
 
-use super::LogError;
 use super::cursor::Cursor;
+use super::error::LogError;
 use super::line::{Lines, lines};
 
 /// One logged request for memory.
@@ -11,20 +11,20 @@ use super::line::{Lines, lines};
 pub struct MemblockRequest<'a> {
     /// 1-based line number.
     pub line: usize,
-    /// What was asked for. It has no tag; [`MemblockRequest::caller`] says who asked.
+    /// The request. It has no tag; the owner is [`MemblockRequest::caller`].
     pub request: Request,
-    /// Who asked, as the kernel prints it: `setup_log_buf+0xd4/0x3a0`. Empty when the log does not say.
+    /// The caller, as the kernel prints it: `setup_log_buf+0xd4/0x3a0`. Empty if the log does not say.
     pub caller: &'a [u8],
 }
 
-/// The allocations in a kernel log, before it is known what they were given.
+/// The allocation requests in a kernel log, without their results.
 ///
-/// What one was given follows as a call of [`memblock_calls`](super::memblock_calls), a reservation by
-/// `memblock_alloc_range_nid`; nothing follows where there was no such memory. Allocations that Linux does not
-/// log, such as those for the data of a node, show as that reservation only.
+/// The result of a request follows as a call in [`memblock_calls`](super::memblock_calls), a reservation by
+/// `memblock_alloc_range_nid`; if no memory fits, nothing follows. Allocations that Linux does not log, such
+/// as those for the data of a node, appear only as that reservation.
 ///
-/// The calls that give virtual addresses (`memblock_alloc_…`) prefer memory above their minimum and take what
-/// lies below; `memblock_phys_alloc_range` insists on it. An end of 0 or 1 stands for the current limit.
+/// Calls that return virtual addresses (`memblock_alloc_…`) prefer memory above their minimum but accept
+/// memory below; `memblock_phys_alloc_range` requires the minimum. An end of 0 or 1 means the current limit.
 ///
 /// Source: `mm/memblock.c`, the `memblock_dbg` of each function (6.12).
 ///
@@ -55,8 +55,8 @@ impl<'a> Iterator for MemblockRequests<'a> {
     }
 }
 
-/// How the functions begin their lines, whether they give virtual addresses and so name a node, and whether
-/// they insist on it.
+/// How the functions' lines start, whether they return virtual addresses and so have a node, and whether they
+/// require that node.
 const FUNCTIONS: [(&str, bool, bool); 4] = [
     ("memblock_phys_alloc_range: ", false, false),
     ("memblock_alloc_try_nid: ", true, false),
@@ -64,8 +64,8 @@ const FUNCTIONS: [(&str, bool, bool); 4] = [
     ("memblock_alloc_exact_nid_raw: ", true, true),
 ];
 
-/// The largest end that stands for the current limit: `MEMBLOCK_ALLOC_ACCESSIBLE` is 0, and
-/// `MEMBLOCK_ALLOC_NOLEAKTRACE`, which only kmemleak tells apart, is 1.
+/// The largest end that means the current limit: `MEMBLOCK_ALLOC_ACCESSIBLE` is 0, and
+/// `MEMBLOCK_ALLOC_NOLEAKTRACE`, which differs only for kmemleak, is 1.
 const CURRENT_LIMIT: u64 = 1;
 
 fn read(line: usize, message: &[u8]) -> Result<Option<MemblockRequest<'_>>, LogError> {
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_function_insists_on_what_linux_insists_on() {
+    fn each_function_requires_what_linux_requires() {
         let text = b"\
 memblock_phys_alloc_range: 28672 bytes align=0x1000 from=0x1000 max_addr=0x100000 reserve_real_mode+0x57/0x90
 memblock_alloc_exact_nid_raw: 4096 bytes align=0x200000 nid=1 from=0x0 max_addr=0x0 sparse_init_nid+0x1/0x2

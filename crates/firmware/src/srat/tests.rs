@@ -28,7 +28,7 @@ const REAL: [&[u8]; 14] = [
     include_bytes!("../../tests/data/x86-numa4.SRAT"),
 ];
 
-/// A table of these structures, each given whole.
+/// A table of these structures, each given completely.
 fn srat(revision: u8, structures: &[&[u8]]) -> Vec<u8> {
     test_table(*b"SRAT", revision, &[&[0; 12][..], &structures.concat()].concat())
 }
@@ -50,7 +50,7 @@ fn entries(table: &[u8]) -> Vec<Result<Entry, AcpiError>> {
 }
 
 #[test]
-fn the_memory_linux_accepted_is_the_memory_of_its_table() {
+fn the_memory_that_linux_accepted_is_read_from_its_table() {
     for (table, text) in [
         (REAL[11], &include_bytes!("../../tests/data/x86-n3-srathot-movable_node.dmesg")[..]),
         (REAL[3], &include_bytes!("../../tests/data/arm64-acpi-midhp-movable_node.dmesg")[..]),
@@ -73,7 +73,7 @@ fn the_memory_linux_accepted_is_the_memory_of_its_table() {
 }
 
 #[test]
-fn processors_of_real_tables_are_named_by_their_interrupt_controller() {
+fn processors_of_real_tables_are_identified_by_their_interrupt_controller() {
     let processors = |table| {
         entries(table).into_iter().filter_map(|entry| match entry.unwrap() {
             Entry::Processor(p) if p.enabled => Some((p.processor, p.domain)),
@@ -117,7 +117,7 @@ fn structures_cut_anywhere_end_the_table_with_an_error() {
 }
 
 #[test]
-fn a_length_that_cannot_be_stepped_over_ends_the_table_with_an_error() {
+fn an_unusable_length_ends_the_table_with_an_error() {
     for length in [0, 1, 41, 255] {
         let mut bad = memory(0, 0, 0x1000, 1);
         bad[1] = length;
@@ -146,7 +146,7 @@ fn a_known_structure_that_is_too_short_is_an_error_in_its_place_and_the_next_fol
 }
 
 #[test]
-fn a_structure_longer_than_this_reader_knows_is_read_and_stepped_over() {
+fn a_structure_longer_than_this_reader_knows_is_read_and_skipped() {
     let mut long = memory(3, 0x1000, 0x1000, 5);
     long[1] = 48;
     long.extend([0xff; 8]);
@@ -160,7 +160,7 @@ fn a_structure_longer_than_this_reader_knows_is_read_and_stepped_over() {
 }
 
 #[test]
-fn a_wrapping_range_is_an_error_and_an_empty_one_is_none() {
+fn a_wrapping_range_is_an_error_and_an_empty_range_is_none() {
     let table = srat(3, &[&memory(0, u64::MAX - 1, 2, 1), &memory(0, 5, 0, 0), &memory(2, 0, 1, 1)]);
     let seen: Vec<_> = Srat::new(&table).unwrap().memory().collect();
     assert!(matches!(

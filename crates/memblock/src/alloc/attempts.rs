@@ -1,21 +1,20 @@
-//! The order in which memory is searched: first what was asked for, then what will do.
+//! The order in which memory is searched: first for what was asked for, then for acceptable alternatives.
 
 use crate::{PageSize, PhysRange, RegionFlags, Request, Selection};
 
-/// What a search depends on beside the request.
+/// What a search depends on besides the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SearchSettings {
-    /// The size of a page; page 0 is never given.
+    /// The size of a page; page 0 is never handed out.
     pub page_size: PageSize,
-    /// Where memory ends for requests that name no end (`memblock.current_limit`).
+    /// Where memory ends for requests without an end (`memblock.current_limit`).
     pub current_limit: u64,
-    /// Attributes that memory must have, or had better have: `KHO_SCRATCH` in scratch-only mode, which is
-    /// never given up; else `MIRROR` on a machine that has mirrored memory, which is
-    /// (`choose_memblock_flags`).
+    /// Attributes that memory must or should have: `KHO_SCRATCH` in scratch-only mode, which is never given
+    /// up; otherwise `MIRROR` on a machine with mirrored memory, which may be (`choose_memblock_flags`).
     pub prefer: RegionFlags,
 }
 
-/// One search: free memory that `selection` shows, inside `window`.
+/// One search: free memory that `selection` includes, inside `window`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attempt {
     /// Which memory.
@@ -24,7 +23,7 @@ pub struct Attempt {
     pub window: PhysRange,
 }
 
-/// The searches for a request, one after the other, made by [`Request::attempts`].
+/// The searches for a request in order, from [`Request::attempts`].
 #[derive(Clone, Debug)]
 pub struct Attempts {
     request: Request,
@@ -39,11 +38,11 @@ const FROM_ZERO: u8 = 4;
 
 impl Request {
     /// The searches for this request in Linux's order (`memblock_alloc_range_nid`, and
-    /// `memblock_alloc_internal` for the minimum; 6.12): as asked; on any node; then both without insisting
-    /// on mirrored memory; then all of these without the minimum.
+    /// `memblock_alloc_internal` for the minimum; 6.12): as asked; on any node; then both without requiring
+    /// mirrored memory; then all of these without the minimum.
     ///
-    /// So mirrored memory on another node comes before plain memory on the wanted node. Only what the request
-    /// allows to be given up is; searches of an empty window are left out.
+    /// So mirrored memory on another node comes before plain memory on the requested node. Nothing is given
+    /// up that the request insists on, and searches of an empty window are left out.
     ///
     /// ```
     /// use memblock::{NodeId, PageSize, RegionFlags, Request, SearchSettings};
@@ -81,7 +80,7 @@ impl Request {
 }
 
 impl Attempts {
-    /// Whether the request allows to give up what `step` does.
+    /// Whether the request allows giving up what `step` does.
     #[inline]
     const fn allows(&self, step: u8) -> bool {
         let Self { request, settings, .. } = self;
@@ -140,12 +139,12 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_request_is_searched_for_once_and_never_in_page_0() {
+    fn a_plain_request_takes_one_search_that_leaves_out_page_0() {
         assert_eq!(order(Request::new(1), SETTINGS), [(false, false, 0x1000)]);
     }
 
     #[test]
-    fn the_minimum_is_given_up_last_and_only_if_it_may() {
+    fn the_minimum_is_given_up_last_and_only_if_it_is_optional() {
         let strict = Request { min: 0x8000, node: NodeId::new(0), ..Request::new(1) };
         let mirror = SearchSettings { prefer: RegionFlags::MIRROR, ..SETTINGS };
         let first =
@@ -179,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_counts_above_the_current_limit_and_an_empty_window_is_no_search() {
+    fn an_end_may_exceed_the_current_limit_and_an_empty_window_is_not_searched() {
         let end =
             |max| Request { max, ..Request::new(1) }.attempts(&SETTINGS).next().map(|it| it.window.end());
         assert_eq!(end(None), Some(0x10_0000));

@@ -1,21 +1,21 @@
-//! From which end memory is given out.
+//! From which end memory is allocated.
 
 use crate::PhysRange;
 
 /// From which end of memory allocations are served.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Direction {
-    /// The highest address that fits: Linux's default.
+    /// The highest address that fits, Linux's default.
     #[default]
     TopDown,
-    /// The lowest address that fits: x86 with `movable_node`, so that early allocations stay near the kernel,
-    /// on its node (`memblock_set_bottom_up`).
+    /// The lowest address that fits. x86 uses this with `movable_node`, so that early allocations stay near
+    /// the kernel, on its node (`memblock_set_bottom_up`).
     BottomUp,
 }
 
 impl Direction {
-    /// Where a request for `size` bytes at a multiple of `align` lies in a free `gap`: at its end, or at its
-    /// start. `None` if it does not fit, or `size` is 0. `align` must be a power of two. O(1).
+    /// Where a request for `size` bytes at a multiple of `align` goes in a free `gap`: to its end, or to its
+    /// start. `None` if it does not fit or `size` is 0. `align` must be a power of two. O(1).
     ///
     /// ```
     /// use memblock::{Direction, PhysRange};
@@ -53,7 +53,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_fit_is_aligned_inside_and_nothing_lies_nearer_to_the_end(
+        fn the_fit_is_inside_and_aligned_and_none_is_nearer_to_the_end(
             start in 0_u64..200,
             len in 1_u64..100,
             size in 0_u64..60,
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_the_address_space_is_no_trap() {
+    fn fits_at_the_end_of_the_address_space_do_not_overflow() {
         let top = PhysRange::new(u64::MAX - 0x2000, u64::MAX).unwrap();
         assert_eq!(Direction::BottomUp.fit(top, 0x1000, 1 << 30), None);
         assert_eq!(Direction::TopDown.fit(top, u64::MAX, 1), None);

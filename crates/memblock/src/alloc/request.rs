@@ -1,10 +1,10 @@
-//! What an allocation asks for.
+//! Allocation requests.
 
 use core::fmt;
 
 use crate::NodeId;
 
-/// A request for memory. Start from [`Request::new`], and name what differs.
+/// A request for memory. Start from [`Request::new`] and set what differs.
 ///
 /// ```
 /// use memblock::{NodeId, Request};
@@ -17,28 +17,28 @@ use crate::NodeId;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Bytes wanted, at least 1.
+    /// Size in bytes, at least 1.
     pub size: u64,
     /// The first byte's address is a multiple of this, a power of two.
     pub align: u64,
-    /// Lowest address allowed. Page 0 is never given, whatever stands here.
+    /// Lowest address allowed. Page 0 is never handed out, whatever this says.
     pub min: u64,
-    /// First address not allowed any more. `None` stands for the current limit
-    /// (`MEMBLOCK_ALLOC_ACCESSIBLE`); `Some` counts as it is, even above the current limit.
+    /// First address not allowed. `None` means the current limit (`MEMBLOCK_ALLOC_ACCESSIBLE`); `Some`
+    /// applies as given, even above the current limit.
     pub max: Option<u64>,
-    /// The node wanted, `None` for any.
+    /// The preferred node, `None` for any.
     pub node: Option<NodeId>,
-    /// Rather nothing than memory of another node.
+    /// Fail rather than use memory of another node.
     pub exact_node: bool,
-    /// Rather memory below `min` than nothing, as Linux's calls do that give virtual addresses.
+    /// Use memory below `min` rather than fail, like Linux's calls that return virtual addresses.
     pub min_is_optional: bool,
-    /// Who asks: kept with the reservation, and listed by
+    /// The owner, stored with the reservation and listed by
     /// [`Memblock::reserved_owners`](crate::Memblock::reserved_owners).
     pub tag: Option<&'static str>,
 }
 
 impl Request {
-    /// Alignment unless another is asked for: a cache line of most machines (`SMP_CACHE_BYTES`).
+    /// The default alignment: a cache line on most machines (`SMP_CACHE_BYTES`).
     pub const CACHE_LINE: u64 = 64;
 
     /// `size` bytes anywhere below the current limit, aligned to [`Request::CACHE_LINE`].

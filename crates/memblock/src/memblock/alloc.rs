@@ -1,25 +1,25 @@
-//! Allocation: searching for a hole, and reserving it.
+//! Allocation: finding a hole and reserving it.
 
 use core::num::NonZero;
 
 use super::Memblock;
-use crate::tree::Wanted;
+use crate::tree::GapQuery;
 use crate::{
     AllocError, AllocFailure, Attempt, Direction, NodeId, PhysRange, Region, RegionFlags, Request,
     SearchSettings, Shortage,
 };
 
-/// Reservations and regions that are looked at near the top of memory before the directory is asked.
+/// Reservations and regions to look at near the top of memory before asking the directory.
 const STEPS_NEAR_THE_TOP: usize = 8;
 
-/// There is more to look at.
+/// There is more to search.
 struct More;
 
-/// Where a search goes on.
+/// How a search goes on.
 enum Step {
-    /// Here is room.
+    /// There is room here.
     Found(u64),
-    /// From here: the gap has nothing to offer.
+    /// Continue from here: the gap has nothing to offer.
     From(u64),
 }
 
@@ -27,19 +27,18 @@ impl Memblock<'_> {
     /// Finds memory for a request and reserves it (`memblock_alloc_range_nid`, 6.12). The memory is not
     /// touched, so it is not zeroed.
     ///
-    /// First fit in the order of addresses, from the end that [`Memblock::set_bottom_up`] says; where the
-    /// request leaves a choice, in the order of [`Request::attempts`]. What is free is memory that is not
-    /// reserved, without NOMAP and driver-managed memory, and with `movable_node` without hot-pluggable
-    /// memory.
+    /// First fit by address, from the end that [`Memblock::set_bottom_up`] selects; where the request leaves
+    /// a choice, in the order of [`Request::attempts`]. Free memory is memory that is not reserved, except
+    /// NOMAP and driver-managed memory and, with `movable_node`, hot-pluggable memory.
     ///
     /// O(log n) for each search that finds memory in the first gap between reservations that is large enough.
-    /// A gap that lies outside memory, or in memory that may not be used, costs O(log n) together with all
-    /// others up to the next region that may be used, and a region that is not used O(1). With an alignment
-    /// larger than most gaps, gaps that are large enough and hold no such address may each cost a look.
+    /// All gaps outside usable memory up to the next usable region together cost O(log n), and each region
+    /// that may not be used costs O(1). With an alignment larger than most gaps, each gap that is large
+    /// enough but holds no aligned address may cost a look.
     ///
     /// # Errors
     ///
-    /// [`AllocError`] says what stood in the way; nothing is changed. It costs O(memory + reserved regions).
+    /// [`AllocError`] says what was in the way; nothing is changed. It costs O(memory + reserved regions).
     ///
     /// ```
     /// use memblock::{Memblock, NodeId, PhysRange, Region, Request};
@@ -76,11 +75,11 @@ impl Memblock<'_> {
         }
     }
 
-    /// Finds what [`Memblock::alloc`] would give, and reserves nothing (`memblock_find_in_range`, 6.12).
+    /// Finds what [`Memblock::alloc`] would return, without reserving it (`memblock_find_in_range`, 6.12).
     ///
     /// # Errors
     ///
-    /// As [`Memblock::alloc`], but for a full table.
+    /// As [`Memblock::alloc`], except for a full table.
     ///
     /// ```
     /// use memblock::{Memblock, PhysRange, Request};
@@ -96,23 +95,23 @@ impl Memblock<'_> {
         Ok(PhysRange::trusted(start, start + request.size))
     }
 
-    /// Where a hole for a request starts. `node` becomes the one that was searched, unless that is the
+    /// Where a hole for a request starts. `node` is set to the node that was searched if that is not the
     /// request's.
     ///
-    /// Searches give addresses, not ranges: those travel in registers.
+    /// Searches return addresses, not ranges, because those fit in a register.
     #[inline]
     pub(super) fn search(&self, request: &Request, node: &mut Option<NodeId>) -> Option<u64> {
         if request.size == 0 || !request.align.is_power_of_two() {
             return None;
         }
-        // Nearly always the first search finds something; it needs no list of them.
+        // The first search nearly always succeeds, and needs no list of searches.
         let settings = self.search_settings();
         let first = request.first_attempt(&settings);
         let found = first.and_then(|attempt| self.hole(&attempt, request.size, request.align));
         if found.is_some() { found } else { self.search_further(request, first.is_some(), node) }
     }
 
-    /// The searches behind the first.
+    /// The searches after the first.
     #[cold]
     fn search_further(
         &self,
@@ -127,7 +126,7 @@ impl Memblock<'_> {
         })
     }
 
-    /// What requests are searched for with, as the settings of this memblock stand.
+    /// The settings that searches of this memblock currently use.
     ///
     /// ```
     /// use memblock::{Memblock, RegionFlags, Request};
@@ -159,11 +158,11 @@ impl Memblock<'_> {
         self.hole_by_gaps(attempt, size, align)
     }
 
-    /// The first hole, by leaps: to the next gap between reservations that is large enough, from there to the
-    /// next region that may be used, from there to the next gap.
+    /// The first hole, found by leaps: to the next gap between reservations that is large enough, to the next
+    /// region that may be used, to the next gap, and so on.
     fn hole_by_gaps(&self, attempt: &Attempt, size: u64, align: u64) -> Option<u64> {
         let is_down = self.direction == Direction::TopDown;
-        let wanted = Wanted::new(size, align);
+        let wanted = GapQuery::new(size, align);
         let mut left = attempt.window;
         loop {
             let gap = if is_down {
@@ -171,7 +170,7 @@ impl Memblock<'_> {
             } else {
                 self.reserved.first_hole(left, &wanted)?
             };
-            // The gap, and what lies behind it in the direction of the search.
+            // The gap, and everything after it in the direction of the search.
             let rest = if is_down {
                 PhysRange::trusted(left.start(), gap.end())
             } else {
@@ -201,11 +200,11 @@ impl Memblock<'_> {
         }
     }
 
-    /// The highest hole, by walking down the last leaves of both tables side by side.
+    /// The highest hole, found by walking down the last leaves of both tables in parallel.
     ///
-    /// Small tables have no other leaves; then this is the whole search, as in Linux. Of large ones it is a
-    /// few steps, for the many allocations that find memory right where the one before did. Gives where the hole
-    /// starts; page 0 is never given, so that is not 0.
+    /// Small tables have only this leaf, so this is the whole search, as in Linux. In large tables it is a
+    /// few steps, for the many allocations that find memory next to the previous one. Returns where the hole
+    /// starts; page 0 is never handed out, so that is not 0.
     #[inline]
     fn hole_near_the_top(
         &self,
@@ -247,7 +246,7 @@ impl Memblock<'_> {
                             return Ok(found);
                         }
                         if taken.start <= floor {
-                            // It may cut the next region too.
+                            // It may overlap the next region too.
                             break;
                         }
                         ceiling = ceiling.min(taken.start);
@@ -286,7 +285,7 @@ impl Memblock<'_> {
         )
     }
 
-    /// Counts memory as a search saw it that found nothing.
+    /// Counts memory as seen by a search that found nothing.
     fn shortage(&self, attempt: &Attempt, request: &Request) -> Shortage {
         use crate::Skipped;
 
@@ -311,7 +310,7 @@ impl Memblock<'_> {
         let mut free = 0;
         for piece in self.free_ranges(*selection).filter_map(|piece| piece.range.intersect(*window)) {
             free += piece.size();
-            // What a smaller request could have: the piece from its first aligned address on.
+            // What a smaller request could have: the piece from its first aligned address up.
             let Some(usable) = Direction::BottomUp.fit(piece, 1, request.align) else { continue };
             let usable = PhysRange::trusted(usable.start(), piece.end());
             if shortage.largest.is_none_or(|largest| usable.size() > largest.size()) {
@@ -320,8 +319,8 @@ impl Memblock<'_> {
         }
         shortage.reserved = allowed - free;
         let Some(largest) = shortage.largest else { return shortage };
-        let neighbours = [Some(largest.end()), largest.start().checked_sub(1)].into_iter().flatten();
-        for address in neighbours {
+        let neighbors = [Some(largest.end()), largest.start().checked_sub(1)].into_iter().flatten();
+        for address in neighbors {
             if let Some((region, owner)) = self.reserved.owned_at(address) {
                 shortage.blocked_by = Some(region.range);
                 shortage.blocked_by_owner = self.owners.name(owner);
@@ -331,13 +330,13 @@ impl Memblock<'_> {
         shortage
     }
 
-    /// Whether memory is given out from its low end: the counterpart of
-    /// [`Memblock::set_bottom_up`] (`memblock_bottom_up`, 6.12).
+    /// Whether memory is allocated from its low end (`memblock_bottom_up`, 6.12); see
+    /// [`Memblock::set_bottom_up`].
     pub const fn bottom_up(&self) -> bool {
         matches!(self.direction, Direction::BottomUp)
     }
 
-    /// Gives memory out from its low end from now on, or from its high end, as at first
+    /// Allocates memory from its low end from now on, or from its high end, which is the default
     /// (`memblock_set_bottom_up`, 6.12).
     ///
     /// ```
@@ -352,14 +351,14 @@ impl Memblock<'_> {
         self.direction = if on { Direction::BottomUp } else { Direction::TopDown };
     }
 
-    /// The first address that requests without an end may not have (`memblock_get_current_limit`, 6.12).
+    /// The first address not allowed for requests without an end (`memblock_get_current_limit`, 6.12).
     pub const fn current_limit(&self) -> u64 {
         self.current_limit
     }
 
-    /// Limits requests that name no end of their own, for example to what is mapped yet
-    /// (`memblock_set_current_limit`, 6.12). `limit` is the first address not allowed; at first there is
-    /// none.
+    /// Limits requests without an end of their own, for example to the memory mapped so far
+    /// (`memblock_set_current_limit`, 6.12). `limit` is the first address not allowed. By default there is no
+    /// limit.
     ///
     /// ```
     /// use memblock::{Memblock, PhysRange, Request};
@@ -374,9 +373,9 @@ impl Memblock<'_> {
         self.current_limit = limit;
     }
 
-    /// Restricts allocations to scratch memory of kexec handover, or lifts that
-    /// (`memblock_set_kho_scratch_only`, later than 6.12): memory outside may hold what the kernel before
-    /// handed over. Mirrored memory is not preferred meanwhile.
+    /// Restricts allocations to kexec handover scratch memory, or lifts the restriction
+    /// (`memblock_set_kho_scratch_only`, later than 6.12): other memory may hold what the previous kernel
+    /// handed over. Meanwhile mirrored memory is not preferred.
     ///
     /// ```
     /// use memblock::{Memblock, PhysRange, Request};
@@ -391,9 +390,9 @@ impl Memblock<'_> {
         self.kho_scratch_only = on;
     }
 
-    /// Marks every allocation as the kernel's own, with the node that was asked for, as releases later than
-    /// 6.12 do; [`Memblock::reserved_kern_size`] counts them. Off at first: then allocations have neither node
-    /// nor attributes, and merge, as in 6.12.
+    /// Marks every allocation as the kernel's own, with the requested node, like releases later than 6.12;
+    /// [`Memblock::reserved_kern_size`] counts them. Off by default: then allocations have neither node nor
+    /// attributes, and merge, as in 6.12.
     ///
     /// ```
     /// use memblock::{Memblock, NodeId, PhysRange, Request};
@@ -409,7 +408,7 @@ impl Memblock<'_> {
         self.kern_accounting = on;
     }
 
-    /// Bytes below `limit` that are reserved for the kernel itself (`RSRV_KERN`) on `node`, or on any
+    /// Bytes below `limit` that are reserved for the kernel itself (`RSRV_KERN`) on `node`, or on any node
     /// (`memblock_reserved_kern_size`, later than 6.12). O(reserved regions below `limit`).
     pub fn reserved_kern_size(&self, limit: u64, node: Option<NodeId>) -> u64 {
         let below = self.reserved.iter().map_while(|region| {

@@ -1,4 +1,4 @@
-//! Allocation against the naive model: every free piece, looked at in order.
+//! Checks allocation against the naive model, which looks at every free piece in order.
 
 use std::vec::Vec;
 
@@ -62,7 +62,7 @@ fn any_machine() -> impl Strategy<Value = Machine> {
 fn any_request() -> impl Strategy<Value = Request> {
     let min = prop_oneof![Just(0), 0..700_u64];
     let max = prop_oneof![Just(None), (0..700_u64).prop_map(Some)];
-    // Whole units, so that the model can follow what is reserved.
+    // Whole units, so that the model can represent the reservation.
     let size = prop_oneof![4 => 1..6_u64, 1 => 1..100_u64].prop_map(|units| units * UNIT);
     (size, 0..16_u32, min, max, any_node(), any::<bool>(), any::<bool>()).prop_map(
         |(size, align, min, max, node, exact_node, min_is_optional)| Request {
@@ -78,7 +78,7 @@ fn any_request() -> impl Strategy<Value = Request> {
 }
 
 impl Machine {
-    /// What a search finds that looks at every piece.
+    /// The result of a search that looks at every piece.
     fn expected(&self, request: &Request) -> Option<PhysRange> {
         let Self { memblock, memory, reserved } = self;
         request.attempts(&memblock.search_settings()).find_map(|attempt| {
@@ -99,7 +99,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn the_first_fit_of_the_first_search_that_has_one_is_given_and_reserved(
+    fn the_first_fit_of_the_first_successful_search_is_returned_and_reserved(
         machine in any_machine(),
         requests in vec(any_request(), 1..20),
     ) {
@@ -156,7 +156,7 @@ proptest! {
 }
 
 #[test]
-fn what_is_no_request_is_refused_before_any_search() {
+fn an_invalid_request_is_refused_before_any_search() {
     let mut memblock = Memblock::new();
     memblock.add(r(0x10_0000, 0x20_0000)).unwrap();
     let failure = |request| memblock.find(&request).unwrap_err().failure;
@@ -169,7 +169,7 @@ fn what_is_no_request_is_refused_before_any_search() {
 }
 
 #[test]
-fn mirrored_memory_of_another_node_comes_before_plain_memory_of_the_wanted_one() {
+fn mirrored_memory_on_another_node_comes_before_plain_memory_on_the_requested_one() {
     let mut memblock = Memblock::new();
     let plain = |node, range| Region { node: NodeId::new(node), ..Region::plain(range) };
     memblock.add_node(plain(0, r(0x10_0000, 0x20_0000))).unwrap();
@@ -183,7 +183,7 @@ fn mirrored_memory_of_another_node_comes_before_plain_memory_of_the_wanted_one()
 }
 
 #[test]
-fn an_allocation_that_cannot_be_noted_down_changes_nothing() {
+fn an_allocation_that_cannot_be_recorded_changes_nothing() {
     let mut memblock = Memblock::new();
     memblock.add(r(0x10_0000, 0x80_0000)).unwrap();
     let request = Request { align: 0x2000, ..Request::new(0x1000) };
@@ -209,7 +209,7 @@ fn an_allocation_counts_as_the_kernels_own_with_the_node_that_was_searched() {
 }
 
 #[test]
-fn reservations_of_different_owners_stay_apart_and_those_of_one_merge() {
+fn reservations_of_one_owner_merge_and_those_of_different_owners_do_not() {
     let mut memblock = Memblock::new();
     memblock.add(r(0x10_0000, 0x20_0000)).unwrap();
     let request = |tag| Request { tag, ..Request::new(0x1000) };
@@ -218,7 +218,7 @@ fn reservations_of_different_owners_stay_apart_and_those_of_one_merge() {
     }
     let owners: Vec<_> = memblock.reserved_owners().map(|it| (it.owner, it.region.range.size())).collect();
     assert_eq!(owners, [(Some("a"), 0x1000), (Some("b"), 0x1000), (None, 0x1000), (Some("a"), 0x2000)]);
-    // Attributes and nodes leave the owner alone, and a part that is freed forgets it.
+    // Changing attributes or nodes keeps the owner; freeing a part drops it.
     memblock.reserved_mark_noinit(r(0x1f_e000, 0x1f_f000)).unwrap();
     assert_eq!(memblock.reserved_owners().next_back().unwrap().owner, Some("a"));
     memblock.free(r(0x1f_e000, 0x20_0000)).unwrap();
@@ -227,7 +227,7 @@ fn reservations_of_different_owners_stay_apart_and_those_of_one_merge() {
 }
 
 #[test]
-fn a_name_that_came_with_a_failure_is_forgotten() {
+fn a_name_from_a_failed_call_is_forgotten() {
     let mut memblock = Memblock::new();
     while memblock
         .reserve(PhysRange::from_size(memblock.reserved_size() * 2 + 0x1000, 0x1000).unwrap())
@@ -244,7 +244,7 @@ fn a_name_that_came_with_a_failure_is_forgotten() {
 }
 
 #[test]
-fn gaps_outside_memory_and_on_other_nodes_are_leapt_over() {
+fn gaps_outside_memory_and_on_other_nodes_are_skipped() {
     for bottom_up in [false, true] {
         let mut memblock = Memblock::new();
         for table in [TableKind::Memory, TableKind::Reserved] {

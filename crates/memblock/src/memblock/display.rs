@@ -1,11 +1,11 @@
-//! A memblock as text, in the form of the kernel's log.
+//! A memblock as text, as in the kernel log.
 
 use core::fmt;
 
 use super::{Memblock, TableKind};
 
-/// As `memblock_dump_all` prints it with the boot parameter `memblock=debug` (6.12), without the log's time
-/// stamps; physmem only if it has regions.
+/// The output of `memblock_dump_all` with the boot parameter `memblock=debug` (6.12), without the log's
+/// timestamps. physmem is printed only if it has regions.
 ///
 /// ```
 /// use memblock::{Memblock, NodeId, PhysRange, Region};

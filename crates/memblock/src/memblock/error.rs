@@ -1,4 +1,4 @@
-//! What can go wrong.
+//! Errors, and the tables they name.
 
 use core::fmt;
 
@@ -7,11 +7,11 @@ use crate::{PhysRange, TableFull, TooManySlabs};
 /// One of the tables of a [`Memblock`](crate::Memblock).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TableKind {
-    /// What memory there is.
+    /// The memory there is.
     Memory,
-    /// What of it is taken.
+    /// The memory in use.
     Reserved,
-    /// What memory is really there, whatever was cut from it.
+    /// The memory that is really there, including what a limit cut off.
     Physmem,
 }
 
@@ -43,7 +43,8 @@ impl fmt::Display for TableKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MemblockError {
-    /// A table needs memory first, and may not take any ([`Memblock::allow_growth`](crate::Memblock::allow_growth)).
+    /// A table needs memory, and may not take any by itself
+    /// ([`Memblock::allow_growth`](crate::Memblock::allow_growth)).
     #[error("memblock.{table}: {cause}")]
     Full {
         /// The table.
@@ -52,18 +53,20 @@ pub enum MemblockError {
         #[source]
         cause: TableFull,
     },
-    /// A table needs memory, and there is none for it.
-    #[error("memblock.{table}: {cause}, for which no {bytes} bytes of memory are free outside that range")]
+    /// A table needs memory, and there is none free.
+    #[error(
+        "memblock.{table}: {cause}, but no {bytes} contiguous bytes of memory are free outside that range"
+    )]
     CannotGrow {
         /// The table.
         table: TableKind,
         /// The request, and how many chunks are missing.
         #[source]
         cause: TableFull,
-        /// The least that would have done.
+        /// The smallest size that would have sufficed.
         bytes: u64,
     },
-    /// A table took memory to grow into, and the [`DirectMap`](crate::DirectMap) has no pointer for it.
+    /// The [`DirectMap`](crate::DirectMap) has no pointer for the memory that a table was to grow into.
     #[error(
         "memblock.{table}: the direct map has no aligned pointer for {range}, where the table was to grow"
     )]
@@ -73,7 +76,7 @@ pub enum MemblockError {
         /// The memory.
         range: PhysRange,
     },
-    /// A table was given memory 32 times already.
+    /// A table has been given memory 32 times already.
     #[error("memblock.{table}: {cause}")]
     TooManySlabs {
         /// The table.
@@ -83,12 +86,12 @@ pub enum MemblockError {
         cause: TooManySlabs,
     },
     /// The range holds memblock's own tables ([`Memblock::own_memory`](crate::Memblock::own_memory)). Linux
-    /// frees or removes them under its own feet.
-    #[error("{range} holds tables of memblock itself, at {own}")]
+    /// would free or remove them while using them.
+    #[error("{range} holds memblock's own tables, at {own}")]
     InUse {
         /// The range of the request.
         range: PhysRange,
-        /// What of memblock's own memory lies there first.
+        /// The first of memblock's own memory in it.
         own: PhysRange,
     },
 }

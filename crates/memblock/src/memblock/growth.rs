@@ -4,27 +4,26 @@ use super::{Memblock, MemblockError, TableKind};
 use crate::owner::Owner;
 use crate::{Chunk, DirectMap, Direction, PhysRange, Region, RegionTable, Request, TableFull};
 
-/// How often a change is tried again. Once is enough but for `reserved`, where what a table grew into is
-/// noted down as well.
+/// How often a change is retried. Once is enough, except for `reserved`, which also records the memory that
+/// tables grow into.
 const TRIES: usize = 4;
-/// Chunks that noting down one more reservation takes at most, in the highest tree there can be.
+/// The most chunks that recording one more reservation takes, in the highest possible tree.
 const CHUNKS_FOR_ONE: usize = crate::tree::MAX_HEIGHT + 1;
 
 impl<'m> Memblock<'m> {
-    /// Lets the tables take memory of their own accord from now on, from what is free
-    /// (`memblock_allow_resize`, 6.12, and the way from a physical address to a pointer).
+    /// From now on, lets tables take free memory by themselves (`memblock_allow_resize`, 6.12). `map` turns a
+    /// physical address into a pointer.
     ///
-    /// A table that is full takes as much again as it has, in whole pages, from the end that allocations
-    /// are served from, and reserves it. It never takes what is being added, removed or reserved at that
-    /// moment; Linux heeds that for reservations only, and may put the table into memory that is just being
-    /// removed. What a table took it keeps: see [`Memblock::own_memory`].
+    /// A full table doubles: it takes and reserves whole pages, from the end that allocations are served
+    /// from. It never takes memory that is being added, removed or reserved at that moment. Linux takes this
+    /// care only for reservations, and may put the table into memory that is being removed. A table keeps
+    /// what it took: see [`Memblock::own_memory`].
     ///
-    /// Removals that cut a region in two find the room for that prepared, so freeing does not wait for
-    /// memory; the room is made up for after them, perhaps in what was just freed.
+    /// Room for a removal that cuts a region in two is always kept, so freeing never has to wait for memory.
+    /// The room is replenished afterwards, possibly from the memory just freed.
     ///
-    /// Memory that is not mapped must lie above [`Memblock::set_current_limit`], or be reserved: a table that
-    /// wants to grow into it gives up. [`Memblock::free_all`] ends growth, as free memory then has another
-    /// owner.
+    /// Memory that is not mapped must lie above [`Memblock::set_current_limit`] or be reserved: growing into
+    /// it fails. [`Memblock::free_all`] ends growth, because free memory then belongs to the page allocator.
     ///
     /// ```
     /// use core::ptr::NonNull;
@@ -39,7 +38,7 @@ impl<'m> Memblock<'m> {
     ///
     /// let mut memblock = Memblock::new();
     /// memblock.add(PhysRange::new(0x10_0000, 0x1f_f000)?)?;
-    /// // SAFETY: the buffer lives for ever, and nothing else uses it.
+    /// // SAFETY: the buffer lives forever, and nothing else uses it.
     /// memblock.allow_growth(unsafe { DirectMap::new(map) });
     /// for page in 0..1000 {
     ///     memblock.reserve(PhysRange::from_size(0x100_0000 + page * 0x2000, 0x1000)?)?;
@@ -51,10 +50,10 @@ impl<'m> Memblock<'m> {
         self.map = Some(map);
     }
 
-    /// The memory that tables grew into, ascending. It stays reserved: [`Memblock::free`] and the other
-    /// calls that take memory away refuse it.
+    /// The memory that tables grew into, ascending. It stays reserved: [`Memblock::free`] and the other calls
+    /// that give up memory refuse it.
     ///
-    /// A kernel that needs memblock no more after the hand-over collects these ranges, drops the memblock,
+    /// A kernel that no longer needs memblock after the hand-over collects these ranges, drops the memblock,
     /// and frees them (`memblock_discard`, 6.12). O(reserved regions).
     ///
     /// ```
@@ -66,7 +65,7 @@ impl<'m> Memblock<'m> {
         owned.filter(|(_, owner)| *owner == Owner::MEMBLOCK).map(|(region, _)| region.range)
     }
 
-    /// Refuses a range in which memblock's own tables lie.
+    /// Refuses a range that holds memblock's own tables.
     #[inline]
     pub(super) fn refuse_own(&self, range: PhysRange) -> Result<(), MemblockError> {
         if self.has_grown { self.refuse_own_slowly(range) } else { Ok(()) }
@@ -80,7 +79,7 @@ impl<'m> Memblock<'m> {
         }
     }
 
-    /// Does `change` to a table, which grows if it has to and may, but not into the range of the change.
+    /// Applies `change` to a table, which grows if it must and may, but not into the range of the change.
     #[inline]
     pub(super) fn change<T>(
         &mut self,
@@ -93,8 +92,8 @@ impl<'m> Memblock<'m> {
         }
     }
 
-    /// As [`Memblock::change`], for a change that leaves memory what it is, so that the table may grow into the
-    /// range of the change as well as elsewhere.
+    /// Like [`Memblock::change`], for changes of node or attributes: the table may also grow into the range
+    /// of the change.
     pub(super) fn relabel(
         &mut self,
         table: TableKind,
@@ -124,8 +123,8 @@ impl<'m> Memblock<'m> {
         Err(MemblockError::Full { table, cause })
     }
 
-    /// Makes up for the room that a cut or a note took, outside `avoid`. Should that fail, what took it is done
-    /// all the same, and whatever needs the room says so.
+    /// Replenishes, outside `avoid`, the room that a cut or a record used. If that fails, the change stands
+    /// all the same, and the next call that needs the room reports it.
     #[inline]
     pub(super) fn refill(&mut self, table: TableKind, range: PhysRange, avoid: Option<PhysRange>) {
         if self.map.is_some() && !self.table(table).has_spare() {
@@ -133,7 +132,7 @@ impl<'m> Memblock<'m> {
         }
     }
 
-    /// Finds memory for a table outside `avoid`, reserves it and hands it over; or changes nothing.
+    /// Finds memory for a table outside `avoid`, reserves it and hands it over; otherwise changes nothing.
     pub(super) fn grow_by_itself(
         &mut self,
         table: TableKind,
@@ -144,15 +143,15 @@ impl<'m> Memblock<'m> {
         if table == TableKind::Reserved {
             return self.grow_reserved(range, slab);
         }
-        if self.note(range).is_err() {
-            // Not even the place that is kept for a cut is left to note the memory down in.
+        if self.record(range).is_err() {
+            // Not even the place kept for a cut is left to record the memory in.
             let cause = TableFull { chunks: 1, ..cause };
             let (range, slab) = self.slab_for(TableKind::Reserved, cause, [avoid, Some(range)])?;
             self.grow_reserved(range, slab)?;
-            self.note(range).map_err(|cause| MemblockError::Full { table: TableKind::Reserved, cause })?;
+            self.record(range).map_err(|cause| MemblockError::Full { table: TableKind::Reserved, cause })?;
         }
         if let Err(cause) = self.table_mut(table).grow(slab) {
-            // Taking out what was just noted cuts nothing.
+            // Removing what was just recorded cuts nothing.
             let _ = self.reserved.remove(range);
             return Err(MemblockError::TooManySlabs { table, cause });
         }
@@ -161,7 +160,7 @@ impl<'m> Memblock<'m> {
         Ok(())
     }
 
-    /// Memory for a table to grow into, free still, and mapped.
+    /// Free and mapped memory for a table to grow into.
     fn slab_for(
         &self,
         table: TableKind,
@@ -180,31 +179,31 @@ impl<'m> Memblock<'m> {
         Ok((range, slab))
     }
 
-    /// Hands `reserved` memory, and notes that down in it. The note takes fewer chunks than any slab has.
+    /// Hands `reserved` memory and records that in it. The record takes fewer chunks than any slab has.
     fn grow_reserved(&mut self, range: PhysRange, slab: &'m mut [Chunk]) -> Result<(), MemblockError> {
         let table = TableKind::Reserved;
         self.reserved.grow(slab).map_err(|cause| MemblockError::TooManySlabs { table, cause })?;
         self.has_grown = true;
-        self.note(range).map_err(|cause| MemblockError::Full { table, cause })
+        self.record(range).map_err(|cause| MemblockError::Full { table, cause })
     }
 
-    /// Reserves memory for memblock itself, if need be in the place that is kept for a cut.
-    fn note(&mut self, range: PhysRange) -> Result<(), TableFull> {
+    /// Reserves memory for memblock itself, if necessary in the place kept for a cut.
+    fn record(&mut self, range: PhysRange) -> Result<(), TableFull> {
         self.reserved.add_owned_using_spare(Region::plain(range), Owner::MEMBLOCK).map(drop)
     }
 
-    /// Bytes of the pages that hold so many chunks.
+    /// Bytes of the pages that hold this many chunks.
     fn bytes_of(&self, chunks: usize) -> u64 {
         let bytes = (chunks as u64).saturating_mul(size_of::<Chunk>() as u64);
         self.page_size.pfn_up(bytes).saturating_mul(self.page_size.bytes())
     }
 
-    /// Free memory for so many chunks, that has nothing of what is to be avoided.
+    /// Free memory for this many chunks, outside the ranges to avoid.
     fn room_for(&self, chunks: usize, avoid: [Option<PhysRange>; 2]) -> Option<PhysRange> {
         let size = self.bytes_of(chunks);
         let align = self.page_size.bytes().max(align_of::<Chunk>() as u64);
         let avoid = || avoid.into_iter().flatten();
-        // Windows start at 0 and behind each range, and end where the next begins.
+        // Windows start at 0 and after each range, and end where the next range starts.
         let mut starts = [0, 0, 0];
         starts.iter_mut().skip(1).zip(avoid()).for_each(|(start, range)| *start = range.end());
         starts.sort_unstable();

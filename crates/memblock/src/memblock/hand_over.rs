@@ -3,13 +3,13 @@
 use super::{FreeRanges, Memblock, MemblockError, TableKind};
 use crate::{NodeId, PageSize, PhysRange, Region, RegionFlags, Selection, TableFull};
 
-/// What the page allocator takes.
+/// What the page allocator accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HandOver {
     /// The largest block has `1 << max_order` pages; at most 63.
     pub max_order: u32,
-    /// First page frame that is not handed over (`max_low_pfn`); there is one only on 32-bit machines with
-    /// high memory.
+    /// First page frame that is not handed over (`max_low_pfn`); only 32-bit machines with high memory have
+    /// one.
     pub end_pfn: u64,
 }
 
@@ -20,7 +20,7 @@ impl Default for HandOver {
     }
 }
 
-/// `1 << order` free pages, the first of them a multiple of that.
+/// `1 << order` free pages, aligned to their size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FreeBlock {
     /// The first page frame.
@@ -38,13 +38,13 @@ impl FreeBlock {
     }
 }
 
-/// Free memory as blocks, ascending, made by [`Memblock::free_all`].
+/// Free memory as blocks, ascending, from [`Memblock::free_all`].
 #[derive(Clone, Debug)]
 pub struct FreeBlocks<'a> {
     ranges: FreeRanges<'a>,
     page_size: PageSize,
     limits: HandOver,
-    /// What is left of the range that was begun: pfns, half-open.
+    /// The rest of the current range: pfns, half-open.
     pfn: u64,
     end: u64,
     node: Option<NodeId>,
@@ -72,21 +72,21 @@ impl Iterator for FreeBlocks<'_> {
 impl core::iter::FusedIterator for FreeBlocks<'_> {}
 
 impl Memblock<'_> {
-    /// Ends early allocation: gives all free memory in blocks to hand to the page allocator
-    /// (`memblock_free_all`, 6.12).
+    /// Ends early allocation: returns all free memory in blocks for the page allocator (`memblock_free_all`,
+    /// 6.12).
     ///
-    /// First HOTPLUG is cleared on all of memory (so nothing is spared any more by `movable_node`), and the
-    /// reservations get the nodes of the memory they lie in; see [`Memblock::reserved_pages`]. Then each free
-    /// range gives its whole pages, in blocks as large as alignment and end allow, lowest first. NOMAP and
-    /// driver-managed memory stay out. The tables stay as they are: a block that was taken is not noted. So
-    /// this is called once, and nothing is allocated after it; tables do not grow any more either
-    /// ([`Memblock::grow`] still serves).
+    /// First this clears HOTPLUG on all memory (so `movable_node` no longer keeps any back) and gives
+    /// reservations the nodes of the memory they lie in; see [`Memblock::reserved_pages`]. Then each free
+    /// range yields its whole pages, in blocks as large as alignment and end allow, lowest first. NOMAP and
+    /// driver-managed memory are left out. The tables do not record which blocks were taken. So call this
+    /// once, and allocate nothing afterwards. Tables no longer grow by themselves either ([`Memblock::grow`]
+    /// still works).
     ///
     /// O(memory + reserved regions) before the first block; O(1) for each block.
     ///
     /// # Errors
     ///
-    /// [`MemblockError`] if `reserved` has no room for regions that become of different nodes; nothing is
+    /// [`MemblockError`] if `reserved` has no room for regions that are cut at node boundaries; nothing is
     /// changed.
     ///
     /// ```
@@ -102,20 +102,21 @@ impl Memblock<'_> {
     pub fn free_all(&mut self, limits: HandOver) -> Result<FreeBlocks<'_>, MemblockError> {
         self.set_nodes_of_reserved()?;
         if let Some(all) = self.memory.span() {
-            // Regions only become more alike: they merge, which takes no room.
+            // Regions only become more alike, so they merge, which takes no room.
             self.relabel(TableKind::Memory, |memory| memory.clear_flags(all, RegionFlags::HOTPLUG))?;
         }
-        // What is free from now on is the page allocator's: no table may grow into it.
+        // Free memory belongs to the page allocator now: no table may grow into it.
         self.map = None;
         let limits = HandOver { max_order: limits.max_order.min(u64::BITS - 1), ..limits };
         let ranges = self.free_ranges(Selection::ANY);
         Ok(FreeBlocks { ranges, page_size: self.page_size, limits, pfn: 0, end: 0, node: None })
     }
 
-    /// Gives every reservation the node of the memory it lies in. Where it lies in none, it keeps its own.
+    /// Gives every reservation the node of the memory it lies in. Outside memory, it keeps its own.
     fn set_nodes_of_reserved(&mut self) -> Result<(), MemblockError> {
         let Some(range) = self.memory.span() else { return Ok(()) };
-        // Not to stop halfway: every end of a memory region inside a reservation may cut it.
+        // Make room first, so as not to stop halfway: every end of a memory region inside a reservation may
+        // cut it.
         loop {
             let ends = self.memory.iter().flat_map(|region| [region.range.start(), region.range.end()]);
             let cuts = ends.filter(|&end| self.is_inside_reserved(end)).count();
@@ -139,7 +140,7 @@ impl Memblock<'_> {
     }
 
     /// The ranges whose `struct page`s are to be set up as reserved (`memmap_init_reserved_pages`, 6.12):
-    /// first NOMAP memory, then what is reserved without `RSRV_NOINIT`. Nodes of the latter are right after
+    /// first NOMAP memory, then reservations without `RSRV_NOINIT`. The nodes of the latter are correct after
     /// [`Memblock::free_all`]. O(memory + reserved regions) for all.
     ///
     /// ```
@@ -158,9 +159,9 @@ impl Memblock<'_> {
         nomap.chain(self.reserved.iter().filter(has_pages))
     }
 
-    /// The pages of a zone of `node` that are free: what of the node's free memory lies in
-    /// `start_pfn..end_pfn`, in whole pages (`for_each_free_mem_pfn_range_in_zone`, 6.12, gone in later
-    /// releases). O(memory + reserved regions) for all.
+    /// The free pages of a zone of `node`: the node's free memory in `start_pfn..end_pfn`, in whole pages
+    /// (`for_each_free_mem_pfn_range_in_zone`, 6.12, removed in later releases). O(memory + reserved regions)
+    /// for all.
     ///
     /// ```
     /// use memblock::{Memblock, NodeId, PhysRange, Region};
@@ -184,9 +185,8 @@ impl Memblock<'_> {
         })
     }
 
-    /// The pages to hand over when what was reserved of `range` is freed after early allocation has ended
-    /// (`memblock_free_late`, 6.12): the page frames that lie wholly inside, half-open. The tables stay as
-    /// they are.
+    /// The pages to hand over when a reserved `range` is freed after early allocation has ended
+    /// (`memblock_free_late`, 6.12): the page frames entirely inside, half-open. The tables are unchanged.
     ///
     /// ```
     /// use memblock::{Memblock, PhysRange};

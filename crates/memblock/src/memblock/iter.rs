@@ -5,7 +5,7 @@ use crate::Region;
 use crate::ranges::{Difference, difference};
 use crate::{NodeId, PageSize, PfnRange, Regions, Selection};
 
-/// Regions of the memory table that a [`Selection`] shows.
+/// Regions of the memory table that a [`Selection`] includes.
 #[derive(Clone, Debug)]
 pub struct MemoryRanges<'a> {
     regions: Regions<'a>,
@@ -16,7 +16,7 @@ pub struct MemoryRanges<'a> {
 /// Pieces of memory that are not reserved.
 pub type FreeRanges<'a> = Difference<MemoryRanges<'a>, Regions<'a>>;
 
-/// Pieces of physmem that another table has not.
+/// Pieces of physmem that are not in another table.
 pub type PhysmemRanges<'a> = Difference<Regions<'a>, Regions<'a>>;
 
 impl Iterator for MemoryRanges<'_> {
@@ -78,8 +78,8 @@ impl DoubleEndedIterator for MemoryPfnRanges<'_> {
 impl core::iter::FusedIterator for MemoryPfnRanges<'_> {}
 
 impl Memblock<'_> {
-    /// The memory regions that `selection` shows (`for_each_mem_range`, 6.12, with
-    /// [`Selection::MAPPED`]). O(1) for each region, shown or not.
+    /// The memory regions that `selection` includes (`for_each_mem_range`, 6.12, with [`Selection::MAPPED`]).
+    /// O(1) for each region, included or not.
     ///
     /// ```
     /// use memblock::{Memblock, PhysRange, Region, RegionFlags, Selection};
@@ -95,12 +95,12 @@ impl Memblock<'_> {
         MemoryRanges { regions: self.memory.iter(), selection, movable_node: self.movable_node }
     }
 
-    /// What is not reserved of the memory that `selection` shows (`for_each_free_mem_range`, 6.12, and
-    /// `_reverse` from the back).
+    /// The free part of the memory that `selection` includes (`for_each_free_mem_range`, 6.12, and `_reverse`
+    /// from the back).
     ///
-    /// One piece for each gap between reservations in each region, with the region's node and attributes:
-    /// pieces of two regions are not joined. Linux also gives an empty piece where two reservations touch
-    /// that differ in node or attributes; here no piece is empty. O(memory + reserved regions) for all.
+    /// One piece for each gap between reservations in each region, with the region's node and attributes;
+    /// pieces of different regions are not joined. Linux also returns an empty piece where two reservations
+    /// touch that differ in node or attributes; here no piece is empty. O(memory + reserved regions) for all.
     ///
     /// ```
     /// use memblock::{Memblock, PhysRange, Selection};
@@ -120,8 +120,8 @@ impl Memblock<'_> {
         self.reserved.iter()
     }
 
-    /// What physmem has and another table has not (`for_each_physmem_range`, 6.12); nothing is left out by
-    /// node or attributes.
+    /// What is in physmem but not in another table (`for_each_physmem_range`, 6.12), whatever its node or
+    /// attributes.
     ///
     /// ```
     /// use memblock::{Memblock, PhysRange, TableKind};
@@ -136,7 +136,7 @@ impl Memblock<'_> {
         difference(self.physmem.iter(), self.table(without).iter())
     }
 
-    /// The whole pages of memory regions, of one node or of all, whatever their attributes
+    /// The whole pages of memory regions, on one node or on all, whatever their attributes
     /// (`for_each_mem_pfn_range`, 6.12). Regions that hold no whole page are left out. O(1) each.
     ///
     /// ```

@@ -1,10 +1,10 @@
-//! Cutting memory down: `mem=`, and a kdump kernel that may use only what was set aside for it.
+//! Limiting memory: `mem=`, and a kdump kernel that may use only the memory set aside for it.
 
 use super::Memblock;
 use crate::{MemblockError, PhysRange, Region, RegionFlags, RegionTable};
 
-/// Takes from a table what lies in `range` and is not kept. Removing the ends of a table, region by region,
-/// cuts no region in two, so it needs no memory.
+/// Removes from a table everything in `range` that is not kept. Removing the ends of a table, region by
+/// region, cuts no region in two, so it needs no memory.
 fn take(table: &mut RegionTable<'_>, range: PhysRange, is_kept: impl Fn(&Region) -> bool) -> u64 {
     let mut taken = 0;
     let mut left = Some(range);
@@ -22,8 +22,8 @@ const fn is_nomap(region: &Region) -> bool {
 }
 
 impl Memblock<'_> {
-    /// The address at which `limit` bytes of memory are counted, lowest first; `None` if there are fewer.
-    fn address_behind(&self, limit: u64) -> Option<u64> {
+    /// The address below which there are `limit` bytes of memory; `None` if there are fewer.
+    fn end_of_lowest(&self, limit: u64) -> Option<u64> {
         let mut left = limit;
         self.memory.iter().find_map(|region| {
             let size = region.range.size();
@@ -35,13 +35,13 @@ impl Memblock<'_> {
         })
     }
 
-    /// Cuts off memory, and what is reserved, above the address at which `limit` bytes of memory are counted
-    /// (`memblock_enforce_memory_limit`, 6.12). Gives the bytes of memory that went. A limit of 0, or more
-    /// than there is, changes nothing. O(n), and O(log n) for each region that goes. Needs no memory.
+    /// Keeps the lowest `limit` bytes of memory, and cuts off all memory and reservations above
+    /// (`memblock_enforce_memory_limit`, 6.12). Returns the number of bytes of memory removed. A limit of 0,
+    /// or more than there is, changes nothing. O(n), and O(log n) for each region removed. Needs no memory.
     ///
     /// # Errors
     ///
-    /// [`MemblockError::InUse`] if tables of memblock lie above; nothing is changed.
+    /// [`MemblockError::InUse`] if memblock's own tables lie above; nothing is changed.
     ///
     /// ```
     /// use memblock::{Memblock, PhysRange};
@@ -54,7 +54,7 @@ impl Memblock<'_> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn enforce_memory_limit(&mut self, limit: u64) -> Result<u64, MemblockError> {
-        let end = if limit == 0 { None } else { self.address_behind(limit) };
+        let end = if limit == 0 { None } else { self.end_of_lowest(limit) };
         let Some(above) = end.and_then(|end| PhysRange::new(end, u64::MAX).ok()) else { return Ok(0) };
         self.refuse_own(above)?;
         take(&mut self.reserved, above, |_| false);
@@ -62,15 +62,15 @@ impl Memblock<'_> {
         Ok(take(&mut self.memory, above, |_| false))
     }
 
-    /// Keeps memory inside `keep`, and what is NOMAP elsewhere, and takes out the rest; takes out what is
-    /// reserved outside (`memblock_cap_memory_range`, 6.12). Gives the bytes of memory that went. Without
-    /// memory, nothing is changed. O(log n) for each region that goes. Needs no memory.
+    /// Keeps memory inside `keep`, and NOMAP memory elsewhere, and removes the rest; also removes all
+    /// reservations outside (`memblock_cap_memory_range`, 6.12). Returns the number of bytes of memory
+    /// removed. Without any memory, nothing is changed. O(log n) for each region removed. Needs no memory.
     ///
-    /// Linux computes `keep`'s end without looking for overflow, and deletes reservations inside it then.
+    /// Linux computes `keep`'s end without checking for overflow, and then deletes reservations inside it.
     ///
     /// # Errors
     ///
-    /// [`MemblockError::InUse`] if tables of memblock lie outside; nothing is changed.
+    /// [`MemblockError::InUse`] if memblock's own tables lie outside; nothing is changed.
     ///
     /// ```
     /// use memblock::{Memblock, PhysRange};
@@ -100,9 +100,9 @@ impl Memblock<'_> {
         Ok(taken)
     }
 
-    /// Keeps the lowest `limit` bytes of memory, and what is NOMAP above
-    /// (`memblock_mem_limit_remove_map`, 6.12): [`Memblock::cap_memory_range`] from 0 to the address at which
-    /// they are counted. A limit of 0, or more than there is, changes nothing.
+    /// Keeps the lowest `limit` bytes of memory, and NOMAP memory above (`memblock_mem_limit_remove_map`,
+    /// 6.12): [`Memblock::cap_memory_range`] from 0 to where these bytes end. A limit of 0, or more than
+    /// there is, changes nothing.
     ///
     /// # Errors
     ///
@@ -118,7 +118,7 @@ impl Memblock<'_> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn mem_limit_remove_map(&mut self, limit: u64) -> Result<u64, MemblockError> {
-        let end = if limit == 0 { None } else { self.address_behind(limit) };
+        let end = if limit == 0 { None } else { self.end_of_lowest(limit) };
         match end.and_then(|end| PhysRange::new(0, end).ok()) {
             Some(keep) => self.cap_memory_range(keep),
             None => Ok(0),

@@ -1,4 +1,4 @@
-//! Limits against the model.
+//! Checks limits against the model.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -11,7 +11,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn a_cap_keeps_what_lies_inside_and_nomap_everywhere(
+    fn a_cap_keeps_memory_inside_and_nomap_everywhere(
         regions in vec(any_region(), 0..30),
         taken in vec(any_range(), 0..30),
         keep in any_range(),
@@ -25,7 +25,7 @@ proptest! {
     }
 
     #[test]
-    fn a_limit_counts_bytes_from_the_lowest(
+    fn a_limit_counts_bytes_from_the_lowest_address(
         regions in vec(any_region(), 0..30),
         taken in vec(any_range(), 0..30),
         limit in 0..UNITS,

@@ -1,7 +1,7 @@
 //! Setting and clearing attributes.
 //!
-//! All of them cut regions at the ends of the range and merge what has become alike, touch only what the
-//! table has of the range, and cost O(log n) for each region touched.
+//! All calls affect only the part of the range that the table holds, cut regions at the ends of the range,
+//! and merge regions that have become alike. O(log n) for each region touched.
 
 use super::{Memblock, MemblockError, TableKind};
 use crate::{PhysRange, RegionFlags};
@@ -55,8 +55,8 @@ impl Memblock<'_> {
         self.clear(range, RegionFlags::HOTPLUG)
     }
 
-    /// Marks memory as mirrored, only with `kernelcore=mirror`; without it nothing is done
-    /// (`memblock_mark_mirror`, 6.12). Linux has no call that clears it.
+    /// Marks memory as mirrored (`memblock_mark_mirror`, 6.12). Without `kernelcore=mirror` this does
+    /// nothing. Linux has no call that clears it.
     ///
     /// # Errors
     ///
@@ -85,7 +85,8 @@ impl Memblock<'_> {
     ///
     /// # Errors
     ///
-    /// [`MemblockError::InUse`] for memblock's own tables, another [`MemblockError`] if the table has no room and cannot grow; no region is changed.
+    /// [`MemblockError::InUse`] for memblock's own tables, any other [`MemblockError`] if the table has no
+    /// room and cannot grow; no region is changed.
     ///
     /// ```
     /// use memblock::{Memblock, PhysRange, RegionFlags};
@@ -121,7 +122,7 @@ impl Memblock<'_> {
         self.clear(range, RegionFlags::NOMAP)
     }
 
-    /// Marks memory as scratch memory of kexec handover (`memblock_mark_kho_scratch`, later than 6.12).
+    /// Marks memory as kexec handover scratch memory (`memblock_mark_kho_scratch`, later than 6.12).
     ///
     /// # Errors
     ///
@@ -160,7 +161,7 @@ impl Memblock<'_> {
         self.clear(range, RegionFlags::KHO_SCRATCH)
     }
 
-    /// Marks what is reserved of a range as having no `struct page` to initialise
+    /// Marks reservations in a range as having no `struct page`s to initialize
     /// (`memblock_reserved_mark_noinit`, 6.12). Linux has no call that clears it.
     ///
     /// # Errors
@@ -179,8 +180,7 @@ impl Memblock<'_> {
         self.set(TableKind::Reserved, range, RegionFlags::RSRV_NOINIT)
     }
 
-    /// Marks what is reserved of a range as the kernel's own (`memblock_reserved_mark_kern`, later than
-    /// 6.12).
+    /// Marks reservations in a range as the kernel's own (`memblock_reserved_mark_kern`, later than 6.12).
     ///
     /// # Errors
     ///

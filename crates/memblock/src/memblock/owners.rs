@@ -1,4 +1,4 @@
-//! Who a reservation was made for.
+//! Who made a reservation.
 
 use super::{Memblock, MemblockError, TableKind};
 use crate::owner::Owners;
@@ -8,13 +8,13 @@ use crate::{PhysRange, Region, RegionFlags};
 /// A reserved region, and who it was reserved for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Owned {
-    /// What is reserved.
+    /// The reservation.
     pub region: Region,
-    /// The tag of the request, `None` if it had none.
+    /// The tag of the request, if it had one.
     pub owner: Option<&'static str>,
 }
 
-/// The reserved regions with their owners, made by [`Memblock::reserved_owners`].
+/// The reserved regions with their owners, from [`Memblock::reserved_owners`].
 #[derive(Clone)]
 pub struct ReservedOwners<'a> {
     regions: OwnedRegions<'a>,
@@ -46,10 +46,10 @@ impl core::fmt::Debug for ReservedOwners<'_> {
 }
 
 impl Memblock<'_> {
-    /// Reserves a range and notes who for; otherwise as [`Memblock::reserve`].
+    /// Reserves a range for an owner. Otherwise like [`Memblock::reserve`].
     ///
-    /// What was reserved before keeps its owner. Regions of different owners do not merge. 125 different
-    /// names are told apart, further ones are called `others`.
+    /// Parts that were already reserved keep their owner. Regions with different owners do not merge. Up to
+    /// 125 different names are kept; all further owners are called `others`.
     ///
     /// # Errors
     ///
@@ -68,7 +68,7 @@ impl Memblock<'_> {
         self.reserve_owned(Region::plain(range), tag)
     }
 
-    /// Reserves a region for an owner. Without success, a new name is forgotten.
+    /// Reserves a region for an owner. If that fails, a new name is forgotten.
     pub(super) fn reserve_owned(&mut self, region: Region, tag: &'static str) -> Result<u64, MemblockError> {
         let known = self.owners.count();
         let owner = self.owners.number(tag);
@@ -79,7 +79,7 @@ impl Memblock<'_> {
         reserved
     }
 
-    /// Reserves a range as the kernel's own (`memblock_reserve_kern`, later than 6.12); otherwise as
+    /// Reserves a range as the kernel's own (`memblock_reserve_kern`, later than 6.12). Otherwise like
     /// [`Memblock::reserve`].
     ///
     /// # Errors
@@ -97,7 +97,7 @@ impl Memblock<'_> {
         self.reserve_region(Region { flags: RegionFlags::RSRV_KERN, ..Region::plain(range) })
     }
 
-    /// What is reserved, and who for, ascending. O(1) each.
+    /// The reservations with their owners, ascending. O(1) each.
     ///
     /// ```
     /// use memblock::{Memblock, Owned, PhysRange, Region, Request};

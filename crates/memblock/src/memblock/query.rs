@@ -45,8 +45,8 @@ impl Memblock<'_> {
         self.memory.region_at(address).is_some_and(|region| !region.flags.contains(RegionFlags::NOMAP))
     }
 
-    /// Whether all of `range` is memory. Unlike `memblock_is_region_memory` (6.12), also when it crosses
-    /// from a region to one that touches it. O(log n), and O(1) for each region crossed.
+    /// Whether all of `range` is memory. Unlike `memblock_is_region_memory` (6.12), this is also true when it
+    /// crosses from one region into another that touches it. O(log n), and O(1) for each region crossed.
     ///
     /// ```
     /// use memblock::{Memblock, PhysRange};
@@ -102,8 +102,8 @@ impl Memblock<'_> {
 
     /// Bytes of memory that are not reserved, whatever their attributes. O(memory + reserved regions).
     ///
-    /// Linux's `memblock_estimated_nr_free_pages` (6.12) subtracts the totals, which goes wrong, and even
-    /// below zero, when reservations lie outside memory. This counts what is free.
+    /// Linux's `memblock_estimated_nr_free_pages` (6.12) subtracts the totals, which is wrong when
+    /// reservations lie outside memory, and can even go below zero. This counts the memory that is free.
     ///
     /// ```
     /// use memblock::{Memblock, PhysRange};
@@ -117,7 +117,7 @@ impl Memblock<'_> {
         ranges::difference(self.memory.iter(), self.reserved.iter()).map(|piece| piece.range.size()).sum()
     }
 
-    /// First byte of memory, `None` without memory (`memblock_start_of_DRAM`, 6.12, which says 0 then).
+    /// First byte of memory, `None` without memory (`memblock_start_of_DRAM`, 6.12, which then returns 0).
     /// O(1).
     ///
     /// ```
@@ -132,8 +132,8 @@ impl Memblock<'_> {
         self.memory.span().map(PhysRange::start)
     }
 
-    /// First byte behind the last of memory, `None` without memory (`memblock_end_of_DRAM`, 6.12, which
-    /// reads outside its array then). O(1).
+    /// First byte after the last byte of memory, `None` without memory (`memblock_end_of_DRAM`, 6.12, which
+    /// then reads outside its array). O(1).
     ///
     /// ```
     /// use memblock::{Memblock, PhysRange};
@@ -147,8 +147,8 @@ impl Memblock<'_> {
         self.memory.span().map(PhysRange::end)
     }
 
-    /// The region that holds page frame `pfn`, both ends rounded down to pages
-    /// (`memblock_search_pfn_nid`, 6.12). O(log n).
+    /// The region that contains page frame `pfn`, both ends rounded down to pages (`memblock_search_pfn_nid`,
+    /// 6.12). O(log n).
     ///
     /// ```
     /// use memblock::{Memblock, NodeId, PfnRange, PhysRange, Region};
@@ -177,7 +177,7 @@ impl Memblock<'_> {
     }
 
     /// Whether at most `limit` bytes of memory have no node (`memblock_validate_numa_coverage`, 6.12);
-    /// [`Memblock::nodeless_size`] says how many have none. O(n).
+    /// [`Memblock::nodeless_size`] returns how many. O(n).
     ///
     /// ```
     /// use memblock::{Memblock, PhysRange};

@@ -1,21 +1,17 @@
 //! Memory reserved by name: the boot parameter `reserve_mem=`.
 
 use super::Memblock;
+use super::named::{MAX_ENTRIES, MAX_NAME};
 use crate::{AllocError, MemblockError, PhysRange, Request};
-
-/// How many names there can be (`RESERVE_MEM_MAX_ENTRIES`).
-const MAX_ENTRIES: usize = 8;
-/// Bytes a name has at most, as Linux's array of 16 leaves room for its end.
-const MAX_NAME: usize = 15;
 
 /// The boot parameter `reserve_mem=SIZE:ALIGN:NAME`, for example `reserve_mem=20M:2M:trace`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReserveMem<'a> {
     /// Bytes, at least 1.
     pub size: u64,
-    /// The address is a multiple of this; less than a cache line counts as that.
+    /// Alignment of the address; at least a cache line is used.
     pub align: u64,
-    /// What the memory is found by: 1 to 15 bytes, not all of them blank.
+    /// The name to find the memory by: 1 to 15 bytes, not all blank.
     pub name: &'a str,
 }
 
@@ -38,23 +34,23 @@ pub enum ReserveMemError {
     /// The name is taken.
     #[error("reserve_mem=: the name is taken by {range}")]
     NameTaken {
-        /// What is reserved by that name.
+        /// The memory reserved by that name.
         range: PhysRange,
     },
     /// Eight names are taken.
     #[error("reserve_mem=: all {MAX_ENTRIES} names are taken")]
     TooMany,
-    /// There is no memory for it.
+    /// There is no memory to reserve.
     #[error("reserve_mem=: {0}")]
     Alloc(#[from] AllocError),
-    /// The reservation could not be ended.
+    /// The reservation could not be freed.
     #[error("reserve_mem=: {0}")]
     Table(#[from] MemblockError),
 }
 
 impl<'a> ReserveMem<'a> {
-    /// Reads the parameter's value. Sizes are decimal, octal after `0` or hexadecimal after `0x`, and may
-    /// end in K, M, G, T, P or E, of either case (`memparse`).
+    /// Parses the parameter's value. Sizes are decimal, octal after `0` or hexadecimal after `0x`, and may
+    /// end in K, M, G, T, P or E, in either case (`memparse`).
     ///
     /// # Errors
     ///
@@ -90,8 +86,8 @@ fn check_name(name: &str) -> Result<(), ReserveMemError> {
     if is_blank || name.len() > MAX_NAME { Err(ReserveMemError::Name) } else { Ok(()) }
 }
 
-/// A number at the start of `text`, and what stands behind it. `None` without a digit, or for a number that
-/// does not fit, which Linux takes modulo 2^64.
+/// A number at the start of `text`, and the rest of it. `None` without a digit, or for a number that does not
+/// fit, which Linux wraps modulo 2^64.
 fn memparse(text: &str) -> Option<(u64, &str)> {
     let hexadecimal = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
     let hexadecimal = hexadecimal.filter(|rest| rest.starts_with(|c: char| c.is_ascii_hexdigit()));
@@ -113,67 +109,13 @@ fn memparse(text: &str) -> Option<(u64, &str)> {
     }
 }
 
-/// What is reserved by name.
-#[derive(Clone, Debug, Default)]
-pub(super) struct NamedReservations {
-    entries: [Option<Named>; MAX_ENTRIES],
-    /// Whether a name was ever taken: mostly none is, and freeing need not look.
-    is_used: bool,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Named {
-    name: [u8; MAX_NAME],
-    len: usize,
-    range: PhysRange,
-    /// Some of it was freed or cut off since. The name stays taken.
-    is_gone: bool,
-}
-
-impl Named {
-    fn new(name: &str, range: PhysRange) -> Self {
-        let mut bytes = [0; MAX_NAME];
-        bytes.iter_mut().zip(name.bytes()).for_each(|(place, byte)| *place = byte);
-        Self { name: bytes, len: name.len(), range, is_gone: false }
-    }
-
-    fn is_called(&self, name: &str) -> bool {
-        self.name.get(..self.len) == Some(name.as_bytes())
-    }
-}
-
-impl NamedReservations {
-    pub(super) const fn new() -> Self {
-        Self { entries: [None; MAX_ENTRIES], is_used: false }
-    }
-
-    /// Notes that a range is freed.
-    #[inline]
-    pub(super) fn free(&mut self, range: PhysRange) {
-        if self.is_used {
-            self.note_freed(range);
-        }
-    }
-
-    #[cold]
-    fn note_freed(&mut self, range: PhysRange) {
-        for named in self.entries.iter_mut().flatten() {
-            named.is_gone |= named.range.overlaps(range);
-        }
-    }
-
-    fn find(&self, name: &str) -> Option<&Named> {
-        self.entries.iter().flatten().find(|named| named.is_called(name))
-    }
-}
-
 impl Memblock<'_> {
-    /// Reserves memory that can be found by name, now or after the hand-over, by who knows the name
-    /// (`reserve_mem`, 6.12).
+    /// Reserves memory that anybody can look up by its name, now or after the hand-over (`reserve_mem`,
+    /// 6.12).
     ///
     /// # Errors
     ///
-    /// All of [`ReserveMemError`] but [`Syntax`](ReserveMemError::Syntax); nothing is changed.
+    /// Any [`ReserveMemError`] except [`Syntax`](ReserveMemError::Syntax); nothing is changed.
     ///
     /// ```
     /// use memblock::{Memblock, PhysRange, ReserveMem};
@@ -189,30 +131,27 @@ impl Memblock<'_> {
         if size == 0 {
             return Err(ReserveMemError::ZeroSize);
         }
-        if let Some(named) = self.named.find(name) {
-            return Err(ReserveMemError::NameTaken { range: named.range });
+        if let Some(range) = self.named.range_of(name) {
+            return Err(ReserveMemError::NameTaken { range });
         }
-        let Some(free) = self.named.entries.iter().position(Option::is_none) else {
+        if self.named.is_full() {
             return Err(ReserveMemError::TooMany);
-        };
+        }
         let align = align.max(Request::CACHE_LINE);
         let range = self.alloc(&Request { align, tag: Some("reserve_mem="), ..Request::new(size) })?;
-        if let Some(place) = self.named.entries.get_mut(free) {
-            *place = Some(Named::new(name, range));
-            self.named.is_used = true;
-        }
+        self.named.insert(name, range);
         Ok(range)
     }
 
-    /// The memory that was reserved by a name (`reserve_mem_find_by_name`, 6.12). The name stays when
-    /// the memory is freed by its range or cut off, as in Linux.
+    /// The memory that was reserved by a name (`reserve_mem_find_by_name`, 6.12). As in Linux, the name stays
+    /// when the memory is freed by its range or cut off.
     pub fn reserve_mem_find_by_name(&self, name: &str) -> Option<PhysRange> {
-        self.named.find(name).map(|named| named.range)
+        self.named.range_of(name)
     }
 
-    /// Frees the memory that was reserved by a name, and the name (`reserve_mem_release_by_name`, later
-    /// than 6.12). Gives its range; `None` if there is no such name, or its memory was freed before and may be
-    /// somebody else's.
+    /// Frees the memory that was reserved by a name, and the name (`reserve_mem_release_by_name`, later than
+    /// 6.12). Returns its range; `None` if there is no such name, or if the memory was already freed and may
+    /// be in use by somebody else.
     ///
     /// # Errors
     ///
@@ -228,13 +167,11 @@ impl Memblock<'_> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn reserve_mem_release_by_name(&mut self, name: &str) -> Result<Option<PhysRange>, MemblockError> {
-        let range = self.named.find(name).filter(|named| !named.is_gone).map(|named| named.range);
+        let range = self.named.intact_range_of(name);
         if let Some(range) = range {
             self.free(range)?;
         }
-        for entry in &mut self.named.entries {
-            *entry = entry.filter(|named| !named.is_called(name));
-        }
+        self.named.forget(name);
         Ok(range)
     }
 }
@@ -252,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_read_as_memparse_reads_them() {
+    fn numbers_are_parsed_like_memparse() {
         for (text, expected) in [
             ("12M:", Some((12 << 20, ":"))),
             ("010", Some((8, ""))),
@@ -269,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_parameter_is_told_where() {
+    fn a_wrong_parameter_is_refused_with_its_position() {
         for (value, expected) in [
             ("", ReserveMemError::Syntax { at: 0 }),
             ("4K", ReserveMemError::Syntax { at: 2 }),
@@ -285,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_does_not_free_what_was_reserved_by_others_since() {
+    fn releasing_a_name_does_not_free_what_others_have_reserved_since() {
         let freed = |free: fn(&mut Memblock<'static>, PhysRange)| {
             let mut memblock = memblock();
             let range = memblock.reserve_mem(&ReserveMem { size: 0x1000, align: 0, name: "log" }).unwrap();
@@ -300,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_taken_once_and_the_ninth_finds_no_place() {
+    fn a_name_can_be_taken_once_and_a_ninth_does_not_fit() {
         let mut memblock = memblock();
         let names: std::vec::Vec<_> = (0..9).map(|number| format!("name {number}")).collect();
         let parameter = |name| ReserveMem { size: 64, align: 0, name };

@@ -1,4 +1,4 @@
-//! The iterators and queries against the model, and the documented differences from Linux.
+//! Checks iterators and queries against the model, and the documented differences from Linux.
 
 use std::vec::Vec;
 
@@ -80,7 +80,7 @@ fn both_ways<T: PartialEq + core::fmt::Debug>(
     assert_eq!(front, expected);
 }
 
-/// Runs of units that are alike in `key`, as regions of the model's owner.
+/// Runs of units with the same owner, as regions, without those that `cut` takes away.
 fn pieces(memory: &Model, shown: impl Fn(Region) -> bool, cut: impl Fn(usize) -> bool) -> Vec<Region> {
     let owner = |unit: usize| memory.at(unit).filter(|_| !cut(unit));
     runs(owner)
@@ -94,7 +94,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn every_walk_shows_what_the_model_has_from_either_end(
+    fn every_walk_agrees_with_the_model_from_either_end(
         machine in any_machine(),
         node in any_node(),
         flags in any_flags(),
@@ -145,7 +145,7 @@ proptest! {
 }
 
 #[test]
-fn a_range_is_memory_across_regions_that_touch_and_differ() {
+fn a_range_is_memory_across_different_regions_that_touch() {
     let mut memblock = Memblock::new();
     memblock.add(r(0, 0x8000)).unwrap();
     memblock.mark_hotplug(r(0x4000, 0x8000)).unwrap();
@@ -154,7 +154,7 @@ fn a_range_is_memory_across_regions_that_touch_and_differ() {
 }
 
 #[test]
-fn an_empty_map_has_neither_start_nor_end() {
+fn an_empty_map_has_neither_a_start_nor_an_end() {
     let memblock = Memblock::new();
     assert_eq!((memblock.start_of_dram(), memblock.end_of_dram()), (None, None));
     assert_eq!(memblock.memory_ranges(Selection::ANY).next_back(), None);
@@ -162,7 +162,7 @@ fn an_empty_map_has_neither_start_nor_end() {
 }
 
 #[test]
-fn each_mark_sets_its_own_attribute_and_each_clearing_takes_it_away() {
+fn each_mark_sets_its_own_attribute_and_each_clear_removes_it() {
     type Call = fn(&mut Memblock<'static>, PhysRange) -> Result<(), MemblockError>;
     let marks: [(Call, Option<Call>, RegionFlags); 4] = [
         (Memblock::mark_hotplug, Some(Memblock::clear_hotplug), RegionFlags::HOTPLUG),
@@ -195,7 +195,7 @@ fn marks_on_reservations_leave_memory_alone() {
 }
 
 #[test]
-fn nodes_are_set_on_the_table_that_is_named() {
+fn nodes_are_set_only_in_the_table_that_is_named() {
     let mut memblock = Memblock::new();
     memblock.add(r(0, 0x8000)).unwrap();
     memblock.reserve(r(0, 0x8000)).unwrap();

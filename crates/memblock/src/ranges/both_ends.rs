@@ -1,6 +1,6 @@
-//! From an algorithm that walks upwards, an iterator that goes both ways.
+//! Turns an algorithm that walks upwards into an iterator that goes both ways.
 
-use super::Span;
+use super::span::Span;
 use crate::PhysRange;
 
 /// Reflects a range about the middle of the address space, which turns descending order into ascending.
@@ -10,9 +10,9 @@ fn mirror<T: Span>(item: T) -> T {
     item.with_range(PhysRange::trusted(u64::MAX - range.end(), u64::MAX - range.start()))
 }
 
-/// An iterator over ranges from its back, reflected: it ascends again.
+/// An iterator over ranges, taken from the back and reflected, so that it ascends again.
 ///
-/// An algorithm that walks upwards runs downwards when its inputs and its output are reflected, and so is
+/// With its inputs and output reflected, an algorithm that walks upwards runs downwards. So each algorithm is
 /// written once.
 #[derive(Clone, Debug)]
 pub struct Mirrored<A>(pub(super) A);
@@ -26,14 +26,14 @@ impl<A: DoubleEndedIterator<Item: Span>> Iterator for Mirrored<A> {
     }
 }
 
-/// One walk from the front and one, reflected, from the back, until they meet.
+/// A walk from the front and a reflected one from the back, until they meet.
 #[derive(Clone, Debug)]
 pub struct BothEnds<F, B> {
     front: F,
     back: B,
-    /// All below was given by the front.
+    /// The front has returned everything below this address.
     low: u64,
-    /// All from here on was given by the back.
+    /// The back has returned everything from this address up.
     high: u64,
 }
 

@@ -1,15 +1,15 @@
 //! `a − b`, upwards.
 
-use super::Span;
+use super::span::Span;
 
 /// The pieces of `a`'s ranges that lie in no range of `b`, ascending.
 #[derive(Clone, Debug)]
 pub struct Minus<A, B, T> {
     a: A,
     b: B,
-    /// What is left of the range of `a` that was begun.
+    /// The rest of the current range of `a`.
     left: Option<T>,
-    /// The first range of `b` that may still cut something; `None` before the first and after the last.
+    /// The first range of `b` that may still cut something; `None` before the first and after the last one.
     cut: Option<crate::PhysRange>,
     is_begun: bool,
 }

@@ -1,6 +1,6 @@
 //! `a ∩ b`, upwards.
 
-use super::Span;
+use super::span::Span;
 
 /// The parts that a range of `a` and a range of `b` have in common, ascending.
 #[derive(Clone, Debug)]
@@ -29,7 +29,7 @@ where
         loop {
             let of_a = self.of_a.take().or_else(|| self.a.next())?;
             let of_b = self.of_b.take().or_else(|| self.b.next())?;
-            // The one that ends first has no more to give; the other may.
+            // The one that ends first is used up; the other may not be.
             if of_a.range().end() <= of_b.range().end() {
                 self.of_b = Some(of_b);
             } else {

@@ -1,4 +1,4 @@
-//! Every adaptor against sets of addresses, from both ends.
+//! Checks every adaptor against sets of addresses, from both ends.
 
 use std::vec::Vec;
 
@@ -24,7 +24,7 @@ fn has(ranges: &[PhysRange], address: u64) -> bool {
     ranges.iter().any(|range| range.contains(address))
 }
 
-/// Takes from the front or the back as `picks` say; gives what came, in ascending order.
+/// Takes from the front or the back as `picks` says; returns the items in ascending order.
 fn from_both_ends<T>(mut iter: impl DoubleEndedIterator<Item = T>, picks: &[bool]) -> Vec<T> {
     let (mut front, mut back) = (Vec::new(), Vec::new());
     for pick in picks.iter().cycle() {

@@ -1,6 +1,6 @@
 //! `a ∪ b`, upwards.
 
-use super::Span;
+use super::span::Span;
 use crate::PhysRange;
 
 /// The maximal ranges that `a` and `b` cover together, ascending.
@@ -19,7 +19,7 @@ impl<A, B> Joined<A, B> {
 }
 
 impl<A: Iterator<Item: Span>, B: Iterator<Item: Span>> Joined<A, B> {
-    /// The range of both that starts first, if it starts at `reach` or below.
+    /// The range that starts first, if it starts at or below `reach`.
     fn lowest(&mut self, reach: u64) -> Option<PhysRange> {
         if self.of_a.is_none() {
             self.of_a = self.a.next().map(|item| item.range());
@@ -33,7 +33,7 @@ impl<A: Iterator<Item: Span>, B: Iterator<Item: Span>> Joined<A, B> {
             (Some(_), None) => false,
         };
         let lowest = if of_b_is_lower { &mut self.of_b } else { &mut self.of_a };
-        // Taken only when the caller wants it: the first that neither touches nor overlaps stays.
+        // Left in place unless it touches or overlaps what the caller has joined so far.
         lowest.take_if(|range| range.start() <= reach)
     }
 }

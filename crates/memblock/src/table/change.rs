@@ -1,7 +1,7 @@
 //! Adding, removing and marking.
 //!
-//! Every change is a sequence of steps on stretches that are alike throughout: a part of one gap, or a part
-//! of one region. A step changes at most the region and its two neighbours, and leaves the table merged.
+//! Every change is a sequence of steps, each on part of one gap or part of one region. A step changes at most
+//! the region and its two neighbors, and leaves the table merged.
 
 use super::{RegionTable, TableFull};
 use crate::chunk::Slot;
@@ -10,14 +10,15 @@ use crate::tree::{Missing, Path};
 use crate::{NodeId, PhysRange, Region, RegionFlags};
 
 impl RegionTable<'_> {
-    /// Adds `region`, and gives the bytes that were not in the table before (`memblock_add_range`, 6.12).
+    /// Adds `region` (`memblock_add_range`, 6.12). Returns the number of bytes that were not in the table
+    /// before.
     ///
-    /// Only the parts that no region covers yet get the new node and attributes; covered parts keep
-    /// theirs. Then neighbours merge that touch and are alike. O(log n) for each uncovered part.
+    /// Only the parts that no region covers yet get the new node and attributes; covered parts keep theirs.
+    /// Then neighbors that touch and are alike merge. O(log n) for each uncovered part.
     ///
     /// # Errors
     ///
-    /// [`TableFull`]; the table is as it was.
+    /// [`TableFull`]; the table is unchanged.
     ///
     /// ```
     /// use memblock::{PhysRange, Region, RegionFlags, RegionTable};
@@ -34,13 +35,13 @@ impl RegionTable<'_> {
         self.add_slot(Slot::leaf(region), Room::KeepSpare)
     }
 
-    /// As [`RegionTable::add`], for an owner.
+    /// Like [`RegionTable::add`], with an owner.
     #[inline]
     pub(crate) fn add_owned(&mut self, region: Region, owner: Owner) -> Result<u64, TableFull> {
         self.add_slot(Slot::leaf(region).owned_by(owner), Room::KeepSpare)
     }
 
-    /// As [`RegionTable::add_owned`], for a region that overlaps none, without leaving room for a cut.
+    /// Like [`RegionTable::add_owned`], for a region that overlaps none, without keeping room for a cut.
     pub(crate) fn add_owned_using_spare(&mut self, region: Region, owner: Owner) -> Result<u64, TableFull> {
         self.add_slot(Slot::leaf(region).owned_by(owner), Room::UseSpare)
     }
@@ -65,13 +66,13 @@ impl RegionTable<'_> {
         Ok(self.total_size - size_before)
     }
 
-    /// Adds many regions, in any order; fastest in ascending order, where each costs O(1) or a little more
+    /// Adds many regions, in any order. Ascending order is fastest: each region costs little more than O(1),
     /// and chunks are left full; see [`RegionTable::add_unsorted`].
     ///
     /// # Errors
     ///
-    /// [`TableFull`] at the first region that does not fit. The regions before it are in the table, it and
-    /// those behind it are not.
+    /// [`TableFull`] at the first region that does not fit. The regions before it are in the table; it and
+    /// the regions after it are not.
     ///
     /// ```
     /// use memblock::{PhysRange, Region, RegionTable};
@@ -85,8 +86,7 @@ impl RegionTable<'_> {
         regions.into_iter().try_for_each(|region| self.add(region).map(drop))
     }
 
-    /// Adds many regions that stand in no order, and sorts the slice for it: [`RegionTable::add_all`] in one
-    /// call. The sorting takes most of the time.
+    /// Sorts the slice and adds its regions with [`RegionTable::add_all`]. Sorting takes most of the time.
     ///
     /// # Errors
     ///
@@ -105,14 +105,14 @@ impl RegionTable<'_> {
         self.add_all(regions.iter().copied())
     }
 
-    /// Takes `range` out of the table, and gives the bytes that were in it (`memblock_remove_range`, 6.12).
+    /// Removes `range` from the table (`memblock_remove_range`, 6.12). Returns the number of bytes removed.
     ///
-    /// Regions that reach over an end of `range` are cut there. O(log n) for each region touched.
+    /// Regions that cross an end of `range` are cut there. O(log n) for each region touched.
     ///
     /// # Errors
     ///
-    /// [`TableFull`] only when `range` lies strictly inside one region, so that two are left of it, and the
-    /// spare room for that was used before and not refilled; the table is as it was.
+    /// [`TableFull`] only if `range` lies strictly inside one region, so that two are left of it, and the
+    /// spare room for that has already been used; the table is unchanged.
     ///
     /// ```
     /// use memblock::{PhysRange, Region, RegionTable};
@@ -132,7 +132,7 @@ impl RegionTable<'_> {
         }
         let size_before = self.total_size;
         loop {
-            // All parts that go are gone from the table, so the next one is the first behind the start.
+            // Everything before has been removed, so the next part is the first after the start.
             let mut path = self.tree.locate(range.start());
             let Some(slot) = self.tree.get(&path).filter(|slot| slot.start < range.end()) else { break };
             let more = slot.end < range.end();
@@ -146,12 +146,13 @@ impl RegionTable<'_> {
         Ok(size_before - self.total_size)
     }
 
-    /// Sets attributes, bits 0 to 15 of them, on what the table has of `range` (`memblock_setclr_flag`, 6.12). Regions are cut at
-    /// the ends of `range`, and merged again where they have become alike. O(log n) for each region touched.
+    /// Sets attributes, bits 0 to 15, on the part of `range` that the table holds (`memblock_setclr_flag`,
+    /// 6.12). Regions are cut at the ends of `range`, and merged where they have become alike. O(log n) for
+    /// each region touched.
     ///
     /// # Errors
     ///
-    /// [`TableFull`]; the table is as it was.
+    /// [`TableFull`]; the table is unchanged.
     ///
     /// ```
     /// use memblock::{PhysRange, Region, RegionFlags, RegionTable};
@@ -167,11 +168,11 @@ impl RegionTable<'_> {
         self.rewrite(range, Room::KeepSpare, |region| Region { flags: region.flags | flags, ..region })
     }
 
-    /// Clears attributes; otherwise as [`RegionTable::set_flags`].
+    /// Clears attributes. Otherwise like [`RegionTable::set_flags`].
     ///
     /// # Errors
     ///
-    /// [`TableFull`]; the table is as it was.
+    /// [`TableFull`]; the table is unchanged.
     ///
     /// ```
     /// use memblock::{PhysRange, Region, RegionFlags, RegionTable};
@@ -189,12 +190,12 @@ impl RegionTable<'_> {
         })
     }
 
-    /// Sets the node of what the table has of `range` (`memblock_set_node`, 6.12); otherwise as
+    /// Sets the node of the part of `range` that the table holds (`memblock_set_node`, 6.12). Otherwise like
     /// [`RegionTable::set_flags`].
     ///
     /// # Errors
     ///
-    /// [`TableFull`]; the table is as it was.
+    /// [`TableFull`]; the table is unchanged.
     ///
     /// ```
     /// use memblock::{NodeId, PhysRange, Region, RegionTable};
@@ -208,7 +209,7 @@ impl RegionTable<'_> {
         self.rewrite(range, Room::KeepSpare, |region| Region { node, ..region })
     }
 
-    /// As [`RegionTable::set_node`], for a caller who has counted what room it takes.
+    /// Like [`RegionTable::set_node`], for a caller who has already checked that there is room.
     pub(crate) fn set_node_using_spare(
         &mut self,
         range: PhysRange,
@@ -217,11 +218,11 @@ impl RegionTable<'_> {
         self.rewrite(range, Room::UseSpare, |region| Region { node, ..region })
     }
 
-    /// Shrinks every region to multiples of `align` bytes, and drops those that hold none
-    /// (`memblock_trim_memory`, 6.12; but the total stays exact, Linux forgets to count down).
-    /// `align` 0 is taken as 1; it need not be a power of two. Never needs memory. O(n log n).
+    /// Shrinks every region to multiples of `align` bytes, and drops regions that hold none
+    /// (`memblock_trim_memory`, 6.12, which forgets to reduce the total; here it stays exact). `align` need
+    /// not be a power of two; 0 counts as 1. Never needs memory. O(n log n).
     ///
-    /// Gives the bytes that went.
+    /// Returns the number of bytes removed.
     ///
     /// ```
     /// use memblock::{PhysRange, Region, RegionTable};
@@ -248,10 +249,10 @@ impl RegionTable<'_> {
         size_before - self.total_size
     }
 
-    /// Adds what is not covered of a range that overlaps regions.
+    /// Adds the uncovered parts of a range that overlaps regions.
     fn add_across(&mut self, new: Slot) -> Result<(), Missing> {
         let range = PhysRange::trusted(new.start, new.end);
-        // Counting first: the table must not be left half changed.
+        // Count first: the table must not be left half changed.
         let is_alike = |address: u64| {
             self.tree.find(address).is_some_and(|there| there.start <= address && there.is_alike(&new))
         };
@@ -276,7 +277,7 @@ impl RegionTable<'_> {
         Ok(())
     }
 
-    /// Puts `new`, which lies in the gap below the region at `path`, and merges it with its neighbours.
+    /// Adds `new`, which lies in the gap below the region at `path`, and merges it with its neighbors.
     fn fill_gap(&mut self, path: &mut Path, new: Slot, room: Room) -> Result<(), Missing> {
         let below = self.tree.before(path).filter(|slot| slot.merges_with(&new));
         let above = self.tree.get(path).filter(|slot| new.merges_with(slot));
@@ -293,7 +294,7 @@ impl RegionTable<'_> {
                 self.put(path, below, below.moved(below.start, new.end));
             }
             (Some(below), Some(above)) => {
-                // The upper region goes first: while it is there, the lower one cannot grow over it.
+                // Remove the upper region first: the lower one cannot grow over it while it is there.
                 self.take(path, above);
                 let path = self.tree.locate(below.start);
                 self.put(&path, below, below.moved(below.start, above.end));
@@ -302,7 +303,7 @@ impl RegionTable<'_> {
         Ok(())
     }
 
-    /// Takes `part` out of the region at `path`, which is `slot`.
+    /// Removes `part` from the region at `path`, which is `slot`.
     fn cut(&mut self, path: &mut Path, slot: Slot, part: (u64, u64)) -> Result<(), Missing> {
         let (start, end) = part;
         match (slot.start < start, end < slot.end) {
@@ -321,7 +322,7 @@ impl RegionTable<'_> {
         Ok(())
     }
 
-    /// Changes node or attributes of what the table has of `range`.
+    /// Changes the node or attributes of the part of `range` that the table holds.
     fn rewrite(
         &mut self,
         range: PhysRange,
@@ -348,21 +349,21 @@ impl RegionTable<'_> {
             address = part.1;
             let new = Slot::leaf(change(slot.region())).owned_by(slot.owner());
             if new == slot {
-                // Past all that is as it should be, without searching for each.
-                let mut behind = self.iter_from(slot.end);
-                let next = behind.find(|next| next.range.start() >= range.end() || change(*next) != *next);
+                // Skip everything that needs no change, without a search for each region.
+                let mut rest = self.iter_from(slot.end);
+                let next = rest.find(|next| next.range.start() >= range.end() || change(*next) != *next);
                 address = next.map_or(range.end(), |next| next.range.start());
                 continue;
             }
             let new = new.moved(part.0, part.1);
-            self.recolour(&mut path, slot, new).map_err(|missing| TableFull::new(range, missing))?;
+            self.relabel_part(&mut path, slot, new).map_err(|missing| TableFull::new(range, missing))?;
         }
         debug_assert!(self.is_consistent_if_small());
         Ok(())
     }
 
-    /// Changes `range` if it lies in one region, merges with no neighbour and needs no chunk: a search and
-    /// a move within the leaf, without counting first.
+    /// Changes `range` if it lies in one region, merges with no neighbor and needs no chunk. Takes one search
+    /// and a move within the leaf, without counting first.
     fn rewrite_inside_one(&mut self, range: PhysRange, change: impl Fn(Region) -> Region) -> bool {
         let path = self.tree.locate(range.start());
         let Some(slot) = self.tree.get(&path) else { return true };
@@ -377,7 +378,7 @@ impl RegionTable<'_> {
         let below = (slot.start < new.start).then(|| slot.moved(slot.start, new.start));
         let above = (new.end < slot.end).then(|| slot.moved(new.end, slot.end));
         let joins_below = below.is_none() && self.tree.before(&path).is_some_and(|it| it.merges_with(&new));
-        let joins_above = above.is_none() && self.tree.behind(&path).is_some_and(|it| new.merges_with(&it));
+        let joins_above = above.is_none() && self.tree.after(&path).is_some_and(|it| new.merges_with(&it));
         if joins_below || joins_above {
             return false;
         }
@@ -391,12 +392,12 @@ impl RegionTable<'_> {
         added.is_some()
     }
 
-    /// Puts `new` in place of the same bytes of the region at `path`, which is `slot`.
-    fn recolour(&mut self, path: &mut Path, slot: Slot, new: Slot) -> Result<(), Missing> {
+    /// Replaces part of the region at `path`, which is `slot`, with `new`.
+    fn relabel_part(&mut self, path: &mut Path, slot: Slot, new: Slot) -> Result<(), Missing> {
         let below = self.tree.before(path);
         let joins_below = below.is_some_and(|below| below.end == new.start && below.is_alike(&new));
         if new.start == slot.start && new.end == slot.end && !joins_below {
-            let above = self.tree.behind(path);
+            let above = self.tree.after(path);
             if !above.is_some_and(|above| above.start == new.end && above.is_alike(&new)) {
                 self.put(path, slot, new);
                 return Ok(());
@@ -421,7 +422,7 @@ impl RegionTable<'_> {
         self.total_size += new.end - new.start;
     }
 
-    /// Takes out the region at `path`, which is `old`.
+    /// Removes the region at `path`, which is `old`.
     fn take(&mut self, path: &Path, old: Slot) {
         self.tree.remove(path);
         self.len -= 1;
@@ -429,10 +430,10 @@ impl RegionTable<'_> {
     }
 }
 
-/// Whether an insertion has to leave room for a removal that cuts a region.
+/// Whether an insertion must keep room for a removal that cuts a region.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Room {
     KeepSpare,
-    /// The caller has counted before.
+    /// The caller has already counted.
     UseSpare,
 }

@@ -5,10 +5,10 @@ use core::fmt;
 use super::RegionTable;
 use crate::{Region, RegionFlags};
 
-/// The form of `/sys/kernel/debug/memblock/*` (6.12): number, first and last byte, node or `x`, attributes.
+/// The format of `/sys/kernel/debug/memblock/*` (6.12): number, first and last byte, node or `x`, attributes.
 ///
-/// Of several attributes Linux prints only the one of the lowest bit; here all are printed, joined by `|`,
-/// and bits without a name as a number.
+/// Linux prints only the attribute with the lowest bit. This prints all of them, joined by `|`, with unnamed
+/// bits as a number.
 ///
 /// ```
 /// use memblock::{NodeId, PhysRange, Region, RegionFlags, RegionTable};
@@ -51,7 +51,7 @@ impl fmt::Display for Row {
 
 struct Names(RegionFlags);
 
-/// Linux's short names; attributes it has no name for as one hexadecimal number.
+/// Linux's short names.
 const NAMES: [(RegionFlags, &str); 7] = [
     (RegionFlags::HOTPLUG, "HOTPLUG"),
     (RegionFlags::MIRROR, "MIRROR"),

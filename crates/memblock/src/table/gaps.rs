@@ -1,18 +1,18 @@
-//! The gaps between regions, found by size.
+//! Finding gaps between regions by size.
 
 use super::RegionTable;
 use crate::PhysRange;
-use crate::tree::Wanted;
+use crate::tree::GapQuery;
 
 impl RegionTable<'_> {
-    /// The highest gap that has at least `min_size` bytes inside `within`, cut to it.
+    /// The highest gap with at least `min_size` bytes inside `within`, cut to `within`.
     ///
-    /// What lies in `within` below the first region and above the last counts as gaps.
+    /// The parts of `within` below the first region and above the last one count as gaps.
     ///
-    /// O(log n), however many smaller gaps lie in between, when `min_size` has at most 21 significant bits, as
-    /// any size up to 2 MiB has, and any multiple of 4 KiB up to 8 GiB: the directory knows the largest gap
-    /// below each of its entries, rounded down to so many bits. For a longer number, gaps that are too small
-    /// and round to the same cost a look each: O(n) when most are such.
+    /// O(log n), however many smaller gaps lie in between, if `min_size` has at most 21 significant bits,
+    /// like any size up to 2 MiB and any multiple of 4 KiB up to 8 GiB: the directory stores the largest gap
+    /// under each of its entries, rounded down to 21 bits. For other sizes, each gap that is too small but
+    /// rounds to the same number costs a look: O(n) if most gaps do.
     ///
     /// ```
     /// use memblock::{PhysRange, Region, RegionTable};
@@ -25,19 +25,19 @@ impl RegionTable<'_> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn last_gap(&self, within: PhysRange, min_size: u64) -> Option<PhysRange> {
-        self.last_hole(within, &Wanted::new(min_size, 1))
+        self.last_hole(within, &GapQuery::new(min_size, 1))
     }
 
-    /// The highest gap inside `within`, cut to it, that what is wanted fits in.
+    /// The highest gap inside `within`, cut to it, that satisfies `wanted`.
     ///
-    /// As [`RegionTable::last_gap`] for plain sizes. With an alignment, gaps that are large enough but lie
-    /// badly cost a look each when others next to them, too small, lie well.
-    pub(crate) fn last_hole(&self, within: PhysRange, wanted: &Wanted) -> Option<PhysRange> {
+    /// Without an alignment, like [`RegionTable::last_gap`]. With one, a gap that is large enough but
+    /// misaligned costs a look when the gaps next to it are aligned but too small.
+    pub(crate) fn last_hole(&self, within: PhysRange, wanted: &GapQuery) -> Option<PhysRange> {
         let fits = |gap: &PhysRange| wanted.fits(*gap);
         let mut path = self.tree.first_starting_at_or_after(within.end());
         let below = self.tree.before(&path);
         let topmost = within.start().max(below.map_or(0, |below| below.end));
-        // The topmost gap reaches up to the end of `within`, the others end at a region.
+        // The topmost gap reaches to the end of `within`; the others end at a region.
         if let Some(gap) = PhysRange::new(topmost, within.end()).ok().filter(fits) {
             return Some(gap);
         }
@@ -50,7 +50,7 @@ impl RegionTable<'_> {
         gap.intersect(within).filter(fits)
     }
 
-    /// The lowest gap that has at least `min_size` bytes inside `within`, cut to it; otherwise as
+    /// The lowest gap with at least `min_size` bytes inside `within`, cut to it. Otherwise like
     /// [`RegionTable::last_gap`].
     ///
     /// ```
@@ -62,26 +62,26 @@ impl RegionTable<'_> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn first_gap(&self, within: PhysRange, min_size: u64) -> Option<PhysRange> {
-        self.first_hole(within, &Wanted::new(min_size, 1))
+        self.first_hole(within, &GapQuery::new(min_size, 1))
     }
 
-    /// The lowest gap inside `within`; otherwise as [`RegionTable::last_hole`].
-    pub(crate) fn first_hole(&self, within: PhysRange, wanted: &Wanted) -> Option<PhysRange> {
+    /// The lowest gap inside `within`. Otherwise like [`RegionTable::last_hole`].
+    pub(crate) fn first_hole(&self, within: PhysRange, wanted: &GapQuery) -> Option<PhysRange> {
         let fits = |gap: &PhysRange| wanted.fits(*gap);
         let path = self.tree.locate(within.start());
         let above = self.tree.get(&path).map_or(u64::MAX, |above| above.start);
         if let Some(gap) = PhysRange::new(within.start(), above.min(within.end())).ok().filter(fits) {
             return Some(gap);
         }
-        let gap = match self.tree.gap_behind(&path, wanted) {
+        let gap = match self.tree.gap_after(&path, wanted) {
             Some(gap) => gap,
             None => PhysRange::new(self.tree.ends()?.1, u64::MAX).ok()?,
         };
         gap.intersect(within).filter(fits)
     }
 
-    /// The gaps of at least `min_size` bytes inside `within`, cut to it, from either end. Each costs what
-    /// [`RegionTable::last_gap`] does.
+    /// The gaps with at least `min_size` bytes inside `within`, cut to it, from either end. Each costs as
+    /// much as [`RegionTable::last_gap`].
     ///
     /// ```
     /// use memblock::{PhysRange, Region, RegionTable};
@@ -96,11 +96,11 @@ impl RegionTable<'_> {
     }
 }
 
-/// Gaps of a table from either end, made by [`RegionTable::gaps`].
+/// Gaps of a table from either end, from [`RegionTable::gaps`].
 #[derive(Clone)]
 pub struct Gaps<'a> {
     table: &'a RegionTable<'a>,
-    /// What no gap was taken of yet.
+    /// The part not searched yet.
     left: Option<PhysRange>,
     min_size: u64,
 }

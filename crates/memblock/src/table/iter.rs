@@ -5,9 +5,9 @@ use crate::chunk::Slot;
 use crate::tree::Slots;
 use crate::{PhysRange, Region};
 
-/// Regions of a table, ascending, or descending from the back (`for_each_mem_region`, 6.12).
+/// The regions of a table, ascending, or descending from the back (`for_each_mem_region`, 6.12).
 ///
-/// Made by [`RegionTable::iter`], [`RegionTable::iter_from`] and [`RegionTable::overlapping`]. O(1) each.
+/// Returned by [`RegionTable::iter`], [`RegionTable::iter_from`] and [`RegionTable::overlapping`]. O(1) each.
 #[derive(Clone)]
 pub struct Regions<'a>(Slots<'a>);
 
@@ -51,7 +51,7 @@ impl RegionTable<'_> {
         Regions(self.tree.all_slots())
     }
 
-    /// The regions that hold `address` or lie above it. O(log n) for the first, then O(1).
+    /// The regions that contain `address` or lie above it. O(log n) for the first, then O(1).
     ///
     /// ```
     /// use memblock::{PhysRange, Region, RegionTable};
@@ -66,7 +66,7 @@ impl RegionTable<'_> {
         Regions(self.tree.slots(&self.tree.locate(address), &self.tree.end()))
     }
 
-    /// The regions that have at least one byte of `range`, uncut. O(log n) for the first, then O(1).
+    /// The regions that overlap `range`, uncut. O(log n) for the first, then O(1).
     ///
     /// ```
     /// use memblock::{PhysRange, Region, RegionTable};
@@ -80,5 +80,14 @@ impl RegionTable<'_> {
         let from = self.tree.locate(range.start());
         let to = self.tree.first_starting_at_or_after(range.end());
         Regions(self.tree.slots(&from, &to))
+    }
+}
+
+impl<'a> IntoIterator for &'a RegionTable<'_> {
+    type Item = Region;
+    type IntoIter = Regions<'a>;
+
+    fn into_iter(self) -> Regions<'a> {
+        self.iter()
     }
 }

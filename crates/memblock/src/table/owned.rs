@@ -1,4 +1,4 @@
-//! The regions of a table with their owners: what a [`Memblock`](crate::Memblock) keeps of its reservations.
+//! The regions of a table with their owners, as a [`Memblock`](crate::Memblock) keeps them for reservations.
 
 use super::RegionTable;
 use crate::chunk::Slot;
@@ -36,19 +36,19 @@ impl RegionTable<'_> {
         OwnedRegions(self.tree.all_slots())
     }
 
-    /// The regions that have at least one byte of `range`, uncut.
+    /// The regions that overlap `range`, uncut.
     pub(crate) fn owned_overlapping(&self, range: PhysRange) -> OwnedRegions<'_> {
         let from = self.tree.locate(range.start());
         let to = self.tree.first_starting_at_or_after(range.end());
         OwnedRegions(self.tree.slots(&from, &to))
     }
 
-    /// The region that holds `address`.
+    /// The region that contains `address`.
     pub(crate) fn owned_at(&self, address: u64) -> Option<(Region, Owner)> {
         self.tree.find(address).filter(|slot| slot.start <= address).map(owned)
     }
 
-    /// The highest regions: those of the last leaf, ascending.
+    /// The highest regions, those of the last leaf, ascending.
     #[inline]
     pub(crate) fn last_leaf(&self) -> &[Slot] {
         self.tree.last_leaf()

@@ -5,7 +5,7 @@ use crate::chunk::Slot;
 use crate::{PhysRange, Region};
 
 impl RegionTable<'_> {
-    /// The region that holds `address` (`memblock_search`, 6.12). O(log n).
+    /// The region that contains `address` (`memblock_search`, 6.12). O(log n).
     ///
     /// ```
     /// use memblock::{PhysRange, Region, RegionTable};
@@ -20,7 +20,7 @@ impl RegionTable<'_> {
         self.tree.find(address).filter(|slot| slot.start <= address).map(Slot::region)
     }
 
-    /// Whether a region holds `address`. O(log n).
+    /// Whether a region contains `address`. O(log n).
     ///
     /// ```
     /// use memblock::{PhysRange, Region, RegionTable};
@@ -48,9 +48,9 @@ impl RegionTable<'_> {
         self.tree.find(range.start()).is_some_and(|slot| slot.start < range.end())
     }
 
-    /// Whether every byte of `range` lies in a region. Unlike `memblock_is_region_memory` (6.12), which
-    /// looks at one region only, this is also true across regions that touch and differ in node or
-    /// attributes. O(log n), and O(1) more for each region passed.
+    /// Whether every byte of `range` lies in a region. Unlike `memblock_is_region_memory` (6.12), which looks
+    /// at one region only, this is also true across regions that touch but differ in node or attributes.
+    /// O(log n), plus O(1) for each region passed.
     ///
     /// ```
     /// use memblock::{NodeId, PhysRange, Region, RegionTable};
@@ -79,7 +79,7 @@ impl RegionTable<'_> {
         reached >= range.end()
     }
 
-    /// Bytes of `range` that lie in a region. O(log n), and O(1) more for each region passed.
+    /// Bytes of `range` that lie in a region. O(log n), plus O(1) for each region passed.
     ///
     /// ```
     /// use memblock::{PhysRange, Region, RegionTable};
@@ -103,7 +103,7 @@ impl RegionTable<'_> {
         self.iter().next_back()
     }
 
-    /// From the lowest byte to the highest, gaps included. O(1).
+    /// From the lowest byte to the highest, including gaps. O(1).
     ///
     /// ```
     /// use memblock::{PhysRange, Region, RegionTable};

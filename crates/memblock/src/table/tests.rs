@@ -1,4 +1,4 @@
-//! Random sequences of every operation, against the model.
+//! Checks random sequences of all operations against the model.
 
 use std::boxed::Box;
 use std::vec;
@@ -8,12 +8,12 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{Model, UNIT, UNITS, any_flags, any_node, any_range, any_region, range, runs};
-use crate::{NodeId, RegionFlags};
+use crate::{NodeId, Region, RegionFlags};
 
 #[derive(Clone, Debug)]
 enum Op {
     Add(Region),
-    /// A region on every other unit of a range: deep trees come from few steps.
+    /// A region on every other unit of a range, so that a few steps make a deep tree.
     AddComb(Region),
     AddAll(Vec<Region>),
     Remove(PhysRange),
@@ -32,7 +32,7 @@ fn any_op() -> impl Strategy<Value = Op> {
         3 => any_region().prop_map(Op::AddComb),
         2 => prop::collection::vec(any_region(), 0..100).prop_map(|mut regions| {
             regions.sort_by_key(|region| region.range.start());
-            // An error names its region by the range.
+            // An error identifies its region by the range.
             regions.dedup_by_key(|region| region.range);
             Op::AddAll(regions)
         }),
@@ -57,7 +57,7 @@ fn comb(range: PhysRange) -> impl Iterator<Item = PhysRange> {
         .map(|start| PhysRange::from_size(start, UNIT).unwrap())
 }
 
-/// Applies `op` to both; when the table is full, to none.
+/// Applies `op` to both; to neither if the table is full.
 fn apply(table: &mut RegionTable<'static>, model: &mut Model, op: &Op) -> Result<(), TableFull> {
     let keep_or = |region: &Region| {
         let new = (region.node, region.flags);
@@ -85,7 +85,7 @@ fn apply(table: &mut RegionTable<'static>, model: &mut Model, op: &Op) -> Result
             let mut added = 0;
             let counted = regions.iter().inspect(|_| added += 1).copied();
             let result = table.add_all(counted);
-            // The one that did not fit was taken from the iterator; one more may have been looked at.
+            // The region that did not fit was taken from the iterator, and one more may have been.
             let fitted = result.map_or_else(
                 |full| regions.iter().position(|region| region.range == full.range).unwrap(),
                 |()| regions.len(),
@@ -148,21 +148,21 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(160))]
 
     #[test]
-    fn every_sequence_of_operations_leaves_what_the_model_says(
+    fn every_sequence_of_operations_leaves_the_table_equal_to_the_model(
         first in 0..40_usize,
         ops in prop::collection::vec(any_op(), 1..60),
     ) {
         let (mut table, mut model) = (RegionTable::new(), Model::new());
         table.grow(chunks(first)).unwrap();
         for op in &ops {
-            // Whether it fitted or not: what the table has is what the model has.
+            // Whether it fitted or not, table and model must agree.
             let _ = apply(&mut table, &mut model, op);
             check(&table, &model);
         }
     }
 
     #[test]
-    fn with_the_chunks_an_error_asks_for_the_same_request_succeeds(
+    fn a_request_succeeds_with_the_chunks_its_error_asked_for(
         ops in prop::collection::vec(any_op(), 1..60),
     ) {
         let (mut table, mut model) = (RegionTable::new(), Model::new());
@@ -178,7 +178,7 @@ proptest! {
     }
 
     #[test]
-    fn as_long_as_nothing_was_removed_a_removal_anywhere_needs_no_memory(
+    fn the_first_removal_needs_no_memory_wherever_it_is(
         count in 0..30_usize,
         ops in prop::collection::vec(any_op(), 1..80),
         hole in any_range(),
@@ -193,7 +193,7 @@ proptest! {
     }
 
     #[test]
-    fn with_spare_room_a_removal_anywhere_needs_no_memory(
+    fn with_spare_room_a_removal_needs_no_memory_wherever_it_is(
         count in 0..30_usize,
         ops in prop::collection::vec((any_op(), any_range()), 1..80),
     ) {
@@ -208,7 +208,7 @@ proptest! {
     }
 
     #[test]
-    fn as_many_additions_as_room_says_succeed_wherever_they_lie(
+    fn room_is_the_number_of_additions_that_succeed_wherever_they_are(
         count in 0..40_usize,
         ops in prop::collection::vec(any_op(), 1..20),
         units in prop::collection::vec(0..UNITS, 1..300),
@@ -257,7 +257,7 @@ proptest! {
     }
 
     #[test]
-    fn gaps_found_by_size_are_those_of_the_model_in_both_directions(
+    fn gaps_found_by_size_agree_with_the_model_in_both_directions(
         ops in prop::collection::vec(any_op(), 1..30),
         asked in prop::collection::vec((any_range(), 0..12_u64), 1..40),
     ) {
@@ -294,7 +294,7 @@ fn ascending_additions_leave_the_chunks_full() {
 }
 
 #[test]
-fn removing_all_regions_gives_all_chunks_back() {
+fn removing_all_regions_returns_all_chunks() {
     let mut table = RegionTable::new();
     table.grow(chunks(100)).unwrap();
     for unit in 0..UNITS / 2 {

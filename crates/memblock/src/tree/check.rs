@@ -14,7 +14,7 @@ impl Tree<'_> {
             && chunks.is_some_and(|used| used + self.arena().vacant() == self.arena().total() + 1)
     }
 
-    /// Counts the chunks at and below `id`; `None` when something is wrong there.
+    /// Counts the chunks at and below `id`; `None` if something is wrong there.
     fn check(&self, id: u32, level: usize, leaf_before: &mut u32) -> Option<usize> {
         let chunk = self.chunk(id);
         let slots = chunk.slots();

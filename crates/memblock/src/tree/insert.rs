@@ -1,4 +1,4 @@
-//! Adding a region to the tree, and how much storage that can take.
+//! Adding a region to the tree, and how much storage that takes.
 
 use super::summary::Change;
 use super::{MAX_HEIGHT, Path, ROOT, Tree};
@@ -7,14 +7,14 @@ use crate::chunk::{Chunk, NONE, SLOTS, Slot};
 /// Where a full chunk is split.
 #[derive(Clone, Copy)]
 enum Split {
-    /// Behind its last slot: regions arrive in ascending order, so chunks stay full.
+    /// After its last slot: regions arrive in ascending order, so chunks stay full.
     Last,
     /// Before its first slot: regions arrive in descending order.
     First,
     Half,
 }
 
-/// How many chunks are missing.
+/// This many chunks are missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Missing(pub(crate) usize);
 
@@ -24,18 +24,18 @@ impl Tree<'_> {
         match (0..self.height).find(|level| !self.chunk(path.id(*level)).is_full()) {
             Some(level) => level,
             None if self.height == MAX_HEIGHT => usize::MAX,
-            // Every level splits, and the root first moves out of the table.
+            // Every level splits, and the root moves out of the table first.
             None => self.height + 1,
         }
     }
 
-    /// Chunks that `count` insertions take at most, spread over `leaves` leaves.
+    /// The most chunks that `count` insertions, spread over `leaves` leaves, can take.
     fn worst_cost(&self, count: usize, leaves: usize) -> usize {
-        // A split leaves halves behind, so a leaf that was split takes many more before the next.
+        // A split leaves halves, so the same leaf takes many more insertions before it splits again.
         let splits = count.min(leaves.saturating_add(count / (SLOTS / 2)).saturating_add(1));
-        // The root takes slots from regions when it is a leaf, else from splits below it.
+        // A root that is a leaf gets a slot for each region, any other one for each split below it.
         let into_root = if self.height == 1 { count } else { splits };
-        // A full root moves out of the table first, which takes one chunk more than its splits.
+        // A full root moves out of the table first, which takes one more chunk than its splits.
         let root = if self.root.len() + into_root <= SLOTS { 0 } else { splits.saturating_add(1) };
         splits.saturating_mul(self.height - 1).saturating_add(root)
     }
@@ -49,9 +49,9 @@ impl Tree<'_> {
         }
     }
 
-    /// As [`Tree::admits`], exactly, for one insertion before `path`.
+    /// Like [`Tree::admits`], but exact, for one insertion before `path`.
     pub(crate) fn admits_at(&self, path: &Path) -> Result<(), Missing> {
-        // More than an insertion and a cut can take together: no need to look.
+        // More than an insertion and a cut can take together: no need to count.
         if self.arena().vacant() > 2 * self.height + 2 {
             return Ok(());
         }
@@ -67,20 +67,20 @@ impl Tree<'_> {
         }
     }
 
-    /// Regions that can certainly be added, whatever their addresses, with room left for one more.
+    /// How many regions can be added at any address, with room left for one more.
     pub(crate) fn room(&self) -> usize {
         let vacant = self.arena().vacant();
-        // Each addition splits one chunk per level at most; one more level may come.
+        // Each addition splits at most one chunk per level, and may add a level.
         let by_chunks = vacant.saturating_sub(self.height + 4).checked_div(self.height + 1).unwrap_or(0);
         let in_root = if self.height == 1 { SLOTS - 1 - self.root.len().min(SLOTS - 1) } else { 0 };
         in_root + by_chunks
     }
 
-    /// Puts `slot` before the region at `path`. O(log n).
+    /// Inserts `slot` before the region at `path`. O(log n).
     ///
     /// # Errors
     ///
-    /// [`Missing`] chunks; the tree is as it was.
+    /// [`Missing`] chunks; the tree is unchanged.
     pub(crate) fn insert(&mut self, path: &mut Path, slot: Slot) -> Result<(), Missing> {
         let at = path.at(0);
         let leaf = self.chunk_mut(path.id(0));
@@ -107,8 +107,8 @@ impl Tree<'_> {
         Ok(())
     }
 
-    /// Puts `parts`, which cover the region at `path` exactly, in its place, if its leaf has room and the
-    /// spare room stays. What the directory says of the leaf stays true.
+    /// Replaces the region at `path` with `parts`, which cover it exactly, if its leaf has room and the spare
+    /// room is kept. The directory's entry for the leaf stays correct.
     pub(crate) fn splice(&mut self, path: &Path, parts: &[Slot]) -> bool {
         let leaf = self.chunk(path.id(0));
         let added = parts.len().saturating_sub(1);
@@ -123,7 +123,7 @@ impl Tree<'_> {
         keeps_spare
     }
 
-    /// Puts `slot` at index `at` of the path's chunk of `level`, splitting upwards as far as needed.
+    /// Inserts `slot` at index `at` of the path's chunk at `level`, splitting upwards as far as needed.
     fn split_insert(&mut self, path: &mut Path, level: usize, at: usize, slot: Slot, split: Split) {
         if !self.chunk(path.id(level)).is_full() {
             self.chunk_mut(path.id(level)).insert(at, slot);

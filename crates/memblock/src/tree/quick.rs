@@ -1,26 +1,26 @@
-//! Changes that stay inside one leaf: most changes are such.
+//! Changes that stay inside one leaf, as most do.
 //!
-//! Each finds its place in one descent and changes a leaf; the directory above is told only if it would see
-//! the difference. Where more is needed, nothing has been changed, and `None` says so. Nothing here is needed
-//! for correct results.
+//! Each finds its place in one descent and changes a leaf. The directory above is updated only if the change
+//! affects it. If more is needed, the result is `None` and nothing has been changed. Nothing here is needed
+//! for correctness.
 
 use super::summary::Change;
 use super::{Path, ROOT, Tree};
 use crate::chunk::{Chunk, NONE, SLOTS, Slot};
 use crate::gap::Capacity;
 
-/// The place of the first region that ends behind an address. The rest of the path to it stands apart:
-/// it is seldom needed, and costs to carry along.
+/// The place of the first region that ends after an address. The rest of the path to it is kept apart: it is
+/// seldom needed, and costly to carry along.
 #[derive(Clone, Copy)]
 struct Place {
     leaf: u32,
     at: usize,
-    /// What the directory says of the leaf's gaps. Of a root everything, as nothing depends on it.
+    /// The directory's entry for the leaf's gaps; for a root, [`Capacity::ALL`], as nothing depends on it.
     gaps: Capacity,
 }
 
 impl Tree<'_> {
-    /// `None` behind the last region.
+    /// `None` after the last region.
     #[inline]
     fn place_of(&self, address: u64, path: &mut Path) -> Option<Place> {
         let mut place = Place { leaf: ROOT, at: 0, gaps: Capacity::ALL };
@@ -49,27 +49,27 @@ impl Tree<'_> {
         }
     }
 
-    /// The slot behind index `at` of a leaf.
+    /// The slot after index `at` of a leaf.
     #[inline]
-    fn slot_behind<'a>(&'a self, leaf: &'a Chunk, at: usize) -> Option<&'a Slot> {
+    fn slot_after<'a>(&'a self, leaf: &'a Chunk, at: usize) -> Option<&'a Slot> {
         match leaf.get(at + 1) {
             None if leaf.next != NONE => self.chunk(leaf.next).first(),
-            behind => behind,
+            after => after,
         }
     }
 
-    /// Whether a leaf of this length takes one more region, and the room for a cut anywhere stays.
+    /// Whether a leaf of this length has room for one more region, with room left for a cut anywhere.
     #[inline]
     fn has_room(&self, len: usize) -> bool {
         if self.height == 1 {
             len < SLOTS - 1
         } else {
-            // More than an insertion and a cut can take together: no need to look.
+            // More than an insertion and a cut can take together: no need to count.
             len < SLOTS && self.arena().vacant() > 2 * self.height + 2
         }
     }
 
-    /// Tells the directory that a leaf's gaps have `gained`, if it does not know as much already.
+    /// Adds `gained` to the directory's entry for a leaf's gaps, unless that covers it already.
     #[inline]
     fn gain(&mut self, place: Place, path: &Path, gained: Capacity) {
         if !place.gaps.covers(gained) {
@@ -77,8 +77,8 @@ impl Tree<'_> {
         }
     }
 
-    /// Adds a region that overlaps none: as a new slot, or to the one neighbour that it merges with. `Some`
-    /// if it is done: 1 for a new slot, 0 for none.
+    /// Adds a region that overlaps none, as a new slot or to the one neighbor it merges with. `Some` if done:
+    /// 1 for a new slot, 0 for none.
     #[inline]
     pub(crate) fn insert_quick(&mut self, new: Slot) -> Option<usize> {
         if self.root.last().is_none_or(|last| last.end <= new.start) {
@@ -93,7 +93,7 @@ impl Tree<'_> {
         }
         let below = self.slot_before(leaf, at);
         let joins = (below.is_some_and(|below| below.merges_with(&new)), new.merges_with(above));
-        // No directory stands above a root.
+        // There is no directory above a root.
         let is_root = self.height == 1;
         let lost = if is_root { Capacity::NONE } else { leaf.gap_below(at) };
         let leaf = match joins {
@@ -116,7 +116,7 @@ impl Tree<'_> {
             }
             _ => return None,
         };
-        // What comes of the gap has less to offer than the gap had: where that did not count, all stays.
+        // What is left of the gap offers less than the gap did: if the gap did not matter, nothing changes.
         if !is_root && (at == 0 || !lost.is_smaller_than(place.gaps)) {
             let gained = leaf.gaps_around(at);
             self.lift(&path, 1, Change::Known { lost, gained });
@@ -124,7 +124,8 @@ impl Tree<'_> {
         Some(usize::from(joins == (false, false)))
     }
 
-    /// Adds a region behind all others, and tells the directory on the way down. As [`Tree::insert_quick`].
+    /// Adds a region after all others, and updates the directory on the way down. Like
+    /// [`Tree::insert_quick`].
     fn append_quick(&mut self, new: Slot) -> Option<usize> {
         let leaf = self.last_leaf();
         let Some(last) = leaf.last() else {
@@ -154,8 +155,8 @@ impl Tree<'_> {
         Some(usize::from(!merges))
     }
 
-    /// Takes `start..end` out, if only one region has any of it. `Some` if it is done: the bytes that were in
-    /// the tree, and the change of the number of regions.
+    /// Removes `start..end` if it overlaps only one region. `Some` if done: the bytes removed, and the change
+    /// in the number of regions.
     #[inline]
     pub(crate) fn remove_quick(&mut self, start: u64, end: u64) -> Option<(u64, isize)> {
         let mut path = Path::ROOT;
@@ -165,18 +166,18 @@ impl Tree<'_> {
         if slot.start >= end {
             return Some((0, 0));
         }
-        if slot.end < end && self.slot_behind(leaf, at).is_some_and(|behind| behind.start < end) {
+        if slot.end < end && self.slot_after(leaf, at).is_some_and(|after| after.start < end) {
             return None;
         }
         let size = slot.end.min(end) - slot.start.max(start);
         let len = leaf.len();
-        // Gaps only grow, and what they can hold with them; but the ends of a leaf are the directory's too.
+        // Gaps, and what they can hold, only grow. But the ends of a leaf also affect the directory.
         let is_root = self.height == 1;
         let is_inner = at > 0 && at + 1 < len;
         let lost = if is_inner || is_root { Capacity::NONE } else { leaf.gaps_around(at) };
         let change = match (slot.start < start, end < slot.end) {
             (true, true) => {
-                // A cut may use the room that is kept for it; but then it is not quick.
+                // A cut may use the room that is kept for it, but not on this path.
                 if !self.has_room(len) {
                     return None;
                 }
@@ -197,7 +198,7 @@ impl Tree<'_> {
                 0
             }
             (false, false) => {
-                // A leaf that becomes small is joined with its neighbour.
+                // A leaf that becomes small is joined with its neighbor.
                 if !is_root && len <= SLOTS / 4 {
                     return None;
                 }

@@ -1,11 +1,11 @@
-//! Taking a region out of the tree. It never needs storage.
+//! Removing a region from the tree. This never needs storage.
 
 use super::summary::Change;
 use super::{Path, ROOT, Tree};
 use crate::chunk::SLOTS;
 
 impl Tree<'_> {
-    /// Takes the region at `path` out. O(log n).
+    /// Removes the region at `path`. O(log n).
     pub(crate) fn remove(&mut self, path: &Path) {
         let (id, at) = (path.id(0), path.at(0));
         let leaf = self.chunk_mut(id);
@@ -15,7 +15,7 @@ impl Tree<'_> {
         self.settle(path, 0, Change::Known { lost, gained });
     }
 
-    /// Repairs the tree above a chunk of `level` that lost a slot.
+    /// Repairs the tree above a chunk at `level` that lost a slot.
     fn settle(&mut self, path: &Path, level: usize, change: Change) {
         let id = path.id(level);
         if id == ROOT {
@@ -38,17 +38,18 @@ impl Tree<'_> {
         }
     }
 
-    /// Index of the lower of two neighbours under `parent`, one of them `at`, that fit well into one chunk.
+    /// Index of the lower of two neighbors under `parent`, one of them `at`, that fit into one chunk with
+    /// room to spare.
     fn joinable(&self, parent: u32, at: usize) -> Option<usize> {
         let parent = self.chunk(parent);
         let len = |at: usize| parent.get(at).map(|slot| self.chunk(slot.child()).len());
         [Some(at), at.checked_sub(1)].into_iter().flatten().find(|&lower| {
-            // Not up to the brim: the next insertion would split it again.
+            // Not filled up: the next insertion would split it again.
             len(lower).zip(len(lower + 1)).is_some_and(|(a, b)| a + b <= SLOTS * 3 / 4)
         })
     }
 
-    /// Moves the slots of the child behind `lower_at` into that one.
+    /// Moves the slots of the child after `lower_at` into the child at `lower_at`.
     fn join(&mut self, parent: u32, lower_at: usize, level: usize) {
         let children = self.chunk(parent).slots().get(lower_at..lower_at + 2);
         let Some([lower, upper]) = children else { return };
@@ -62,7 +63,7 @@ impl Tree<'_> {
         parent.remove(lower_at + 1);
     }
 
-    /// Gives a chunk of `level` back.
+    /// Returns a chunk of `level` to the arena.
     fn release(&mut self, id: u32, level: usize) {
         if level == 0 {
             let leaf = self.chunk(id);

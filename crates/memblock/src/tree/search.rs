@@ -5,29 +5,29 @@ use crate::chunk::{Chunk, Slot};
 use crate::gap::Capacity;
 use crate::{Direction, PhysRange};
 
-/// What a gap is searched for.
+/// The size and alignment that a gap must fit.
 #[derive(Clone, Copy)]
-pub(crate) struct Wanted {
+pub(crate) struct GapQuery {
     size: u64,
     align: u64,
     capacity: Capacity,
 }
 
-impl Wanted {
-    /// `size` bytes, taken as 1 when 0, at a multiple of `align`, a power of two.
+impl GapQuery {
+    /// `size` bytes (0 counts as 1) at a multiple of `align`, a power of two.
     #[inline]
     pub(crate) const fn new(size: u64, align: u64) -> Self {
         let size = if size == 0 { 1 } else { size };
         Self { size, align, capacity: Capacity::wanted(size, align) }
     }
 
-    /// Whether it fits into a gap.
+    /// Whether `gap` fits it.
     #[inline]
     pub(crate) const fn fits(&self, gap: PhysRange) -> bool {
         Direction::TopDown.fit(gap, self.size, self.align).is_some()
     }
 
-    /// As [`Wanted::fits`], for the gap `start..end`, mostly too small, or empty.
+    /// Like [`GapQuery::fits`], for a gap `start..end` that is usually too small, or empty.
     #[inline]
     fn fits_between(&self, start: u64, end: u64) -> Option<PhysRange> {
         if end - start < self.size {
@@ -37,27 +37,27 @@ impl Wanted {
     }
 }
 
-/// The gap below slot `at` of a chunk, if what is wanted fits.
+/// The gap below slot `at` of a chunk, if it fits.
 #[inline]
-fn gap_below(chunk: &Chunk, at: usize, wanted: &Wanted) -> Option<PhysRange> {
+fn gap_below(chunk: &Chunk, at: usize, wanted: &GapQuery) -> Option<PhysRange> {
     let below = chunk.get(at.checked_sub(1)?)?;
     wanted.fits_between(below.end, chunk.get(at)?.start)
 }
 
 impl Tree<'_> {
-    /// The highest gap between two regions at or below `path` that what is wanted fits in. O(log n), if the
-    /// summaries do not mislead (see [`Capacity`]).
-    pub(crate) fn gap_before(&self, path: &Path, wanted: &Wanted) -> Option<PhysRange> {
+    /// The highest fitting gap between two regions at or below `path`. O(log n), unless the summaries mislead
+    /// (see [`Capacity`]).
+    pub(crate) fn gap_before(&self, path: &Path, wanted: &GapQuery) -> Option<PhysRange> {
         (0..self.height).find_map(|level| {
             let chunk = self.chunk(path.id(level));
-            // `path` may be behind the last region: there is no gap between two regions above that.
+            // `path` may be after the last region: there is no gap between two regions above that.
             let at = path.at(level).min(chunk.len().checked_sub(1)?);
             gap_below(chunk, at, wanted).or_else(|| self.last_gap_in(chunk, level, at, wanted))
         })
     }
 
     /// The highest fitting gap among the first `len` slots of `chunk`, and inside them.
-    fn last_gap_in(&self, chunk: &Chunk, level: usize, len: usize, wanted: &Wanted) -> Option<PhysRange> {
+    fn last_gap_in(&self, chunk: &Chunk, level: usize, len: usize, wanted: &GapQuery) -> Option<PhysRange> {
         let slots = chunk.slots().get(..len)?;
         let between = |pair: &[Slot]| match pair {
             [below, above] => wanted.fits_between(below.end, above.start),
@@ -78,17 +78,16 @@ impl Tree<'_> {
         })
     }
 
-    /// The lowest gap between two regions at or above `path` that what is wanted fits in; otherwise as
-    /// [`Tree::gap_before`].
-    pub(crate) fn gap_behind(&self, path: &Path, wanted: &Wanted) -> Option<PhysRange> {
+    /// The lowest fitting gap between two regions at or above `path`. Otherwise like [`Tree::gap_before`].
+    pub(crate) fn gap_after(&self, path: &Path, wanted: &GapQuery) -> Option<PhysRange> {
         (0..self.height).find_map(|level| {
             let chunk = self.chunk(path.id(level));
             self.first_gap_in(chunk, level, path.at(level) + 1, wanted)
         })
     }
 
-    /// The lowest fitting gap below and inside the slots of `chunk` from `from` on.
-    fn first_gap_in(&self, chunk: &Chunk, level: usize, from: usize, wanted: &Wanted) -> Option<PhysRange> {
+    /// The lowest fitting gap below and inside the slots of `chunk` from index `from` up.
+    fn first_gap_in(&self, chunk: &Chunk, level: usize, from: usize, wanted: &GapQuery) -> Option<PhysRange> {
         (from..chunk.len()).find_map(|at| {
             let below = gap_below(chunk, at, wanted);
             if below.is_some() || level == 0 || !chunk.get(at)?.gaps().may_hold(wanted.capacity) {

@@ -1,4 +1,4 @@
-//! Keeping the directory true after a change in a leaf.
+//! Keeping the directory correct after a change in a leaf.
 
 use super::{Path, Tree};
 use crate::chunk::{Chunk, Slot};
@@ -7,18 +7,18 @@ use crate::gap::Capacity;
 /// What a change in a chunk did to its gaps.
 #[derive(Clone, Copy)]
 pub(super) enum Change {
-    /// Nothing is known: count again.
+    /// Nothing is known: recount.
     Unknown,
     Known {
         /// What the gaps that are gone could hold.
         lost: Capacity,
-        /// What the gaps that came can hold.
+        /// What the gaps that are new can hold.
         gained: Capacity,
     },
 }
 
 impl Change {
-    /// What the gaps of `child`, at `level`, can hold that could hold `old` before.
+    /// What the gaps of `child`, at `level`, can hold now if they could hold `old` before.
     #[inline]
     fn apply(self, old: Capacity, child: &Chunk, level: usize) -> Capacity {
         match self {
@@ -32,17 +32,16 @@ impl Change {
 }
 
 impl Tree<'_> {
-    /// The slot for a child at `level`, counted from its slots.
+    /// The slot for a child at `level`, computed from the child's slots.
     pub(super) fn summary(&self, id: u32, level: usize) -> Slot {
         let chunk = self.chunk(id);
         let (start, end) = chunk.first().zip(chunk.last()).map_or((0, 1), |(a, b)| (a.start, b.end));
         Slot::branch(start, end, id, chunk.capacity(level))
     }
 
-    /// Takes a change of the chunk below `from` up the path, until a level does not see it.
+    /// Carries a change in the chunk below `from` up the path, until it no longer affects a level.
     ///
-    /// A chunk's 64 gaps are counted again only when its largest went away, which a change somewhere in it
-    /// seldom does.
+    /// A chunk's 64 gaps are recounted only when its largest gap went away, which is rare.
     pub(super) fn lift(&mut self, path: &Path, from: usize, change: Change) {
         let mut change = change;
         for level in from..self.height {
@@ -64,7 +63,7 @@ impl Tree<'_> {
         }
     }
 
-    /// Puts `slot` in place of the region at `path`; it must fit between its neighbours. O(log n).
+    /// Replaces the region at `path` with `slot`, which must fit between its neighbors. O(log n).
     pub(crate) fn replace(&mut self, path: &Path, slot: Slot) {
         let at = path.at(0);
         let leaf = self.chunk_mut(path.id(0));

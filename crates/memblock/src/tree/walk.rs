@@ -7,8 +7,8 @@ use crate::chunk::Slot;
 
 /// The slots of the leaves between two places, from either end.
 ///
-/// `front` holds what is left of the first leaf, `back` what is left of the last; when only one leaf is
-/// left, it is in one of the two.
+/// `front` holds the rest of the first leaf, `back` the rest of the last one. If only one leaf is left, it is
+/// in one of the two.
 #[derive(Clone)]
 pub(crate) struct Slots<'a> {
     tree: &'a Tree<'a>,
@@ -19,7 +19,7 @@ pub(crate) struct Slots<'a> {
 }
 
 impl Tree<'_> {
-    /// The regions from `from` up to, not including, `to`, which must not lie before it.
+    /// The regions from `from` up to, but not including, `to`, which must not come before `from`.
     pub(crate) fn slots<'a>(&'a self, from: &Path, to: &Path) -> Slots<'a> {
         let (front_id, back_id) = (from.id(0), to.id(0));
         let upto = self.chunk(back_id).slots().get(..to.at(0)).unwrap_or_default();
@@ -43,13 +43,13 @@ impl Tree<'_> {
 }
 
 impl<'a> Slots<'a> {
-    /// The next slot when nothing is left in `front`.
+    /// The next slot once `front` is used up.
     fn next_leaf(&mut self) -> Option<&'a Slot> {
         if self.front_id != self.back_id {
             self.front_id = self.tree.chunk(self.front_id).next;
         }
         if self.front_id == self.back_id {
-            // The last leaf becomes the first: what is left lies in `front`, `back` is empty.
+            // The last leaf becomes the first: its rest moves to `front`, and `back` is empty.
             self.front = core::mem::take(&mut self.back);
         } else {
             self.front = self.tree.chunk(self.front_id).slots().iter();
@@ -57,7 +57,7 @@ impl<'a> Slots<'a> {
         self.front.next()
     }
 
-    /// The next slot from the back when nothing is left in `back`.
+    /// The next slot from the back once `back` is used up.
     fn previous_leaf(&mut self) -> Option<&'a Slot> {
         if self.front_id != self.back_id {
             self.back_id = self.tree.chunk(self.back_id).prev;

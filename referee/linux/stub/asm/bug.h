@@ -1,4 +1,4 @@
-/* Stands for asm/bug.h: warnings are counted, bugs end the call (kernel.c). */
+/* Stands in for asm/bug.h: warnings are counted, bugs end the call (kernel.c). */
 #ifndef REFEREE_BUG_H
 #define REFEREE_BUG_H
 

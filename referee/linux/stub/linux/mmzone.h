@@ -1,4 +1,4 @@
-/* Stands for linux/mmzone.h: enough of zones for memblock_free_all(). */
+/* Stands in for linux/mmzone.h: enough of zones for memblock_free_all(). */
 #ifndef REFEREE_MMZONE_H
 #define REFEREE_MMZONE_H
 

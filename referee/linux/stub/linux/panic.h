@@ -1,4 +1,4 @@
-/* Stands for linux/panic.h: a panic ends the call (kernel.c). */
+/* Stands in for linux/panic.h: a panic ends the call (kernel.c). */
 #ifndef REFEREE_PANIC_H
 #define REFEREE_PANIC_H
 

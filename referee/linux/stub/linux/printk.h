@@ -1,4 +1,4 @@
-/* Stands for linux/printk.h: messages go to standard error if REFEREE_VERBOSE is set (kernel.c). */
+/* Stands in for linux/printk.h: messages go to standard error if REFEREE_VERBOSE is set (kernel.c). */
 #ifndef REFEREE_PRINTK_H
 #define REFEREE_PRINTK_H
 

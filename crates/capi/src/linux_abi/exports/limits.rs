@@ -1,24 +1,24 @@
-//! Limits: of what is allocated, and of what memory there is.
+//! Limits on allocations, and on memory itself.
 #![allow(unsafe_code)]
 
 use crate::linux_abi::fault::Fault;
 use crate::linux_abi::{fail, globals, nid};
 
-/// Limits allocations that name no limit themselves.
+/// Limits allocations without a limit of their own.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memblock_set_current_limit(limit: u64) {
     // SAFETY: the caller's promise.
     unsafe { globals::change() }.public.current_limit = limit;
 }
 
-/// The limit of allocations that name none themselves.
+/// The limit for allocations without one of their own.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memblock_get_current_limit() -> u64 {
     // SAFETY: the caller's promise.
     unsafe { globals::look() }.current_limit
 }
 
-/// Cuts off what lies above the first `limit` bytes of memory.
+/// Cuts off everything above the first `limit` bytes of memory.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memblock_enforce_memory_limit(limit: u64) {
     // SAFETY: the caller's promise.
@@ -26,7 +26,7 @@ unsafe extern "C" fn memblock_enforce_memory_limit(limit: u64) {
     complain(linux.enforce_memory_limit(limit));
 }
 
-/// Keeps memory inside a range, and what is NOMAP elsewhere.
+/// Keeps memory inside a range, and NOMAP memory elsewhere.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memblock_cap_memory_range(base: u64, size: u64) {
     // SAFETY: the caller's promise.
@@ -34,7 +34,7 @@ unsafe extern "C" fn memblock_cap_memory_range(base: u64, size: u64) {
     complain(linux.cap_memory_range(nid::range(base, size)));
 }
 
-/// Keeps the first `limit` bytes of memory, and what is NOMAP above.
+/// Keeps the first `limit` bytes of memory, and NOMAP memory above.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memblock_mem_limit_remove_map(limit: u64) {
     // SAFETY: the caller's promise.
@@ -45,6 +45,6 @@ unsafe extern "C" fn memblock_mem_limit_remove_map(limit: u64) {
 /// These functions give C no status.
 fn complain(done: Result<(), Fault>) {
     if let Err(fault) = done {
-        fail::say(format_args!("memblock: memory was not limited as it should be: {fault:?}"));
+        fail::say(format_args!("memblock: the memory limit was not applied: {fault:?}"));
     }
 }

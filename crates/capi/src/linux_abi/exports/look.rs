@@ -1,4 +1,4 @@
-//! Questions.
+//! Queries.
 #![allow(unsafe_code)]
 
 use core::ffi::{c_int, c_ulong};
@@ -16,14 +16,14 @@ unsafe extern "C" fn memblock_phys_mem_size() -> u64 {
     unsafe { globals::look() }.memory.total_size()
 }
 
-/// Bytes reserved.
+/// Reserved bytes.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memblock_reserved_size() -> u64 {
     // SAFETY: the caller's promise.
     unsafe { globals::look() }.reserved.total_size()
 }
 
-/// Pages of memory less pages reserved.
+/// Pages of memory minus reserved pages.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memblock_estimated_nr_free_pages() -> usize {
     // SAFETY: the caller's promise.
@@ -39,7 +39,7 @@ unsafe extern "C" fn memblock_start_of_DRAM() -> u64 {
     query::start(&unsafe { globals::look() }.memory)
 }
 
-/// First address behind memory, 0 without any.
+/// First address after all memory, 0 without any.
 #[unsafe(no_mangle)]
 #[allow(non_snake_case)]
 unsafe extern "C" fn memblock_end_of_DRAM() -> u64 {
@@ -95,23 +95,23 @@ extern "C" fn memblock_addrs_overlap(base1: u64, size1: u64, base2: u64, size2: 
     query::addresses_overlap(base1, size1, base2, size2).into()
 }
 
-/// The node of a page frame, and the region that holds it; -1 if it is no memory.
+/// The node of a page frame, and the region that contains it; -1 if it is not memory.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memblock_search_pfn_nid(number: usize, start: *mut usize, end: *mut usize) -> c_int {
     // SAFETY: the caller's promise.
     let public = unsafe { globals::look() };
-    let Some((first, behind, nid)) = query::search_pfn(&public.memory, number as u64) else {
+    let Some((first, after, nid)) = query::search_pfn(&public.memory, number as u64) else {
         return nid::NO_NODE;
     };
     // SAFETY: the caller's promise.
     unsafe {
         put(start, pfn(first));
-        put(end, pfn(behind));
+        put(end, pfn(after));
     }
     nid
 }
 
-/// Whether no more than so many bytes of memory have no node.
+/// Whether at most `threshold` bytes of memory have no node.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memblock_validate_numa_coverage(threshold: usize) -> bool {
     // SAFETY: the caller's promise.

@@ -1,4 +1,4 @@
-//! Flags of regions. Each function gives 0, or -ENOMEM.
+//! Flags of regions. Each function returns 0 or -ENOMEM.
 #![allow(unsafe_code)]
 
 use core::ffi::c_int;
@@ -9,7 +9,7 @@ use crate::linux_abi::fault::Fault;
 use crate::linux_abi::linux::Kind;
 use crate::linux_abi::{globals, nid};
 
-/// Memory that firmware says may be unplugged.
+/// Memory that may be unplugged, according to firmware.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memblock_mark_hotplug(base: u64, size: u64) -> c_int {
     // SAFETY: the caller's promise.
@@ -25,7 +25,7 @@ unsafe extern "C" fn memblock_clear_hotplug(base: u64, size: u64) -> c_int {
     Fault::status(linux.clear_flags(nid::range(base, size), RegionFlags::HOTPLUG))
 }
 
-/// Mirrored memory; nothing happens without `kernelcore=mirror`.
+/// Mirrored memory. Does nothing without `kernelcore=mirror`.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memblock_mark_mirror(base: u64, size: u64) -> c_int {
     // SAFETY: the caller's promise.
@@ -33,7 +33,7 @@ unsafe extern "C" fn memblock_mark_mirror(base: u64, size: u64) -> c_int {
     Fault::status(linux.mark_mirror(nid::range(base, size)))
 }
 
-/// Memory that is not to be mapped, allocated or dumped.
+/// Memory that must not be mapped, allocated or dumped.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memblock_mark_nomap(base: u64, size: u64) -> c_int {
     // SAFETY: the caller's promise.
@@ -49,7 +49,7 @@ unsafe extern "C" fn memblock_clear_nomap(base: u64, size: u64) -> c_int {
     Fault::status(linux.clear_flags(nid::range(base, size), RegionFlags::NOMAP))
 }
 
-/// Reserved memory whose `struct page`s are not to be initialised.
+/// Reserved memory whose `struct page`s must not be initialized.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memblock_reserved_mark_noinit(base: u64, size: u64) -> c_int {
     // SAFETY: the caller's promise.

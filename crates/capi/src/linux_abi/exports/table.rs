@@ -1,4 +1,4 @@
-//! What is in the tables: adding, removing, reserving, freeing.
+//! Adding, removing, reserving and freeing.
 #![allow(unsafe_code)]
 
 use core::ffi::{c_int, c_void};
@@ -24,7 +24,7 @@ unsafe extern "C" fn memblock_add_node(base: u64, size: u64, nid: c_int, flags: 
     Fault::status(linux.add(Kind::Memory, nid::region(base, size, nid, flags)))
 }
 
-/// Takes a range out of memory; reservations stay. 0, or -ENOMEM.
+/// Removes a range from memory; reservations stay. 0, or -ENOMEM.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memblock_remove(base: u64, size: u64) -> c_int {
     // SAFETY: the caller's promise.
@@ -40,7 +40,7 @@ unsafe extern "C" fn memblock_reserve(base: u64, size: u64) -> c_int {
     Fault::status(linux.reserve(nid::range(base, size)))
 }
 
-/// Ends what is reserved of a range. 0, or -ENOMEM.
+/// Frees whatever part of a range is reserved. 0, or -ENOMEM.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memblock_phys_free(base: u64, size: u64) -> c_int {
     // SAFETY: the caller's promise.
@@ -48,13 +48,13 @@ unsafe extern "C" fn memblock_phys_free(base: u64, size: u64) -> c_int {
     Fault::status(linux.free(nid::range(base, size)))
 }
 
-/// Frees what one of the allocating functions gave. Nothing for a null pointer.
+/// Frees what one of the allocating functions returned. Does nothing for a null pointer.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memblock_free(pointer: *mut c_void, size: usize) {
     if !pointer.is_null() {
         // SAFETY: the caller's promise.
         let mut linux = unsafe { globals::change() };
-        // Linux's has no way to say that it failed either.
+        // Linux's function cannot report a failure either.
         let _ = linux.free(nid::range(address::of(pointer), size as u64));
     }
 }
@@ -75,7 +75,7 @@ unsafe extern "C" fn memblock_trim_memory(align: u64) {
     let _ = lend::trim(&mut linux.public.memory, align);
 }
 
-/// Sets the node of what a table has of a range. 0, -ENOMEM, or -EINVAL for an unknown table.
+/// Sets the node of whatever part of a range the table holds. 0, -ENOMEM, or -EINVAL for an unknown table.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memblock_set_node(base: u64, size: u64, table: *mut Table, nid: c_int) -> c_int {
     // SAFETY: the caller's promise.
@@ -84,7 +84,7 @@ unsafe extern "C" fn memblock_set_node(base: u64, size: u64, table: *mut Table, 
     Fault::status(linux.set_node(kind, nid::range(base, size), nid::in_table(nid)))
 }
 
-/// From now on tables may grow, into memory of their own accord.
+/// From now on, tables may grow into free memory by themselves.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memblock_allow_resize() {
     // SAFETY: the caller's promise.

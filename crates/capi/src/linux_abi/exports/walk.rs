@@ -12,7 +12,7 @@ use crate::linux_abi::linux::Kind;
 use crate::linux_abi::walk::{END, Walk};
 use crate::linux_abi::{globals, nid, query, switches};
 
-/// The next piece upwards of what `a` has and `b`, if there is one, has not.
+/// The next piece upwards that is in `a` but not in `b`, if there is a `b`.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn __next_mem_range(
     cursor: *mut u64,
@@ -46,7 +46,7 @@ unsafe extern "C" fn __next_mem_range_rev(
     unsafe { step.take(true, a, b, selection(nid, flags)) }
 }
 
-/// The whole pages of the next memory region that has any. `cursor` is the index of the region before.
+/// The whole pages of the next memory region that has any. `cursor` is the index of the previous region.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn __next_mem_pfn_range(
     cursor: *mut c_int,
@@ -60,16 +60,16 @@ unsafe extern "C" fn __next_mem_pfn_range(
     let skipped = usize::try_from(index.saturating_add(1)).unwrap_or(0);
     let mut regions = public.memory.records().iter().zip(0..).skip(skipped);
     let found = regions.find_map(|(record, index)| {
-        let (first, behind, its_nid) = query::pages(record)?;
+        let (first, after, its_nid) = query::pages(record)?;
         (!nid::is_valid(nid) || nid::wanted(nid) == record.region()?.node)
-            .then_some((index, first, behind, its_nid))
+            .then_some((index, first, after, its_nid))
     });
     // SAFETY: the caller's promise.
     unsafe {
-        let Some((index, first, behind, its_nid)) = found else { return cursor.write(-1) };
+        let Some((index, first, after, its_nid)) = found else { return cursor.write(-1) };
         cursor.write(index);
         put(start, pfn(first));
-        put(end, pfn(behind));
+        put(end, pfn(after));
         put(node, its_nid);
     }
 }
@@ -78,7 +78,7 @@ fn selection(nid: c_int, flags: u32) -> Selection {
     Selection { node: nid::wanted(nid), flags: RegionFlags::from_bits_retain(flags) }
 }
 
-/// Where C wants the answers. All but the cursor may be null.
+/// Where to write the results for C. All except the cursor may be null.
 struct Step {
     cursor: *mut u64,
     start: *mut u64,
@@ -91,7 +91,7 @@ impl Step {
     ///
     /// The promises of `linux_abi`: `a` and the cursor are not null.
     unsafe fn take(self, downwards: bool, a: *const Table, b: *const Table, selection: Selection) {
-        // Nodes and flags say something of memory only.
+        // Only memory is selected by node and flags.
         let filters = globals::kind_of(a) == Some(Kind::Memory);
         let movable_node = switches::movable_node();
         let is_shown = |record: &Record| match record.region() {

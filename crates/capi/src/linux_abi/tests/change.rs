@@ -1,4 +1,4 @@
-//! Changes of a flat array, piece by piece, give what they give on a whole table.
+//! Checks that changes to a flat array, piece by piece, have the same result as on a whole table.
 
 use super::*;
 use crate::linux_abi::lend;
@@ -6,7 +6,7 @@ use crate::linux_abi::lend;
 #[derive(Clone, Debug)]
 enum Op {
     Add(Region),
-    /// Many small regions, so that there are more than fit into one table on the stack.
+    /// Many small regions, more than fit into one table on the stack.
     AddComb(Region),
     Remove(PhysRange),
     SetFlags(PhysRange, RegionFlags),
@@ -27,7 +27,7 @@ fn any_op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// Every second unit of a range.
+/// Every other unit of a range.
 fn comb(region: Region) -> impl Iterator<Item = Region> {
     let starts = (region.range.start()..region.range.end()).step_by(2 * 0x400);
     starts.map(move |start| Region { range: r(start, start + UNIT), ..region })
@@ -63,7 +63,7 @@ fn on_table(table: &mut RegionTable<'_>, op: &Op) {
     .unwrap();
 }
 
-/// Regions in order, disjoint and merged, nothing behind them, and their sizes counted.
+/// Checks that the regions and their total size are those of the table.
 fn check(world: &World, table: &RegionTable<'_>) {
     let memory = &world.public.memory;
     assert_eq!(regions(memory), table.iter().collect::<Vec<_>>());
@@ -72,7 +72,7 @@ fn check(world: &World, table: &RegionTable<'_>) {
 
 proptest! {
     #[test]
-    fn an_array_holds_what_a_whole_table_holds(ops in prop::collection::vec(any_op(), 1..40)) {
+    fn an_array_holds_the_same_regions_as_a_whole_table(ops in prop::collection::vec(any_op(), 1..40)) {
         let (mut world, mut table) = (World::new(2000), RegionTable::new());
         table.grow(chunks()).unwrap();
         for op in &ops {
@@ -92,7 +92,7 @@ proptest! {
         let records = records.into_iter().map(|(base, size)| Record { base: base * UNIT, size, flags: 0, nid: 0 });
         world.public.memory.splice(0..0, records, count).unwrap();
         for op in &ops {
-            // An error at most: NotSorted.
+            // At most an error, NotSorted.
             let mut linux = world.linux();
             if let Op::Add(region) = op {
                 let _ = linux.add(Kind::Memory, Some(*region));
@@ -104,7 +104,7 @@ proptest! {
 }
 
 #[test]
-fn a_gap_in_each_of_the_most_records_lent_fills_with_what_is_not_alike() {
+fn every_gap_in_a_full_loan_can_fill_with_a_region_that_does_not_merge() {
     let (mut world, mut table) = (World::new(2000), RegionTable::new());
     table.grow(chunks()).unwrap();
     let hotplug = Region { flags: RegionFlags::HOTPLUG, ..Region::plain(r(0, 400 * UNIT)) };
@@ -117,7 +117,7 @@ fn a_gap_in_each_of_the_most_records_lent_fills_with_what_is_not_alike() {
 }
 
 #[test]
-fn what_the_tests_of_linux_do_between_two_tests_is_noticed() {
+fn a_reset_as_in_linuxs_own_tests_is_noticed() {
     let mut world = World::new(128);
     for page in 0..100_u64 {
         let range = r(page * 0x2000, page * 0x2000 + 0x1000);
@@ -132,7 +132,7 @@ fn what_the_tests_of_linux_do_between_two_tests_is_noticed() {
 }
 
 #[test]
-fn records_behind_the_last_region_are_vacant() {
+fn records_after_the_last_region_are_vacant() {
     let mut world = World::new(128);
     world.linux().add(Kind::Memory, nid::region(0x1000, 0x1000, 1, 1)).unwrap();
     world.linux().remove(nid::range(0, u64::MAX)).unwrap();
@@ -142,7 +142,7 @@ fn records_behind_the_last_region_are_vacant() {
 }
 
 #[test]
-fn nothing_happens_to_nothing_and_the_last_byte_stays_out() {
+fn empty_regions_do_nothing_and_the_last_byte_is_left_out() {
     let mut world = World::new(128);
     world.linux().add(Kind::Memory, nid::region(0x1000, 0, 0, 0)).unwrap();
     world.linux().add(Kind::Memory, nid::region(u64::MAX, 5, 0, 0)).unwrap();

@@ -1,4 +1,4 @@
-//! Growing by Linux's rules, into real memory.
+//! Checks growing by Linux's rules, into real memory.
 
 use super::*;
 use crate::linux_abi::address;
@@ -10,13 +10,13 @@ struct Page {
     _bytes: [u8; 4096],
 }
 
-/// Memory that may be written at its address, as physical memory is here.
+/// Memory that can be written at its address, like physical memory here.
 fn ram(pages: usize) -> PhysRange {
     let pages = vec![Page { _bytes: [1; 4096] }; pages].leak();
     PhysRange::from_size(address::of(pages.as_mut_ptr()), size_of_val(pages) as u64).unwrap()
 }
 
-/// A world that may grow, with so much memory.
+/// A memblock that may grow, with this many pages of memory.
 fn growing(pages: usize) -> (World, PhysRange) {
     let mut world = World::new(128);
     let ram = ram(pages);
@@ -47,7 +47,7 @@ fn the_129th_region_doubles_the_array_which_goes_to_the_top_and_is_reserved() {
 }
 
 #[test]
-fn an_array_that_is_outgrown_is_freed_but_not_the_first() {
+fn an_outgrown_array_is_freed_unless_it_is_the_first() {
     let (mut world, ram) = growing(64);
     reserve(&mut world, 0..600).unwrap();
     let reserved = &world.public.reserved;
@@ -59,7 +59,7 @@ fn an_array_that_is_outgrown_is_freed_but_not_the_first() {
 }
 
 #[test]
-fn memory_grows_too_and_reserves_what_it_takes() {
+fn the_memory_table_grows_too_and_reserves_what_it_takes() {
     let (mut world, ram) = growing(16);
     for number in 0..200_u64 {
         world.linux().add(Kind::Memory, nid::region(0x1_0000 + number * 0x20, 0x10, 0, 0)).unwrap();
@@ -80,7 +80,7 @@ fn physmem_grows_without_freeing_its_first_array() {
 }
 
 #[test]
-fn the_array_never_lies_in_what_is_about_to_be_reserved() {
+fn the_array_never_lies_in_memory_about_to_be_reserved() {
     let (mut world, ram) = growing(16);
     reserve(&mut world, 0..128).unwrap();
     let top = r(ram.end() - 0x4000, ram.end());
@@ -90,19 +90,19 @@ fn the_array_never_lies_in_what_is_about_to_be_reserved() {
 }
 
 #[test]
-fn the_array_of_memory_never_lies_in_what_is_being_removed() {
+fn the_memory_array_never_lies_in_memory_being_removed() {
     let (mut world, ram) = growing(16);
     for number in 0..126_u64 {
         world.linux().add(Kind::Memory, nid::region(0x1_0000 + number * 0x20, 0x10, 0, 0)).unwrap();
     }
-    // 127 regions: two more, as a cut may need, do not fit. Linux takes the top, which is leaving.
+    // 127 regions: two more, as a cut may need, do not fit. Linux would take the top, which is being removed.
     world.linux().remove(Some(r(ram.end() - 0x4000, ram.end()))).unwrap();
     assert_eq!(world.public.memory.max(), 256);
     assert_eq!(address::of(world.public.memory.records().as_ptr()), ram.end() - 0x6000);
 }
 
 #[test]
-fn cutting_wants_room_for_two_before_it_looks() {
+fn cutting_requires_room_for_two_before_it_checks() {
     let (mut world, _) = growing(16);
     reserve(&mut world, 0..127).unwrap();
     world.linux().free(nid::range(0, 1)).unwrap();
@@ -110,7 +110,7 @@ fn cutting_wants_room_for_two_before_it_looks() {
 }
 
 #[test]
-fn without_free_memory_it_is_an_error_and_nothing_changed() {
+fn without_free_memory_growth_is_an_error_and_changes_nothing() {
     let (mut world, ram) = growing(16);
     world.linux().reserve(Some(ram)).unwrap();
     reserve(&mut world, 0..127).unwrap();
@@ -126,7 +126,7 @@ fn without_free_memory_it_is_an_error_and_nothing_changed() {
 
 #[test]
 #[should_panic(expected = "cannot resize reserved array: all of 128 places are needed for 128 regions")]
-fn before_allow_resize_it_panics_as_linux_does() {
+fn growth_before_allow_resize_panics_as_in_linux() {
     let mut world = World::new(128);
     let _ = reserve(&mut world, 0..129);
 }
@@ -135,7 +135,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn whatever_grows_arrays_are_reserved_disjoint_and_where_the_tables_say(
+    fn arrays_are_always_reserved_disjoint_and_where_the_tables_say(
         ops in prop::collection::vec((any::<bool>(), 0..4000_u64, 1..40_u64, any::<bool>()), 1..1500),
     ) {
         let (mut world, ram) = growing(200);

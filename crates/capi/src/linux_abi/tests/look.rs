@@ -1,4 +1,4 @@
-//! Walks and questions against the library's.
+//! Checks walks and queries against the library's.
 
 use memblock::Selection;
 
@@ -13,7 +13,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
-    fn cursors_give_the_free_pieces_of_the_library_from_both_ends(
+    fn cursors_yield_the_librarys_free_pieces_from_both_ends(
         world in any_world(),
         node in any_node(),
         flags in 0..32_u32,
@@ -27,7 +27,7 @@ proptest! {
             b: Some(&world.public.reserved),
             is_shown: |record: &Record| selection.shows(&record.region().unwrap(), movable_node),
         };
-        // Linux gives an empty piece between reservations that touch and differ.
+        // Linux returns an empty piece between different reservations that touch.
         let range = |piece: Piece| PhysRange::new(piece.start, piece.end).ok();
         prop_assert_eq!(walk.pieces(false).filter_map(range).collect::<Vec<_>>(), expected.clone());
         let mut backwards: Vec<_> = walk.pieces(true).filter_map(range).collect();
@@ -36,7 +36,7 @@ proptest! {
     }
 
     #[test]
-    fn without_a_second_table_all_regions_are_given(world in any_world()) {
+    fn without_a_second_table_a_walk_yields_all_regions(world in any_world()) {
         let walk = Walk { a: &world.public.reserved, b: None, is_shown: |_: &Record| true };
         let expected: Vec<_> = regions(&world.public.reserved).iter().map(|region| region.range.start()).collect();
         prop_assert_eq!(walk.pieces(false).map(|piece| piece.start).collect::<Vec<_>>(), expected.clone());
@@ -46,7 +46,7 @@ proptest! {
     }
 
     #[test]
-    fn questions_have_the_answers_of_the_library(
+    fn queries_have_the_librarys_answers(
         world in any_world(),
         asked in prop::collection::vec(any_range(), 1..40),
     ) {
@@ -74,7 +74,7 @@ proptest! {
     }
 
     #[test]
-    fn limits_leave_what_those_of_the_library_leave(
+    fn limits_have_the_same_effect_as_the_librarys(
         mut world in any_world(),
         keep in any_range(),
         limit in 0..UNITS * UNIT,
@@ -118,7 +118,7 @@ fn a_cursor_is_two_indices() {
 }
 
 #[test]
-fn no_bytes_overlap_the_inside_of_a_region_but_not_its_start() {
+fn a_size_of_0_overlaps_the_inside_of_a_region_but_not_its_start() {
     let mut world = World::new(128);
     world.linux().add(Kind::Memory, nid::region(0x1000, 0x1000, 0, 0)).unwrap();
     let memory = &world.public.memory;

@@ -1,9 +1,9 @@
-//! The blob itself: its header and blocks, cut, moved and out of order; and trees made up at random.
+//! The blob itself: its header and blocks, cut, moved and out of order; and random trees.
 
 use super::*;
 
 #[test]
-fn a_blob_cut_anywhere_says_how_much_it_needs() {
+fn an_error_for_a_blob_cut_anywhere_says_how_much_it_needs() {
     for blob in REAL {
         for len in 0..blob.len() {
             let error = Fdt::new(&blob[..len]).unwrap_err();
@@ -29,7 +29,7 @@ fn a_structure_block_cut_anywhere_is_an_error_inside_the_blob() {
 }
 
 #[test]
-fn bytes_behind_the_blob_are_not_part_of_it() {
+fn bytes_after_the_blob_are_not_part_of_it() {
     let mut longer = HOTPLUG.to_vec();
     longer.extend([0xff; 64]);
     assert_eq!(memory(&longer), memory(HOTPLUG));
@@ -53,7 +53,7 @@ fn header_fields_that_point_outside_are_refused() {
 }
 
 #[test]
-fn a_reservation_block_without_its_end_says_where_it_ran_out() {
+fn a_reservation_block_without_its_end_is_an_error_where_it_stops() {
     let block = [&0x1000u64.to_be_bytes()[..], &0x2000u64.to_be_bytes(), &[1; 9]].concat();
     let (blob, at) = with_reservations(&block);
     let seen: Vec<_> = Fdt::new(&blob).unwrap().memreserve().collect();
@@ -62,7 +62,7 @@ fn a_reservation_block_without_its_end_says_where_it_ran_out() {
 }
 
 #[test]
-fn a_reservation_of_nothing_is_reported_and_ends_the_block_as_in_linux() {
+fn an_empty_reservation_is_an_error_and_ends_the_block_as_in_linux() {
     let block = [0x1000u64, 0, 0x2000, 0x1000, 0, 0].map(u64::to_be_bytes).concat();
     let (blob, at) = with_reservations(&block);
     let seen: Vec<_> = Fdt::new(&blob).unwrap().memreserve().collect();
@@ -71,8 +71,8 @@ fn a_reservation_of_nothing_is_reported_and_ends_the_block_as_in_linux() {
 }
 
 #[test]
-fn the_structure_block_is_as_long_as_the_header_says_and_before_version_17_up_to_its_end_token() {
-    // A root without properties, and a word behind the end.
+fn the_structure_block_has_the_length_in_the_header_or_before_version_17_ends_at_its_end_token() {
+    // A root without properties, and a word after the end.
     let mut blob = raw(&[1, 0, 2, 9, 4], b"reg\0");
     let fdt = Fdt::new(&blob).unwrap();
     assert_eq!((fdt.structure_size(), fdt.strings()), (20, &b"reg\0"[..]));
@@ -92,7 +92,7 @@ fn tokens_out_of_place_are_refused() {
         ("two roots", header(&[1, 0, 2, 1, 0, 2, 9])),
         ("no end of the root", header(&[1, 0, 9])),
         ("no end of the block", header(&[1, 0, 2])),
-        ("a property behind a child", root(&[1, 0x6100_0000, 2, 3, 0, 0])),
+        ("a property after a child", root(&[1, 0x6100_0000, 2, 3, 0, 0])),
         ("a property outside", header(&[3, 0, 0, 1, 0, 2, 9])),
         ("an unknown token", root(&[5])),
         ("a name without end", header(&[1, 0x6161_6161])),
@@ -108,7 +108,7 @@ fn tokens_out_of_place_are_refused() {
 
 proptest! {
     #[test]
-    fn trees_are_read_as_an_independent_encoder_writes_them(
+    fn trees_are_read_as_written_by_an_independent_encoder(
         nodes in prop::collection::vec(
             (prop::collection::vec((0u64..1 << 50, 1u64..1 << 40), 1..4), any::<bool>(), prop::option::of(0u32..9)),
             0..6,
