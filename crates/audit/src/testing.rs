@@ -10,9 +10,7 @@ use memblock::PhysRange;
 use rules::{Loader, Rules};
 
 use crate::finding::{Code, Finding};
-use kexec::Margins;
-use kexec::{Plan, Purpose};
-use kexec::{Segment, SegmentKind};
+use kexec::{Margins, Plan, Purpose, Segment, SegmentKind};
 
 pub(crate) const BLOCK: u64 = 128 << 20;
 
@@ -111,7 +109,7 @@ pub(crate) fn set(snapshot: &mut Snapshot, name: &str, value: &str) {
 /// The findings of this code.
 pub(crate) fn found(snapshot: &Snapshot, code: Code) -> Vec<Finding> {
     let machine = Machine::of(snapshot).unwrap();
-    let found = super::check(snapshot, &machine, &Facts::of(snapshot), &Rules::LINUX);
+    let found = crate::audit(&machine, &Rules::LINUX);
     found.into_iter().filter(|finding| finding.code == code).collect()
 }
 
@@ -125,7 +123,7 @@ pub(crate) fn the(snapshot: &Snapshot, code: Code) -> Finding {
 /// The codes of a plan's findings.
 pub(crate) fn of_plan(snapshot: &Snapshot, plan: &Plan, loader: Loader) -> Vec<Finding> {
     let machine = Machine::of(snapshot).unwrap();
-    super::of_plan(snapshot, &machine, &Plan { loader, ..plan.clone() }, &Rules::LINUX)
+    crate::of_plan(&machine, &Plan { loader, ..plan.clone() }, &Rules::LINUX)
 }
 
 /// A plan with a kernel at this place, which is told of the boot memory and dumps it.
@@ -147,5 +145,6 @@ pub(crate) fn plan(purpose: Purpose, kernel: PhysRange) -> Plan {
         vmcore: vec![r(0x10_0000, 0x6000_0000), r(0x7000_0000, 0x8000_0000)],
         chosen: None,
         margins: Margins { largest_initrd: 0, binds: None },
+        assumed: Vec::new(),
     }
 }

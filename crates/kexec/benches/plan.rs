@@ -13,10 +13,11 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use evidence::ResourceTree;
 use evidence::Source;
-use evidence::resources::ResourceTree;
 use evidence::snapshot::FirmwareMapEntry;
-use kexec::{Facts, KernelImage, Purpose, Request, SetupHeader};
+use kexec::{KernelImage, Purpose, Request, SetupHeader};
+use machine::releases::KexecTools;
 use machine::{Machine, Snapshot};
 use rules::{Loader, Rules};
 
@@ -47,7 +48,6 @@ fn main() {
         ..Snapshot::default()
     };
     let machine = Machine::of(&snapshot).unwrap();
-    let facts = Facts::of(&snapshot);
     let request = |loader| Request {
         purpose: Purpose::Reboot,
         loader,
@@ -63,6 +63,7 @@ fn main() {
         command_line: "quiet",
         avoid_removable: false,
         purgatory: None,
+        tools: KexecTools::CHECKED,
     };
 
     let mut reading = Vec::new();
@@ -80,7 +81,7 @@ fn main() {
         assert_eq!(tree.resources().len() as u64, ranges);
         for (loader, times) in &mut plans {
             let start = Instant::now();
-            let plan = kexec::plan(&machine, &facts, &request(*loader), &Rules::LINUX).unwrap();
+            let plan = kexec::plan(&machine, &request(*loader), &Rules::LINUX).unwrap();
             keep(times, start);
             assert!(plan.margins.largest_initrd > 0);
         }

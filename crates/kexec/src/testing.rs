@@ -1,13 +1,13 @@
 //! What tests of plans are made of.
 
 use evidence::Source;
-use machine::{Machine, Snapshot};
+use machine::releases::KexecTools;
+use machine::{KernelState, Machine, Snapshot};
 use rules::Loader;
 
 use crate::request::Request;
 use evidence::Purpose;
-use images::KernelImage;
-use images::SetupHeader;
+use images::{KernelImage, SetupHeader};
 
 /// Debian's 6.12.117 for x86_64 (captures/x86/kernel-6.12.117.json).
 pub(crate) const KERNEL: SetupHeader = SetupHeader {
@@ -28,7 +28,13 @@ pub(crate) const REQUEST: Request<'_> = Request {
     command_line: "quiet",
     avoid_removable: false,
     purgatory: None,
+    tools: KexecTools::CHECKED,
 };
+
+/// An x86 machine with this /proc/iomem, and with what a load finds in its kernel.
+pub(crate) fn x86_with(iomem: &str, state: KernelState) -> Machine {
+    Machine { state, ..x86(iomem) }
+}
 
 /// An x86 machine with this /proc/iomem.
 pub(crate) fn x86(iomem: &str) -> Machine {

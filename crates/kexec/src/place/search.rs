@@ -116,7 +116,7 @@ impl Search {
     /// for each candidate that is large enough: there are at most 16 segments.
     ///
     /// ```
-    /// use kexec::placement::{Direction, Search};
+    /// use kexec::search::{Direction, Search};
     /// use memblock::PhysRange;
     ///
     /// let ram = [PhysRange::new(0x1000, 0x9_f000)?, PhysRange::new(0x10_0000, 0x7ffe_0000)?];

@@ -1,6 +1,6 @@
 //! Places found by trying every address, with nothing of the search that they are held against.
 
-use kexec::placement::Direction;
+use kexec::search::Direction;
 use memblock::PhysRange;
 
 pub(crate) const PAGE: u64 = 0x1000;

@@ -3,14 +3,14 @@
 
 use std::path::PathBuf;
 
-use evidence::Source;
+use evidence::memblock_text;
 use evidence::snapshot::{Bytes, MemblockFiles};
+use evidence::{Source, Unknown};
 use firmware::fdt::Fdt;
-use kexec::{
-    Arm64Error, Arm64Header, E820Type, Facts, KernelImage, Plan, PlanError, Purpose, Request, ToldBy,
-};
+use kexec::{Arm64Error, Arm64Header, E820Type, KernelImage, Plan, PlanError, Purpose, Request, ToldBy};
 use machine::range_set::RangeSet;
-use machine::{Machine, Snapshot, memblock_text};
+use machine::releases::KexecTools;
+use machine::{Machine, Snapshot};
 use memblock::{PhysRange, RegionFlags, ranges};
 use rules::{Loader, Rules, Walk};
 
@@ -74,8 +74,9 @@ fn plan(
         command_line: &command_line,
         avoid_removable: false,
         purgatory: None,
+        tools: KexecTools::CHECKED,
     };
-    kexec::plan(&machine, &Facts::of(snapshot), &request, &Rules::LINUX)
+    kexec::plan(&machine, &request, &Rules::LINUX)
 }
 
 fn load(&(directory, step, purpose, initrd, _): &Load) -> (Record, Plan) {
@@ -201,8 +202,23 @@ fn a_load_that_the_kernel_refused_is_refused_in_its_words() {
     let (snapshot, kernel, initrd, log) = blind("refused", "before", "reboot");
     assert!(log.contains("kexec_file(Image): Could not find any suitable kernel location!"));
     let error = plan(&snapshot, Crash, kernel, initrd).unwrap_err();
-    assert!(matches!(error, PlanError::Arm64(Arm64Error::NoKernelLocation { .. })), "{error}");
+    assert!(matches!(error, PlanError::NoKernelLocation { .. }), "{error}");
     assert!(error.to_string().starts_with("Could not find any suitable kernel location! "), "{error}");
+}
+
+#[test]
+fn without_the_device_tree_a_plan_says_what_it_assumes_of_it() {
+    let (snapshot, kernel, initrd, _) = blind("high", "before", "reboot");
+    let whole = plan(&snapshot, Reboot, kernel, initrd).unwrap();
+    let without =
+        plan(&Snapshot { device_tree: Source::Missing, ..snapshot }, Reboot, kernel, initrd).unwrap();
+    let tree = |plan: &Plan| plan.segment(kexec::SegmentKind::DeviceTree).unwrap().loaded;
+    assert!(tree(&whole) < 0x1_0000 && tree(&without) == 0x1_0000, "{:#x}", tree(&whole));
+    assert_eq!(without.chosen.unwrap().memory, ToldBy::NotShown);
+    // Kernel and initial ramdisk lie where they do with it.
+    assert_eq!(without.segments[..2], whole.segments[..2]);
+    let says = |assumed: &[Unknown]| assumed.iter().any(|one| one.what.starts_with("the device tree"));
+    assert!(says(&without.assumed) && !says(&whole.assumed), "{:?}", without.assumed);
 }
 
 #[test]
@@ -210,8 +226,6 @@ fn a_machine_that_does_not_show_what_a_plan_hangs_on_is_refused_by_what_is_missi
     let (snapshot, kernel, initrd, _) = blind("high", "before", "reboot");
     let refused = |snapshot: &Snapshot| plan(snapshot, Reboot, kernel, initrd).unwrap_err();
     let bytes = snapshot.device_tree.read().unwrap().0.clone();
-    let without = Snapshot { device_tree: Source::Missing, ..snapshot.clone() };
-    assert_eq!(refused(&without), PlanError::Arm64(Arm64Error::NoDeviceTree));
     for end in [0, 39, 40, 100, bytes.len() - 1] {
         let cut = Source::Read(Bytes(bytes[..end].to_vec()));
         let error = refused(&Snapshot { device_tree: cut, ..snapshot.clone() });

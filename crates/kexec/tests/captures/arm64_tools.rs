@@ -4,9 +4,8 @@
 use std::path::PathBuf;
 
 use firmware::fdt::{Chosen, Fdt};
-use kexec::{
-    Arm64Error, Arm64Header, Facts, KernelImage, Plan, PlanError, Purpose, Request, SegmentKind, ToldBy,
-};
+use kexec::{Arm64Error, Arm64Header, KernelImage, Plan, PlanError, Purpose, Request, SegmentKind, ToldBy};
+use machine::releases::KexecTools;
 use machine::{Machine, Snapshot};
 use memblock::PhysRange;
 use rules::{Loader, Rules};
@@ -50,8 +49,9 @@ fn plan(name: &str, purpose: Purpose) -> Result<Plan, PlanError> {
         command_line: &command_line,
         avoid_removable: false,
         purgatory: None,
+        tools: KexecTools::CHECKED,
     };
-    kexec::plan(&Machine::of(&snapshot).unwrap(), &Facts::of(&snapshot), &request, &Rules::LINUX)
+    kexec::plan(&Machine::of(&snapshot).unwrap(), &request, &Rules::LINUX)
 }
 
 fn printed(name: &str, purpose: Purpose) -> String {

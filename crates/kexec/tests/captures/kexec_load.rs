@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 
 use firmware::e820::Entry;
 use firmware::log::E820Map;
-use kexec::{EfiRuntime, Facts, Plan, PlanError, Purpose, Request};
-use machine::{Machine, Snapshot};
+use kexec::{Plan, PlanError, Purpose, Request};
+use machine::releases::KexecTools;
+use machine::{EfiRuntime, Machine, Snapshot};
 use memblock::PhysRange;
 use rules::{Loader, Rules, Use};
 
@@ -75,7 +76,7 @@ fn loads() -> impl Iterator<Item = (String, Snapshot, Loaded, u64)> {
 }
 
 fn plan(snapshot: &Snapshot, loaded: &Loaded, efi_ranges: u64) -> (Machine, Plan) {
-    let machine = Machine::of(snapshot).unwrap();
+    let mut machine = Machine::of(snapshot).unwrap();
     let request = Request {
         purpose: loaded.purpose,
         loader: Loader::KexecLoad,
@@ -84,12 +85,12 @@ fn plan(snapshot: &Snapshot, loaded: &Loaded, efi_ranges: u64) -> (Machine, Plan
         command_line: &loaded.given,
         avoid_removable: false,
         purgatory: None,
+        tools: KexecTools::CHECKED,
     };
-    let mut facts = Facts::of(snapshot);
     if efi_ranges > 0 {
-        facts.efi_runtime = Some(EfiRuntime { entries: efi_ranges, descriptor: 48 });
+        machine.state.efi_runtime = Some(EfiRuntime { entries: efi_ranges, descriptor: 48 });
     }
-    let plan = kexec::plan(&machine, &facts, &request, &Rules::LINUX).unwrap();
+    let plan = kexec::plan(&machine, &request, &Rules::LINUX).unwrap();
     (machine, plan)
 }
 

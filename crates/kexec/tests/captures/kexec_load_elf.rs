@@ -5,10 +5,9 @@
 
 use std::path::{Path, PathBuf};
 
-use kexec::{
-    EfiRuntime, ElfError, ElfKernel, ElfSegment, Facts, KernelImage, Plan, PlanError, Purpose, Request,
-};
-use machine::{Machine, Snapshot};
+use kexec::{ElfError, ElfKernel, ElfSegment, KernelImage, Plan, PlanError, Purpose, Request};
+use machine::releases::KexecTools;
+use machine::{EfiRuntime, Machine, Snapshot};
 use memblock::PhysRange;
 use rules::{Loader, Rules};
 
@@ -89,12 +88,13 @@ fn plan(
         command_line: &loaded.given,
         avoid_removable: false,
         purgatory: None,
+        tools: KexecTools::CHECKED,
     };
-    let mut facts = Facts::of(snapshot);
+    let mut machine = Machine::of(snapshot).unwrap();
     if efi_ranges > 0 {
-        facts.efi_runtime = Some(EfiRuntime { entries: efi_ranges, descriptor: 48 });
+        machine.state.efi_runtime = Some(EfiRuntime { entries: efi_ranges, descriptor: 48 });
     }
-    kexec::plan(&Machine::of(snapshot).unwrap(), &facts, &request, &Rules::LINUX)
+    kexec::plan(&machine, &request, &Rules::LINUX)
 }
 
 #[test]

@@ -6,7 +6,6 @@
 
 mod arm64;
 mod arm64_tools;
-mod findings;
 mod kexec_load;
 mod kexec_load_elf;
 mod record;
@@ -17,7 +16,8 @@ use std::path::{Path, PathBuf};
 use firmware::e820::{E820Type, Entry};
 use firmware::log::E820Map;
 use images::core_header::CoreHeader;
-use kexec::{Facts, KernelImage, Plan, Purpose, Request, SegmentKind, SetupHeader};
+use kexec::{KernelImage, Plan, Purpose, Request, SegmentKind, SetupHeader};
+use machine::releases::KexecTools;
 use machine::{Machine, Snapshot};
 use memblock::PhysRange;
 use record::Record;
@@ -115,9 +115,10 @@ fn load(&(capture, log, index, purpose, initrd): &Load) -> (Machine, Record, Pla
         },
         avoid_removable: false,
         purgatory: None,
+        tools: KexecTools::CHECKED,
     };
-    let plan = kexec::plan(&machine, &Facts::of(&snapshot), &request, &Rules::LINUX)
-        .unwrap_or_else(|error| panic!("{capture}: {error}"));
+    let plan =
+        kexec::plan(&machine, &request, &Rules::LINUX).unwrap_or_else(|error| panic!("{capture}: {error}"));
     (machine, record, plan)
 }
 
@@ -204,7 +205,7 @@ fn the_firmware_map_is_the_one_that_every_kernel_printed() {
     let mut held = 0;
     for archive in archives(&captures()) {
         let snapshot = host::read(&archive).unwrap();
-        let log = snapshot.kernel_log.read().map_or("", String::as_str);
+        let log = snapshot.kernel_log.read().cloned().unwrap_or_default();
         let lines: Vec<_> = firmware::log::e820(log.as_bytes()).map(Result::unwrap).collect();
         let of = |map| lines.iter().filter(move |line| line.map == map).map(|line| line.entry);
         // Printed again, and whole, where there are more than the boot parameters hold.
@@ -212,7 +213,8 @@ fn the_firmware_map_is_the_one_that_every_kernel_printed() {
         let printed = if extended.is_empty() { of(E820Map::Bios).collect() } else { extended };
         // Kernels are quiet on some machines, and logs collected over a long time have lost their beginning.
         if log.contains("BIOS-provided physical RAM map:") {
-            assert_eq!(Facts::of(&snapshot).firmware_map, Some(printed), "{}", archive.display());
+            let machine = Machine::of(snapshot).unwrap();
+            assert_eq!(machine.state.firmware_map, Some(printed), "{}", archive.display());
             held += 1;
         }
     }

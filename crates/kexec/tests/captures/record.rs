@@ -1,6 +1,6 @@
 //! What was done when an image was loaded, in the words of a plan.
 
-use kexec::load_log::{LoadLog, LoadRecord};
+use evidence::log::{LoadLog, LoadRecord};
 use memblock::PhysRange;
 
 /// One load.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use evidence::Source;
 use evidence::snapshot::{Bytes, MemblockFiles};
-use kexec::{Facts, Plan, PlanError, Purpose, Request};
+use kexec::{Plan, PlanError, Purpose, Request};
 use machine::{Machine, Snapshot};
 use memblock::{PhysRange, ranges};
 use proptest::prelude::*;
@@ -165,8 +165,7 @@ impl Layout {
     }
 
     pub(crate) fn plan(&self, request: &Request<'_>) -> Result<Plan, PlanError> {
-        let snapshot = self.snapshot();
-        kexec::plan(&Machine::of(&snapshot).unwrap(), &Facts::of(&snapshot), request, &Rules::LINUX)
+        kexec::plan(&Machine::of(self.snapshot()).unwrap(), request, &Rules::LINUX)
     }
 
     /// What /proc/iomem calls reserved in a range: whole pages, and not what it calls the crash kernel's.

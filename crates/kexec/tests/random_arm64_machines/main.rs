@@ -9,7 +9,8 @@ mod device_tree;
 mod machines;
 mod search;
 
-use kexec::{Arm64Error, Arm64Header, KernelImage, Plan, PlanError, Purpose, Request, SegmentKind};
+use kexec::{Arm64Header, KernelImage, Plan, PlanError, Purpose, Request, SegmentKind};
+use machine::releases::KexecTools;
 use memblock::{PhysRange, ranges};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -36,6 +37,7 @@ fn requests() -> impl Strategy<Value = Request<'static>> {
             command_line: "quiet",
             avoid_removable: false,
             purgatory: None,
+            tools: KexecTools::CHECKED,
         },
     )
 }
@@ -70,7 +72,7 @@ proptest! {
                 prop_assert!(kind == SegmentKind::Kernel || request.loader == Loader::KexecLoad);
                 prop_assert_eq!(expected, None);
             }
-            Err(PlanError::Arm64(Arm64Error::NoKernelLocation { .. })) => prop_assert_eq!(expected, None),
+            Err(PlanError::NoKernelLocation { .. }) => prop_assert_eq!(expected, None),
             Err(other) => prop_assert!(false, "{other}"),
         }
     }

@@ -1,6 +1,6 @@
 //! Whole layouts by trial, for both loaders of arm64.
 
-use kexec::placement::Direction::{self, BottomUp, TopDown};
+use kexec::search::Direction::{self, BottomUp, TopDown};
 use kexec::{KernelImage, Purpose, Request};
 use memblock::PhysRange;
 

@@ -1,6 +1,6 @@
 //! Whole layouts by trial, for both loaders of x86.
 
-use kexec::placement::Direction;
+use kexec::search::Direction;
 use kexec::{KernelImage, Purpose, Request, SegmentKind, SetupHeader};
 use memblock::{PhysRange, ranges};
 use rules::Loader;

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use evidence::Source;
 use evidence::snapshot::{FirmwareMapEntry, MemblockFiles};
-use kexec::{Facts, Handover, Plan, PlanError, Request};
-use machine::{Machine, Snapshot};
+use kexec::{Plan, PlanError, Request};
+use machine::{Kho, Machine, Snapshot};
 use memblock::PhysRange;
 use proptest::prelude::*;
 use rules::Rules;
@@ -187,17 +187,13 @@ impl Layout {
     }
 
     pub(crate) fn plan(&self, request: &Request<'_>) -> Result<Plan, PlanError> {
-        let snapshot = self.snapshot();
-        let handover = match self.scratch.as_slice() {
-            [] => Handover::Off,
-            areas => Handover::On(areas.to_vec()),
+        let mut machine = Machine::of(self.snapshot()).unwrap();
+        machine.state.possible_cpus = Some(CPUS);
+        machine.state.crash_elfcorehdr_size = self.header_room;
+        machine.state.kho = match self.scratch.as_slice() {
+            [] => Kho::Off,
+            areas => Kho::On(areas.to_vec()),
         };
-        let facts = Facts {
-            possible_cpus: Some(CPUS),
-            crash_elfcorehdr_size: self.header_room,
-            handover,
-            ..Facts::of(&snapshot)
-        };
-        kexec::plan(&Machine::of(&snapshot).unwrap(), &facts, request, &Rules::LINUX)
+        kexec::plan(&machine, request, &Rules::LINUX)
     }
 }

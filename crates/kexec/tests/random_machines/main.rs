@@ -12,6 +12,7 @@ mod machines;
 use firmware::e820::E820Type;
 use kexec::{KernelImage, PlanError, Purpose, Request, SegmentKind, SetupHeader};
 use machine::range_set::RangeSet;
+use machine::releases::KexecTools;
 use memblock::{PhysRange, ranges};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -43,6 +44,7 @@ fn requests() -> impl Strategy<Value = Request<'static>> {
             command_line: "quiet",
             avoid_removable,
             purgatory: None,
+            tools: KexecTools::CHECKED,
         },
     )
 }

@@ -1,18 +1,22 @@
 use evidence::Source;
 use evidence::snapshot::{FirmwareMapEntry, MemblockFiles};
 use firmware::e820::{E820Type, Entry};
-use machine::Snapshot;
+use machine::{KernelState, Snapshot};
+use rules::Walk;
 
 use super::*;
+use crate::place::removable::removable;
+use crate::search_ranges;
 
 fn r(start: u64, end: u64) -> PhysRange {
     PhysRange::new(start, end).unwrap()
 }
 
 fn of(snapshot: &Snapshot, rules: &Rules) -> Result<Vec<PhysRange>, PlanError> {
-    let machine = Machine::of(snapshot).unwrap();
-    let facts = Facts { free_in_memblock: Some(vec![r(0x4000_0000, 0x5000_0000)]), ..Facts::default() };
-    candidates(&machine, &facts, Loader::KexecFileLoad, rules)
+    let state =
+        KernelState { free_in_memblock: Some(vec![r(0x4000_0000, 0x5000_0000)]), ..KernelState::default() };
+    let machine = Machine { state, ..Machine::of(snapshot).unwrap() };
+    search_ranges(&machine, Loader::KexecFileLoad, rules)
 }
 
 fn with_iomem(iomem: &str) -> Snapshot {
@@ -56,7 +60,7 @@ fn a_kernel_that_keeps_memblock_searches_what_is_free_in_it() {
     assert_eq!(of(&snapshot, &Rules::LINUX).unwrap(), [r(0x4000_0000, 0x5000_0000)]);
 }
 
-/// The candidates of kexec_load, where the firmware's map has these entries.
+/// What kexec_load searches, where the firmware's map has these entries.
 fn of_kexec_load(iomem: &str, map: &[(u64, u64)], rules: &Rules) -> Result<Vec<PhysRange>, PlanError> {
     let entry =
         |&(start, last): &(u64, u64)| FirmwareMapEntry { index: 0, start, last, kind: "System RAM".into() };
@@ -67,7 +71,7 @@ fn of_kexec_load(iomem: &str, map: &[(u64, u64)], rules: &Rules) -> Result<Vec<P
         },
         ..with_iomem(iomem)
     };
-    candidates(&Machine::of(&snapshot).unwrap(), &Facts::of(&snapshot), Loader::KexecLoad, rules)
+    search_ranges(&Machine::of(&snapshot).unwrap(), Loader::KexecLoad, rules)
 }
 
 #[test]
@@ -92,12 +96,9 @@ fn kexec_tools_places_on_a_dimm_and_not_beside_what_the_map_has() {
 fn what_the_map_has_is_ram_to_kexec_tools_whatever_a_driver_made_of_it() {
     let snapshot = with_iomem("00001000-3fffffff : System RAM\n140000000-14fffffff : System RAM (kmem)\n");
     let ram = |range| Entry { range, kind: E820Type::Ram };
-    let facts = Facts {
-        firmware_map_now: Some(vec![ram(r(0, 0x4000_0000)), ram(r(0x1_4000_0000, 0x1_5000_0000))]),
-        ..Facts::default()
-    };
-    let machine = Machine::of(&snapshot).unwrap();
-    let of = |rules| candidates(&machine, &facts, Loader::KexecLoad, rules).unwrap();
+    let mut machine = Machine::of(&snapshot).unwrap();
+    machine.state.firmware_map_now = Some(vec![ram(r(0, 0x4000_0000)), ram(r(0x1_4000_0000, 0x1_5000_0000))]);
+    let of = |rules| search_ranges(&machine, Loader::KexecLoad, rules).unwrap();
     assert_eq!(of(&Rules::LINUX), [r(0x400, 0x4000_0000), r(0x1_4000_0000, 0x1_5000_0000)]);
     assert_eq!(of(&Rules::HOTPLUG_FOR_ALL), [r(0x400, 0x4000_0000)]);
 }
@@ -121,7 +122,7 @@ fn memory_of_unknown_class_is_searched_where_the_rules_are_of_one_mind() {
     let snapshot = with_iomem("40000000-4fffffff : System RAM\n50000000-5fffffff : System RAM (kmem)\n");
     let mut machine = Machine::of(&snapshot).unwrap();
     machine.ranges[0].class = None;
-    let found = |rules| candidates(&machine, &Facts::default(), Loader::KexecFileLoad, rules);
+    let found = |rules| search_ranges(&machine, Loader::KexecFileLoad, rules);
     assert_eq!(found(&Rules::LINUX), Ok(vec![r(0x4000_0000, 0x5000_0000)]));
     let unknown = PlanError::ClassUnknown { range: r(0x4000_0000, 0x5000_0000) };
     assert_eq!(found(&Rules::HOTPLUG_FOR_ALL), Err(unknown));
@@ -131,16 +132,11 @@ fn memory_of_unknown_class_is_searched_where_the_rules_are_of_one_mind() {
 fn a_search_of_what_was_not_shown_is_refused() {
     let mut machine = Machine::of(&with_iomem("40000000-4fffffff : System RAM\n")).unwrap();
     machine.kernel.facts.walk = Walk::Memblock;
-    assert_eq!(
-        candidates(&machine, &Facts::default(), Loader::KexecFileLoad, &Rules::LINUX),
-        Err(PlanError::NoMemblock)
-    );
+    let search = |machine: &Machine| search_ranges(machine, Loader::KexecFileLoad, &Rules::LINUX);
+    assert_eq!(search(&machine), Err(PlanError::NoMemblock));
     machine.kernel.facts.walk = Walk::Resources;
-    machine.resources = None;
-    assert_eq!(
-        candidates(&machine, &Facts::default(), Loader::KexecFileLoad, &Rules::LINUX),
-        Err(PlanError::NoIomem)
-    );
+    machine.evidence.resources = Source::Missing;
+    assert_eq!(search(&machine), Err(PlanError::NoIomem));
 }
 
 #[test]

@@ -1,16 +1,17 @@
 use evidence::Source;
 use evidence::snapshot::Bytes;
+use machine::releases::KexecTools;
 use machine::{Machine, Snapshot};
 use rules::{Loader, Rules};
 
 use super::*;
-use crate::error::arm64::Arm64Error;
+use crate::error::Arm64Error;
 use crate::request::Request;
-use crate::{Facts, Plan, plan};
+use crate::{Plan, plan};
 use evidence::Purpose;
 use images::{Arm64Header, KernelImage};
 
-const TREE: &[u8] = include_bytes!("../../../firmware/tests/data/arm64-dts-resv.fdt");
+const TREE: &[u8] = include_bytes!("../../../../firmware/tests/data/arm64-dts-resv.fdt");
 
 const REQUEST: Request<'_> = Request {
     purpose: Purpose::Reboot,
@@ -20,6 +21,7 @@ const REQUEST: Request<'_> = Request {
     command_line: "quiet",
     avoid_removable: false,
     purgatory: None,
+    tools: KexecTools::CHECKED,
 };
 
 const IOMEM: &str = "40000000-4fffffff : System RAM\n  40010000-401fffff : Kernel code\n  \
@@ -34,8 +36,9 @@ fn planned(iomem: &str, request: &Request<'_>) -> Result<Plan, PlanError> {
         device_tree: Source::Read(Bytes(TREE.to_vec())),
         ..Snapshot::default()
     };
-    let facts = Facts { possible_cpus: Some(2), ..Facts::of(&snapshot) };
-    plan(&Machine::of(&snapshot).unwrap(), &facts, request, &Rules::LINUX)
+    let mut machine = Machine::of(&snapshot).unwrap();
+    machine.state.possible_cpus = Some(2);
+    plan(&machine, request, &Rules::LINUX)
 }
 
 fn starts(plan: &Plan) -> Vec<u64> {
@@ -88,7 +91,7 @@ fn a_seed_that_was_not_wiped_is_refused() {
         ..Snapshot::default()
     };
     let machine = Machine::of(&snapshot).unwrap();
-    let error = plan(&machine, &Facts::of(&snapshot), &REQUEST, &Rules::LINUX).unwrap_err();
+    let error = plan(&machine, &REQUEST, &Rules::LINUX).unwrap_err();
     assert_eq!(error, PlanError::Arm64(Arm64Error::SeedNotWiped));
 }
 

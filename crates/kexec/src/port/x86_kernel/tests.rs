@@ -1,51 +1,58 @@
-use memblock::PhysRange;
+use evidence::Purpose;
+use machine::{Configured, EfiRuntime, KernelState, Kho};
 use proptest::prelude::*;
-use rules::{Loader, Rules};
 
 use super::*;
-use crate::testing::{KERNEL, REQUEST, x86};
-use crate::{Facts, Handover, KernelImage, Plan, Purpose, plan};
+use crate::context::SearchSpace;
+use crate::request::Request;
+use crate::testing::{KERNEL, REQUEST, x86_with};
+use crate::{Plan, plan};
 
 const IOMEM: &str = "00001000-0009fbff : System RAM\n00100000-7ffdffff : System RAM\n  \
                      6b000000-7affffff : Crash kernel\n140000000-17fffffff : System RAM (kmem)\n";
 
-fn facts() -> Facts {
-    Facts {
+fn state() -> KernelState {
+    KernelState {
         firmware_map: Some(Vec::new()),
         possible_cpus: Some(2),
         crash_elfcorehdr_size: Some(917_616),
-        ..Facts::default()
+        ..KernelState::default()
     }
 }
 
-fn ground() -> Ground {
-    Ground::of(&x86(IOMEM), &facts(), &REQUEST, &Rules::LINUX).unwrap()
+/// Bytes of the boot parameters of a load that finds this in the kernel.
+fn parameters(state: KernelState, request: &Request<'_>) -> Result<u64, PlanError> {
+    let machine = x86_with(IOMEM, state);
+    let space = SearchSpace::new(Vec::new(), machine.kernel.page_size);
+    let context = LoadContext { machine: &machine, request, rules: &Rules::LINUX, space, crash: None };
+    boot_parameters_size(&context, &KERNEL)
 }
 
 fn plan_on(iomem: &str, request: &Request<'_>) -> Result<Plan, PlanError> {
-    plan(&x86(iomem), &facts(), request, &Rules::LINUX)
+    plan(&x86_with(iomem, state()), request, &Rules::LINUX)
 }
 
 #[test]
 fn boot_parameters_grow_by_16_bytes_with_the_command_line_and_with_the_efi_map() {
     let size = |letters: usize, efi_map| {
         let command_line = "x".repeat(letters);
-        let ground = Ground { efi_map, ..ground() };
-        boot_parameters_size(&ground, &KERNEL, &Request { command_line: &command_line, ..REQUEST }).unwrap()
+        let efi_runtime = Some(EfiRuntime { entries: 1, descriptor: efi_map });
+        let state = KernelState { efi_runtime, ..state() };
+        parameters(state, &Request { command_line: &command_line, ..REQUEST }).unwrap()
     };
     // 1 for the NUL and 30 for elfcorehdr=: 16 bytes end with the 1st letter, and with the 17th.
     assert_eq!((size(1, 0), size(2, 0), size(17, 0), size(18, 0)), (0x10c0, 0x10d0, 0x10d0, 0x10e0));
     assert_eq!(size(1, 1), 0x10d0);
-    let ground = Ground { more_setup_data: 32, ..ground() };
+    let configured = Configured { measurements: true, ..Configured::default() };
     let request = Request { command_line: "x", ..REQUEST };
-    assert_eq!(boot_parameters_size(&ground, &KERNEL, &request), Ok(0x10c0 + 32));
+    assert_eq!(parameters(KernelState { configured, ..state() }, &request), Ok(0x10c0 + 32));
 }
 
 #[test]
 fn a_command_line_longer_than_the_header_says_is_refused() {
     let request = |letters: usize, purpose| {
         let command_line = "x".repeat(letters);
-        boot_parameters_size(&ground(), &KERNEL, &Request { command_line: &command_line, purpose, ..REQUEST })
+        parameters(state(), &Request { command_line: &command_line, purpose, ..REQUEST })
     };
     // Linux 6.12.117 was seen to refuse 2017 letters for a reboot, too.
     for purpose in [Purpose::Reboot, Purpose::Crash] {
@@ -68,6 +75,18 @@ fn driver_managed_memory_is_dumped_and_never_chosen() {
         [r(0x10_0000, 0x6b00_0000), r(0x7b00_0000, 0x7ffe_0000), r(0x1_4000_0000, 0x1_8000_0000)]
     );
     assert_eq!(crash.command_line, "elfcorehdr=0x6b000000 quiet");
+}
+
+#[test]
+fn where_nothing_counts_cpus_a_plan_for_crashes_assumes_one_and_says_so() {
+    let crash = Request { purpose: Purpose::Crash, ..REQUEST };
+    let with = |possible_cpus| {
+        plan(&x86_with(IOMEM, KernelState { possible_cpus, ..state() }), &crash, &Rules::LINUX).unwrap()
+    };
+    let (unknown, one) = (with(None), with(Some(1)));
+    assert_eq!(unknown.segments, one.segments);
+    let says = |plan: &Plan| plan.assumed.iter().any(|assumed| assumed.effect.starts_with("taken as one"));
+    assert!(says(&unknown) && !says(&one), "{:?}", unknown.assumed);
 }
 
 #[test]
@@ -143,8 +162,8 @@ proptest! {
             }),
             initrd: initrd.map(scale),
             command_line: "quiet",
-            avoid_removable: false,
             purgatory: Some(Purgatory { loaded: scale(sizes.0.min(sizes.1)), size: scale(sizes.1) }),
+            ..REQUEST
         };
         if let Ok(plan) = plan_on(IOMEM, &request) {
             let area = if crash { 0x6b00_0000..0x7b00_0000 } else { 0x1000..0x7ffe_0000 };
@@ -163,8 +182,8 @@ fn with_handover_on_segments_go_into_its_areas_in_their_order_and_nowhere_else()
     let r = |start, end| PhysRange::new(start, end).unwrap();
     // The first is too small for the kernel, the second lies below the third.
     let areas = vec![r(0x100_0000, 0x200_0000), r(0x1000_0000, 0x1800_0000), r(0x4000_0000, 0x4800_0000)];
-    let facts = Facts { handover: Handover::On(areas.clone()), ..facts() };
-    let plan_with = |request: &Request<'_>| plan(&x86(IOMEM), &facts, request, &Rules::LINUX);
+    let machine = x86_with(IOMEM, KernelState { kho: Kho::On(areas), ..state() });
+    let plan_with = |request: &Request<'_>| plan(&machine, request, &Rules::LINUX);
     let starts: Vec<_> =
         plan_with(&REQUEST).unwrap().segments.iter().map(|s| (s.kind.as_str(), s.range.start())).collect();
     assert_eq!(

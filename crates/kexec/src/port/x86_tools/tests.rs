@@ -1,14 +1,17 @@
 //! The edges of each rule, as kexec-tools 2.0.25 was seen to keep them where its maps were made up to find them.
 
+use evidence::Purpose;
 use firmware::e820::{E820Type, Entry};
+use images::SetupHeader;
+use machine::{EfiRuntime, KernelState};
 use memblock::PhysRange;
 use rules::{Loader, Rules};
 
 use super::*;
-use crate::efi_runtime::EfiRuntime;
-use crate::plan::{Plan, Purpose, plan};
-use crate::testing::{self, KERNEL, x86};
-use images::KernelImage;
+use crate::plan::{Plan, plan};
+use crate::request::Request;
+use crate::segment::SegmentKind;
+use crate::testing::{self, KERNEL, x86_with};
 
 pub(crate) const REQUEST: Request<'_> =
     Request { loader: Loader::KexecLoad, initrd: Some(0x1388), command_line: "x", ..testing::REQUEST };
@@ -29,18 +32,19 @@ fn r(start: u64, last: u64) -> PhysRange {
     PhysRange::from_inclusive(start, last).unwrap()
 }
 
-pub(crate) fn facts(map: &[(u64, u64)]) -> Facts {
+/// What a load finds in a kernel whose firmware has this RAM.
+pub(crate) fn state(map: &[(u64, u64)]) -> KernelState {
     let ram = |&(start, last): &(u64, u64)| Entry { range: r(start, last), kind: E820Type::Ram };
-    Facts {
+    KernelState {
         firmware_map_now: Some(map.iter().map(ram).collect()),
         possible_cpus: Some(1),
         acpi_rsdp: Some(0xf_59c0),
-        ..Facts::default()
+        ..KernelState::default()
     }
 }
 
 fn plan_on(map: &[(u64, u64)], request: &Request<'_>) -> Result<Plan, PlanError> {
-    plan(&x86(IOMEM), &facts(map), request, &Rules::LINUX)
+    plan(&x86_with(IOMEM, state(map)), request, &Rules::LINUX)
 }
 
 const RAM: [(u64, u64); 2] = [(0, 0x9_fbff), (0x10_0000, 0x7ffd_ffff)];
@@ -147,8 +151,10 @@ fn entries_behind_the_128th_and_what_efi_is_to_know_are_setup_data_before_the_se
         let small = (1..entries).map(|entry| (entry * 0x1000, entry * 0x1000 + 0x7ff));
         let map: Vec<(u64, u64)> = small.chain([(0x20_0000, 0x7ffd_ffff)]).collect();
         let efi_runtime = Some(EfiRuntime { entries: efi_ranges, descriptor: 48 });
-        let facts = Facts { efi_runtime, ..facts(&map) };
-        let plan = plan(&x86(IOMEM), &facts, &REQUEST, &Rules::LINUX).unwrap();
+        // Of what the kernel uses and the map lacks, the rules would have the next kernel told.
+        let iomem = "00200000-7ffdffff : System RAM\n";
+        let machine = x86_with(iomem, KernelState { efi_runtime, ..state(&map) });
+        let plan = plan(&machine, &REQUEST, &Rules::LINUX).unwrap();
         assert_eq!((plan.next_kernel.len(), plan.next_kernel_lacks.len()), (map.len(), 0));
         let of = plan.segments.iter().filter(|segment| segment.kind == SegmentKind::SetupData);
         of.map(|segment| (segment.range.start(), segment.loaded)).collect::<Vec<_>>()
@@ -175,9 +181,8 @@ fn setup_data_goes_to_the_first_whole_page_above_1_mib() {
 fn a_crash_kernel_that_leaves_no_place_below_it_has_its_seed_above() {
     let areas = |last: &str| IOMEM.replace("7effffff : Crash", &format!("{last} : Crash"));
     let on = |last| {
-        let machine = x86(&areas(last));
-        let plan =
-            plan(&machine, &facts(&[]), &Request { purpose: Purpose::Crash, ..REQUEST }, &Rules::LINUX);
+        let machine = x86_with(&areas(last), state(&[]));
+        let plan = plan(&machine, &Request { purpose: Purpose::Crash, ..REQUEST }, &Rules::LINUX);
         let plan = plan.unwrap();
         assert_eq!(plan.vmcore.len(), 3);
         (found(&plan, SegmentKind::Kernel).0, found(&plan, SegmentKind::SetupData).0)

@@ -105,7 +105,7 @@ mod tests {
 
     use super::*;
     use crate::port::x86_tools::tests::{IOMEM, REQUEST};
-    use crate::testing::x86;
+    use crate::testing::{x86, x86_with};
     use machine::EfiRuntime;
 
     fn r(start: u64, last: u64) -> PhysRange {
@@ -190,7 +190,7 @@ mod tests {
     fn the_header_grows_with_all_ranges_and_cpus_by_1024_bytes_and_its_room_from_16_kib_on() {
         let state = |cpus| KernelState { possible_cpus: Some(cpus), ..KernelState::default() };
         let size = |ram, cpus, reserved: &str| {
-            let size = header_size(&x86(reserved), &facts(cpus), ram).unwrap();
+            let size = header_size(&x86_with(reserved, state(cpus)), ram).unwrap();
             (size.loaded, size.room)
         };
         // Beside RAM, there are 6 ranges.
@@ -201,8 +201,8 @@ mod tests {
             (size(3, 1, &reserved(100)), size(3, 1, &reserved(121))),
             ((0x1c00, 0x4000), (0x2000, 0x4000))
         );
-        assert_eq!(header_size(&x86(IOMEM), &KernelState::default(), 3), Err(PlanError::HeaderSize));
-        assert_eq!(header_size(&x86(IOMEM), &facts(u64::MAX), 3), Err(PlanError::HeaderSize));
+        assert_eq!(header_size(&x86(IOMEM), 3), header_size(&x86_with(IOMEM, state(1)), 3));
+        assert_eq!(header_size(&x86_with(IOMEM, state(u64::MAX)), 3), Err(PlanError::HeaderSize));
     }
 
     #[test]

@@ -1,15 +1,16 @@
 //! The edges of each rule, as kexec-tools 2.0.25 was seen to keep them with files and maps made up to find them.
 
+use evidence::Purpose;
+use images::ElfSegment;
+use machine::Machine;
 use proptest::prelude::*;
-use rules::Rules;
 
 use super::*;
-use crate::plan::{Plan, Purpose, plan};
-use crate::port::x86_tools::tests::{IOMEM, REQUEST, facts};
+use crate::plan::{Plan, plan};
+use crate::port::x86_tools::tests::{IOMEM, REQUEST, state};
 use crate::remedy::{Remedy, remedies};
-use crate::testing::x86 as machine;
-use images::ElfSegment;
-use images::KernelImage;
+use crate::request::Request;
+use crate::testing::x86_with;
 
 /// The initial ramdisk of all the loads.
 const INITRD: Option<u64> = Some(0x1388);
@@ -17,6 +18,11 @@ const LOW: (u64, u64) = (0, 0x9_fbff);
 const RAM: [(u64, u64); 2] = [LOW, (0x10_0000, 0x7ffd_ffff)];
 /// Where most of the kernels have their one part.
 const ONE: [(u64, u64); 1] = [(0x100_0000, 0x5000)];
+
+/// A machine with this map.
+fn machine(map: &[(u64, u64)]) -> Machine {
+    x86_with(IOMEM, state(map))
+}
 
 /// A kernel of parts at these addresses, of so many bytes.
 fn kernel(parts: &[(u64, u64)]) -> ElfKernel {
@@ -34,16 +40,16 @@ fn request(kernel: &ElfKernel) -> Request<'_> {
 /// A load on a machine with this map.
 fn load(map: &[(u64, u64)], parts: &[(u64, u64)], initrd: Option<u64>) -> Result<Plan, PlanError> {
     let kernel = kernel(parts);
-    plan(&machine(IOMEM), &facts(map), &Request { initrd, ..request(&kernel) }, &Rules::LINUX)
+    plan(&machine(map), &Request { initrd, ..request(&kernel) }, &Rules::LINUX)
 }
 
 /// A load for crashes into 256 MiB at this address.
 fn load_for_crashes(start: u64, parts: &[(u64, u64)], initrd: Option<u64>) -> Result<Plan, PlanError> {
     let area = format!("{start:08x}-{:08x} : Crash", start + 0xfff_ffff);
-    let machine = machine(&IOMEM.replace("6f000000-7effffff : Crash", &area));
+    let machine = x86_with(&IOMEM.replace("6f000000-7effffff : Crash", &area), state(&[]));
     let kernel = kernel(parts);
     let request = Request { purpose: Purpose::Crash, initrd, ..request(&kernel) };
-    plan(&machine, &facts(&[]), &request, &Rules::LINUX)
+    plan(&machine, &request, &Rules::LINUX)
 }
 
 /// Where the segments lie, in the order of their kinds.
@@ -86,7 +92,7 @@ fn the_boot_parameters_have_one_size_and_cut_a_command_line_off_after_2047_bytes
     let kernel = kernel(&ONE);
     let with = |purpose, line: &str| {
         let parts = Request { purpose, command_line: line, ..request(&kernel) };
-        plan(&machine(IOMEM), &facts(&RAM), &parts, &Rules::LINUX)
+        plan(&machine(&RAM), &parts, &Rules::LINUX)
     };
     for letters in [0, 1, 2046, 2047, 2048, 5000] {
         let plan = with(Purpose::Reboot, &"x".repeat(letters)).unwrap();
@@ -256,11 +262,11 @@ fn in_a_crowded_area_each_segment_takes_its_turn() {
 fn kexec_file_load_takes_none() {
     let kernel = kernel(&ONE);
     let by_kernel = Request { loader: Loader::KexecFileLoad, ..request(&kernel) };
-    let mut facts = facts(&RAM);
-    facts.firmware_map = Some(Vec::new());
-    let error = plan(&machine(IOMEM), &facts, &by_kernel, &Rules::LINUX).unwrap_err();
+    let mut machine = machine(&RAM);
+    machine.state.firmware_map = Some(Vec::new());
+    let error = plan(&machine, &by_kernel, &Rules::LINUX).unwrap_err();
     assert_eq!((&error, error.errno()), (&PlanError::Elf(ElfError::NoFileLoad), Some("ENOEXEC")));
-    let found = remedies(&machine(IOMEM), &facts, &by_kernel, &Rules::LINUX, &error);
+    let found = remedies(&machine, &by_kernel, &Rules::LINUX, &error);
     assert_eq!(found, [Remedy::OtherLoader(Loader::KexecLoad)]);
 }
 
@@ -268,8 +274,8 @@ fn kexec_file_load_takes_none() {
 fn a_smaller_initrd_is_what_helps_where_896_mib_bind() {
     let kernel = kernel(&[(0x100_0000, 0x100_0000)]);
     let large = Request { initrd: Some(0x3600_0001), ..request(&kernel) };
-    let error = plan(&machine(IOMEM), &facts(&RAM), &large, &Rules::LINUX).unwrap_err();
-    let found = remedies(&machine(IOMEM), &facts(&RAM), &large, &Rules::LINUX, &error);
+    let error = plan(&machine(&RAM), &large, &Rules::LINUX).unwrap_err();
+    let found = remedies(&machine(&RAM), &large, &Rules::LINUX, &error);
     let smaller = Remedy::SmallerInitrd { largest: 0x3600_0000, given: 0x3600_0001 };
     assert_eq!(found, [smaller]);
 }
@@ -294,7 +300,7 @@ proptest! {
             initrd: Some(initrd),
             ..request(&kernel)
         };
-        if let Ok(plan) = plan(&machine(IOMEM), &facts(&RAM), &request, &Rules::LINUX) {
+        if let Ok(plan) = plan(&machine(&RAM), &request, &Rules::LINUX) {
             prop_assert!(!is_by_kernel && plan.segments.len() <= 16);
             for (index, segment) in plan.segments.iter().enumerate() {
                 prop_assert!(segment.loaded <= segment.range.size());

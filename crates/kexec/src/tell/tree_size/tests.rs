@@ -141,7 +141,7 @@ fn a_tree_without_chosen_gets_one() {
     assert_eq!(growth(&blob, &NOTHING), ALWAYS + 16);
 }
 
-const REAL: &[u8] = include_bytes!("../../../firmware/tests/data/arm64-kexec-dt-vmem-stage2.fdt");
+const REAL: &[u8] = include_bytes!("../../../../firmware/tests/data/arm64-kexec-dt-vmem-stage2.fdt");
 
 #[test]
 fn a_tree_that_was_handed_over_and_is_handed_on_stays_as_large() {

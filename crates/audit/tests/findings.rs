@@ -1,10 +1,13 @@
 //! Every capture, checked: the faults that are in them are found, and nothing else is.
 
-use std::collections::BTreeMap;
+// Helpers of tests may fail as loudly as the tests; clippy allows it only inside the tests themselves.
+#![allow(clippy::unwrap_used, clippy::panic)]
 
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use audit::{Code, Finding};
 use evidence::Source;
-use kexec::finding::{Code, Finding};
-use kexec::{Facts, findings};
 use machine::range_set::RangeSet;
 use machine::{Machine, Snapshot};
 use memblock::PhysRange;
@@ -77,15 +80,33 @@ const HEALTHY: [(&str, &str); 12] = [
     ("x86/kx-all-exec_s/90-second-kernel", "a second kernel, with nothing loaded"),
 ];
 
+/// All captures.
+fn captures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../captures")
+}
+
+/// Every archive below a directory.
+fn archives(directory: &Path) -> Vec<PathBuf> {
+    let paths = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let of = |path: PathBuf| {
+        if path.is_dir() {
+            archives(&path)
+        } else {
+            Vec::from_iter(path.to_string_lossy().ends_with(".tar.gz").then_some(path.clone()))
+        }
+    };
+    paths.flat_map(of).collect()
+}
+
 fn check(name: &str) -> (Snapshot, Vec<Finding>) {
-    let snapshot = host::read(&crate::captures().join(format!("../{name}.tar.gz"))).unwrap();
+    let snapshot = host::read(&captures().join(format!("{name}.tar.gz"))).unwrap();
     let found = check_snapshot(&snapshot);
     (snapshot, found)
 }
 
 fn check_snapshot(snapshot: &Snapshot) -> Vec<Finding> {
     let machine = Machine::of(snapshot).unwrap();
-    findings::check(snapshot, &machine, &Facts::of(snapshot), &Rules::LINUX)
+    audit::audit(&machine, &Rules::LINUX)
 }
 
 /// Whether the files say that memory is reserved and no crash kernel loaded, with nothing understood.
@@ -99,9 +120,9 @@ fn lies_unarmed(snapshot: &Snapshot) -> bool {
 #[test]
 fn every_fault_in_the_captures_is_found_and_nothing_else() {
     let faults = BTreeMap::from(FAULTS);
-    let root = crate::captures().join("..");
+    let root = captures();
     let (mut wrong, mut held, mut unarmed) = (Vec::new(), 0, 0);
-    for archive in crate::archives(&root) {
+    for archive in archives(&root) {
         let name = archive.strip_prefix(&root).unwrap().to_string_lossy().replace(".tar.gz", "");
         let (snapshot, found) = check(&name);
         let mut found: Vec<Code> = found.iter().map(|finding| finding.code).collect();
@@ -165,12 +186,13 @@ fn pt_loads(header: &[u8]) -> RangeSet {
 #[test]
 fn a_header_is_called_stale_or_incomplete_exactly_where_its_bytes_are() {
     for (machine, header, step) in HEADERS {
-        let path = crate::captures().join(format!("{machine}/host/elfcorehdr-{header}.bin"));
+        let path = captures().join(format!("x86/{machine}/host/elfcorehdr-{header}.bin"));
         let listed = pt_loads(&std::fs::read(path).unwrap());
         let (snapshot, found) = check(&format!("x86/{machine}/{step}"));
         // All that comes and goes lies above 4 GiB; the first MiB and the crash kernel are in no dump.
         let above = PhysRange::new(1 << 32, 1 << 40).unwrap();
-        let tree = Machine::of(&snapshot).unwrap().resources.unwrap();
+        let now = Machine::of(&snapshot).unwrap();
+        let tree = now.resources().unwrap();
         let ram: RangeSet =
             tree.system_ram().filter_map(|ram| ram.range().unwrap().intersect(above)).collect();
         let gone = listed.within(above).any(|load| ram.bytes_within(load) != load.size());
@@ -252,7 +274,7 @@ fn a_header_of_arm64_is_as_old_as_the_load() {
 fn what_nobody_can_know_is_said_with_the_findings_it_leaves_open() {
     let (snapshot, _) = check("arm64/kexec-acpi-dimm/3-loaded");
     let machine = Machine::of(&snapshot).unwrap();
-    let unknown = findings::unknowable(&snapshot, &machine);
+    let unknown = audit::unknowable(&machine);
     let text: Vec<&str> = unknown.iter().map(|unknown| unknown.why.as_str()).collect();
     assert_eq!(text[0], "/sys/kernel/kexec_crash_loaded is not there");
     assert!(unknown[0].effect.contains("dump-header-stale"), "{unknown:?}");
