@@ -4,11 +4,11 @@
 //! The input is a command line, a blank line, and a kernel log; or, where it begins with a device tree, that.
 #![no_main]
 
+use evidence::snapshot::Bytes;
+use evidence::{Evidence, Snapshot, Source};
 use libfuzzer_sys::fuzz_target;
 use machine::boot::verify::compare::Comparison;
 use machine::boot::{self, BootInput};
-use evidence::{Snapshot, Source};
-use evidence::snapshot::Bytes;
 use rules::Rules;
 
 const DEVICE_TREE: [u8; 4] = [0xd0, 0x0d, 0xfe, 0xed];
@@ -31,11 +31,11 @@ fn snapshot(data: &[u8]) -> Snapshot {
 }
 
 fuzz_target!(|data: &[u8]| {
-    let snapshot = snapshot(data);
-    let Ok(input) = BootInput::of(&snapshot) else { return };
+    let evidence = Evidence::from(snapshot(data));
+    let Ok(input) = BootInput::of(&evidence) else { return };
     for rules in [&Rules::LINUX, &Rules::NO_MOVABLE_NODE_CHECK] {
         let Ok(prediction) = boot::predict(&input, rules) else { continue };
-        let _ = Comparison::of(&snapshot, &input, &prediction);
+        let _ = Comparison::of(&evidence, &input, &prediction);
         for tables in [&prediction.memory, &prediction.reserved] {
             assert!(tables.windows(2).all(|pair| pair[0].range.end() <= pair[1].range.start()), "{tables:?}");
         }

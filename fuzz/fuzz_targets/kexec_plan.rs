@@ -1,11 +1,12 @@
 //! Plans of any kernel on any machine, by both loaders: segments lie apart, where memory may hold them.
 #![no_main]
 
-use kexec::{Arm64Header, Facts, KernelImage, Purpose, Request, SetupHeader};
-use libfuzzer_sys::arbitrary::{self, Arbitrary};
-use libfuzzer_sys::fuzz_target;
 use evidence::Source;
 use evidence::snapshot::{Bytes, FirmwareMapEntry, MemblockFiles};
+use kexec::{Arm64Header, KernelImage, Purpose, Request, SetupHeader};
+use libfuzzer_sys::arbitrary::{self, Arbitrary};
+use libfuzzer_sys::fuzz_target;
+use machine::releases::KexecTools;
 use machine::{Machine, Snapshot};
 use memblock::PhysRange;
 use rules::{Loader, Rules};
@@ -80,11 +81,11 @@ fuzz_target!(|input: Input<'_>| {
         command_line: input.command_line,
         avoid_removable: input.avoid_removable,
         purgatory: None,
+        tools: KexecTools::CHECKED,
     };
-    let facts = Facts::of(&snapshot);
-    match kexec::plan(&machine, &facts, &request, &Rules::LINUX) {
+    match kexec::plan(&machine, &request, &Rules::LINUX) {
         Ok(plan) => {
-            let tree = machine.resources.as_ref().expect("a plan has read it");
+            let tree = machine.resources().expect("a plan has read it");
             let ram: Vec<PhysRange> =
                 tree.system_ram_not_driver_managed().filter_map(|r| r.range().ok()).collect();
             for (index, segment) in plan.segments.iter().enumerate() {
@@ -95,7 +96,7 @@ fuzz_target!(|input: Input<'_>| {
         }
         Err(error) => {
             assert!(!error.to_string().is_empty());
-            for remedy in kexec::remedies(&machine, &facts, &request, &Rules::LINUX, &error) {
+            for remedy in kexec::remedies(&machine, &request, &Rules::LINUX, &error) {
                 assert!(!remedy.to_string().is_empty());
             }
         }

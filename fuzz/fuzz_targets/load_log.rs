@@ -1,10 +1,9 @@
 //! What a kernel's log tells of loads: records hold ranges that a log named, and findings quote their evidence.
 #![no_main]
 
-use kexec::load_log::LoadLog;
-use kexec::{Facts, findings};
-use libfuzzer_sys::fuzz_target;
 use evidence::Source;
+use evidence::log::LoadLog;
+use libfuzzer_sys::fuzz_target;
 use machine::{Machine, Snapshot};
 use rules::Rules;
 
@@ -27,7 +26,7 @@ fuzz_target!(|data: &[u8]| {
         snapshot.kexec.insert(name.into(), Source::Read("1".into()));
     }
     let Ok(machine) = Machine::of(&snapshot) else { return };
-    for finding in findings::check(&snapshot, &machine, &Facts::of(&snapshot), &Rules::LINUX) {
+    for finding in audit::audit(&machine, &Rules::LINUX) {
         assert!(!finding.evidence.is_empty() && !finding.remedy.is_empty(), "{finding:?}");
     }
 });

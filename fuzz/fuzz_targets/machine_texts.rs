@@ -2,11 +2,10 @@
 //! what is concluded covers System RAM exactly.
 #![no_main]
 
+use evidence::snapshot::{BlockState, MemblockFiles, MemoryBlock, MemoryBlocks};
+use evidence::{ResourceTree, Snapshot, Source};
 use libfuzzer_sys::fuzz_target;
 use machine::Machine;
-use evidence::resources::ResourceTree;
-use evidence::{Snapshot, Source};
-use evidence::snapshot::{BlockState, MemblockFiles, MemoryBlock, MemoryBlocks};
 use rules::{Loader, Rules, Use};
 
 fuzz_target!(|data: &[u8]| {
@@ -27,7 +26,7 @@ fuzz_target!(|data: &[u8]| {
         ..Snapshot::default()
     };
     let Ok(machine) = Machine::of(&snapshot) else { return };
-    if let (Some(text), Some(tree)) = (snapshot.iomem.read(), &machine.resources) {
+    if let (Some(text), Some(tree)) = (snapshot.iomem.read(), machine.resources()) {
         assert_eq!(&tree.to_string(), text);
         assert_eq!(ResourceTree::parse(text).as_ref(), Ok(tree));
         // System RAM inside System RAM is counted once for each.

@@ -9,7 +9,8 @@ use machine::boot::efi_to_e820;
 
 use crate::firmware_kind::Kind;
 
-/// The line above the firmware's map; a log without it is one whose beginning was overwritten.
+/// The line above the firmware's map; a log without it is one whose beginning was overwritten. It is put behind the
+/// text: what stands before the banner of a boot is taken for that of an earlier one.
 const HEADING: &str = "BIOS-provided physical RAM map:";
 
 /// Puts a text where a machine would show it, and says what it is; `None` without a map in it.
@@ -20,12 +21,11 @@ pub(crate) fn read(machine: &mut Snapshot, text: &str) -> Result<Option<Kind>, L
         })
     };
     let (what, architecture, log) = if of_bios(text)? > 0 {
-        let heading = if text.contains(HEADING) { String::new() } else { format!("{HEADING}\n") };
-        ("text with an e820 map", "x86_64", heading + text)
+        ("text with an e820 map", "x86_64", format!("{text}\n{HEADING}\n"))
     } else if let Some(named) = plain_lines(text) {
-        // Counted before the heading, so that an error names the line of the file.
+        // Line by line as in the file, so that an error names the line there.
         of_bios(&named)?;
-        ("text with an e820 map", "x86_64", format!("{HEADING}\n{named}"))
+        ("text with an e820 map", "x86_64", format!("{named}\n{HEADING}\n"))
     } else {
         let lines = log::efi(text.as_bytes()).collect::<Result<Vec<_>, _>>()?;
         let map: Vec<_> =
@@ -34,7 +34,7 @@ pub(crate) fn read(machine: &mut Snapshot, text: &str) -> Result<Option<Kind>, L
             return Ok(None);
         }
         if numbers_its_lines(text) {
-            ("text with an EFI memory map", "x86_64", e820_lines(&efi_to_e820(&map)) + text)
+            ("text with an EFI memory map", "x86_64", format!("{text}\n{}", e820_lines(&efi_to_e820(&map))))
         } else {
             ("text with an EFI memory map", "aarch64", text.to_owned())
         }

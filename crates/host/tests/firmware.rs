@@ -30,7 +30,7 @@ fn read(name: &str, bytes: &[u8]) -> Result<machine::Snapshot, FirmwareFileError
     let file = Temporary::new(name, bytes);
     let snapshot = host::read_firmware(std::slice::from_ref(&file.0))?;
     // It may not suffice for a boot, but asking must be possible.
-    let _ = BootInput::of(&snapshot);
+    let _ = BootInput::of(&(&snapshot).into());
     Ok(snapshot)
 }
 
@@ -66,8 +66,19 @@ fn a_log_brings_its_command_line_and_release_and_its_heading_need_not_be_there()
                [    0.000000] BIOS-e820: [mem 0x0000000000100000-0x000000007ffdffff] usable\n";
     let snapshot = read("log", log.as_bytes()).unwrap();
     assert_eq!(snapshot.command_line.read().map(String::as_str), Some("ro quiet"));
-    let input = BootInput::of(&snapshot).unwrap();
+    let input = BootInput::of(&(&snapshot).into()).unwrap();
     assert_eq!(input.release.to_string(), "6.1.0-38-amd64");
+}
+
+#[test]
+fn a_map_of_efi_is_found_behind_the_banner_of_its_log() {
+    let log = "[    0.000000] Linux version 6.1.0-38-amd64 (x)\n[    0.000000] Command line: ro quiet\n\
+               [    0.000000] efi: mem00: [Conventional Memory|   |  |  |  |  |  |  |  |  |   |WB|WT|WC|UC] \
+               range=[0x0000000000100000-0x000000007ffdffff] (2046MB)\n";
+    let snapshot = read("efi-log", log.as_bytes()).unwrap();
+    assert_eq!(snapshot.architecture.read().map(String::as_str), Some("x86_64"));
+    let input = BootInput::of(&snapshot.into()).unwrap();
+    assert_eq!(input.command_line, "ro quiet");
 }
 
 proptest! {

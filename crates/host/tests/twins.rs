@@ -92,9 +92,9 @@ fn what_a_parameter_changes_is_predicted_from_the_boot_without_it() {
         let twin = read(after);
         assert_eq!(edited.command_line, twin.command_line, "{before} and {after} are no twins");
 
-        let input = BootInput::of(&edited).unwrap();
+        let input = BootInput::of(&edited.into()).unwrap();
         let prediction = boot::predict(&input, &Rules::LINUX).unwrap();
-        let comparison = Comparison::of(&twin, &input, &prediction);
+        let comparison = Comparison::of(&twin.into(), &input, &prediction);
         assert!(comparison.compared() >= 7, "{after}: too little to compare: {comparison:?}");
         for fact in comparison.facts {
             match fact.result {

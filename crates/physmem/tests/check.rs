@@ -6,7 +6,7 @@
 #[allow(dead_code)]
 mod common;
 
-use kexec::finding::{Code, Severity};
+use audit::{Code, Severity};
 use serde_json::Value;
 
 use common::{root, run};

@@ -10,7 +10,7 @@
 mod captures;
 mod explained;
 
-use evidence::Source;
+use evidence::{Evidence, Source};
 use machine::Snapshot;
 use machine::boot::verify::compare::{Compared, Comparison};
 use machine::boot::{self, BootInput};
@@ -48,7 +48,8 @@ fn every_boot_comes_out_as_it_did() {
     for capture in captures() {
         let name = &capture.name;
         let snapshot = host::read(&capture.path).unwrap();
-        let input = match BootInput::of(&snapshot) {
+        let evidence = Evidence::from(&snapshot);
+        let input = match BootInput::of(&evidence) {
             Ok(input) => input,
             Err(error) => {
                 assert!(is_later_step(&snapshot), "{name}: {error}");
@@ -57,7 +58,7 @@ fn every_boot_comes_out_as_it_did() {
             }
         };
         let prediction = boot::predict(&input, &Rules::LINUX).unwrap();
-        let comparison = Comparison::of(&snapshot, &input, &prediction);
+        let comparison = Comparison::of(&evidence, &input, &prediction);
         assert!(comparison.compared() >= 1, "{name}: hardly anything to compare: {comparison:?}");
 
         let explained = EXPLAINED.iter().find(|explained| explained.capture == name);

@@ -42,7 +42,7 @@ fn the_ranges_are_exactly_the_kernels_system_ram() {
 #[test]
 fn proc_iomem_comes_back_byte_for_byte() {
     for_every_capture(|_, snapshot, machine| {
-        let same = machine.resources.as_ref().unwrap().to_string() == *snapshot.iomem.read().unwrap();
+        let same = machine.resources().unwrap().to_string() == *snapshot.iomem.read().unwrap();
         (!same).then(|| "differs".to_owned()).into_iter().collect()
     });
 }
@@ -53,7 +53,7 @@ fn node_zones_and_state_agree_with_sysfs_and_zoneinfo() {
         let mut complaints = Vec::new();
         for memory in &machine.ranges {
             let in_zoneinfo = |zone: &str, node: u32| {
-                machine.zones.iter().any(|z| {
+                machine.zones().iter().any(|z| {
                     z.name == zone
                         && z.node == node
                         && z.span(machine.kernel.page_size).is_some_and(|span| span.overlaps(memory.range))
