@@ -1,4 +1,4 @@
-//! CEDT: structures come in order, inside the table, and windows have as many targets as ways.
+//! CEDT: structures come in order and inside the table, and windows have one target per way.
 #![no_main]
 
 use firmware::cedt::{Cedt, Entry};
@@ -33,7 +33,7 @@ fuzz_target!(|data: &[u8]| {
                 assert_eq!(math.maps().len(), usize::from(bytes[at + 7]));
             }
             Ok(Entry::Other { offset, .. }) => assert_eq!(*offset, at),
-            // A bad value is reported where the value is.
+            // A bad value is reported at the offset of the value.
             Err(error) => assert!(error.offset() >= at && error.offset() < at + len.max(4), "{error}"),
         }
         let last = index + 1 == items.len();

@@ -1,4 +1,4 @@
-//! Zero page and bare e820 table: every entry is in its place, and overlaps are real.
+//! Zero page and bare e820 table: every entry has the right offset, and overlaps are real.
 #![no_main]
 
 use firmware::e820::{BootParams, E820Error, Entries, Table};
@@ -31,7 +31,7 @@ fuzz_target!(|data: &[u8]| {
         }
         Err(error) => assert!(error.offset() <= data.len()),
     }
-    // A page the fuzzer need not guess the magic of.
+    // A page with the magic filled in, so that the fuzzer need not guess it.
     if data.len() >= 4096 {
         let mut page = data.to_vec();
         page[0x202..0x206].copy_from_slice(b"HdrS");

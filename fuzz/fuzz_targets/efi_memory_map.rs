@@ -1,4 +1,4 @@
-//! EFI memory map. The first two bytes choose stride and version; the rest is the map.
+//! EFI memory map. The first two bytes select stride and version; the rest is the map.
 #![no_main]
 
 use firmware::efi::{EfiError, MemoryMap};

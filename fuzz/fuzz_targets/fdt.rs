@@ -1,4 +1,4 @@
-//! Device tree: every reader on every tree that is accepted, and memory nodes as `dtoolkit` sees them.
+//! Device tree: every reader on every accepted tree, and memory nodes compared with `dtoolkit`.
 #![no_main]
 
 use dtoolkit::standard::NodeStandard;
@@ -69,11 +69,11 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
-/// The ranges of all memory nodes against an independent reader of the same tree.
+/// Compares the ranges of all memory nodes with an independent reader of the same tree.
 fn compare(blob: &[u8], ours: Vec<Result<PhysRange, FdtError>>) {
     let Ok(theirs) = dtoolkit::fdt::Fdt::new(blob) else { return };
     let root = theirs.root();
-    // Where a cell count is missing the two follow different defaults (the specification's, Linux's).
+    // If a cell count is missing, the two use different defaults (the specification's and Linux's).
     if root.property("#address-cells").is_none() || root.property("#size-cells").is_none() {
         return;
     }

@@ -1,4 +1,4 @@
-//! HMAT: structures come in order, inside the table, and matrices answer for every pair.
+//! HMAT: structures come in order and inside the table, and matrices have a value for every pair.
 #![no_main]
 
 use firmware::hmat::{Entry, Hmat};

@@ -1,4 +1,4 @@
-//! IORT: the walk ends, and a limit is the narrowest that was said.
+//! IORT: the walk ends, and the limit is the narrowest one in the table.
 #![no_main]
 
 use firmware::iort::Iort;
@@ -10,7 +10,7 @@ fuzz_target!(|data: &[u8]| {
     let _ = Iort::new(data);
     let bytes = table::sound(data, *b"IORT");
     let Ok(iort) = Iort::new(&bytes) else { return };
-    // A node has 16 bytes at least.
+    // A node has at least 16 bytes.
     assert!(iort.address_bits().count() <= bytes.len() / 16);
     match iort.last_address() {
         Some(last) => assert!(iort.address_bits().all(|bits| bits >= 64 || last >> bits == 0)),

@@ -1,11 +1,12 @@
-//! Kernel logs: lines come in order, at most one item each, and what was read prints back to the same.
+//! Kernel logs: lines come in order, with at most one item each, and items that were read are the same when
+//! printed and read again.
 #![no_main]
 
 use firmware::log::{self, LogError, MemblockLine};
 use libfuzzer_sys::fuzz_target;
 use memblock::Request;
 
-/// Checks that line numbers rise and stay inside the log, and gives the good items.
+/// Checks that line numbers ascend and stay inside the log, and returns the valid items.
 fn ordered<T: PartialEq + std::fmt::Debug>(
     read: impl Fn() -> Vec<Result<T, LogError>>,
     lines: usize,
@@ -22,7 +23,7 @@ fn ordered<T: PartialEq + std::fmt::Debug>(
     items.into_iter().flatten().collect()
 }
 
-/// The line of the function that insists on what the request insists on.
+/// The log line of the function that has the same requirements as the request.
 fn as_logged(request: &Request) -> String {
     let Request { size, align, min, max, node, exact_node, min_is_optional, .. } = *request;
     let function = match (min_is_optional, exact_node) {

@@ -1,4 +1,5 @@
-//! EFI memory maps in kernel logs: lines come in order, and what was read prints back to the same.
+//! EFI memory maps in kernel logs: lines come in order, and entries that were read are the same when printed
+//! and read again.
 #![no_main]
 
 use firmware::log::{self, LogError};

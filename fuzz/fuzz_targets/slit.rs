@@ -1,4 +1,4 @@
-//! SLIT: what is accepted answers for every pair, and for no other.
+//! SLIT: an accepted table has a distance for every pair, and for no others.
 #![no_main]
 
 use firmware::slit::Slit;
@@ -9,7 +9,7 @@ mod table;
 fuzz_target!(|data: &[u8]| {
     let _ = Slit::new(data);
     let mut bytes = table::sound(data, *b"SLIT");
-    // Half of the inputs get a count that fits, which the fuzzer would hardly guess.
+    // Half of the inputs get a matching count, which the fuzzer would hardly guess.
     if bytes.len() > 44 && bytes[8] & 1 != 0 {
         let n = (bytes.len() - 44).isqrt();
         bytes.truncate(44 + n * n);

@@ -1,4 +1,4 @@
-//! SRAT: structures come in order, inside the table, and memory is what its bytes say.
+//! SRAT: structures come in order and inside the table, and memory matches its bytes.
 #![no_main]
 
 use firmware::srat::{Entry, Processor, Srat};

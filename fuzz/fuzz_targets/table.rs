@@ -1,7 +1,7 @@
-//! Shared by the ACPI targets: makes the fuzzer's bytes a table that passes the header's checks, so that it
-//! spends its time on the structures.
+//! Shared by the ACPI targets: turns the fuzzer's bytes into a table that passes the header checks, so that
+//! the fuzzer spends its time on the structures.
 
-/// `data` with signature, length and checksum put right, when it is long enough to have them.
+/// `data` with signature, length and checksum corrected, if it is long enough to have them.
 pub fn sound(data: &[u8], signature: [u8; 4]) -> Vec<u8> {
     let mut table = data.to_vec();
     if table.len() >= 36 {

@@ -1,13 +1,13 @@
-//! What the fuzzer can ask of a memblock.
+//! The calls that the fuzzer can make.
 
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use memblock::{NodeId, PageSize, PhysRange, Region, RegionFlags, Request, Selection, TableKind};
 
-/// A whole run: a machine, and what is done to it.
+/// A whole run: a machine, and the calls made on it.
 #[derive(Arbitrary, Debug)]
 pub struct Input {
     pub page_size: AnyPageSize,
-    /// Begin with memory on two nodes where tables can grow, as a kernel does.
+    /// Start with memory on two nodes where tables can grow, like a kernel.
     pub has_memory: bool,
     pub may_grow: bool,
     pub calls: Vec<Call>,
@@ -36,23 +36,23 @@ pub enum Call {
     Set(Switch, bool),
     SetCurrentLimit(Place),
     ReserveMem(Size, Size, Name),
-    /// The same as the text of a boot parameter.
+    /// The same, as the text of a boot parameter.
     ReserveMemText(Text),
     Release(Name),
     FreeAll {
         max_order: u8,
         end: Place,
     },
-    /// Hands over so many chunks.
+    /// Hands over this many chunks.
     Grow(Table, u8),
     AllowGrowth,
-    /// Looks at everything, with these in the questions.
+    /// Makes all queries, with these arguments.
     Ask(Place, Show, u32),
-    /// The same change at many places, a stride apart: it takes 64 regions to make a table anything but flat.
+    /// The same change at many places, a stride apart: a table stays flat up to 64 regions.
     Comb(Change, Place, Stride, u8),
 }
 
-/// A call that takes a range and no more.
+/// A call that takes only a range.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub enum Change {
     Add,
@@ -98,7 +98,7 @@ pub enum Switch {
     KernAccounting,
 }
 
-/// A range: mostly among the pages where memory is, at times elsewhere or of odd size.
+/// A range: usually in the pages where memory is, sometimes elsewhere or with an odd size.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub struct Place {
     pub page: u16,
@@ -106,9 +106,9 @@ pub struct Place {
     pub form: u8,
 }
 
-/// Bytes of the unit that places are counted in.
+/// Size of the unit of places, in bytes.
 pub const UNIT: u64 = 0x1000;
-/// Units below which most places lie.
+/// Most places are below this many units.
 const UNITS: u64 = 0x200;
 
 impl Place {
@@ -132,7 +132,7 @@ impl Place {
         PhysRange::new(start, start.saturating_add(size)).expect("at least a byte")
     }
 
-    /// The same a few units further up.
+    /// The same place, a few units higher.
     pub fn moved(self, units: u64) -> Self {
         let page = (u64::from(self.page) + units) % 0x1_0000;
         Self { page: u16::try_from(page).expect("it was taken modulo"), ..self }
@@ -149,7 +149,7 @@ impl Stride {
     }
 }
 
-/// A size or an alignment: a power of two, a little more or less, or any number.
+/// A size or an alignment: a power of two, slightly more or less, or any number.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub struct Size {
     pub shift: u8,
@@ -158,7 +158,7 @@ pub struct Size {
 
 impl Size {
     pub fn bytes(self) -> u64 {
-        // Rarely beyond what the memory has.
+        // Rarely more than there is memory.
         let shift = if self.shift < 0xc0 { self.shift % 23 } else { self.shift % 64 };
         let number = 1_u64 << shift;
         let plus = i64::from(self.plus);
@@ -196,7 +196,7 @@ impl AnyNode {
     }
 }
 
-/// Any attributes, also those that make no sense together.
+/// Any attributes, including combinations that make no sense.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub struct Flags(u8);
 
@@ -206,7 +206,7 @@ impl Flags {
     }
 }
 
-/// Which regions a walk shows.
+/// Which regions a walk includes.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub struct Show(AnyNode, Flags);
 
@@ -256,7 +256,7 @@ impl Name {
     }
 }
 
-/// The text of `reserve_mem=`: as it should be, spoilt at one place, or any bytes.
+/// The text of `reserve_mem=`: valid, broken in one place, or any bytes.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub enum Text {
     Sound(Size, Size, Name, Base),
@@ -353,7 +353,7 @@ impl Ask {
     }
 }
 
-/// Reserved or added with all there is to say.
+/// A reservation or addition with all arguments.
 pub fn region(place: Place, node: AnyNode, flags: Flags) -> Region {
     Region { range: place.range(), node: node.node(), flags: flags.flags() }
 }

@@ -1,4 +1,4 @@
-//! Allocation: whoever looks at every free piece, in order, finds the same.
+//! Allocation: compared with a search of every free piece, in order.
 
 use memblock::{
     AllocError, AllocFailure, Direction, NodeId, PhysRange, Region, RegionFlags, Request, Selection, Shortage,
@@ -7,14 +7,14 @@ use memblock::{
 use crate::machine::{Growth, Machine, hold};
 use crate::model::{self, Row};
 
-/// Finds, and reserves nothing.
+/// Finds memory, without reserving it.
 pub fn find(machine: &mut Machine<'_>, request: &Request) {
     let found = machine.memblock.find(request);
     check(machine, request, &found);
     machine.unchanged();
 }
 
-/// Finds and reserves.
+/// Finds memory and reserves it.
 pub fn alloc(machine: &mut Machine<'_>, request: &Request) {
     let expected = machine.memblock.find(request);
     check(machine, request, &expected);
@@ -27,7 +27,7 @@ pub fn alloc(machine: &mut Machine<'_>, request: &Request) {
     settle(machine, request, result);
 }
 
-/// Compares the tables with what an allocation is to do to them.
+/// Compares the tables with the expected effect of an allocation.
 fn settle(machine: &mut Machine<'_>, request: &Request, result: Result<PhysRange, AllocError>) {
     let expected = expected(machine, request);
     let growth = expected.map_or(Growth::None, |(range, _)| Growth::Before(range));
@@ -43,12 +43,12 @@ fn settle(machine: &mut Machine<'_>, request: &Request, result: Result<PhysRange
         }
     });
     let Some(given) = given else { return };
-    // The model says so already; here it is once more in the words of the documentation.
+    // The model implies this already; here it is stated as in the documentation.
     let owned = machine.memblock.reserved_owners().find(|owned| owned.region.range.encloses(given));
     hold!(machine, owned.is_some_and(|owned| owned.owner == request.tag), "{given:?} belongs to {owned:?}");
 }
 
-/// What a search that looks at every free piece finds, and the node it was searching.
+/// The result of a search of every free piece, and the node it was searching.
 fn expected(machine: &Machine<'_>, request: &Request) -> Option<(PhysRange, Option<NodeId>)> {
     if request.size == 0 || !request.align.is_power_of_two() {
         return None;
@@ -63,7 +63,7 @@ fn expected(machine: &Machine<'_>, request: &Request) -> Option<(PhysRange, Opti
     })
 }
 
-/// The memory that a selection shows.
+/// The memory that a selection includes.
 pub fn shown(machine: &Machine<'_>, selection: Selection) -> Vec<Row> {
     let movable_node = machine.settings.movable_node;
     let region = |row: &Row| Region { range: row.range, node: row.paint.0, flags: row.paint.1 };
@@ -80,7 +80,7 @@ fn check(machine: &Machine<'_>, request: &Request, found: &Result<PhysRange, All
     }
 }
 
-/// What was given is what was asked for.
+/// Checks that the memory found satisfies the request.
 fn check_grant(machine: &Machine<'_>, request: &Request, found: PhysRange) {
     let settings = &machine.settings;
     hold!(machine, found.size() == request.size, "{found:?} is of another size");
@@ -105,7 +105,7 @@ fn check_grant(machine: &Machine<'_>, request: &Request, found: PhysRange) {
     hold!(machine, is_there, "{found:?} is of another node");
 }
 
-/// What was refused says why.
+/// Checks the reason of a refusal.
 fn check_failure(machine: &Machine<'_>, request: &Request, error: &AllocError) {
     hold!(machine, error.request == *request, "the error repeats another request");
     hold!(machine, error.to_string().starts_with("cannot allocate "), "{error}");
@@ -125,7 +125,7 @@ fn check_failure(machine: &Machine<'_>, request: &Request, error: &AllocError) {
     hold!(machine, fits, "{error:?}");
 }
 
-/// Every byte is accounted for, and the hole that is named is the largest.
+/// Checks that every byte is accounted for, and that the reported hole is the largest.
 fn check_shortage(machine: &Machine<'_>, request: &Request, shortage: &Shortage, free: &[Row]) {
     let sums = [
         shortage.outside,
@@ -140,7 +140,7 @@ fn check_shortage(machine: &Machine<'_>, request: &Request, shortage: &Shortage,
     let memory = model::size(&machine.before.memory);
     let adds_up = shortage.memory == memory && sums.iter().sum::<u64>() == memory;
     hold!(machine, adds_up, "{shortage:x?} does not add up to {memory:#x}");
-    // From its first aligned address on, a piece can be given.
+    // A piece is usable from its first aligned address up.
     let usable = |row: &Row| {
         let start = row.range.start().checked_next_multiple_of(request.align)?;
         PhysRange::new(start, row.range.end()).ok().map(PhysRange::size)

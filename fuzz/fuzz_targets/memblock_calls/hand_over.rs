@@ -7,11 +7,11 @@ use crate::invariants::whole_pages;
 use crate::machine::{Growth, Machine, hold};
 use crate::model;
 
-/// Hands all over that is free.
+/// Hands over all free memory.
 pub fn free_all(machine: &mut Machine<'_>, max_order: u32, end_pfn: u64) {
     let limits = HandOver { max_order, end_pfn: end_pfn / machine.memblock.page_size().bytes() };
     let largest = max_order.min(63);
-    // Small pages make for many blocks: more than are looked at would only take time.
+    // Small pages make many blocks; checking all of them would only take time.
     let result: Result<Vec<FreeBlock>, MemblockError> =
         machine.memblock.free_all(limits).map(|blocks| blocks.take(0x1000).collect());
     let Some(blocks) = machine.settle(Growth::BeforeAnywhere, result, |tables| {
@@ -28,7 +28,7 @@ pub fn free_all(machine: &mut Machine<'_>, max_order: u32, end_pfn: u64) {
     }) else {
         return;
     };
-    // What is free from then on is somebody else's.
+    // From then on, free memory belongs to somebody else.
     machine.settings.may_grow = false;
     let free = model::minus(&shown(machine, Selection::ANY), &machine.before.reserved);
     let mut blocks = blocks.into_iter().peekable();
@@ -49,7 +49,7 @@ pub fn free_all(machine: &mut Machine<'_>, max_order: u32, end_pfn: u64) {
             hold!(machine, block.order <= largest, "{block:x?} is larger than allowed");
             let pages = block.pages();
             hold!(machine, pfn % pages == 0 && pages <= end - pfn, "{block:x?} is misplaced before {end:#x}");
-            // No larger one would do.
+            // No larger block would fit.
             let twice = block.order < largest && pfn % (2 * pages) == 0 && 2 * pages <= end - pfn;
             hold!(machine, !twice, "{block:x?} is smaller than need be");
             pfn += pages;

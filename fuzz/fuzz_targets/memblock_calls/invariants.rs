@@ -1,4 +1,4 @@
-//! What holds after every call.
+//! The invariants after every call.
 
 use std::fmt::Debug;
 
@@ -7,13 +7,13 @@ use memblock::{Memblock, RegionFlags, Selection, TableKind};
 use crate::machine::{Machine, hold};
 use crate::model::{self, Row, Tables};
 
-/// The attributes that a walk has to be asked for.
+/// The attributes that a walk only includes on request.
 pub const ALL: Selection = Selection {
     node: None,
     flags: RegionFlags::HOTPLUG.union(RegionFlags::NOMAP).union(RegionFlags::DRIVER_MANAGED),
 };
 
-/// What holds after every call; `tables` are as they are now.
+/// Checks the invariants after a call; `tables` are the current tables.
 pub fn check(machine: &Machine<'_>, tables: &Tables) {
     let memblock = &machine.memblock;
     let rows = [
@@ -37,12 +37,12 @@ pub fn check(machine: &Machine<'_>, tables: &Tables) {
     let sums = (model::size(&tables.memory), model::size(&tables.reserved), model::size(&tables.physmem));
     hold!(machine, sizes == sums, "total sizes are {sizes:x?}, sums {sums:x?}");
     partition(machine, tables);
-    // Its own memory stays reserved, whatever is asked for; how much there is, `Machine::settle` knows.
+    // Its own memory always stays reserved; `Machine::settle` checks how much there is.
     hold!(machine, memblock.own_memory().all(|own| memblock.is_reserved(own.start())), "own memory is free");
     settings(machine);
 }
 
-/// Free pieces and reserved ones are disjoint, and together they are memory.
+/// Checks that free and reserved pieces are disjoint, and together make up memory.
 fn partition(machine: &Machine<'_>, tables: &Tables) {
     let memblock = &machine.memblock;
     let free: Vec<Row> = memblock.free_ranges(ALL).map(model::row).collect();
@@ -62,8 +62,8 @@ fn settings(machine: &Machine<'_>) {
     hold!(machine, ours == its, "settings are {its:x?}");
 }
 
-/// An iterator gives the same from the front, from the back, and from both ends in turn: a bit of `turns`
-/// says which end is next.
+/// Checks that an iterator returns the same items from the front, from the back, and from both ends in turn:
+/// each bit of `turns` selects the next end.
 pub fn both_ways<T: PartialEq + Debug>(
     machine: &Machine<'_>,
     items: impl DoubleEndedIterator<Item = T> + Clone,
@@ -86,7 +86,7 @@ pub fn both_ways<T: PartialEq + Debug>(
     hold!(machine, front == forward, "from both ends {front:x?}\nforward {forward:x?}");
 }
 
-/// The pages that a memblock counts of a list: those that lie wholly in a row.
+/// The pages of a list that a memblock counts: those entirely inside one row.
 pub fn whole_pages(memblock: &Memblock<'_>, rows: &[Row]) -> Vec<(u64, u64, Row)> {
     let page = memblock.page_size().bytes();
     let pages = |row: &Row| {

@@ -1,4 +1,4 @@
-//! A memblock, and what is expected of it.
+//! A memblock, and its expected state.
 
 use std::fmt::Debug;
 use std::ptr::NonNull;
@@ -11,24 +11,24 @@ use crate::model::{self, OWN, Row, Tables};
 use crate::named::Named;
 use crate::ram::Store;
 
-/// A memblock, its tables before the call that is being made, and what it was told.
+/// A memblock, its tables before the current call, and its settings.
 pub struct Machine<'m> {
     pub memblock: Memblock<'m>,
     pub store: Store<'m>,
-    /// The way to the memory that tables grow into; it keeps the promise of `DirectMap`.
+    /// The map of the memory that tables grow into; it fulfills the contract of `DirectMap`.
     pub map: &'m (dyn Fn(PhysRange) -> Option<NonNull<u8>> + Sync),
     pub call: Call,
     pub before: Tables,
     pub settings: Settings,
-    /// Calls that may still be made. Each looks at all regions, so that many take long and find no more.
+    /// How many more calls to make. Each checks all regions, so many calls take long and find nothing new.
     pub calls_left: u64,
-    /// More calls of the same kind follow: what holds after every one is looked at after the last.
+    /// More calls of the same kind follow: check the invariants only after the last one.
     pub is_inside_comb: bool,
-    /// What is reserved by name.
+    /// The reservations by name.
     pub named: Vec<Named>,
 }
 
-/// What a memblock was told.
+/// The settings of a memblock.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
     pub bottom_up: bool,
@@ -56,7 +56,7 @@ impl Default for Settings {
     }
 }
 
-/// Asserts, and shows the whole state where it does not hold.
+/// Asserts a condition, and shows the whole state if it does not hold.
 macro_rules! hold {
     ($machine:expr, $condition:expr, $($what:tt)+) => {
         assert!($condition, "{}\n{}", format_args!($($what)+), $machine.state())
@@ -64,9 +64,9 @@ macro_rules! hold {
 }
 pub(crate) use hold;
 
-/// An error of a call, whatever it is of.
+/// An error from any call.
 pub trait Refusal: Debug {
-    /// The error of the tables, if it is one.
+    /// The table error, if this is one.
     fn of_tables(&self) -> Option<&MemblockError>;
 }
 
@@ -92,23 +92,23 @@ impl Refusal for ReserveMemError {
     }
 }
 
-/// When tables grow in a call, seen from its effect.
+/// When tables grow in a call, relative to its effect.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Growth {
     /// For the room that the effect needs, outside this range.
     Before(PhysRange),
     /// For the room that the effect needs, anywhere.
     BeforeAnywhere,
-    /// To make up for the room that the effect took.
+    /// To replenish the room that the effect took.
     After,
     /// Never.
     None,
 }
 
 impl Machine<'_> {
-    /// Compares the tables with those before: a success did what `effect` does and no more, an error changed
-    /// nothing, and what tables grew into was free. `reserved` may have grown before it turned out that another
-    /// table could not.
+    /// Compares the tables with those before the call: success has exactly the effect of `effect`, an error
+    /// changed nothing, and tables only grew into free memory. `reserved` may have grown before another table
+    /// failed to.
     pub fn settle<T: Debug, E: Refusal>(
         &mut self,
         growth: Growth,
@@ -142,7 +142,7 @@ impl Machine<'_> {
         result.ok()
     }
 
-    /// What tables grew into was memory, free, in whole pages, and not what the call was about.
+    /// Checks that tables grew into whole pages of free memory outside the range of the call.
     fn check_growth(&self, growth: Growth, grown: &[Row], tables: &Tables) {
         hold!(self, grown.is_empty() || self.settings.may_grow, "grew into {grown:?} without leave");
         for Row { range, .. } in grown {
@@ -168,7 +168,7 @@ impl Machine<'_> {
         }
     }
 
-    /// An error of a table fits what the memblock was told.
+    /// Checks that a table error fits the memblock's settings.
     fn check_refusal<T: Debug, E: Refusal>(&self, result: &Result<T, E>) {
         let Some(error) = result.as_ref().err().and_then(Refusal::of_tables) else { return };
         let fits = match error {
@@ -184,7 +184,7 @@ impl Machine<'_> {
         hold!(self, fits, "{error:?}");
     }
 
-    /// Everything there is to know when an assertion fails.
+    /// The whole state, for failed assertions.
     pub fn state(&self) -> String {
         let Self { memblock, call, before, settings, named, .. } = self;
         let now = Tables::of(memblock);

@@ -1,8 +1,8 @@
-//! All calls of a memblock, in any order: after each, the tables are those that a plain model has, an error
-//! has changed nothing, and whatever can be asked is answered as by looking at every region.
+//! All calls of a memblock, in any order. After each, the tables equal those of a simple model, an error has
+//! changed nothing, and every query has the same answer as a search of all regions.
 //!
-//! `calls` is what can be asked, `make` makes it and says what is to become of it, `machine` compares,
-//! `invariants` holds after every call, and `model` is the plain model.
+//! `calls` has the possible calls, `make` makes them and computes the expected effect, `machine` compares,
+//! `invariants` are checked after every call, and `model` is the simple model.
 #![no_main]
 
 mod calls;
@@ -25,7 +25,7 @@ use memblock::{Chunk, Memblock, PhysRange};
 use model::Tables;
 use ram::{Ram, Store};
 
-/// Calls of one run.
+/// Calls in one run.
 const CALLS: u64 = 192;
 /// Chunks that can be handed over in one run.
 const CHUNKS: usize = 24;
@@ -34,11 +34,11 @@ static RAM: LazyLock<Ram> = LazyLock::new(Ram::new);
 
 fuzz_target!(|input: Input| {
     let mut chunks = vec![Chunk::EMPTY; CHUNKS];
-    // This keeps the promise of `DirectMap`:
-    // 1. RAM lives for ever, and maps only what lies in its buffer.
-    // 2. Nothing else uses the buffer while the memblock does: runs follow each other, and the buffer is
-    //    looked at when the memblock of the run is gone.
-    // 3. Different ranges lie at different offsets.
+    // This fulfills the contract of `DirectMap`:
+    // 1. RAM lives forever, and maps only ranges in its buffer.
+    // 2. Nothing else uses the buffer while the memblock does: runs are sequential, and the buffer is checked
+    //    after the memblock of the run is gone.
+    // 3. Different ranges have different offsets.
     let map = |range: PhysRange| RAM.map(range);
     let mut machine = Machine {
         memblock: Memblock::with_page_size(input.page_size.page_size()),

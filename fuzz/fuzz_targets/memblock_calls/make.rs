@@ -1,4 +1,4 @@
-//! Making the calls, and what each is to do.
+//! Making the calls, and the expected effect of each.
 
 use memblock::{DirectMap, MemblockError, NodeId, PhysRange, Region, RegionFlags, TableKind};
 
@@ -8,7 +8,7 @@ use crate::model::{self, PLAIN, Paint, Row, Tables};
 use crate::{grants, hand_over, named, questions};
 
 impl<'m> Machine<'m> {
-    /// Makes one call, if there are any left for this run, and compares what became of it.
+    /// Makes one call, if there are any left in this run, and compares the result.
     pub fn make(&mut self, call: Call) {
         let Some(left) = self.calls_left.checked_sub(1) else { return };
         self.calls_left = left;
@@ -56,7 +56,7 @@ impl<'m> Machine<'m> {
             }
             Call::Grow(table, chunks) => self.grow(table.kind(), usize::from(chunks % 8)),
             Call::AllowGrowth => {
-                // SAFETY: the promise of `Machine::map`; this is its one memblock.
+                // SAFETY: the contract of `Machine::map`; this is its only memblock.
                 self.memblock.allow_growth(unsafe { DirectMap::new(self.map) });
                 self.settings.may_grow = true;
                 self.unchanged();
@@ -75,7 +75,7 @@ impl<'m> Machine<'m> {
         }
     }
 
-    /// Nothing was to change.
+    /// Expects no change.
     pub fn unchanged(&mut self) {
         self.settle(Growth::None, Ok::<_, MemblockError>(()), |_| ());
     }
@@ -133,12 +133,12 @@ impl<'m> Machine<'m> {
         }
     }
 
-    /// Whether tables lie in a range.
+    /// Whether a range contains tables.
     pub fn owns(&self, range: PhysRange) -> bool {
         model::overlaps(&self.before.own(), range)
     }
 
-    /// What would take a table's own memory away is refused, and nothing else is for that reason.
+    /// Checks that a call is refused as in use exactly if it would take a table's own memory away.
     pub fn check_in_use<T>(&self, result: &Result<T, MemblockError>, own: bool) {
         let refused = matches!(result, Err(MemblockError::InUse { .. }));
         hold!(self, refused == own, "refused: {refused}, but lies on tables: {own}");
@@ -175,7 +175,7 @@ impl<'m> Machine<'m> {
                 (memblock.reserved_mark_kern(range), TableKind::Reserved, RegionFlags::RSRV_KERN, true)
             }
         };
-        // What is not mapped can hold no table; all other attributes leave memory what it is.
+        // Unmapped memory cannot hold a table; the other attributes do not matter.
         let growth = if let Mark::Nomap = mark { Growth::Before(range) } else { Growth::BeforeAnywhere };
         self.check_in_use(&result, own && matches!(mark, Mark::Nomap));
         self.settle(growth, result, |tables| {
@@ -257,7 +257,7 @@ impl<'m> Machine<'m> {
         self.cut(result, keep.map_or_else(Vec::new, outside), is_nomap);
     }
 
-    /// Where `limit` bytes of memory end, lowest first; `None` where that is no limit.
+    /// Where the lowest `limit` bytes of memory end; `None` if that is no limit.
     fn behind(&self, limit: u64) -> Option<u64> {
         let mut left = Some(limit).filter(|limit| *limit > 0)?;
         for row in &self.before.memory {
@@ -269,7 +269,7 @@ impl<'m> Machine<'m> {
         None
     }
 
-    /// Memory in `ranges` went, but for what `stays`, and all that was reserved there.
+    /// Removes the memory in `ranges`, except what `stays`, and all reservations there.
     fn cut(&mut self, result: Result<u64, MemblockError>, ranges: Vec<PhysRange>, stays: fn(Paint) -> bool) {
         let own = ranges.iter().any(|range| self.owns(*range));
         self.check_in_use(&result, own);
@@ -288,7 +288,7 @@ impl<'m> Machine<'m> {
     }
 }
 
-/// What lies below a range and above it.
+/// The ranges below and above a range.
 fn outside(range: PhysRange) -> Vec<PhysRange> {
     let sides = [PhysRange::new(0, range.start()), PhysRange::new(range.end(), u64::MAX)];
     sides.into_iter().flatten().collect()
@@ -299,7 +299,7 @@ fn is_nomap((_, flags, _): Paint) -> bool {
 }
 
 impl Row {
-    /// A row of which nothing is said.
+    /// A row without attributes.
     pub fn plain(range: PhysRange) -> Self {
         Self { range, paint: PLAIN }
     }

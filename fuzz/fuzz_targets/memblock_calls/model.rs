@@ -1,16 +1,16 @@
-//! What a call is to do, on plain lists: every table is cut at every end there is, each piece is looked at by
-//! itself, and neighbours that are alike are joined again.
+//! The expected effect of a call, on simple lists: every table is cut at all ends, each piece is handled by
+//! itself, and neighbors that are alike are joined again.
 
 use std::fmt;
 
 use memblock::{Memblock, NodeId, PhysRange, Region, RegionFlags, TableKind};
 
-/// What is said of a piece of a table: node, attributes and, in `reserved` alone, the owner.
+/// The attributes of a piece of a table: node, flags and, only in `reserved`, the owner.
 pub type Paint = (Option<NodeId>, RegionFlags, Option<&'static str>);
 
-/// Memory and reservations of which nothing is said.
+/// Memory and reservations without attributes.
 pub const PLAIN: Paint = (None, RegionFlags::empty(), None);
-/// What a table grew into.
+/// Memory that a table grew into.
 pub const OWN: Paint = (None, RegionFlags::empty(), Some("memblock tables"));
 
 /// A region of a table.
@@ -20,7 +20,7 @@ pub struct Row {
     pub paint: Paint,
 }
 
-/// A region of which no owner is known.
+/// A region without an owner.
 pub fn row(region: Region) -> Row {
     Row { range: region.range, paint: (region.node, region.flags, None) }
 }
@@ -56,7 +56,7 @@ impl Tables {
         }
     }
 
-    /// What tables grew into.
+    /// The memory that tables grew into.
     pub fn own(&self) -> Vec<Row> {
         self.reserved.iter().filter(|row| row.paint.2 == OWN.2).copied().collect()
     }
@@ -75,8 +75,8 @@ impl fmt::Display for Tables {
     }
 }
 
-/// Repaints what lies in `range`: `repaint` is given what a piece has, `None` for a gap, and says what it is
-/// to have.
+/// Changes everything in `range`: `repaint` gets the attributes of a piece, `None` for a gap, and returns the
+/// new ones.
 pub fn repaint(rows: &mut Vec<Row>, range: PhysRange, repaint: impl Fn(Option<Paint>) -> Option<Paint>) {
     let mut ends: Vec<u64> = rows.iter().flat_map(|row| [row.range.start(), row.range.end()]).collect();
     ends.extend([range.start(), range.end()]);
@@ -94,7 +94,7 @@ pub fn repaint(rows: &mut Vec<Row>, range: PhysRange, repaint: impl Fn(Option<Pa
     }
 }
 
-/// Puts a row behind the others, or joins it with the last.
+/// Appends a row, or joins it with the last one.
 fn push(rows: &mut Vec<Row>, row: Row) {
     match rows.last_mut().filter(|last| last.range.end() == row.range.start() && last.paint == row.paint) {
         Some(last) => last.range = last.range.hull(row.range),
@@ -102,7 +102,7 @@ fn push(rows: &mut Vec<Row>, row: Row) {
     }
 }
 
-/// Adds where nothing is.
+/// Adds to the gaps.
 pub fn add(rows: &mut Vec<Row>, range: PhysRange, paint: Paint) {
     repaint(rows, range, |had| had.or(Some(paint)));
 }
@@ -112,17 +112,17 @@ pub fn remove(rows: &mut Vec<Row>, range: PhysRange) {
     repaint(rows, range, |_| None);
 }
 
-/// Changes what is there.
+/// Changes existing pieces.
 pub fn change(rows: &mut Vec<Row>, range: PhysRange, change: impl Fn(Paint) -> Paint) {
     repaint(rows, range, |had| had.map(&change));
 }
 
-/// Bytes of all rows.
+/// Total bytes of all rows.
 pub fn size(rows: &[Row]) -> u64 {
     rows.iter().map(|row| row.range.size()).sum()
 }
 
-/// What a list has and another has not, row by row: rows of the first are not joined.
+/// What is in one list but not in another, row by row: rows of the first are not joined.
 pub fn minus(rows: &[Row], cuts: &[Row]) -> Vec<Row> {
     let mut left = Vec::new();
     for row in rows {
@@ -138,20 +138,20 @@ pub fn minus(rows: &[Row], cuts: &[Row]) -> Vec<Row> {
     left
 }
 
-/// The rows that have a byte of `range`.
+/// The rows that overlap `range`.
 fn overlapping(rows: &[Row], range: PhysRange) -> &[Row] {
     let first = rows.partition_point(|row| row.range.end() <= range.start());
     let end = rows.partition_point(|row| row.range.start() < range.end());
     &rows[first..end.max(first)]
 }
 
-/// What of a list lies in `range`.
+/// The part of a list in `range`.
 pub fn within(rows: &[Row], range: PhysRange) -> Vec<Row> {
     let cut = |row: &Row| Some(Row { range: row.range.intersect(range)?, ..*row });
     overlapping(rows, range).iter().filter_map(cut).collect()
 }
 
-/// Whether any row has a byte of `range`.
+/// Whether any row overlaps `range`.
 pub fn overlaps(rows: &[Row], range: PhysRange) -> bool {
     !overlapping(rows, range).is_empty()
 }

@@ -5,9 +5,9 @@ use memblock::{AllocFailure, PhysRange, RegionFlags, Request, ReserveMem, Reserv
 use crate::machine::{Growth, Machine, hold};
 use crate::model;
 
-/// How many names there can be.
+/// The most names there can be.
 const NAMES: usize = 8;
-/// What those reservations are listed for.
+/// The owner of those reservations.
 const OWNER: &str = "reserve_mem=";
 
 /// A reservation by name.
@@ -15,18 +15,18 @@ const OWNER: &str = "reserve_mem=";
 pub struct Named {
     name: String,
     range: PhysRange,
-    /// Some of it was freed by its addresses, and may be somebody else's.
+    /// Part of it was freed by address, and may belong to somebody else.
     is_gone: bool,
 }
 
-/// A range was freed by its addresses.
+/// A range was freed by address.
 pub fn note_freed(machine: &mut Machine<'_>, range: PhysRange) {
     for named in &mut machine.named {
         named.is_gone |= named.range.overlaps(range);
     }
 }
 
-/// Reads the parameter, cut at the first byte that is no text, and reserves what it says.
+/// Parses the parameter, cut at the first byte that is not text, and makes the reservation.
 pub fn parse_and_reserve(machine: &mut Machine<'_>, bytes: &[u8]) {
     let text = bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid());
     match ReserveMem::parse(text) {
@@ -83,7 +83,7 @@ pub fn reserve(machine: &mut Machine<'_>, size: u64, align: u64, name: &str) {
     check_names(machine);
 }
 
-/// Frees by name; what is gone already only loses the name.
+/// Frees by name; memory that is already gone only loses the name.
 pub fn release(machine: &mut Machine<'_>, name: &str) {
     let known = machine.named.iter().position(|named| named.name == name);
     let range = known.map(|at| &machine.named[at]).filter(|named| !named.is_gone).map(|named| named.range);

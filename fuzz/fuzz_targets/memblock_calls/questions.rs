@@ -1,4 +1,4 @@
-//! Questions: every answer is compared with one found by looking at every region.
+//! Queries: every answer is compared with a search of all regions.
 
 use memblock::{PfnRange, PhysRange, Region, RegionTable, Selection, TableKind, ranges};
 
@@ -7,7 +7,7 @@ use crate::invariants::{both_ways, whole_pages};
 use crate::machine::{Machine, hold};
 use crate::model::{self, Row, row};
 
-/// Asks all there is to ask, about `range` and what `selection` shows.
+/// Makes all queries, about `range` and the memory that `selection` includes.
 pub fn ask(machine: &Machine<'_>, range: PhysRange, selection: Selection, turns: u32) {
     let tables = &machine.before;
     let rows = [

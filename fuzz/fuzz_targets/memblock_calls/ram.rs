@@ -5,14 +5,14 @@ use std::sync::Mutex;
 
 use memblock::{Chunk, PhysRange};
 
-/// Where the memory lies that can really be written: all of the lower places, and none of the others.
+/// Where the memory is that can really be written: all of the lower places, and none of the others.
 const RAM: (u64, u64) = (0, 0x28_0000);
-/// What stands in it where no table lies.
+/// The contents outside of tables.
 const UNTOUCHED: u64 = 0x5a5a_5a5a_5a5a_5a5a;
 
-/// The buffer behind [`RAM`], and what was asked of it.
+/// The buffer for [`RAM`], and the ranges mapped in it.
 pub struct Ram {
-    /// Words, for whatever tables lie in is aligned to those.
+    /// Words, because the memory of tables is aligned to words.
     buffer: Mutex<Vec<u64>>,
     /// The pointer to the buffer's first byte, exposed.
     address: usize,
@@ -27,7 +27,7 @@ impl Ram {
         Self { buffer: Mutex::new(buffer), address, mapped: Mutex::new(Vec::new()) }
     }
 
-    /// The way from a physical address to a pointer; only RAM has one.
+    /// Maps a physical address to a pointer; only RAM has one.
     pub fn map(&self, range: PhysRange) -> Option<NonNull<u8>> {
         let ram = PhysRange::new(RAM.0, RAM.1).expect("it is not empty");
         if !ram.encloses(range) {
@@ -39,8 +39,8 @@ impl Ram {
         Some(pointer)
     }
 
-    /// That nothing was written but where tables lie, once no memblock uses the buffer any more; and makes
-    /// it as new.
+    /// Checks, once no memblock uses the buffer any more, that only the memory of tables was written, and
+    /// resets the buffer.
     pub fn check_and_clean(&self, own: &[PhysRange]) {
         let mut mapped = self.mapped.lock().expect("nobody panics with it");
         if mapped.is_empty() && own.is_empty() {
