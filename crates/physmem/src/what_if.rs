@@ -4,6 +4,7 @@ mod report;
 
 use std::io::Write;
 
+use evidence::Evidence;
 use machine::Machine;
 use machine::what_if::{self, Change, Side};
 use rules::Rules;
@@ -43,7 +44,8 @@ pub(crate) fn run(arguments: &WhatIfArguments, out: &mut impl Write) -> Result<(
     let rules = arguments.rules.unwrap_or(&Rules::LINUX);
     let after = boot_input::predict(&snapshot, &arguments.edits, rules)?;
     // Without the kernel's own account of its memory the rules are asked about the predicted memory.
-    let machine = snapshot.iomem.read().and_then(|_| Machine::of(&snapshot).ok());
+    let evidence = Evidence::from(&snapshot);
+    let machine = evidence.resources.read().is_some().then(|| Machine::of(evidence).ok()).flatten();
     let changes = what_if::changes(side(&before), side(&after), machine.as_ref());
     if arguments.json {
         let comparison = Comparison {

@@ -95,7 +95,8 @@ fn a_plan_searches_where_the_mechanism_searches() {
         let machine = Machine::of(host::read(path).unwrap()).unwrap();
         for loader in Loader::ALL {
             let Some(searched) = mechanism::search(&machine, loader) else { continue };
-            let planned = kexec::search_ranges(&machine, loader, &Rules::LINUX).unwrap().into_iter().collect();
+            let planned =
+                kexec::search_ranges(&machine, loader, &Rules::LINUX).unwrap().into_iter().collect();
             // memblock also has free memory that is no System RAM, and kexec-tools a first KiB that it leaves out.
             let differ = [pages::minus(&planned, &searched), pages::minus(&searched, &planned)];
             let differ = differ.map(|differ| pages::whole_pages_of_ram(&machine, &differ));

@@ -55,7 +55,8 @@ pub(crate) fn may_lie(machine: &Machine, loader: Loader) -> Option<RangeSet> {
     }
     let ram = named(machine, |name| name == "System RAM")?;
     let taken = reserved_in_ram(machine)?;
-    let taken_ram: Vec<PhysRange> = ram.iter().flat_map(|range| taken.within(range).collect::<Vec<_>>()).collect();
+    let taken_ram: Vec<PhysRange> =
+        ram.iter().flat_map(|range| taken.within(range).collect::<Vec<_>>()).collect();
     Some(found.iter().chain(taken_ram).collect())
 }
 

@@ -34,7 +34,9 @@ fn x86(random: &mut Random) -> Snapshot {
         "[    0.0] Linux version 6.12.1 (x)\n[    0.0] BIOS-provided physical RAM map:\n\
          [    0.0] BIOS-e820: [mem 0x0000000000001000-0x000000000009ffff] usable\n",
     );
-    let mut early = String::from("[    0.0] Early memory node ranges\n[    0.0]   node   0: [mem 0x0000000000001000-0x000000000009ffff]\n");
+    let mut early = String::from(
+        "[    0.0] Early memory node ranges\n[    0.0]   node   0: [mem 0x0000000000001000-0x000000000009ffff]\n",
+    );
     let mut map = vec![(0x1000, 0x9_ffff, "System RAM")];
     let mut appended = Vec::new();
     let mut at = MIB;
@@ -60,7 +62,8 @@ fn x86(random: &mut Random) -> Snapshot {
             3 => writeln!(iomem, "{start:08x}-{last:08x} : System RAM (kmem)").unwrap(),
             4 => {
                 writeln!(iomem, "{start:08x}-{last:08x} : virtio1").unwrap();
-                writeln!(iomem, "  {start:08x}-{:08x} : System RAM (virtio_mem)", start + size / 2 - 1).unwrap();
+                writeln!(iomem, "  {start:08x}-{:08x} : System RAM (virtio_mem)", start + size / 2 - 1)
+                    .unwrap();
             }
             _ => {
                 writeln!(iomem, "{start:08x}-{last:08x} : Reserved").unwrap();

@@ -7,7 +7,7 @@ use rules::{Class, Memory, Use};
 
 use crate::boot::trace::TraceLine;
 use crate::boot::verify::entries::Unlike;
-use crate::what_if::{Side, Subject};
+use crate::what_if::change::{Side, Subject};
 
 /// The lines that one boot's trace has and the other's has not.
 pub(crate) struct Reasons<'a> {

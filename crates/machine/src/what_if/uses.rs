@@ -7,7 +7,7 @@ use rules::{Class, Loader, Memory, Use};
 
 use crate::boot::input::BootInput;
 use crate::machine::Machine;
-use crate::what_if::{Change, Side, Subject};
+use crate::what_if::change::{Change, Side, Subject};
 
 const MIB: u64 = 1 << 20;
 
