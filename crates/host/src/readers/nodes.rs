@@ -3,10 +3,10 @@
 use evidence::Source;
 use evidence::snapshot::{Node, Nodes};
 
-use crate::files;
-use crate::source::{and_then, map, nonsense, quoted};
-use crate::text::value;
-use crate::tree::{Entry, Kind, Tree, numbered};
+use crate::readers::text::value;
+use crate::root::files;
+use crate::root::source::{and_then, map, nonsense, quoted};
+use crate::root::tree::{Entry, Kind, Tree, numbered};
 
 /// The nodes' own files.
 pub(crate) fn read(tree: &dyn Tree) -> Source<Nodes> {
@@ -107,7 +107,7 @@ fn is_in_list(list: &str, number: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::archive::{self, Archive};
+    use crate::root::archive::{self, Archive};
 
     fn file(archive: &mut Archive, path: &str, text: &str) {
         archive.insert(format!("{}/{path}", files::NODES), archive::Node::File(text.into()));

@@ -3,10 +3,10 @@
 use evidence::Source;
 use evidence::snapshot::FirmwareMapEntry;
 
-use crate::files;
-use crate::source::{and_then, nonsense, quoted};
-use crate::text::value;
-use crate::tree::{Tree, numbered};
+use crate::readers::text::value;
+use crate::root::files;
+use crate::root::source::{and_then, nonsense, quoted};
+use crate::root::tree::{Tree, numbered};
 
 /// The firmware's map in order of the entries' numbers. One entry that cannot be read or makes no sense
 /// makes the map unreadable: a map with a hole in it would be a wrong one.
@@ -24,7 +24,9 @@ pub(crate) fn read(tree: &dyn Tree) -> Source<Vec<FirmwareMapEntry>> {
                         files::FIRMWARE_MEMMAP
                     ));
                 }
-                unreadable @ Source::Unreadable { .. } => return crate::source::map(unreadable, |_| map),
+                unreadable @ Source::Unreadable { .. } => {
+                    return crate::root::source::map(unreadable, |_| map);
+                }
             }
         }
         Source::Read(map)
@@ -47,7 +49,7 @@ fn entry(tree: &dyn Tree, index: u32) -> Source<FirmwareMapEntry> {
     };
     and_then(address("start"), |start| {
         and_then(address("end"), |last| {
-            crate::source::map(value(tree, &file("type")), |kind| FirmwareMapEntry {
+            crate::root::source::map(value(tree, &file("type")), |kind| FirmwareMapEntry {
                 index,
                 start,
                 last,
@@ -60,7 +62,7 @@ fn entry(tree: &dyn Tree, index: u32) -> Source<FirmwareMapEntry> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::archive::{Archive, Node};
+    use crate::root::archive::{Archive, Node};
 
     fn with(entries: &[(u32, &str, &str, &str)]) -> Archive {
         let mut archive = Archive::default();

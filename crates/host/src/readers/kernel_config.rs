@@ -3,12 +3,12 @@
 use std::io::Read;
 
 use evidence::Source;
-use flate2::read::GzDecoder;
+use images::decompress::Format;
 
-use crate::files;
-use crate::source::{and_then, nonsense, or_else, text};
-use crate::text::{value, whole};
-use crate::tree::Tree;
+use crate::readers::text::{value, whole};
+use crate::root::files;
+use crate::root::source::{and_then, nonsense, or_else, text};
+use crate::root::tree::Tree;
 
 /// A configuration has some hundred KiB.
 const LARGEST: u64 = 16 << 20;
@@ -18,7 +18,7 @@ const LARGEST: u64 = 16 << 20;
 pub(crate) fn read(tree: &dyn Tree, version: &Source<String>) -> Source<String> {
     let carried = and_then(tree.read(files::CONFIG_GZ, 16 << 20), |bytes| {
         let mut config = Vec::new();
-        match GzDecoder::new(bytes.as_slice()).take(LARGEST).read_to_end(&mut config) {
+        match Format::Gzip.first(bytes.as_slice()).take(LARGEST).read_to_end(&mut config) {
             Ok(_) => Source::Read(text(config)),
             Err(error) => nonsense(format!("/{} cannot be unpacked: {error}", files::CONFIG_GZ)),
         }
@@ -42,7 +42,7 @@ fn release_in(version: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::archive::{Archive, Node};
+    use crate::root::archive::{Archive, Node};
 
     #[test]
     fn the_installed_configuration_is_that_of_the_running_release() {

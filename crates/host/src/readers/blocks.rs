@@ -15,11 +15,11 @@ use evidence::Source;
 use evidence::resources::ResourceTree;
 use evidence::snapshot::{BlockState, MemoryBlock, MemoryBlocks};
 
-use crate::files;
-use crate::nodes::BlockLinks;
-use crate::source::{and_then, map, nonsense, quoted};
-use crate::text::value;
-use crate::tree::{Entry, Kind, Tree, numbered};
+use crate::readers::nodes::BlockLinks;
+use crate::readers::text::value;
+use crate::root::files;
+use crate::root::source::{and_then, map, nonsense, quoted};
+use crate::root::tree::{Entry, Kind, Tree, numbered};
 
 /// Room for an attribute: the longest, `valid_zones`, is a handful of words.
 const ATTRIBUTE: usize = 256;
@@ -225,7 +225,7 @@ fn own_links(directory: &dyn Tree, number: u64) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::archive::{Archive, Node};
+    use crate::root::archive::{Archive, Node};
 
     struct Machine(Archive);
 

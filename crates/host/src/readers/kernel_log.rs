@@ -2,10 +2,10 @@
 
 use evidence::Source;
 
-use crate::files;
-use crate::source::nonsense;
-use crate::text::whole;
-use crate::tree::Tree;
+use crate::readers::text::whole;
+use crate::root::files;
+use crate::root::source::nonsense;
+use crate::root::tree::Tree;
 
 /// The kernel cuts a line of its log after about a thousand characters, time and prefix included: a command
 /// line that goes on beyond this many need not be whole there.
@@ -126,7 +126,7 @@ pub(crate) fn of_this_machine(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::archive::{Archive, Node};
+    use crate::root::archive::{Archive, Node};
 
     fn denied() -> Source<String> {
         Source::Unreadable { why: "denied".into(), for_lack_of_privilege: true }

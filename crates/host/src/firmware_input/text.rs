@@ -7,7 +7,7 @@ use firmware::e820::E820Type;
 use firmware::log::{self, E820Map, EfiMap, LogError};
 use machine::boot::efi_to_e820;
 
-use crate::firmware_kind::Kind;
+use crate::firmware_input::kind::Kind;
 
 /// The line above the firmware's map; a log without it is one whose beginning was overwritten.
 const HEADING: &str = "BIOS-provided physical RAM map:";

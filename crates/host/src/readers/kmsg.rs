@@ -6,7 +6,7 @@ use evidence::Source;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::{Errno, read, retry_on_intr};
 
-use crate::source::nonsense;
+use crate::root::source::nonsense;
 
 /// The kernel never hands out a longer record; a smaller buffer makes it refuse long ones.
 const RECORD: usize = 8192;
@@ -83,7 +83,7 @@ fn unescaped(text: &str) -> String {
         bytes.push(code.unwrap_or(*first));
         rest = if code.is_some() { rest.get(4..).unwrap_or_default() } else { tail };
     }
-    crate::source::text(bytes)
+    crate::root::source::text(bytes)
 }
 
 fn hexadecimal(high: u8, low: u8) -> Option<u8> {

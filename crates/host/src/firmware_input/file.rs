@@ -13,8 +13,8 @@ use firmware::fdt::{Fdt, FdtError};
 use firmware::slit::Slit;
 use firmware::srat::Srat;
 
-use crate::firmware_kind::Kind;
-use crate::firmware_text;
+use crate::firmware_input::kind::Kind;
+use crate::firmware_input::text;
 
 /// No table and no log is larger.
 const LARGEST: u64 = 256 << 20;
@@ -211,7 +211,7 @@ fn add(machine: &mut Snapshot, path: &Path, bytes: Vec<u8>) -> Result<Kind, Firm
     if bytes.contains(&0) {
         return unknown("it is neither a table that is known nor text");
     }
-    match firmware_text::read(machine, &text) {
+    match text::read(machine, &text) {
         Ok(Some(kind)) => Ok(kind),
         Ok(None) => unknown("it is text without a memory map"),
         Err(source) => Err(FirmwareFileError::Text { path: of(), source }),

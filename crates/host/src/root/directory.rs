@@ -12,8 +12,8 @@ use rustix::buffer::spare_capacity;
 use rustix::fs::{FileType, Mode, OFlags, RawDir, ResolveFlags, fstat, openat, openat2, readlinkat};
 use rustix::io::{Errno, read, retry_on_intr};
 
-use crate::source::{and_then, nonsense, text, without_padding};
-use crate::tree::{Entry, Kind, Tree};
+use crate::root::source::{and_then, nonsense, text, without_padding};
+use crate::root::tree::{Entry, Kind, Tree};
 
 /// A directory on the file system.
 ///

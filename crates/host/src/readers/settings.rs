@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use evidence::Source;
 use evidence::snapshot::{Bytes, HandoverFiles, MemblockFiles};
 
-use crate::files;
-use crate::source::{map, or_else};
-use crate::text::{value, whole};
-use crate::tree::Tree;
+use crate::readers::text::{value, whole};
+use crate::root::files;
+use crate::root::source::{map, or_else};
+use crate::root::tree::Tree;
 
 /// The SRAT of the largest machines has some hundred KiB.
 const LARGEST_TABLE: usize = 16 << 20;
@@ -78,7 +78,7 @@ pub(crate) fn handover(tree: &dyn Tree) -> HandoverFiles {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::archive::{Archive, Node};
+    use crate::root::archive::{Archive, Node};
 
     fn tree(files: &[(&str, &str)]) -> Archive {
         let mut archive = Archive::default();

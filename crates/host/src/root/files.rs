@@ -1,6 +1,6 @@
 //! The paths of everything that is read: what the readers ask for and what is kept of an archive.
 
-use crate::tree::numbered;
+use crate::root::tree::numbered;
 
 /// The physical resource tree.
 pub(crate) const IOMEM: &str = "proc/iomem";

@@ -5,10 +5,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use evidence::Source;
 
-use crate::files::is_wanted;
-use crate::manifest::Refusal;
-use crate::source::map;
-use crate::tree::{Entry, Kind, Tree, join};
+use crate::root::files::is_wanted;
+use crate::root::manifest::Refusal;
+use crate::root::source::map;
+use crate::root::tree::{Entry, Kind, Tree, join};
 
 /// Everything that was read, by path.
 #[derive(Debug, Default)]

@@ -2,9 +2,9 @@
 
 use evidence::Source;
 
-use crate::files;
-use crate::source::{and_then, map, nonsense, text, without_padding};
-use crate::tree::Tree;
+use crate::root::files;
+use crate::root::source::{and_then, map, nonsense, text, without_padding};
+use crate::root::tree::Tree;
 
 /// A machine with thousands of devices prints a few hundred KiB; this is room for the largest.
 const LARGEST: usize = 64 << 20;
@@ -86,7 +86,7 @@ fn is_hidden(iomem: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::archive::{Archive, Node};
+    use crate::root::archive::{Archive, Node};
 
     fn iomem_of(text: &str) -> Source<String> {
         let mut archive = Archive::default();

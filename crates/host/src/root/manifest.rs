@@ -8,9 +8,9 @@ use evidence::Source;
 use evidence::snapshot::SCHEMA;
 use serde::{Deserialize, Serialize};
 
-use crate::files;
-use crate::source::map;
-use crate::tree::{Entry, Tree, join};
+use crate::root::files;
+use crate::root::source::map;
+use crate::root::tree::{Entry, Tree, join};
 
 /// The manifest of a capture.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

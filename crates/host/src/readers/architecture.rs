@@ -2,9 +2,9 @@
 
 use evidence::Source;
 
-use crate::files;
-use crate::text::{value, whole};
-use crate::tree::Tree;
+use crate::readers::text::{value, whole};
+use crate::root::files;
+use crate::root::tree::Tree;
 
 /// The architectures by Linux's own names. A word that is not among them is no evidence.
 const KNOWN: [&str; 20] = [
@@ -94,7 +94,7 @@ fn name_of_triple(machine: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::archive::{Archive, Node};
+    use crate::root::archive::{Archive, Node};
 
     #[test]
     fn the_banner_gives_it_by_release_compiler_or_last_words() {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use evidence::Source;
 
-use crate::source::{and_then, map, nonsense, text, without_padding};
-use crate::tree::{Entry, Kind, Tree, join};
+use crate::root::source::{and_then, map, nonsense, text, without_padding};
+use crate::root::tree::{Entry, Kind, Tree, join};
 
 /// One file, link or directory of an [`Archive`].
 #[derive(Clone, Debug)]

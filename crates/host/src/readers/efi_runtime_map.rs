@@ -2,10 +2,10 @@
 
 use evidence::Source;
 
-use crate::files;
-use crate::source::{and_then, map};
-use crate::text::value;
-use crate::tree::{Tree, numbered};
+use crate::readers::text::value;
+use crate::root::files;
+use crate::root::source::{and_then, map};
+use crate::root::tree::{Tree, numbered};
 
 /// How many entries there are. One is read, so that a map that only root may see is told from an empty one.
 pub(crate) fn entries(tree: &dyn Tree) -> Source<u32> {
@@ -20,7 +20,7 @@ pub(crate) fn entries(tree: &dyn Tree) -> Source<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::archive::{Archive, Node};
+    use crate::root::archive::{Archive, Node};
 
     #[test]
     fn entries_are_counted_and_one_that_cannot_be_read_makes_the_number_unknown() {

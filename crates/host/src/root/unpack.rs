@@ -6,11 +6,11 @@ use std::path::Path;
 
 use tar::EntryType;
 
-use crate::archive::{Archive, Node};
 use crate::error::ReadError;
-use crate::files::{MARKERS, is_text, is_wanted};
-use crate::source::without_padding;
-use crate::tree::join;
+use crate::root::archive::{Archive, Node};
+use crate::root::files::{MARKERS, is_text, is_wanted};
+use crate::root::source::without_padding;
+use crate::root::tree::join;
 
 /// The largest file that is kept. The largest one that a kernel prints is its log, of some MiB.
 const LARGEST_FILE: u64 = 64 << 20;
