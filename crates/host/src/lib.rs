@@ -32,32 +32,13 @@
 
 pub mod capture;
 
-mod architecture;
-mod archive;
-mod blocks;
-mod compression;
-mod directory;
-mod efi_runtime_map;
 mod error;
-mod files;
-mod firmware_file;
-mod firmware_kind;
-mod firmware_memmap;
-mod firmware_text;
-mod kernel_config;
-mod kernel_log;
-mod kmsg;
-mod manifest;
-mod nodes;
+mod firmware_input;
 mod read;
-mod recorder;
-mod settings;
-mod source;
-mod text;
-mod tree;
-mod unpack;
+mod readers;
+mod root;
 
 pub use error::{CaptureError, ReadError};
 pub use evidence::Snapshot;
-pub use firmware_file::{FirmwareFileError, read_firmware};
+pub use firmware_input::{FirmwareFileError, read_firmware};
 pub use read::{read, read_live};

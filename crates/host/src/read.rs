@@ -8,16 +8,17 @@ use evidence::snapshot::SCHEMA;
 use evidence::{Snapshot, Source};
 use serde::Deserialize;
 
-use crate::archive::Archive;
-use crate::directory::Directory;
 use crate::error::ReadError;
-use crate::manifest::{AsCaptured, Manifest};
-use crate::source::nonsense;
-use crate::tree::{Kind, Tree};
-use crate::{
-    architecture, blocks, compression, efi_runtime_map, files, firmware_memmap, kernel_config, kernel_log,
-    kmsg, nodes, settings, text, unpack,
+use crate::readers::{
+    architecture, blocks, efi_runtime_map, firmware_memmap, kernel_config, kernel_log, kmsg, nodes, settings,
+    text,
 };
+use crate::root::archive::Archive;
+use crate::root::directory::Directory;
+use crate::root::manifest::{AsCaptured, Manifest};
+use crate::root::source::nonsense;
+use crate::root::tree::{Kind, Tree};
+use crate::root::{compression, files, unpack};
 
 /// A snapshot as JSON is a few MiB for the largest machines.
 const LARGEST_JSON: u64 = 512 << 20;

@@ -11,6 +11,7 @@ use std::fmt;
 pub mod arm64_image;
 pub mod bz_image;
 pub mod core_header;
+pub mod decompress;
 pub mod elf;
 mod elf_kernel;
 mod error;

@@ -1,39 +1,26 @@
 //! `physmem`: the physical memory of a Linux machine, shown and explained.
 #![forbid(unsafe_code)]
 
-mod boot;
 mod boot_input;
-mod capture;
-mod check;
 mod cli;
-mod columns;
-mod explain;
+mod commands;
+mod done;
 mod failure;
-mod finding;
-mod generate;
 mod input;
-mod json;
-mod lines;
-mod load;
-mod picture;
-mod show;
-mod size;
-mod strip;
-mod style;
-mod target;
-mod unknown;
-mod what_if;
+mod output;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use audit::Finding;
 use clap::Parser;
 use clap::error::ErrorKind;
 use kexec::Purpose;
 
 use crate::cli::{Cli, Command, KdumpCommand, KexecCommand};
+use crate::commands::{boot, capture, check, explain, generate, load, show, what_if};
+use crate::done::Done;
 use crate::failure::Failure;
+use crate::output::lines;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -60,28 +47,6 @@ fn main() -> ExitCode {
     }
 }
 
-/// How a command ended that did what it was asked to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Done {
-    Good,
-    /// It looked for something, and found it: findings, or what differs from a prediction.
-    Findings,
-}
-
-impl Done {
-    /// How a command ends that found this.
-    fn of(findings: &[Finding]) -> Self {
-        if findings.is_empty() { Self::Good } else { Self::Findings }
-    }
-
-    fn exit_code(self) -> ExitCode {
-        match self {
-            Self::Good => ExitCode::SUCCESS,
-            Self::Findings => ExitCode::from(3),
-        }
-    }
-}
-
 fn run(cli: Cli) -> Result<Done, Failure> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut done = Done::Good;
@@ -91,13 +56,13 @@ fn run(cli: Cli) -> Result<Done, Failure> {
         Command::Boot(arguments) => done = boot::run(&arguments, &mut out)?,
         Command::WhatIf(arguments) => what_if::run(&arguments, &mut out)?,
         Command::Kexec { command: KexecCommand::Plan(arguments) } => {
-            done = load::run(&arguments.plan, Purpose::Reboot, arguments.avoid_removable, &mut out)?;
+            done = load::plan::run(&arguments.plan, Purpose::Reboot, arguments.avoid_removable, &mut out)?;
         }
         Command::Kexec { command: KexecCommand::Diff(arguments) } => {
             load::diff::run(&arguments, &mut out)?;
         }
         Command::Kdump { command: KdumpCommand::Plan(arguments) } => {
-            done = load::run(&arguments, Purpose::Crash, false, &mut out)?;
+            done = load::plan::run(&arguments, Purpose::Crash, false, &mut out)?;
         }
         Command::Kdump { command: KdumpCommand::Ranges(arguments) } => {
             done = load::ranges::run(&arguments, &mut out)?;

@@ -2,14 +2,8 @@
 
 use std::io::{self, Read};
 
-use flate2::read::GzDecoder;
-use lzma_rust2::XzReader;
-use ruzstd::decoding::StreamingDecoder;
-
 use super::{Compression, Zboot};
-
-/// An xz dictionary may be up to 4 GiB by its header; Linux's build uses 128 MiB at most.
-const XZ_MEMORY_KIB: u32 = 256 << 10;
+use crate::decompress::Format;
 
 /// Why a zboot image's kernel cannot be unpacked.
 #[derive(Debug, thiserror::Error)]
@@ -52,14 +46,13 @@ impl Zboot<'_> {
     /// has more than `limit` bytes, [`UnpackError::Damaged`] for anything that the decoder refuses.
     pub fn unpack(&self, limit: u64) -> Result<Vec<u8>, UnpackError> {
         let offset = self.offset;
-        let (compression, unpacked) = match self.compression {
-            Compression::Gzip => ("gzip", read(GzDecoder::new(self.payload), limit)),
-            Compression::Xz => {
-                ("xz", read(XzReader::new_mem_limit(self.payload, false, XZ_MEMORY_KIB), limit))
-            }
-            Compression::Zstd => ("zstd", zstd(self.payload, limit)),
+        let (compression, format) = match self.compression {
+            Compression::Gzip => ("gzip", Format::Gzip),
+            Compression::Xz => ("xz", Format::Xz),
+            Compression::Zstd => ("zstd", Format::Zstd),
             Compression::Other(name) => return Err(UnpackError::Compression { name: name.to_owned() }),
         };
+        let unpacked = read(format.first(self.payload), limit);
         let unpacked = unpacked.map_err(|source| UnpackError::Damaged { offset, compression, source })?;
         unpacked.ok_or(UnpackError::TooLarge { offset, limit })
     }
@@ -71,19 +64,4 @@ fn read(decoder: impl Read, limit: u64) -> io::Result<Option<Vec<u8>>> {
     // One byte more shows that there was more.
     decoder.take(limit.saturating_add(1)).read_to_end(&mut unpacked)?;
     Ok(Some(unpacked).filter(|unpacked| unpacked.len() as u64 <= limit))
-}
-
-/// The decoder computes the frame's checksum, but leaves it to its user to compare.
-fn zstd(payload: &[u8], limit: u64) -> io::Result<Option<Vec<u8>>> {
-    let invalid =
-        |error: Box<dyn std::error::Error + Send + Sync>| io::Error::new(io::ErrorKind::InvalidData, error);
-    let mut decoder = StreamingDecoder::new(payload).map_err(|error| invalid(error.into()))?;
-    let unpacked = read(&mut decoder, limit)?;
-    let frame = &decoder.decoder;
-    match (frame.get_checksum_from_data(), frame.get_calculated_checksum()) {
-        (Some(stored), Some(computed)) if unpacked.is_some() && stored != computed => {
-            Err(invalid("the checksum does not match the content".into()))
-        }
-        _ => Ok(unpacked),
-    }
 }

@@ -6,7 +6,7 @@ use clap::{Args, ValueHint, builder::PossibleValuesParser, builder::TypedValuePa
 use machine::Release;
 use rules::Rules;
 
-use super::InputArguments;
+use super::input::InputArguments;
 
 /// Where the firmware's map, the command line and the release come from.
 #[derive(Args, Debug, Default)]

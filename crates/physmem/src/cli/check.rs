@@ -6,8 +6,8 @@ use audit::Code;
 use clap::Args;
 use textwrap::Options;
 
-use super::InputArguments;
-use crate::lines::WIDTH;
+use super::input::InputArguments;
+use crate::output::lines::WIDTH;
 
 /// As wide as the longest code with two blanks on each side.
 const NEXT: &str = "                              ";

@@ -7,7 +7,8 @@ use clap::{Args, Subcommand, ValueHint};
 use machine::releases::KexecTools;
 use rules::Loader;
 
-use super::InputArguments;
+use super::address::parse_address;
+use super::input::InputArguments;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum KexecCommand {
@@ -147,7 +148,7 @@ fn loader() -> impl TypedValueParser<Value = Loader> {
 }
 
 fn bytes(text: &str) -> Result<u64, String> {
-    match crate::size::parse_address(text) {
+    match parse_address(text) {
         Some(0) => Err("a purgatory has at least one byte".to_owned()),
         Some(size) => Ok(size),
         None => {

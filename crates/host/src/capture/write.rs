@@ -1,0 +1,266 @@
+//! Captures: what was read of a machine, in a file that reads back to the same snapshot.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use evidence::{Snapshot, Source};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
+use tar::{EntryType, Header};
+
+use crate::capture::recorder::{Recorder, Recording};
+use crate::error::{CaptureError, ReadError};
+use crate::read::{Opened, of_capture, of_this_machine};
+use crate::root::directory::Directory;
+use crate::root::files;
+use crate::root::manifest::{AsCaptured, Manifest, Refusal};
+use crate::root::tree::Tree;
+
+/// What to do where the output exists already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Existing {
+    /// Leave it alone and fail.
+    #[default]
+    Keep,
+    /// Put the capture in its place, at the very end.
+    Replace,
+}
+
+/// What went into a capture.
+#[derive(Clone, Debug)]
+pub struct CaptureReport {
+    /// What was read, and what the capture reads back to (but for `origin`).
+    pub snapshot: Snapshot,
+    /// How many files of the machine it holds.
+    pub files: usize,
+    /// The sum of their bytes, before compression.
+    pub bytes: u64,
+    /// What was there and could not be read, in order of the paths.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// One file of the machine that a capture had to do without.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// The file's absolute path on the machine.
+    pub path: String,
+    /// What went wrong, as one sentence with the path in it.
+    pub why: String,
+    /// Whether more privilege would have helped.
+    pub for_lack_of_privilege: bool,
+}
+
+/// Captures the machine at `root` (`/` for the one this runs on, or anything that [`crate::read`] takes)
+/// into `out`.
+///
+/// The end of `out` says what is written: `.tar.gz`, `.tgz` and `.tar` are a tree laid out as the machine's
+/// root with exactly the files that were read and their links, and the file `physmem-capture.json`, which
+/// lists what could not be read and why; `.json` is the snapshot. [`crate::read`] of it gives the
+/// same snapshot again, but for `origin`. The same tree gives the same bytes: the archive holds no times and
+/// no owners.
+///
+/// The output is written beside its place under a temporary name and moved there at the end, so it is whole
+/// or not there. Only its owner may read it: it tells physical addresses, which the kernel hides from users.
+///
+/// # Errors
+/// Where the machine cannot be read, the name has another ending, the output exists (with
+/// [`Existing::Keep`]) or cannot be written. A file of the machine that cannot be read is no error: the
+/// report and the capture say so.
+pub fn write(root: &Path, out: &Path, existing: Existing) -> Result<CaptureReport, CaptureError> {
+    let format = Format::of(out)?;
+    if existing == Existing::Keep && out.symlink_metadata().is_ok() {
+        return Err(CaptureError::Exists { path: out.to_owned() });
+    }
+    let captured = record(root)?;
+    if captured.recording.files.is_empty() && !matches!(format, Format::Json) {
+        return Err(CaptureError::NoFiles { path: root.to_owned() });
+    }
+    let report = captured.report();
+    replace(out, existing, |output| match format {
+        Format::Json => {
+            let mut output = io::BufWriter::new(output);
+            serde_json::to_writer(&mut output, &captured.snapshot)?;
+            output.write_all(b"\n")?;
+            output.flush()
+        }
+        Format::Tar => captured.tar(io::BufWriter::new(output)),
+        Format::TarGz => {
+            let mut packed = GzEncoder::new(output, Compression::default());
+            captured.tar(&mut packed)?;
+            packed.finish().map(|_| ())
+        }
+    })?;
+    Ok(report)
+}
+
+#[derive(Clone, Copy)]
+enum Format {
+    Tar,
+    TarGz,
+    Json,
+}
+
+impl Format {
+    fn of(out: &Path) -> Result<Self, CaptureError> {
+        let name = out.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+        [(".tar.gz", Self::TarGz), (".tgz", Self::TarGz), (".tar", Self::Tar), (".json", Self::Json)]
+            .into_iter()
+            .find_map(|(end, format)| name.ends_with(end).then_some(format))
+            .ok_or_else(|| CaptureError::UnknownExtension { path: out.to_owned() })
+    }
+}
+
+/// A snapshot with the files it came from.
+struct Captured {
+    snapshot: Snapshot,
+    manifest: Manifest,
+    recording: Recording,
+}
+
+fn record(root: &Path) -> Result<Captured, ReadError> {
+    let recording = Mutex::new(Recording::default());
+    let mut origin_is_live = false;
+    let snapshot = match Opened::open(root)? {
+        Opened::Live => {
+            origin_is_live = true;
+            of_this_machine(&Recorder::new(Box::new(live(root)?), &recording))
+        }
+        Opened::Directory(tree, manifest) => recorded(root, Box::new(tree), &manifest, &recording),
+        Opened::Archive(tree, manifest) => recorded(root, Box::new(tree), &manifest, &recording),
+        Opened::Json(snapshot) => *snapshot,
+    };
+    let mut recording = recording.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if origin_is_live {
+        put_live_log(&mut recording, &snapshot.kernel_log);
+    }
+    let mut manifest = Manifest::new(snapshot.origin.clone());
+    manifest.architecture = snapshot.architecture.read().cloned();
+    manifest.unreadable = std::mem::take(&mut recording.unreadable);
+    Ok(Captured { snapshot, manifest, recording })
+}
+
+fn live(root: &Path) -> Result<Directory, ReadError> {
+    Directory::live().map_err(|source| ReadError::Open { path: root.to_owned(), source })
+}
+
+fn recorded(
+    root: &Path,
+    tree: Box<dyn Tree + '_>,
+    manifest: &Manifest,
+    recording: &Mutex<Recording>,
+) -> Snapshot {
+    let tree = Recorder::new(Box::new(AsCaptured::new(tree, manifest)), recording);
+    of_capture(root, &tree, manifest)
+}
+
+/// The log of a live machine comes from no file, and the file of another boot must not take its place.
+fn put_live_log(recording: &mut Recording, log: &Source<String>) {
+    for path in files::KERNEL_LOGS {
+        recording.files.remove(path);
+        recording.unreadable.remove(path);
+    }
+    let [path, _] = files::KERNEL_LOGS.map(str::to_owned);
+    match log {
+        Source::Read(text) => {
+            recording.files.insert(path, text.clone().into_bytes());
+        }
+        Source::Missing => {}
+        Source::Unreadable { why, for_lack_of_privilege } => {
+            let refusal = Refusal { why: why.clone(), for_lack_of_privilege: *for_lack_of_privilege };
+            recording.unreadable.insert(path, refusal);
+        }
+    }
+}
+
+impl Captured {
+    fn report(&self) -> CaptureReport {
+        let length = |bytes: &Vec<u8>| u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        CaptureReport {
+            snapshot: self.snapshot.clone(),
+            files: self.recording.files.len(),
+            bytes: self.recording.files.values().map(length).fold(0, u64::saturating_add),
+            unreadable: self
+                .manifest
+                .unreadable
+                .iter()
+                .map(|(path, refusal)| Unreadable {
+                    path: format!("/{path}"),
+                    why: refusal.why.clone(),
+                    for_lack_of_privilege: refusal.for_lack_of_privilege,
+                })
+                .collect(),
+        }
+    }
+
+    fn tar(&self, output: impl Write) -> io::Result<()> {
+        let mut tar = tar::Builder::new(output);
+        let mut manifest = serde_json::to_vec_pretty(&self.manifest)?;
+        manifest.push(b'\n');
+        add(&mut tar, files::MANIFEST, EntryType::Regular, &manifest)?;
+        for path in &self.recording.directories {
+            add(&mut tar, path, EntryType::Directory, &[])?;
+        }
+        for (path, bytes) in &self.recording.files {
+            add(&mut tar, path, EntryType::Regular, bytes)?;
+        }
+        for (path, target) in &self.recording.links {
+            tar.append_link(&mut header(EntryType::Symlink, 0), path, target)?;
+        }
+        tar.into_inner()?.flush()
+    }
+}
+
+fn add(tar: &mut tar::Builder<impl Write>, path: &str, kind: EntryType, bytes: &[u8]) -> io::Result<()> {
+    let size = u64::try_from(bytes.len()).map_err(io::Error::other)?;
+    tar.append_data(&mut header(kind, size), path, bytes)
+}
+
+fn header(kind: EntryType, size: u64) -> Header {
+    let mut header = Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_size(size);
+    header.set_mode(if kind == EntryType::Directory { 0o755 } else { 0o644 });
+    header
+}
+
+/// Writes a file beside `out` and moves it to its place once it is whole.
+fn replace(
+    out: &Path,
+    existing: Existing,
+    write: impl FnOnce(&mut File) -> io::Result<()>,
+) -> Result<(), CaptureError> {
+    let name = out.file_name().unwrap_or_default().to_string_lossy();
+    let draft = out.with_file_name(format!(".{name}.{}", std::process::id()));
+    let failed = |source| CaptureError::Write { path: out.to_owned(), source };
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).map_err(failed)?;
+    let written = write(&mut file).and_then(|()| file.sync_all()).and_then(|()| moved(&draft, out, existing));
+    written.map_err(|source| {
+        // The error that matters is the one at hand.
+        let _ = std::fs::remove_file(&draft);
+        if source.kind() == io::ErrorKind::AlreadyExists {
+            CaptureError::Exists { path: out.to_owned() }
+        } else {
+            failed(source)
+        }
+    })
+}
+
+fn moved(draft: &Path, out: &Path, existing: Existing) -> io::Result<()> {
+    if existing == Existing::Replace {
+        return std::fs::rename(draft, out);
+    }
+    match renameat_with(CWD, draft, CWD, out, RenameFlags::NOREPLACE) {
+        // The file system cannot refuse to replace. A second name can: it fails where there is one.
+        Err(Errno::INVAL | Errno::NOSYS) => {
+            std::fs::hard_link(draft, out)?;
+            std::fs::remove_file(draft)
+        }
+        result => Ok(result?),
+    }
+}

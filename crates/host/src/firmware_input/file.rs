@@ -1,0 +1,252 @@
+//! What firmware hands over, each in a file of its own: told apart by content, and put together as a machine
+//! that has not booted yet.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use evidence::snapshot::{Bytes, SCHEMA};
+use evidence::{Snapshot, Source};
+use firmware::acpi::{AcpiError, HEADER_SIZE};
+use firmware::e820::{BootParams, E820Error};
+use firmware::fdt::{Fdt, FdtError};
+use firmware::slit::Slit;
+use firmware::srat::Srat;
+
+use crate::firmware_input::kind::Kind;
+use crate::firmware_input::text;
+
+/// No table and no log is larger.
+const LARGEST: u64 = 256 << 20;
+/// The flattened device tree's first bytes (Devicetree Specification 0.4, 5.2).
+const DEVICE_TREE: [u8; 4] = [0xd0, 0x0d, 0xfe, 0xed];
+/// An x86 zero page, and where its signature stands (Documentation/arch/x86/boot.rst).
+const ZERO_PAGE: usize = 4096;
+const HDRS: std::ops::Range<usize> = 0x202..0x206;
+
+/// Why files of firmware could not be read as one machine.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FirmwareFileError {
+    /// A file could not be opened or read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It is nothing that firmware hands over.
+    #[error(
+        "{path}: {what}; expected a flattened device tree (/sys/firmware/fdt, *.dtb), an ACPI SRAT or SLIT \
+         (/sys/firmware/acpi/tables), an x86 zero page (/sys/kernel/boot_params/data), or text with lines \
+         like `BIOS-e820: [mem 0x...-0x...] usable` or those of efi=debug"
+    )]
+    Unknown {
+        /// The file.
+        path: PathBuf,
+        /// What it looks like.
+        what: &'static str,
+    },
+    /// It is a capture, not what firmware hands over.
+    #[error("{path} is {what}: give it with --from")]
+    Capture {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
+    /// A device tree that cannot be read.
+    #[error("{path} is a flattened device tree, and damaged: {source}")]
+    DeviceTree {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        source: FdtError,
+    },
+    /// An ACPI table that cannot be read.
+    #[error("{path} is an ACPI {signature}, and damaged: {source}")]
+    Acpi {
+        /// The file.
+        path: PathBuf,
+        /// The table's signature.
+        signature: String,
+        /// What is wrong, and where.
+        source: AcpiError,
+    },
+    /// An ACPI table that says nothing about a boot's memory.
+    #[error("{path} is an ACPI {signature}, which does not decide a boot: SRAT and SLIT do")]
+    OtherAcpi {
+        /// The file.
+        path: PathBuf,
+        /// The table's signature.
+        signature: String,
+    },
+    /// A zero page that cannot be read.
+    #[error("{path} is an x86 zero page, and damaged: {source}")]
+    ZeroPage {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        source: E820Error,
+    },
+    /// A line of text that begins as one of a memory map and does not read as one.
+    #[error("{path}: {source}")]
+    Text {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, in which line, and what was expected.
+        source: firmware::log::LogError,
+    },
+    /// Two files hold the same.
+    #[error("{path} is {what}, and another file is one too: give one of them")]
+    Twice {
+        /// The second of them.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
+    /// Two files are of two architectures.
+    #[error("{path} is {what} of {architecture}, and another file is of {other}: give those of one machine")]
+    TwoArchitectures {
+        /// The second of them.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+        /// The architecture it is of.
+        architecture: &'static str,
+        /// The architecture of the other.
+        other: &'static str,
+    },
+    /// Tables about nodes, and nothing that says where memory is.
+    #[error(
+        "none of the files is a memory map: an SRAT or SLIT says on which node memory lies, not where there \
+         is any; add a device tree, a zero page or text with an e820 map"
+    )]
+    NoMap,
+}
+
+/// Reads a machine that has not booted yet from what its firmware hands over.
+///
+/// A device tree makes it an arm64 machine, whose command line is the tree's `bootargs`; a zero page or an e820
+/// map an x86 one. A kernel log also gives command line and release, and may go with either.
+///
+/// # Errors
+///
+/// [`FirmwareFileError`] names the file, what is wrong with it, and what was expected.
+pub fn read_firmware(paths: &[PathBuf]) -> Result<Snapshot, FirmwareFileError> {
+    let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    let mut machine = Snapshot { schema: SCHEMA, origin: names.join(" "), ..Snapshot::default() };
+    let mut seen: Vec<Kind> = Vec::new();
+    for path in paths {
+        let bytes = whole(path)?;
+        let kind = add(&mut machine, path, bytes)?;
+        if seen.iter().any(|other| other.what == kind.what) {
+            return Err(FirmwareFileError::Twice { path: path.clone(), what: kind.what });
+        }
+        let other = seen.iter().find_map(|other| other.architecture);
+        if let (Some(architecture), Some(other)) = (kind.architecture, other)
+            && architecture != other
+        {
+            return Err(FirmwareFileError::TwoArchitectures {
+                path: path.clone(),
+                what: kind.what,
+                architecture,
+                other,
+            });
+        }
+        seen.push(kind);
+    }
+    let Some(architecture) = seen.iter().find_map(|kind| kind.architecture) else {
+        return Err(FirmwareFileError::NoMap);
+    };
+    machine.architecture = Source::Read(architecture.into());
+    Ok(machine)
+}
+
+/// Puts one file where a machine would show it, and says what it is.
+fn add(machine: &mut Snapshot, path: &Path, bytes: Vec<u8>) -> Result<Kind, FirmwareFileError> {
+    let of = || path.to_owned();
+    let unknown = |what| Err(FirmwareFileError::Unknown { path: path.to_owned(), what });
+    if bytes.is_empty() {
+        return unknown("it is empty");
+    }
+    if bytes.starts_with(&DEVICE_TREE) {
+        let tree = Fdt::new(&bytes).map_err(|source| FirmwareFileError::DeviceTree { path: of(), source })?;
+        let chosen = tree.chosen().map_err(|source| FirmwareFileError::DeviceTree { path: of(), source })?;
+        if let Some(line) = chosen.and_then(|chosen| chosen.bootargs())
+            && machine.command_line == Source::Missing
+        {
+            machine.command_line = Source::Read(String::from_utf8_lossy(line).into_owned());
+        }
+        machine.device_tree = Source::Read(Bytes(bytes));
+        return Ok(Kind::DEVICE_TREE);
+    }
+    if let Some(signature) = acpi_signature(&bytes) {
+        let (kind, checked) = match &*signature {
+            "SRAT" => (Kind::SRAT, Srat::new(&bytes).map(|_| ())),
+            "SLIT" => (Kind::SLIT, Slit::new(&bytes).map(|_| ())),
+            _ => return Err(FirmwareFileError::OtherAcpi { path: of(), signature }),
+        };
+        checked.map_err(|source| FirmwareFileError::Acpi {
+            path: of(),
+            signature: signature.clone(),
+            source,
+        })?;
+        machine.acpi_tables.insert(signature, Source::Read(Bytes(bytes)));
+        return Ok(kind);
+    }
+    if bytes.len() == ZERO_PAGE && bytes.get(HDRS) == Some(b"HdrS") {
+        BootParams::new(&bytes).map_err(|source| FirmwareFileError::ZeroPage { path: of(), source })?;
+        machine.boot_params = Source::Read(Bytes(bytes));
+        return Ok(Kind::ZERO_PAGE);
+    }
+    if bytes.get(HDRS) == Some(b"HdrS") {
+        return unknown("it looks like an x86 zero page or kernel image, but a zero page has 4096 bytes");
+    }
+    if let Some(what) = archive(&bytes) {
+        return Err(FirmwareFileError::Capture { path: of(), what });
+    }
+    let text = String::from_utf8_lossy(&bytes);
+    if bytes.contains(&0) {
+        return unknown("it is neither a table that is known nor text");
+    }
+    match text::read(machine, &text) {
+        Ok(Some(kind)) => Ok(kind),
+        Ok(None) => unknown("it is text without a memory map"),
+        Err(source) => Err(FirmwareFileError::Text { path: of(), source }),
+    }
+}
+
+/// Four letters and the length of the whole table (ACPI 6.5, 5.2.6); a table cut short still says its name.
+fn acpi_signature(bytes: &[u8]) -> Option<String> {
+    let signature = bytes.get(..4)?;
+    let length = u32::from_le_bytes(bytes.get(4..8)?.try_into().ok()?);
+    let is_name = signature.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+    let is_known = matches!(signature, b"SRAT" | b"SLIT");
+    let length = usize::try_from(length).ok()?;
+    let fits = length >= HEADER_SIZE && (length == bytes.len() || is_known);
+    (is_name && fits).then(|| String::from_utf8_lossy(signature).into_owned())
+}
+
+/// What `--from` would read.
+fn archive(bytes: &[u8]) -> Option<&'static str> {
+    let is_packed =
+        [&b"\x1f\x8b"[..], b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"].iter().any(|magic| bytes.starts_with(magic));
+    let is_tar = bytes.get(257..262) == Some(b"ustar");
+    if is_packed || is_tar {
+        return Some("an archive");
+    }
+    bytes.starts_with(b"{").then_some("a snapshot in JSON, or looks like one")
+}
+
+fn whole(path: &Path) -> Result<Vec<u8>, FirmwareFileError> {
+    let failed = |source| FirmwareFileError::Read { path: path.to_owned(), source };
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(failed)?;
+    file.take(LARGEST.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > LARGEST) {
+        return Err(failed(io::Error::other(format!("more than {} MiB", LARGEST >> 20))));
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,95 @@
+//! Memory maps in text: a kernel log, lines cut out of one, or lines written by hand.
+
+use std::fmt::Write;
+
+use evidence::{Snapshot, Source};
+use firmware::e820::E820Type;
+use firmware::log::{self, E820Map, EfiMap, LogError};
+use machine::boot::efi_to_e820;
+
+use crate::firmware_input::kind::Kind;
+
+/// The line above the firmware's map; a log without it is one whose beginning was overwritten. It is put behind the
+/// text: what stands before the banner of a boot is taken for that of an earlier one.
+const HEADING: &str = "BIOS-provided physical RAM map:";
+
+/// Puts a text where a machine would show it, and says what it is; `None` without a map in it.
+pub(crate) fn read(machine: &mut Snapshot, text: &str) -> Result<Option<Kind>, LogError> {
+    let of_bios = |text: &str| -> Result<usize, LogError> {
+        log::e820(text.as_bytes()).try_fold(0, |count: usize, line| {
+            Ok(count.saturating_add(usize::from(line?.map == E820Map::Bios)))
+        })
+    };
+    let (what, architecture, log) = if of_bios(text)? > 0 {
+        ("text with an e820 map", "x86_64", format!("{text}\n{HEADING}\n"))
+    } else if let Some(named) = plain_lines(text) {
+        // Line by line as in the file, so that an error names the line there.
+        of_bios(&named)?;
+        ("text with an e820 map", "x86_64", format!("{named}\n{HEADING}\n"))
+    } else {
+        let lines = log::efi(text.as_bytes()).collect::<Result<Vec<_>, _>>()?;
+        let map: Vec<_> =
+            lines.iter().filter(|line| line.map == EfiMap::Firmware).map(|line| line.entry).collect();
+        if map.is_empty() {
+            return Ok(None);
+        }
+        if numbers_its_lines(text) {
+            ("text with an EFI memory map", "x86_64", format!("{text}\n{}", e820_lines(&efi_to_e820(&map))))
+        } else {
+            ("text with an EFI memory map", "aarch64", text.to_owned())
+        }
+    };
+    if let Some(banner) = behind(text, "Linux version ") {
+        machine.version = Source::Read(format!("Linux version {banner}"));
+    }
+    if let Some(line) = behind(text, "Kernel command line: ").or_else(|| behind(text, "Command line: ")) {
+        machine.command_line = Source::Read(line.to_owned());
+    }
+    machine.kernel_log = Source::Read(log);
+    Ok(Some(Kind { what, architecture: Some(architecture) }))
+}
+
+/// Whether the EFI map's lines are numbered, `efi: mem00: [...`: only x86 does that.
+fn numbers_its_lines(text: &str) -> bool {
+    behind(text, "efi: mem0").or_else(|| behind(text, "efi: mem1")).is_some_and(|rest| {
+        rest.split_once(':').is_some_and(|(digits, _)| digits.bytes().all(|byte| byte.is_ascii_digit()))
+    })
+}
+
+/// The rest of the first line that holds a text.
+fn behind<'a>(text: &'a str, marker: &str) -> Option<&'a str> {
+    text.lines().find_map(|line| Some(line.split_once(marker)?.1.trim_end()))
+}
+
+/// Lines that begin with `[mem 0x…-0x…]` and a type, as the lines of a log that they are short for.
+fn plain_lines(text: &str) -> Option<String> {
+    let mut named = String::new();
+    let mut has_any = false;
+    for line in text.lines().map(str::trim_start) {
+        let is_plain = line.starts_with("[mem 0x");
+        has_any |= is_plain;
+        let prefix = if is_plain { "BIOS-e820: " } else { "" };
+        // Writing to a string cannot fail.
+        let _ = writeln!(named, "{prefix}{line}");
+    }
+    has_any.then_some(named)
+}
+
+/// A map as the kernel prints it.
+fn e820_lines(map: &[firmware::e820::Entry]) -> String {
+    let mut text = format!("{HEADING}\n");
+    for entry in map {
+        let kind = match entry.kind {
+            E820Type::Ram => "usable",
+            E820Type::Acpi => "ACPI data",
+            E820Type::Nvs => "ACPI NVS",
+            E820Type::Unusable => "unusable",
+            E820Type::Pmem => "persistent (type 7)",
+            E820Type::SoftReserved => "soft reserved",
+            _ => "reserved",
+        };
+        let (start, last) = (entry.range.start(), entry.range.last());
+        let _ = writeln!(text, "BIOS-e820: [mem {start:#018x}-{last:#018x}] {kind}");
+    }
+    text
+}

@@ -1,0 +1,12 @@
+//! One reader for each field of a snapshot.
+
+pub(crate) mod architecture;
+pub(crate) mod blocks;
+pub(crate) mod efi_runtime_map;
+pub(crate) mod firmware_memmap;
+pub(crate) mod kernel_config;
+pub(crate) mod kernel_log;
+pub(crate) mod kmsg;
+pub(crate) mod nodes;
+pub(crate) mod settings;
+pub(crate) mod text;

@@ -1,0 +1,391 @@
+//! `/sys/devices/system/memory`: the memory blocks.
+//!
+//! A large machine has tens of thousands of them, a directory each, so this is where reading takes its
+//! time. A block costs six system calls (`state` and `valid_zones` are opened, read and closed); its nodes
+//! come from one listing of each node, and `firmware_node` is looked for once a range where the ranges are
+//! known.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use evidence::Source;
+use evidence::resources::ResourceTree;
+use evidence::snapshot::{BlockState, MemoryBlock, MemoryBlocks};
+
+use crate::readers::nodes::BlockLinks;
+use crate::readers::text::value;
+use crate::root::files;
+use crate::root::source::{and_then, map, nonsense, quoted};
+use crate::root::tree::{Entry, Kind, Tree, numbered};
+
+/// Room for an attribute: the longest, `valid_zones`, is a handful of words.
+const ATTRIBUTE: usize = 256;
+/// How many blocks a thread takes at a time: so few do not pay for a second thread.
+const SHARE: usize = 1024;
+/// More do not help: they wait for each other in the process's table of open files.
+const MOST_READERS: usize = 8;
+
+/// All memory blocks. Without the block size the numbers mean nothing, so then nothing is read.
+pub(crate) fn read(tree: &dyn Tree, iomem: &Source<String>) -> Source<MemoryBlocks> {
+    // The links of the nodes are as long a listing as the blocks are, so both are made at once.
+    let (entries, links) = thread::scope(|scope| {
+        let links = scope.spawn(|| BlockLinks::read(tree));
+        (tree.list(files::MEMORY_BLOCKS), joined(links))
+    });
+    and_then(entries, |entries| {
+        and_then(block_size(tree), |block_size| {
+            map(tree.below(files::MEMORY_BLOCKS), |directory| MemoryBlocks {
+                block_size,
+                auto_online: value(&*directory, "auto_online_blocks"),
+                crash_hotplug: value(&*directory, "crash_hotplug"),
+                blocks: blocks(tree, &*directory, &entries, &links, first_blocks(iomem, block_size).as_ref()),
+            })
+        })
+    })
+}
+
+fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// `block_size_bytes`: hexadecimal digits without `0x`.
+fn block_size(tree: &dyn Tree) -> Source<u64> {
+    let path = format!("{}/block_size_bytes", files::MEMORY_BLOCKS);
+    match value(tree, &path) {
+        Source::Missing => {
+            nonsense(format!("/{path} is missing: the numbers of the memory blocks say nothing"))
+        }
+        Source::Read(text) => match u64::from_str_radix(&text, 16) {
+            Ok(size) if size > 0 && !text.starts_with('+') => Source::Read(size),
+            _ => nonsense(format!("/{path} holds {}, expected a size in hexadecimal digits", quoted(&text))),
+        },
+        unreadable @ Source::Unreadable { .. } => map(unreadable, |_| 0),
+    }
+}
+
+/// The blocks in which a System RAM resource begins: the only ones whose firmware device is looked for.
+/// Hot-added memory is one resource a device, so its first block speaks for all of it; looking at every
+/// block would cost a fifth of the whole time. Nothing where the resources are not known.
+fn first_blocks(iomem: &Source<String>, block_size: u64) -> Option<BTreeSet<u64>> {
+    let tree = iomem.read().and_then(|text| ResourceTree::parse(text).ok())?;
+    let starts = tree.system_ram().map(|resource| resource.start);
+    Some(starts.filter_map(|start| start.checked_div(block_size)).collect())
+}
+
+fn blocks(
+    tree: &dyn Tree,
+    directory: &dyn Tree,
+    entries: &[Entry],
+    links: &BlockLinks,
+    first: Option<&BTreeSet<u64>>,
+) -> Vec<MemoryBlock> {
+    let mut numbers: Vec<(u64, Kind)> = entries
+        .iter()
+        .filter(|entry| entry.kind != Kind::Other)
+        .filter_map(|entry| Some((numbered(&entry.name, "memory")?, entry.kind)))
+        .collect();
+    numbers.sort_unstable_by_key(|(number, _)| *number);
+    // Without /proc/iomem, which is hidden from most users, it is runs of blocks of the same nodes that are
+    // taken for one range; and where there are few blocks, each one is asked.
+    let asks_all = first.is_none() && numbers.len() < SHARE;
+    let begins_a_range = |pair: &[(u64, Kind)]| match pair {
+        [(before, _), (number, _)] => {
+            before.checked_add(1) != Some(*number)
+                || (first.is_none() && (asks_all || links.of(*before) != links.of(*number)))
+        }
+        _ => false,
+    };
+    let mut asked = first.cloned().unwrap_or_default();
+    asked.extend(numbers.first().map(|(number, _)| *number));
+    asked.extend(
+        numbers.windows(2).filter(|pair| begins_a_range(pair)).filter_map(|pair| Some(pair.last()?.0)),
+    );
+    let first = &asked;
+    let shares: Vec<&[(u64, Kind)]> = numbers.chunks(SHARE).collect();
+    let next = AtomicUsize::new(0);
+    // Takes one share after the other until none is left, so that whoever is faster takes more.
+    let reader = |directory: &dyn Tree| {
+        let mut done = Vec::new();
+        while let Some(share) = shares.get(next.fetch_add(1, Ordering::Relaxed)) {
+            done.extend(read_share(directory, share, links, first));
+        }
+        done
+    };
+    let mut blocks = thread::scope(|scope| {
+        let others: Vec<_> = (1..readers(shares.len()))
+            .map(|_| {
+                scope.spawn(|| match tree.below(files::MEMORY_BLOCKS) {
+                    // A descriptor of its own: the kernel counts the users of a shared one at every call.
+                    Source::Read(directory) => reader(&*directory),
+                    // Then the others read its shares.
+                    Source::Missing | Source::Unreadable { .. } => Vec::new(),
+                })
+            })
+            .collect();
+        let mut blocks = reader(directory);
+        for other in others {
+            blocks.extend(joined(other));
+        }
+        blocks
+    });
+    blocks.sort_by_key(|block| block.number);
+    blocks
+}
+
+/// How many threads are worth having. What takes the time is the kernel looking up names in a large cold
+/// cache, which several processors do side by side.
+fn readers(shares: usize) -> usize {
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    shares.clamp(1, processors.min(MOST_READERS))
+}
+
+fn read_share(
+    directory: &dyn Tree,
+    share: &[(u64, Kind)],
+    links: &BlockLinks,
+    first: &BTreeSet<u64>,
+) -> Vec<MemoryBlock> {
+    let mut path = String::new();
+    let mut blocks = Vec::with_capacity(share.len());
+    for (number, kind) in share {
+        // Not through a block that is itself a link: it may lead out of the tree.
+        let asks_firmware = *kind == Kind::Directory && first.contains(number);
+        let mut block = block(directory, *number, asks_firmware, &mut path);
+        block.nodes = links.of(*number);
+        if block.nodes.is_empty() {
+            block.nodes = own_links(directory, *number);
+        }
+        blocks.push(block);
+    }
+    blocks
+}
+
+/// One block, still without its nodes. `path` is room for the names, kept from block to block: there are
+/// some hundred thousand.
+fn block(directory: &dyn Tree, number: u64, asks_firmware: bool, path: &mut String) -> MemoryBlock {
+    path.clear();
+    // Writing to a string cannot fail.
+    let _ = write!(path, "memory{number}/");
+    let mut buffer = [0; ATTRIBUTE];
+    let state = attribute(directory, path, "state", &mut buffer).map_or(BlockState::Unknown, state);
+    let zones = attribute(directory, path, "valid_zones", &mut buffer).unwrap_or_default();
+    let valid_zones = String::from_utf8_lossy(zones).split_whitespace().map(str::to_owned).collect();
+    let firmware_node = if asks_firmware { firmware_node(directory, path) } else { None };
+    MemoryBlock { number, state, nodes: Vec::new(), valid_zones, firmware_node }
+}
+
+fn firmware_node(directory: &dyn Tree, path: &mut String) -> Option<String> {
+    match with_file(path, "firmware_node", |path| directory.link(path)) {
+        Source::Read(target) => target.rsplit('/').next().map(str::to_owned),
+        Source::Missing | Source::Unreadable { .. } => None,
+    }
+}
+
+fn attribute<'a>(
+    directory: &dyn Tree,
+    path: &mut String,
+    file: &str,
+    buffer: &'a mut [u8; ATTRIBUTE],
+) -> Option<&'a [u8]> {
+    match with_file(path, file, |path| directory.read_small(path, buffer)) {
+        Source::Read(count) => buffer.get(..count),
+        Source::Missing | Source::Unreadable { .. } => None,
+    }
+}
+
+/// Does something with the path of a file in the directory `path`, and takes the name off again.
+fn with_file<T>(path: &mut String, file: &str, visit: impl FnOnce(&str) -> T) -> T {
+    let directory = path.len();
+    path.push_str(file);
+    let result = visit(path);
+    path.truncate(directory);
+    result
+}
+
+fn state(text: &[u8]) -> BlockState {
+    match text.trim_ascii() {
+        b"online" => BlockState::Online,
+        b"offline" => BlockState::Offline,
+        b"going-offline" => BlockState::GoingOffline,
+        _ => BlockState::Unknown,
+    }
+}
+
+/// The links `nodeN` in the block's own directory.
+fn own_links(directory: &dyn Tree, number: u64) -> Vec<u32> {
+    let Source::Read(entries) = directory.list(&format!("memory{number}")) else { return Vec::new() };
+    let mut nodes: Vec<u32> = entries.iter().filter_map(|entry| numbered(&entry.name, "node")).collect();
+    nodes.sort_unstable();
+    nodes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::root::archive::{Archive, Node};
+
+    struct Machine(Archive);
+
+    impl Machine {
+        fn new() -> Self {
+            let mut machine = Self(Archive::default());
+            machine.file("memory/block_size_bytes", "8000000\n");
+            machine
+        }
+
+        fn file(&mut self, path: &str, text: &str) {
+            self.0.insert(format!("sys/devices/system/{path}"), Node::File(text.into()));
+        }
+
+        fn link(&mut self, path: &str, target: &str) {
+            self.0.insert(format!("sys/devices/system/{path}"), Node::Link(target.into()));
+        }
+
+        fn blocks(&self) -> Vec<MemoryBlock> {
+            match read(&self.0, &Source::Missing) {
+                Source::Read(blocks) => blocks.blocks,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn blocks_come_by_number_with_holes_and_without_block_zero() {
+        let mut machine = Machine::new();
+        for number in [40, 9, 100] {
+            machine.file(&format!("memory/memory{number}/state"), "online\n");
+        }
+        machine.file("memory/power/control", "auto\n");
+        assert_eq!(machine.blocks().iter().map(|block| block.number).collect::<Vec<_>>(), [9, 40, 100]);
+    }
+
+    #[test]
+    fn blocks_read_by_several_threads_are_all_there_in_order() {
+        let mut machine = Machine::new();
+        let count = 5 * SHARE + 7;
+        for number in 0..count {
+            let state = if number % 3 == 0 { "offline\n" } else { "online\n" };
+            machine.file(&format!("memory/memory{number}/state"), state);
+        }
+        let blocks = machine.blocks();
+        assert_eq!(blocks.len(), count);
+        for (number, block) in blocks.iter().enumerate() {
+            let state = if number % 3 == 0 { BlockState::Offline } else { BlockState::Online };
+            assert_eq!((block.number, block.state), (number as u64, state));
+        }
+    }
+
+    #[test]
+    fn a_state_that_is_no_known_word_is_unknown_and_the_block_is_kept() {
+        let mut machine = Machine::new();
+        machine.file("memory/memory0/state", "going-offline\n");
+        machine.file("memory/memory1/state", "melting\n");
+        machine.0.insert("sys/devices/system/memory/memory2".into(), Node::Directory);
+        machine.file("memory/memory3/state", "offline\n");
+        let states: Vec<_> = machine.blocks().iter().map(|block| block.state).collect();
+        assert_eq!(
+            states,
+            [BlockState::GoingOffline, BlockState::Unknown, BlockState::Unknown, BlockState::Offline]
+        );
+    }
+
+    #[test]
+    fn the_firmware_device_is_looked_for_where_a_range_begins() {
+        let mut machine = Machine::new();
+        for number in [32, 33, 34, 40] {
+            machine.link(&format!("memory/memory{number}/firmware_node"), &format!("../PNP0C80:{number}"));
+        }
+        let iomem = "100000000-10fffffff : System RAM\n110000000-117ffffff : System RAM\n";
+        let Source::Read(blocks) = read(&machine.0, &Source::Read(iomem.into())) else { panic!("no blocks") };
+        let devices: Vec<_> = blocks.blocks.iter().map(|block| block.firmware_node.as_deref()).collect();
+        assert_eq!(devices, [Some("PNP0C80:32"), None, Some("PNP0C80:34"), Some("PNP0C80:40")]);
+    }
+
+    #[test]
+    fn without_iomem_each_of_few_blocks_is_asked_for_its_device() {
+        let mut machine = Machine::new();
+        for number in 32..35 {
+            machine.file(&format!("memory/memory{number}/state"), "online\n");
+        }
+        machine.link("memory/memory34/firmware_node", "../PNP0C80:01");
+        let devices: Vec<_> = machine.blocks().into_iter().map(|block| block.firmware_node).collect();
+        assert_eq!(devices, [None, None, Some("PNP0C80:01".to_owned())]);
+    }
+
+    #[test]
+    fn without_iomem_many_blocks_are_asked_where_the_node_changes() {
+        let mut machine = Machine::new();
+        for number in 0..SHARE {
+            machine.file(&format!("memory/memory{number}/state"), "online\n");
+            machine.link(&format!("memory/memory{number}/firmware_node"), &format!("../PNP0C80:{number}"));
+            let node = usize::from(number >= 500);
+            machine.link(&format!("node/node{node}/memory{number}"), &format!("../../memory/memory{number}"));
+        }
+        let asked = |iomem: &Source<String>| -> Vec<u64> {
+            let Source::Read(blocks) = read(&machine.0, iomem) else { panic!("no blocks") };
+            let asked = blocks.blocks.into_iter().filter(|block| block.firmware_node.is_some());
+            asked.map(|block| block.number).collect()
+        };
+        assert_eq!(asked(&Source::Missing), [0, 500]);
+        assert_eq!(asked(&Source::Read("00000000-1fffffffff : System RAM\n".into())), [0]);
+    }
+
+    #[test]
+    fn an_attribute_filled_up_to_a_page_is_understood() {
+        let mut machine = Machine::new();
+        let padding = "\0".repeat(4096);
+        machine.file("memory/block_size_bytes", &format!("8000000\n{padding}"));
+        machine.file("memory/memory0/state", &format!("online\n{padding}"));
+        machine.file("memory/memory0/valid_zones", &format!("Normal Movable\n{padding}"));
+        let blocks = machine.blocks();
+        assert_eq!(blocks[0].state, BlockState::Online);
+        assert_eq!(blocks[0].valid_zones, ["Normal", "Movable"]);
+    }
+
+    #[test]
+    fn zones_are_words_and_none_where_the_file_is_empty() {
+        let mut machine = Machine::new();
+        machine.file("memory/memory0/state", "offline\n");
+        machine.file("memory/memory0/valid_zones", "Normal Movable\n");
+        machine.file("memory/memory1/valid_zones", "\n");
+        assert_eq!(machine.blocks()[0].valid_zones, ["Normal", "Movable"]);
+        assert!(machine.blocks()[1].valid_zones.is_empty());
+    }
+
+    #[test]
+    fn a_block_on_two_nodes_lists_both_from_either_side() {
+        let mut machine = Machine::new();
+        machine.file("memory/memory5/state", "online\n");
+        machine.link("memory/memory5/node0", "../../node/node0");
+        machine.link("memory/memory5/node1", "../../node/node1");
+        assert_eq!(machine.blocks()[0].nodes, [0, 1]);
+        machine.link("node/node0/memory5", "../../memory/memory5");
+        machine.link("node/node1/memory5", "../../memory/memory5");
+        machine.file("node/has_memory", "0-1\n");
+        assert_eq!(machine.blocks()[0].nodes, [0, 1]);
+    }
+
+    #[test]
+    fn the_device_behind_a_block_is_the_last_part_of_its_link() {
+        let mut machine = Machine::new();
+        machine.file("memory/memory5/state", "online\n");
+        machine.link("memory/memory5/firmware_node", "../../../LNXSYSTM:00/LNXSYBUS:00/PNP0C80:00");
+        assert_eq!(machine.blocks()[0].firmware_node.as_deref(), Some("PNP0C80:00"));
+    }
+
+    #[test]
+    fn without_a_block_size_the_blocks_are_unreadable() {
+        for size in ["", "0\n", "128M\n", "+8\n", "123456789abcdef01\n"] {
+            let mut machine = Machine::new();
+            machine.file("memory/block_size_bytes", size);
+            assert!(matches!(read(&machine.0, &Source::Missing), Source::Unreadable { .. }), "{size:?}");
+        }
+        let mut archive = Archive::default();
+        assert_eq!(read(&archive, &Source::Missing), Source::Missing);
+        archive.insert("sys/devices/system/memory/memory0".into(), Node::Directory);
+        assert!(matches!(read(&archive, &Source::Missing), Source::Unreadable { .. }));
+    }
+}

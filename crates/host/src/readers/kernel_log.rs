@@ -1,0 +1,228 @@
+//! The kernel log from a file.
+
+use evidence::Source;
+
+use crate::readers::text::whole;
+use crate::root::files;
+use crate::root::source::nonsense;
+use crate::root::tree::Tree;
+
+/// The kernel cuts a line of its log after about a thousand characters, time and prefix included: a command
+/// line that goes on beyond this many need not be whole there.
+const CUT_LINE: usize = 900;
+
+/// The log of a capture or of a sosreport.
+///
+/// A file may be of an earlier boot, such as what a service left in `var/log` months ago: a log that shows
+/// another kernel's banner or command line is not taken. Of the others it is the one that shows most of this
+/// boot. One that shows neither, because its beginning was overwritten, is taken where there is no better.
+pub(crate) fn of_files(
+    tree: &dyn Tree,
+    version: &Source<String>,
+    command_line: &Source<String>,
+) -> Source<String> {
+    best_of_files(tree, version, command_line).0
+}
+
+/// The log, and how much of this boot it shows.
+fn best_of_files(
+    tree: &dyn Tree,
+    version: &Source<String>,
+    command_line: &Source<String>,
+) -> (Source<String>, usize) {
+    let mut best = Source::Missing;
+    let mut shown_by_best = 0;
+    for path in files::KERNEL_LOGS {
+        let found = match whole(tree, path) {
+            // Written by a service that was not allowed to read the log, or not yet.
+            Source::Read(log) if log.trim().is_empty() => continue,
+            Source::Read(log) => match shown_of_boot(&log, version, command_line) {
+                Some(shown) => {
+                    if !matches!(best, Source::Read(_)) || shown > shown_by_best {
+                        (best, shown_by_best) = (Source::Read(log), shown);
+                    }
+                    continue;
+                }
+                None => nonsense(format!(
+                    "/{path} is of another boot: it does not show this kernel's version and command line"
+                )),
+            },
+            Source::Missing => continue,
+            unreadable @ Source::Unreadable { .. } => unreadable,
+        };
+        if best == Source::Missing {
+            best = found;
+        }
+    }
+    (best, shown_by_best)
+}
+
+/// How many of the banner and the command line of this boot a log shows; nothing if one of them is another
+/// boot's. What is not known of this boot, or not in the log, proves nothing.
+fn shown_of_boot(log: &str, version: &Source<String>, command_line: &Source<String>) -> Option<usize> {
+    let shows = |known: &Source<String>, marker: &str, is_same: fn(&str, &str) -> bool| {
+        let Some(known) = known.read() else { return Some(0_usize) };
+        let mut lines =
+            log.lines().filter_map(|line| line.find(marker).and_then(|at| line.get(at..))).peekable();
+        if lines.peek().is_none() {
+            return Some(0);
+        }
+        lines.any(|line| is_same(line.trim_end(), known.trim())).then_some(1)
+    };
+    let banner = shows(version, "Linux version ", is_same_banner)?;
+    let line = shows(command_line, "Kernel command line: ", is_same_command_line)?;
+    banner.checked_add(line)
+}
+
+/// Whether a log's banner is that of `/proc/version`. Where a copy's `/proc/version` was put together from
+/// `uname`, it lacks the builder and the compiler, and has the architecture at its end.
+fn is_same_banner(banner: &str, version: &str) -> bool {
+    let begins = |text: &str, start: &str| {
+        text.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace))
+    };
+    let release = |text: &str| text.split_whitespace().nth(2).map(str::to_owned);
+    let same_build = || match (banner.rsplit_once(" #"), version.rsplit_once(" #")) {
+        (Some((_, of_log)), Some((_, of_proc))) => begins(of_proc, of_log),
+        _ => false,
+    };
+    begins(banner, version)
+        || begins(version, banner)
+        || (release(banner) == release(version) && same_build())
+}
+
+/// Whether a line of the log repeats `/proc/cmdline`, or as much of it as fits into a line.
+fn is_same_command_line(line: &str, command_line: &str) -> bool {
+    let shown = line.split_once(": ").map_or("", |(_, shown)| shown).trim();
+    // Since Linux 6.19 a long command line goes on in the next line, after a backslash.
+    let wrapped = shown.strip_suffix('\\').map(str::trim_end);
+    let beginning = wrapped.or_else(|| (shown.len() >= CUT_LINE).then_some(shown));
+    shown == command_line || beginning.is_some_and(|beginning| command_line.starts_with(beginning))
+}
+
+/// The log of the machine this runs on: what the kernel has, or else a file of this boot.
+///
+/// A file may be of an earlier boot, and then its addresses are no longer true. It has to show this
+/// kernel's banner and command line.
+pub(crate) fn of_this_machine(
+    kmsg: Source<String>,
+    tree: &dyn Tree,
+    version: &Source<String>,
+    command_line: &Source<String>,
+) -> Source<String> {
+    if matches!(kmsg, Source::Read(_)) {
+        return kmsg;
+    }
+    match best_of_files(tree, version, command_line) {
+        (Source::Read(log), 2) => Source::Read(log),
+        (Source::Read(_), _) if kmsg == Source::Missing => nonsense(
+            "/var/log/dmesg may be of another boot: it does not show this kernel's version and command line"
+                .into(),
+        ),
+        (unreadable @ Source::Unreadable { .. }, _) if kmsg == Source::Missing => unreadable,
+        _ => kmsg,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::root::archive::{Archive, Node};
+
+    fn denied() -> Source<String> {
+        Source::Unreadable { why: "denied".into(), for_lack_of_privilege: true }
+    }
+
+    #[test]
+    fn the_log_of_an_earlier_boot_is_not_shown_as_this_ones() {
+        let mut archive = Archive::default();
+        let log = "Linux version 6.1 (a) #1\nKernel command line: quiet\n";
+        archive.insert("var/log/dmesg".into(), Node::File(log.into()));
+        let of = |kmsg, version: &str, command_line: &str| {
+            of_this_machine(
+                kmsg,
+                &archive,
+                &Source::Read(version.to_owned()),
+                &Source::Read(command_line.to_owned()),
+            )
+        };
+        assert_eq!(of(denied(), "Linux version 6.1 (a) #1\n", "quiet"), Source::Read(log.into()));
+        assert_eq!(of(denied(), "Linux version 6.2 (a) #1\n", "quiet"), denied());
+        assert_eq!(of(denied(), "Linux version 6.1 (a) #1\n", "quiet mem=1G"), denied());
+        assert!(matches!(
+            of(Source::Missing, "Linux version 6.2 (a) #1\n", "quiet"),
+            Source::Unreadable { for_lack_of_privilege: false, .. }
+        ));
+        assert_eq!(of(Source::Read("now".into()), "", ""), Source::Read("now".into()));
+    }
+
+    const OWN: &str = "var/log/dmesg";
+    const SOS: &str = "sos_commands/kernel/dmesg";
+    const THIS: &str = "[0.0] Linux version 6.1 (a) (gcc) #1 SMP today\n[0.0] Kernel command line: quiet\n";
+
+    fn chosen(logs: &[(&str, &str)]) -> Source<String> {
+        let mut archive = Archive::default();
+        for (path, log) in logs {
+            archive.insert((*path).to_owned(), Node::File((*log).into()));
+        }
+        let version = Source::Read("Linux version 6.1 (a) (gcc) #1 SMP today\n".into());
+        of_files(&archive, &version, &Source::Read("quiet".into()))
+    }
+
+    #[test]
+    fn a_captures_own_log_comes_before_sosreports_if_both_are_of_this_boot() {
+        let other = format!("{THIS}[1.0] later\n");
+        assert_eq!(chosen(&[(SOS, THIS)]), Source::Read(THIS.into()));
+        assert_eq!(chosen(&[(OWN, &other), (SOS, THIS)]), Source::Read(other));
+    }
+
+    #[test]
+    fn a_log_of_another_boot_gives_way_to_one_of_this() {
+        for stale in [
+            THIS.replace("6.1", "6.2"),
+            THIS.replace("today", "yesterday"),
+            THIS.replace("quiet", "quiet mem=1G"),
+        ] {
+            assert_eq!(chosen(&[(OWN, &stale), (SOS, THIS)]), Source::Read(THIS.into()), "{stale}");
+            assert_eq!(chosen(&[(OWN, &stale), (SOS, "[9.9] x\n")]), Source::Read("[9.9] x\n".into()));
+            let alone = chosen(&[(OWN, &stale)]);
+            let says_which = |why: &String| why.contains("/var/log/dmesg is of another boot");
+            assert!(matches!(&alone, Source::Unreadable { why, .. } if says_which(why)), "{alone:?}");
+        }
+    }
+
+    #[test]
+    fn an_empty_or_unreadable_log_hides_no_other_one() {
+        assert_eq!(chosen(&[(OWN, "\n"), (SOS, THIS)]), Source::Read(THIS.into()));
+        assert_eq!(chosen(&[(OWN, "")]), Source::Missing);
+        let mut archive = Archive::default();
+        archive.insert(OWN.into(), Node::Refused("is broken".into()));
+        assert!(matches!(of_files(&archive, &Source::Missing, &Source::Missing), Source::Unreadable { .. }));
+        archive.insert(SOS.into(), Node::File(THIS.into()));
+        assert_eq!(of_files(&archive, &Source::Missing, &Source::Missing), Source::Read(THIS.into()));
+    }
+
+    #[test]
+    fn a_log_without_its_beginning_is_taken_only_where_there_is_no_better() {
+        let tail = "[77.0] usb 1-1: new device\n";
+        assert_eq!(chosen(&[(OWN, tail)]), Source::Read(tail.into()));
+        assert_eq!(chosen(&[(OWN, tail), (SOS, THIS)]), Source::Read(THIS.into()));
+    }
+
+    #[test]
+    fn a_version_put_together_from_uname_is_the_same_kernels() {
+        let log = "Linux version 6.1-x (root@vm) (gcc (Debian) 12.2) #1 SMP Sun Nov 22";
+        assert!(is_same_banner(log, "Linux version 6.1-x #1 SMP Sun Nov 22 aarch64 GNU/Linux"));
+        assert!(!is_same_banner(log, "Linux version 6.1-x #1 SMP Sun Nov 23 aarch64 GNU/Linux"));
+        assert!(!is_same_banner(log, "Linux version 6.1-y #1 SMP Sun Nov 22 aarch64 GNU/Linux"));
+    }
+
+    #[test]
+    fn a_command_line_longer_than_a_line_of_the_log_is_known_by_its_beginning() {
+        let long = format!("quiet {}", "memmap=4K$300M ".repeat(100));
+        let marker = "Kernel command line: ";
+        assert!(is_same_command_line(&format!("{marker}{}", &long[..970]), long.trim_end()));
+        assert!(is_same_command_line(&format!("{marker}{} \\", &long[..20]), long.trim_end()));
+        assert!(!is_same_command_line(&format!("{marker}{}", &long[..20]), long.trim_end()));
+        assert!(!is_same_command_line(&format!("{marker}{long}more"), long.trim_end()));
+    }
+}

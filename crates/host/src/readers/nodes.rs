@@ -1,0 +1,146 @@
+//! `/sys/devices/system/node`: the NUMA nodes and which memory blocks they are linked to.
+
+use evidence::Source;
+use evidence::snapshot::{Node, Nodes};
+
+use crate::readers::text::value;
+use crate::root::files;
+use crate::root::source::{and_then, map, nonsense, quoted};
+use crate::root::tree::{Entry, Kind, Tree, numbered};
+
+/// The nodes' own files.
+pub(crate) fn read(tree: &dyn Tree) -> Source<Nodes> {
+    map(tree.list(files::NODES), |entries| {
+        let lists = entries
+            .iter()
+            .filter(|entry| entry.kind != Kind::Directory && files::is_node_list(&entry.name))
+            .map(|entry| (entry.name.clone(), value(tree, &format!("{}/{}", files::NODES, entry.name))))
+            .collect();
+        let nodes = numbers(&entries)
+            .into_iter()
+            .map(|number| {
+                let file = |name: &str| format!("{}/node{number}/{name}", files::NODES);
+                Node {
+                    number,
+                    cpulist: value(tree, &file("cpulist")),
+                    distance: and_then(value(tree, &file("distance")), |text| distances(&text, number)),
+                }
+            })
+            .collect();
+        Nodes { lists, nodes }
+    })
+}
+
+fn numbers(entries: &[Entry]) -> Vec<u32> {
+    let mut numbers: Vec<u32> = entries
+        .iter()
+        .filter(|entry| entry.kind != Kind::Other)
+        .filter_map(|entry| numbered(&entry.name, "node"))
+        .collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+fn distances(text: &str, node: u32) -> Source<Vec<u32>> {
+    match text.split_whitespace().map(str::parse).collect() {
+        Ok(distances) => Source::Read(distances),
+        Err(_) => nonsense(format!(
+            "/{}/node{node}/distance holds {}, expected numbers",
+            files::NODES,
+            quoted(text)
+        )),
+    }
+}
+
+/// Which nodes each memory block is linked to, from the nodes' side.
+///
+/// # Invariants
+/// The pairs are sorted, and each is there once.
+#[derive(Debug, Default)]
+pub(crate) struct BlockLinks {
+    pairs: Vec<(u64, u32)>,
+}
+
+impl BlockLinks {
+    /// Collects the links `nodeN/memoryM`: one listing a node, however many blocks there are.
+    ///
+    /// Nothing is returned where a node that has memory, by the kernel's own list, has no such link: then
+    /// they were not copied, and a block that lies on two nodes would seem to lie on one.
+    pub(crate) fn read(tree: &dyn Tree) -> Self {
+        let Source::Read(entries) = tree.list(files::NODES) else { return Self::default() };
+        let has_memory = value(tree, &format!("{}/has_memory", files::NODES));
+        let has_memory = has_memory.read().map(String::as_str);
+        let mut pairs = Vec::new();
+        for node in numbers(&entries) {
+            let before = pairs.len();
+            if let Source::Read(links) = tree.list(&format!("{}/node{node}", files::NODES)) {
+                let blocks = links.iter().filter_map(|link| numbered::<u64>(&link.name, "memory"));
+                pairs.extend(blocks.map(|block| (block, node)));
+            }
+            if pairs.len() == before && has_memory.is_some_and(|list| is_in_list(list, node)) {
+                return Self::default();
+            }
+        }
+        pairs.sort_unstable();
+        Self { pairs }
+    }
+
+    /// The nodes of a block, ascending. `O(log n)`.
+    pub(crate) fn of(&self, block: u64) -> Vec<u32> {
+        let first = self.pairs.partition_point(|pair| pair.0 < block);
+        let same = self.pairs.iter().skip(first).take_while(|pair| pair.0 == block);
+        same.map(|pair| pair.1).collect()
+    }
+}
+
+/// Whether a list such as `0-1,4` holds a number.
+fn is_in_list(list: &str, number: u32) -> bool {
+    list.split(',').any(|part| {
+        let (low, high) = part.split_once('-').unwrap_or((part, part));
+        match (low.trim().parse::<u32>(), high.trim().parse::<u32>()) {
+            (Ok(low), Ok(high)) => (low..=high).contains(&number),
+            _ => false,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::root::archive::{self, Archive};
+
+    fn file(archive: &mut Archive, path: &str, text: &str) {
+        archive.insert(format!("{}/{path}", files::NODES), archive::Node::File(text.into()));
+    }
+
+    #[test]
+    fn a_node_without_cpus_has_an_empty_list_not_a_missing_one() {
+        let mut archive = Archive::default();
+        file(&mut archive, "node0/cpulist", "0-3\n");
+        file(&mut archive, "node0/distance", "10 20\n");
+        file(&mut archive, "node10/cpulist", "\n");
+        file(&mut archive, "node2/distance", "20 ten\n");
+        file(&mut archive, "online", "0,2,10\n");
+        file(&mut archive, "uevent", "");
+        let nodes = read(&archive);
+        let nodes = nodes.read().unwrap();
+        assert_eq!(nodes.nodes.iter().map(|node| node.number).collect::<Vec<_>>(), [0, 2, 10]);
+        assert_eq!(nodes.nodes[0].distance, Source::Read(vec![10, 20]));
+        assert_eq!(nodes.nodes[2].cpulist, Source::Read(String::new()));
+        assert_eq!(nodes.nodes[1].cpulist, Source::Missing);
+        assert!(matches!(nodes.nodes[1].distance, Source::Unreadable { .. }));
+        assert_eq!(nodes.lists.keys().collect::<Vec<_>>(), ["online"]);
+    }
+
+    #[test]
+    fn links_of_which_a_node_lacks_its_own_are_not_trusted() {
+        let mut archive = Archive::default();
+        file(&mut archive, "node0/memory3", "");
+        file(&mut archive, "node1/cpulist", "1\n");
+        assert_eq!(BlockLinks::read(&archive).of(3), [0]);
+        file(&mut archive, "has_memory", "0-1\n");
+        assert!(BlockLinks::read(&archive).of(3).is_empty());
+        file(&mut archive, "node1/memory3", "");
+        assert_eq!(BlockLinks::read(&archive).of(3), [0, 1]);
+    }
+}

@@ -1,0 +1,19 @@
+//! The options of `physmem explain`.
+
+use clap::Args;
+
+use super::input::InputArguments;
+use super::target::Target;
+
+#[derive(Args, Debug)]
+pub(crate) struct ExplainArguments {
+    #[command(flatten)]
+    pub(crate) input: InputArguments,
+    /// Print JSON; schema/show.schema.json describes it
+    #[arg(short = 'J', long)]
+    pub(crate) json: bool,
+    /// 0x140000000 or 5G (an address), 140000000-17fffffff (a range as /proc/iomem prints it, the end
+    /// included), memory40 (a memory block), node1 (a NUMA node)
+    #[arg(value_name = "ADDRESS|RANGE|memoryN|nodeN")]
+    pub(crate) target: Target,
+}

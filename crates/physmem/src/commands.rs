@@ -1,0 +1,10 @@
+//! One module for each command.
+
+pub(crate) mod boot;
+pub(crate) mod capture;
+pub(crate) mod check;
+pub(crate) mod explain;
+pub(crate) mod generate;
+pub(crate) mod load;
+pub(crate) mod show;
+pub(crate) mod what_if;

@@ -1,0 +1,130 @@
+//! A predicted boot, for people.
+
+use std::io::Write;
+
+use machine::boot::Prediction;
+use memblock::Region;
+
+use super::picture;
+use crate::boot_input::Boot;
+use crate::failure::Failure;
+use crate::output::json::flag_names;
+use crate::output::lines::{table, wrapped};
+use crate::output::style::{Ink, Style};
+use crate::output::{size, unknown};
+
+pub(crate) fn print(boot: &Boot, style: Style, out: &mut impl Write) -> Result<(), Failure> {
+    let Boot { input, prediction, .. } = boot;
+    let architecture = input.platform.architecture();
+    let line = if input.command_line.is_empty() { "(empty)" } else { &input.command_line };
+    writeln!(out, "Linux {} on {architecture}, booted with", input.release)?;
+    wrapped(out, "  ", "  ", line)?;
+
+    let when = if prediction.panic.is_some() { "the kernel panics" } else { "the zones are sized" };
+    heading(out, style, &format!("memory, as memblock holds it when {when}"))?;
+    memory(&prediction.memory, out)?;
+    let bytes = prediction.reserved.iter().fold(0_u64, |sum, region| sum.saturating_add(region.range.size()));
+    let regions = prediction.reserved.len();
+    writeln!(
+        out,
+        "reserved in it: {} in {regions} regions (-J lists them, --trace says why)",
+        size::human(bytes)
+    )?;
+
+    if !prediction.zones.is_empty() {
+        heading(out, style, "zones")?;
+        zones(prediction, input.build.page_size, out)?;
+    }
+    if !prediction.zones.is_empty() {
+        writeln!(out)?;
+        picture::draw(prediction, style, out)?;
+    }
+    if let Some(panic) = &prediction.panic {
+        heading(out, style, "panic")?;
+        wrapped(out, "  ", "  ", panic)?;
+    } else {
+        heading(out, style, "crash kernel")?;
+        crashkernel(prediction, out)?;
+    }
+    if !prediction.remarks.is_empty() {
+        heading(out, style, "parameters that do not do what they say")?;
+        remarks(prediction, style, out)?;
+    }
+    if !prediction.assumed.is_empty() {
+        writeln!(out)?;
+        unknown::print_as("assumed:", &prediction.assumed, style, out)?;
+    }
+    Ok(())
+}
+
+fn heading(out: &mut impl Write, style: Style, text: &str) -> Result<(), Failure> {
+    writeln!(out, "\n{}", style.paint(Ink::Heading, text))?;
+    Ok(())
+}
+
+fn memory(regions: &[Region], out: &mut impl Write) -> Result<(), Failure> {
+    let row = |region: &Region| {
+        let flags = flag_names(region.flags);
+        vec![
+            region.range.to_string(),
+            size::human(region.range.size()),
+            region.node.map_or_else(|| "-".to_owned(), |node| node.to_string()),
+            if flags.is_empty() { "NONE".to_owned() } else { flags.join("|") },
+        ]
+    };
+    let rows: Vec<_> = regions.iter().map(row).collect();
+    table(out, &[("RANGE", false), ("SIZE", true), ("NODE", true), ("FLAGS", false)], &rows)
+}
+
+fn zones(prediction: &Prediction, page: u64, out: &mut impl Write) -> Result<(), Failure> {
+    let rows: Vec<_> = prediction
+        .zones
+        .iter()
+        .map(|zone| {
+            vec![
+                zone.node.to_string(),
+                zone.zone.to_string(),
+                zone.span.to_string(),
+                size::human(zone.present_pages.saturating_mul(page)),
+            ]
+        })
+        .collect();
+    table(
+        out,
+        &[("NODE", true), ("ZONE", false), ("FROM FIRST TO LAST PAGE", false), ("MEMORY", true)],
+        &rows,
+    )?;
+    for (node, start) in &prediction.movable_start {
+        writeln!(out, "movable on node {node} from {start:#x} up")?;
+    }
+    if prediction.movable_start.is_empty() {
+        writeln!(out, "nothing is movable by its place")?;
+    }
+    Ok(())
+}
+
+fn crashkernel(prediction: &Prediction, out: &mut impl Write) -> Result<(), Failure> {
+    let crashkernel = &prediction.crashkernel;
+    for area in [crashkernel.low, crashkernel.high].into_iter().flatten() {
+        let what = if area.is_main { "for the crash kernel" } else { "low memory for its devices" };
+        writeln!(out, "  {} ({}) {what} ({})", area.range, size::human(area.range.size()), area.resource())?;
+    }
+    match &crashkernel.error {
+        Some(error) => wrapped(out, "  not reserved: ", "    ", error),
+        None if crashkernel.main().is_none() => {
+            writeln!(out, "  none is asked for")?;
+            Ok(())
+        }
+        None => Ok(()),
+    }
+}
+
+/// What the kernel does with parameters that it refuses, misreads or does not know.
+pub(crate) fn remarks(prediction: &Prediction, style: Style, out: &mut impl Write) -> Result<(), Failure> {
+    for remark in &prediction.remarks {
+        let fatal = if remark.is_fatal { ", and does not come up" } else { "" };
+        writeln!(out, "  {}", style.paint(Ink::Heading, &remark.parameter))?;
+        wrapped(out, "    ", "    ", &format!("{}{fatal} ({})", remark.what, remark.source))?;
+    }
+    Ok(())
+}

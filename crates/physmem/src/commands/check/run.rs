@@ -1,0 +1,33 @@
+//! Runs `physmem check`.
+
+use std::io::Write;
+
+use machine::Unknown;
+use rules::Rules;
+
+use super::checked::Checked;
+use super::json::Document;
+use super::report;
+use crate::cli::CheckArguments;
+use crate::done::Done;
+use crate::failure::Failure;
+use crate::input;
+use crate::output::style::Style;
+
+pub(crate) fn run(arguments: &CheckArguments, out: &mut impl Write) -> Result<Done, Failure> {
+    let machine = input::machine(&arguments.input)?;
+    let mut unknown = audit::unknowable(&machine);
+    let findings = audit::audit(&machine, &Rules::LINUX);
+    // A file that both miss is said once, with the findings that hang on it.
+    let is_said = |one: &Unknown| unknown.iter().any(|said| said.what == one.what);
+    let more: Vec<Unknown> = machine.unknown.into_iter().filter(|one| !is_said(one)).collect();
+    unknown.extend(more);
+    let checked = Checked { origin: machine.evidence.origin, findings, unknown };
+    if arguments.json {
+        serde_json::to_writer_pretty(&mut *out, &Document::of(&checked))?;
+        writeln!(out)?;
+    } else {
+        report::print(&checked, Style::of_stdout(), out)?;
+    }
+    Ok(Done::of(&checked.findings))
+}

@@ -1,0 +1,102 @@
+//! Planning one load, for `plan` and for both sides of `diff`.
+
+use kexec::{KernelImage, Plan, Purgatory, Purpose, Request, remedies};
+use machine::command_line::edit;
+use machine::releases::KexecTools;
+use machine::{Machine, Unknown};
+use rules::{Loader, Rules};
+
+use super::kernel_file::size_of;
+use crate::cli::BesideArguments;
+use crate::failure::Failure;
+
+/// What is loaded beside the kernel.
+pub(super) struct Beside<'a> {
+    arguments: &'a BesideArguments,
+    initrd: Option<u64>,
+}
+
+impl<'a> Beside<'a> {
+    pub(super) fn of(arguments: &'a BesideArguments) -> Result<Self, Failure> {
+        const OPTION: &str = "--initrd";
+        let initrd = arguments.initrd.as_deref().map(|path| size_of(OPTION, path)).transpose()?;
+        // Linux 6.12.117 was seen to fail with EINVAL, and kexec-tools 2.0.25 to say that it cannot read it.
+        if let (Some(0), Some(path)) = (initrd, &arguments.initrd) {
+            return Err(Failure::EmptyFile { option: OPTION, path: path.clone() });
+        }
+        Ok(Self { arguments, initrd })
+    }
+}
+
+/// Where a load is planned.
+pub(super) struct Loading<'a> {
+    pub(super) machine: &'a Machine,
+    pub(super) purpose: Purpose,
+    pub(super) tools: KexecTools,
+}
+
+impl Loading<'_> {
+    /// What a plan would assume, also where there is none.
+    pub(super) fn assumed(&self, loader: Loader, kernel: KernelImage<'_>) -> Vec<Unknown> {
+        let request = Request {
+            purpose: self.purpose,
+            loader,
+            kernel,
+            initrd: None,
+            command_line: "",
+            avoid_removable: false,
+            purgatory: None,
+            tools: self.tools,
+        };
+        kexec::assumed::of(self.machine, &request)
+    }
+
+    /// The plan, or the kernel's refusal and what would help.
+    pub(super) fn plan(
+        &self,
+        loader: Loader,
+        kernel: KernelImage<'_>,
+        beside: &Beside<'_>,
+        avoid_removable: bool,
+    ) -> Result<Plan, Failure> {
+        let command_line = self.command_line(beside.arguments)?;
+        let usual = kexec::purgatory(loader, &kernel);
+        let purgatory = usual
+            .zip(beside.arguments.purgatory_size)
+            .map(|(usual, size)| Purgatory { loaded: usual.loaded.min(size), size });
+        let request = Request {
+            purpose: self.purpose,
+            loader,
+            kernel,
+            initrd: beside.initrd,
+            command_line: &command_line,
+            avoid_removable,
+            purgatory,
+            tools: self.tools,
+        };
+        kexec::plan(self.machine, &request, &Rules::LINUX).map_err(|source| Failure::Plan {
+            code: (self.purpose == Purpose::Crash)
+                .then(|| audit::of_plan_error(&source).map(|finding| finding.code))
+                .flatten(),
+            origin: self.machine.evidence.origin.clone(),
+            loader,
+            remedies: remedies(self.machine, &request, &Rules::LINUX, &source),
+            source,
+        })
+    }
+
+    /// What the loader gives the kernel; kdump's is told where the dump's header lies besides.
+    fn command_line(&self, arguments: &BesideArguments) -> Result<String, Failure> {
+        if !arguments.reuse_cmdline {
+            return Ok(arguments.append.clone().unwrap_or_default());
+        }
+        let line = self.machine.evidence.command_line.read();
+        let line =
+            line.ok_or_else(|| Failure::NoCommandLine { origin: self.machine.evidence.origin.clone() })?;
+        let (line, _) = edit::remove(line, "BOOT_IMAGE");
+        Ok(match self.purpose {
+            Purpose::Reboot => line,
+            Purpose::Crash => edit::remove(&line, "crashkernel").0,
+        })
+    }
+}

@@ -1,0 +1,75 @@
+//! Runs `physmem what-if`.
+
+use std::io::Write;
+
+use evidence::Evidence;
+use machine::Machine;
+use machine::what_if::{self, Change, Side};
+use rules::Rules;
+use serde::Serialize;
+
+use super::report;
+use crate::boot_input::{self, Boot};
+use crate::cli::{EditArguments, WhatIfArguments};
+use crate::commands::boot::json::Document;
+use crate::failure::Failure;
+use crate::output::style::Style;
+
+/// What `what-if -J` prints.
+#[derive(Serialize)]
+struct Comparison<'a> {
+    before: Document<'a>,
+    after: Document<'a>,
+    changes: Vec<Record<'a>>,
+}
+
+#[derive(Serialize)]
+struct Record<'a> {
+    subject: &'static str,
+    what: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    range: Option<[String; 2]>,
+    before: Option<&'a str>,
+    after: Option<&'a str>,
+    why: &'a str,
+}
+
+pub(crate) fn run(arguments: &WhatIfArguments, out: &mut impl Write) -> Result<(), Failure> {
+    if arguments.is_empty() {
+        return Err(Failure::NothingAsked);
+    }
+    let snapshot = boot_input::snapshot(&arguments.source)?;
+    let before = boot_input::predict(&snapshot, &EditArguments::default(), &Rules::LINUX)?;
+    let rules = arguments.rules.unwrap_or(&Rules::LINUX);
+    let after = boot_input::predict(&snapshot, &arguments.edits, rules)?;
+    // Without the kernel's own account of its memory the rules are asked about the predicted memory.
+    let evidence = Evidence::from(&snapshot);
+    let machine = evidence.resources.read().is_some().then(|| Machine::of(evidence).ok()).flatten();
+    let changes = what_if::changes(side(&before), side(&after), machine.as_ref());
+    if arguments.json {
+        let comparison = Comparison {
+            before: Document::of(&before, &snapshot.origin),
+            after: Document::of(&after, &snapshot.origin),
+            changes: changes.iter().map(record).collect(),
+        };
+        serde_json::to_writer_pretty(&mut *out, &comparison)?;
+        writeln!(out)?;
+        return Ok(());
+    }
+    report::print(&before, &after, &changes, Style::of_stdout(), out)
+}
+
+fn side(boot: &Boot) -> Side<'_> {
+    Side { input: &boot.input, rules: boot.rules, prediction: &boot.prediction }
+}
+
+fn record(change: &Change) -> Record<'_> {
+    Record {
+        subject: change.subject.as_str(),
+        what: &change.what,
+        range: change.range.map(|range| [format!("{:#x}", range.start()), format!("{:#x}", range.end())]),
+        before: change.before.as_deref(),
+        after: change.after.as_deref(),
+        why: &change.why,
+    }
+}

@@ -1,0 +1,27 @@
+//! How a command ends when it succeeds.
+
+use std::process::ExitCode;
+
+use audit::Finding;
+
+/// The outcome of a command that did its job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Done {
+    Good,
+    /// It reports findings, or differences from a prediction or a dump header.
+    Findings,
+}
+
+impl Done {
+    /// The outcome of a command with these findings.
+    pub(crate) fn of(findings: &[Finding]) -> Self {
+        if findings.is_empty() { Self::Good } else { Self::Findings }
+    }
+
+    pub(crate) fn exit_code(self) -> ExitCode {
+        match self {
+            Self::Good => ExitCode::SUCCESS,
+            Self::Findings => ExitCode::from(3),
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! What stays open, for people.
+
+use std::io::{self, Write};
+
+use machine::Unknown;
+
+use crate::failure::Failure;
+use crate::output::lines::{labelled, wrapped};
+use crate::output::style::{Ink, Style};
+
+/// Says on standard error that something stays open, where a script reads standard output.
+pub(crate) fn hint(unknown: &[Unknown]) {
+    if !unknown.is_empty() {
+        // Nothing is left to do when even this cannot be said.
+        let _ = writeln!(
+            io::stderr(),
+            "physmem: {} unknown; `physmem show` without -o, -n and -r says what",
+            unknown.len()
+        );
+    }
+}
+
+/// Prints each unknown: what, why, which answers were given without it, and what would help.
+pub(crate) fn print(unknown: &[Unknown], style: Style, out: &mut impl Write) -> Result<(), Failure> {
+    print_as("unknown:", unknown, style, out)
+}
+
+/// The same under another label.
+pub(crate) fn print_as(
+    label: &str,
+    unknown: &[Unknown],
+    style: Style,
+    out: &mut impl Write,
+) -> Result<(), Failure> {
+    for one in unknown {
+        labelled(out, (label, &style.paint(Ink::No, label)), "  ", &one.what)?;
+        let mut lines = vec![format!("because {}", one.why), format!("so {}", one.effect)];
+        lines.extend(one.remedy.as_ref().map(|remedy| format!("help: {remedy}")));
+        for line in lines {
+            wrapped(out, "  ", "    ", &line)?;
+        }
+    }
+    Ok(())
+}
