@@ -1,4 +1,4 @@
-//! What another command line, another release or other rules change about a boot, and why.
+//! How a different command line, release or rule set changes a boot, and why.
 
 mod reasons;
 mod regions;
@@ -14,52 +14,52 @@ use crate::command_line::BootParameters;
 use crate::machine::Machine;
 use crate::what_if::reasons::Reasons;
 
-/// One of the two boots that are compared.
+/// One of the two boots being compared.
 #[derive(Clone, Copy, Debug)]
 pub struct Side<'a> {
-    /// What it is given.
+    /// Its input.
     pub input: &'a BootInput,
     /// Who may use which memory.
     pub rules: &'a Rules,
-    /// What comes of it.
+    /// The result.
     pub prediction: &'a Prediction,
 }
 
-/// What a change is about.
+/// The subject of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subject {
-    /// What the boot is given: command line, release, rules.
+    /// The input of the boot: command line, release, rules.
     Given,
-    /// Whether it ends in a panic.
+    /// Whether the boot ends in a panic.
     Panic,
-    /// Where a node's movable memory begins.
+    /// Where a node's movable memory starts.
     MovableStart,
-    /// What of a node lies in which zone.
+    /// Which part of a node lies in which zone.
     Zones,
-    /// Whether early allocations may lie there, by the rules.
+    /// Whether the rules allow early allocations there.
     EarlyAllocation,
-    /// Whether the class of memory alone makes it movable, by the rules.
+    /// Whether the rules make this class of memory movable in itself.
     ZoneMovable,
-    /// The crash kernel's reservation.
+    /// The crash kernel reservation.
     Crashkernel,
-    /// Whether a kexec image may lie there, by the rules.
+    /// Whether the rules allow a kexec image there.
     KexecImage,
-    /// Whether the next kernel is told of it, by the rules.
+    /// Whether the rules tell the next kernel about it.
     NextKernel,
-    /// Whether a crash dump contains it, by the rules.
+    /// Whether the rules include it in a crash dump.
     Vmcore,
     /// Memory regions: their addresses, nodes and flags.
     Memory,
-    /// Reserved regions: what was allocated early, and where.
+    /// Reserved regions: early allocations and their addresses.
     Reserved,
-    /// The limits of the zones.
+    /// The zone limits.
     ZoneLimits,
-    /// The nodes that each node asks for pages.
+    /// The nodes each node falls back to.
     FallbackOrder,
 }
 
 impl Subject {
-    /// The word in the JSON.
+    /// The word used in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Given => "given",
@@ -80,20 +80,20 @@ impl Subject {
     }
 }
 
-/// One thing that is not as before.
+/// One change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// What it is about.
+    /// Its subject.
     pub subject: Subject,
-    /// Which of them: a node, a zone, a loader; the subject's own word where there is only one.
+    /// Which one: a node, a zone, a loader; the subject's own word if there is only one.
     pub what: String,
-    /// Its addresses, where it has any.
+    /// Its addresses, if any.
     pub range: Option<PhysRange>,
-    /// What it was; `None` where it was not there.
+    /// The old value; `None` if it was absent.
     pub before: Option<String>,
-    /// What it is; `None` where it is not there any more.
+    /// The new value; `None` if it is gone.
     pub after: Option<String>,
-    /// Why.
+    /// The reason.
     pub why: String,
 }
 
@@ -109,8 +109,8 @@ impl Side<'_> {
 
 /// Everything that changes from one boot to another, ordered by subject and address.
 ///
-/// What memory may be used for is asked of the rules: on the ranges of the machine, where its /proc/iomem is
-/// known, or else on the predicted memory. O(n m) in the regions that change and the lines of the traces.
+/// The rules decide what memory may be used for: on the machine's ranges if its /proc/iomem is known, otherwise on the
+/// predicted memory. O(n m) in the regions that change and the lines of the traces.
 pub fn changes(before: Side<'_>, after: Side<'_>, machine: Option<&Machine>) -> Vec<Change> {
     let reasons = Reasons::new(before, after);
     let mut all = given(before, after);
@@ -119,7 +119,7 @@ pub fn changes(before: Side<'_>, after: Side<'_>, machine: Option<&Machine>) -> 
     let is_whole = panics.iter().all(Entries::is_empty);
     let [old_panic, new_panic] = panics;
     let mut unlike = vec![(Subject::Panic, entries::differences(&old_panic, &new_panic))];
-    // A boot that ends early has no zones to compare, and what it reserved is not all it would have.
+    // A boot that ends early has no zones to compare, and its reservations are incomplete.
     if is_whole {
         unlike.extend(facts(old, new));
         all.extend(uses::changes(before, after, machine));
@@ -135,8 +135,8 @@ pub fn changes(before: Side<'_>, after: Side<'_>, machine: Option<&Machine>) -> 
     all
 }
 
-/// What is not alike of what two boots come to. Each node's whole pages follow from the regions, and are not
-/// told twice.
+/// The differences between two boots' results. Each node's whole pages follow from the regions, and are not listed
+/// twice.
 fn facts(old: &Prediction, new: &Prediction) -> [(Subject, Vec<Unlike>); 7] {
     let unlike = |old: Entries, new: Entries| entries::differences(&old, &new);
     [
@@ -165,7 +165,7 @@ fn facts(old: &Prediction, new: &Prediction) -> [(Subject, Vec<Unlike>); 7] {
     ]
 }
 
-/// What was asked to be different.
+/// The requested changes.
 fn given(before: Side<'_>, after: Side<'_>) -> Vec<Change> {
     let pairs = [
         ("command line", before.input.command_line.clone(), after.input.command_line.clone()),
