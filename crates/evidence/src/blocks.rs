@@ -1,11 +1,11 @@
-//! Questions to the memory blocks of `/sys/devices/system/memory`.
+//! Lookups in the memory blocks of `/sys/devices/system/memory`.
 
 use memblock::PhysRange;
 
 use crate::snapshot::{BlockState, MemoryBlock, MemoryBlocks};
 
 impl MemoryBlocks {
-    /// The addresses of a block; `None` for a number that no address space holds.
+    /// The addresses of a block; `None` if its number does not fit the address space.
     pub fn range_of(&self, block: &MemoryBlock) -> Option<PhysRange> {
         PhysRange::from_size(block.number.checked_mul(self.block_size)?, self.block_size).ok()
     }
@@ -18,26 +18,26 @@ impl MemoryBlocks {
         self.blocks.iter().skip(from).take_while(move |block| block.number <= last)
     }
 
-    /// Whether `range` begins and ends at block boundaries, as all hot-added memory does.
+    /// Whether `range` starts and ends on block boundaries, as all hot-added memory does.
     pub fn is_whole(&self, range: PhysRange) -> bool {
         let size = self.block_size.max(1);
         range.start().is_multiple_of(size) && range.end().is_multiple_of(size)
     }
 }
 
-/// The state of a range of memory: that of its blocks.
+/// The state of a memory range, derived from its blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// All of it is in use.
+    /// All of it is online.
     Online,
-    /// None of it is.
+    /// All of it is offline.
     Offline,
-    /// Some is, some is not, or is about to go.
+    /// Some of it is online and some is not, or is going offline.
     Mixed,
 }
 
 impl State {
-    /// The word for tables and JSON.
+    /// The word used in tables and JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Online => "online",
@@ -46,7 +46,7 @@ impl State {
         }
     }
 
-    /// The state that blocks have together; `None` when there is none, or none whose state is known.
+    /// The combined state of blocks; `None` if there are no blocks, or none with a known state.
     pub fn of_blocks<'a>(blocks: impl Iterator<Item = &'a MemoryBlock>) -> Option<Self> {
         blocks
             .filter_map(|block| match block.state {
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_overlaps_the_blocks_of_its_first_and_last_byte() {
+    fn a_range_overlaps_the_blocks_that_hold_its_first_and_last_byte() {
         let all = blocks(&[(0, BlockState::Online), (1, BlockState::Online), (3, BlockState::Offline)]);
         let numbers = |start, end| {
             let range = PhysRange::new(start, end).unwrap();
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn one_offline_block_among_online_ones_makes_the_range_mixed() {
+    fn one_offline_block_among_online_blocks_makes_the_range_mixed() {
         let all = blocks(&[(0, BlockState::Online), (1, BlockState::Offline), (2, BlockState::Unknown)]);
         assert_eq!(State::of_blocks(all.blocks.iter()), Some(State::Mixed));
         assert_eq!(State::of_blocks(all.blocks.iter().take(1)), Some(State::Online));

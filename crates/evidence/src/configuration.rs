@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-/// The options of a kernel's build configuration, `/proc/config.gz` or `/boot/config-RELEASE`.
+/// The options in a kernel's build configuration: `/proc/config.gz` or `/boot/config-RELEASE`.
 ///
-/// Options that are not set have no entry.
+/// Unset options have no entry.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Configuration(BTreeMap<String, String>);
 
 impl Configuration {
-    /// Reads `CONFIG_NAME=VALUE` lines; all others are comments. O(bytes).
+    /// Reads `CONFIG_NAME=VALUE` lines; all other lines are comments. O(bytes).
     ///
     /// ```
     /// use evidence::Configuration;
@@ -28,7 +28,7 @@ impl Configuration {
         Self(options)
     }
 
-    /// The value of an option, named without `CONFIG_`.
+    /// The value of an option. The name has no `CONFIG_` prefix.
     pub fn value(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
@@ -38,7 +38,7 @@ impl Configuration {
         self.value(name) == Some("y")
     }
 
-    /// The value of an option that is a decimal number.
+    /// The value of an option, if it is a decimal number.
     pub fn number(&self, name: &str) -> Option<u64> {
         self.value(name)?.parse().ok()
     }

@@ -1,6 +1,6 @@
-//! Lists of CPUs, as sysfs prints them.
+//! CPU lists in the format sysfs prints.
 
-/// How many CPUs a list such as `0-3,8` names; `None` for a malformed list.
+/// The number of CPUs in a list such as `0-3,8`; `None` if the list is malformed.
 pub(crate) fn count(text: &str) -> Option<u64> {
     let range = |range: &str| -> Option<u64> {
         let (lowest, highest) = range.split_once('-').unwrap_or((range, range));
@@ -15,7 +15,7 @@ mod tests {
     use super::count;
 
     #[test]
-    fn a_list_has_ranges_and_single_cpus_and_nothing_else() {
+    fn a_list_holds_only_ranges_and_single_cpus() {
         assert_eq!((count("0"), count("0-3,8"), count("0-3,8-9")), (Some(1), Some(5), Some(6)));
         assert_eq!(
             (count(""), count("3-1"), count("0-x"), count("0-18446744073709551615")),

@@ -1,4 +1,4 @@
-//! What the files of a snapshot say.
+//! The parsed content of a snapshot.
 
 use std::collections::BTreeMap;
 
@@ -16,16 +16,16 @@ use crate::snapshot::{Bytes, FirmwareMapEntry, HandoverFiles, MemoryBlocks, Node
 use crate::source::Source;
 use crate::zones::{self, Zone};
 
-/// What the files of a snapshot say, as values.
+/// The parsed content of a snapshot's files.
 ///
-/// A source that was not read says why. Text that does not parse is [`Source::Unreadable`], with its file and
-/// the parser's message; where a part of it is good all the same, the field's doc says so. Firmware's binary
-/// tables stay bytes: [`firmware`] gives checked views of them.
+/// A source that was not read says why. Text that does not parse is [`Source::Unreadable`], with the file name and the
+/// parser's message; where part of it is still usable, the field's doc says so. Binary firmware tables stay bytes:
+/// [`firmware`] provides checked views of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Evidence {
-    /// Where it was read: `/`, a directory, or the name of a capture file.
+    /// Where the snapshot was read from: `/`, a directory, or the name of a capture file.
     pub origin: String,
-    /// The machine's architecture, in the words of `uname -m`.
+    /// The machine's architecture, as printed by `uname -m`.
     pub architecture: Source<String>,
     /// `/proc/version`.
     pub version: Source<KernelVersion>,
@@ -37,52 +37,52 @@ pub struct Evidence {
     pub log: Source<BootLog>,
     /// `/proc/iomem`.
     pub resources: Source<ResourceTree>,
-    /// Why /proc/iomem does not parse; `resources` is unreadable then.
+    /// Why /proc/iomem does not parse. In that case `resources` is unreadable.
     pub iomem_error: Option<IomemError>,
     /// `/proc/zoneinfo`.
     pub zones: Source<Vec<Zone>>,
     /// `/sys/kernel/boot_params/data` (x86).
     pub boot_params: Source<Bytes>,
-    /// `/sys/firmware/memmap`, by the entries' numbers (x86).
+    /// `/sys/firmware/memmap`, in order of entry number (x86).
     pub firmware_memmap: Source<Vec<FirmwareMapEntry>>,
-    /// The number of entries of `/sys/firmware/efi/runtime-map` (x86 with EFI).
+    /// The number of entries in `/sys/firmware/efi/runtime-map` (x86 with EFI).
     pub efi_runtime_entries: Source<u32>,
-    /// `/sys/firmware/fdt`, the device tree that the kernel was booted with.
+    /// `/sys/firmware/fdt`, the device tree the kernel was booted with.
     pub device_tree: Source<Bytes>,
-    /// The tables of `/sys/firmware/acpi/tables` about memory, by signature.
+    /// The memory-related tables in `/sys/firmware/acpi/tables`, by signature.
     pub acpi_tables: BTreeMap<String, Source<Bytes>>,
     /// `/sys/kernel/debug/memblock/memory`.
     pub memblock_memory: Source<MemblockTable>,
     /// `/sys/kernel/debug/memblock/reserved`.
     pub memblock_reserved: Source<MemblockTable>,
-    /// The scratch areas of kexec handover, in the kernel's order. Unreadable where the two files that list them
-    /// do not agree, missing where either was not read.
+    /// The KHO scratch areas, in the kernel's order. Unreadable if the two files that list them disagree, missing if
+    /// either was not read.
     pub handover_scratch: Source<Vec<PhysRange>>,
     /// `/sys/devices/system/memory`.
     pub blocks: Source<MemoryBlocks>,
-    /// How many CPUs `/sys/devices/system/cpu/possible` lists.
+    /// The number of CPUs listed in `/sys/devices/system/cpu/possible`.
     pub possible_cpus: Source<u64>,
     /// `/sys/devices/system/node`.
     pub nodes: Source<Nodes>,
-    /// Settings of memory hotplug.
+    /// Memory hotplug settings.
     pub hotplug: HotplugSettings,
-    /// Settings and state of kexec.
+    /// kexec settings and state.
     pub kexec: KexecSettings,
 }
 
 impl Evidence {
-    /// The boot parameters, where they were read and hold a zero page.
+    /// The boot parameters, if they were read and contain a zero page.
     pub fn boot_params(&self) -> Option<BootParams<'_>> {
         BootParams::new(&self.boot_params.read()?.0).ok()
     }
 
-    /// An ACPI table, where it was read.
+    /// An ACPI table, if it was read.
     pub fn acpi_table(&self, signature: &str) -> Option<&[u8]> {
         Some(&self.acpi_tables.get(signature)?.read()?.0)
     }
 }
 
-/// Reads every text once. O(bytes), O(n log n) in resources and regions.
+/// Parses every text once. O(bytes), O(n log n) in resources and regions.
 impl From<Snapshot> for Evidence {
     fn from(snapshot: Snapshot) -> Self {
         let parsed = snapshot.iomem.map(|text| ResourceTree::parse(&text));
@@ -116,14 +116,14 @@ impl From<Snapshot> for Evidence {
     }
 }
 
-/// The same, and the snapshot is kept: costs a copy of it.
+/// Like `From<Snapshot>`, but clones the snapshot first.
 impl From<&Snapshot> for Evidence {
     fn from(snapshot: &Snapshot) -> Self {
         snapshot.clone().into()
     }
 }
 
-/// One area for each line of both files of `/sys/kernel/debug/kho/out`.
+/// One area per line of the two files in `/sys/kernel/debug/kho/out`.
 fn scratch(files: &HandoverFiles) -> Source<Vec<PhysRange>> {
     let (Some(starts), Some(sizes)) = (files.scratch_phys.read(), files.scratch_len.read()) else {
         return Source::Missing;
@@ -133,7 +133,7 @@ fn scratch(files: &HandoverFiles) -> Source<Vec<PhysRange>> {
         text.lines().map(number).collect()
     };
     let areas = numbers(starts).zip(numbers(sizes)).filter(|(starts, sizes)| starts.len() == sizes.len());
-    // An area of no bytes is one that the kernel could not get.
+    // A zero-length area is one the kernel could not allocate.
     let range = |(start, size)| PhysRange::from_size(start, size).ok();
     let areas: Option<Vec<PhysRange>> = areas.and_then(|(starts, sizes)| {
         starts.into_iter().zip(sizes).filter(|area| area.1 > 0).map(range).collect()

@@ -2,21 +2,21 @@
 
 use crate::release::Release;
 
-/// What `/proc/version` says: `Linux version RELEASE (builder) ...`.
+/// The content of `/proc/version`: `Linux version RELEASE (builder) ...`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KernelVersion {
-    /// The release as printed; `None` where the text is not Linux's.
+    /// The release as printed; `None` if the text is not a Linux version line.
     pub release: Option<String>,
 }
 
 impl KernelVersion {
-    /// Reads the text.
+    /// Parses the text.
     pub fn parse(text: &str) -> Self {
         let release = text.strip_prefix("Linux version ").and_then(|rest| rest.split_whitespace().next());
         Self { release: release.map(str::to_owned) }
     }
 
-    /// The release, where it begins with `MAJOR.MINOR`.
+    /// The parsed release, if it starts with `MAJOR.MINOR`.
     pub fn parsed(&self) -> Option<Release> {
         self.release.as_ref()?.parse().ok()
     }

@@ -1,7 +1,7 @@
-//! What was read from a machine, and what it says.
+//! What was read from a machine, parsed into values.
 //!
-//! A [`Snapshot`] is the plain record of the files that were read. [`Evidence`] is what they say: each text is
-//! parsed once, here, and no raw text goes further. Whoever draws conclusions starts from values: the log of one
+//! A [`Snapshot`] is the raw record of the files that were read. [`Evidence`] is their parsed content: each text is
+//! parsed once, here, and no raw text goes further. Code that draws conclusions starts from values: the log of one
 //! boot, the resource tree, zones, memory blocks, settings.
 //!
 //! ```

@@ -1,4 +1,4 @@
-//! The kernel log of one boot, read once.
+//! The kernel log of one boot, parsed once.
 
 mod boot_lines;
 mod efi_lines;
@@ -17,32 +17,31 @@ pub use loads::{LoadLog, LoadRecord, LoadedSegment, MemoryEvent, Purpose};
 pub use memblock_debug::{LoggedCall, MemblockDebug};
 pub use quotes::{InterruptTable, Quotes};
 
-/// What the kernel log says of one boot, the last that it has lines of.
+/// What the kernel log says about the last boot it covers.
 ///
-/// A line that was cut off, or that does not read as one of its kind, is skipped: a ring buffer loses its
-/// beginning, and a log may be cut anywhere.
+/// Lines that are cut off or malformed are skipped: a ring buffer loses its beginning, and a log can be cut anywhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BootLog {
-    /// What the kernel says of its own boot.
+    /// What the kernel prints about its own boot.
     pub boot: BootLines,
-    /// The firmware's e820 map; `None` unless the log has the heading `BIOS-provided physical RAM map:`. Without
-    /// the heading the log may hold only the end of the map.
+    /// The firmware's e820 map; `None` unless the log has the heading `BIOS-provided physical RAM map:`. Without the
+    /// heading the log may hold only the end of the map.
     pub e820: Option<Vec<Entry>>,
-    /// Whether there is any line of an e820 map.
+    /// Whether there are any e820 map lines.
     pub has_e820_lines: bool,
-    /// EFI's tables and memory maps.
+    /// EFI tables and memory maps.
     pub efi: EfiLines,
-    /// The memory entries of the SRAT.
+    /// The memory entries in the SRAT.
     pub srat: Vec<SratLine>,
-    /// The lines below `Early memory node ranges`, or the last of them where the heading is gone
+    /// The lines below `Early memory node ranges`, or only the last of them if the heading is gone
     /// ([`BootLines::has_zones`]).
     pub early_node_ranges: Vec<EarlyNodeRange>,
-    /// What `memblock=debug` prints.
+    /// The output of `memblock=debug`.
     pub memblock: MemblockDebug,
-    /// How many CPUs there may ever be, as printed when the kernel set them up.
+    /// The number of possible CPUs, as printed when the kernel set up its CPUs.
     pub possible_cpus: Option<u64>,
-    /// Whether the kernel had gathered enough entropy for random numbers. `None` in a log that neither says so
-    /// nor reaches back to the boot.
+    /// Whether the kernel had enough entropy for random numbers. `None` if the log does not say and does not reach back
+    /// to the start of the boot.
     pub has_random_numbers: Option<bool>,
     /// Loads by kexec_file_load.
     pub loads: LoadLog,
@@ -51,8 +50,8 @@ pub struct BootLog {
 }
 
 impl BootLog {
-    /// Reads a log in any form that [`firmware::log::lines`] knows. Of several boots only the last counts: what an
-    /// earlier kernel printed is not true of this one. O(bytes).
+    /// Reads a log in any format that [`firmware::log::lines`] accepts. If the log covers several boots, only the last
+    /// counts: what an earlier kernel printed does not apply to this one. O(bytes).
     ///
     /// ```
     /// use evidence::BootLog;

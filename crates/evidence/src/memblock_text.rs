@@ -2,7 +2,7 @@
 
 use memblock::{NodeId, PhysRange, Region, RegionFlags};
 
-/// A line of a memblock file that is not as the kernel prints it.
+/// A line in a memblock file that is not in the kernel's format.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: expected `N: 0xSTART..0xLAST NODE FLAGS`, found `{found}`")]
 pub struct MemblockTextError {
@@ -12,10 +12,10 @@ pub struct MemblockTextError {
     pub found: String,
 }
 
-/// The regions of one file, e.g. `   0: 0x0000000040000000..0x000000004fffffff    0 NONE`.
+/// The regions in one file, e.g. `   0: 0x0000000040000000..0x000000004fffffff    0 NONE`.
 ///
-/// Releases before 6.5 print neither node nor flags. Of several flags Linux prints the one of the lowest
-/// bit. Lazy, O(bytes).
+/// Releases before 6.5 print neither node nor flags. If a region has several flags, Linux prints only the lowest bit's.
+/// Lazy, O(bytes).
 /// Source: mm/memblock.c:memblock_debug_show (6.12).
 ///
 /// ```
@@ -32,17 +32,17 @@ pub fn regions(text: &str) -> impl Iterator<Item = Result<Region, MemblockTextEr
     })
 }
 
-/// One table of memblock: the regions that could be read.
+/// One memblock table: the regions that could be parsed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemblockTable {
-    /// The regions in the file's order, without the lines that do not parse.
+    /// The regions in file order, without the lines that do not parse.
     pub regions: Vec<Region>,
     /// The first line that does not parse.
     pub error: Option<MemblockTextError>,
 }
 
 impl MemblockTable {
-    /// Reads one file. O(bytes).
+    /// Parses one file. O(bytes).
     pub fn parse(text: &str) -> Self {
         let mut table = Self::default();
         for region in regions(text) {
@@ -54,7 +54,7 @@ impl MemblockTable {
         table
     }
 
-    /// The regions, if every line could be read.
+    /// The regions, if every line could be parsed.
     pub fn whole(&self) -> Option<&[Region]> {
         self.error.is_none().then_some(&self.regions)
     }
@@ -67,7 +67,7 @@ fn parse(line: &str) -> Option<Region> {
     let address = |text: &str| u64::from_str_radix(text.strip_prefix("0x")?, 16).ok();
     let range = PhysRange::from_inclusive(address(start)?, address(last)?).ok()?;
     let node = match words.next() {
-        // `x` stands for no node.
+        // `x` means no node.
         None | Some("x") => None,
         Some(number) => Some(NodeId::new(number.parse().ok()?)?),
     };
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn several_flags_are_joined_by_bars() {
+    fn several_flags_are_separated_by_bars() {
         let region = one("  12: 0x0000000000001000..0x0000000000001fff    x HOTPLUG|NOMAP").unwrap();
         assert_eq!((region.node, region.flags), (None, RegionFlags::HOTPLUG | RegionFlags::NOMAP));
     }
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_line_is_named_by_its_number() {
+    fn a_bad_line_is_reported_with_its_number() {
         let text = "   0: 0x0000000000001000..0x0000000000001fff    0 NONE\n   1: nonsense\n";
         assert_eq!(regions(text).nth(1).unwrap().unwrap_err().line, 2);
         assert!(one("   0: 0x0000000000001000..0x0000000000001fff    0 SURPRISE").is_err());

@@ -1,10 +1,10 @@
-//! A kernel's release, and what it decides.
+//! A kernel release, and comparison by version.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A kernel release as `uname -r` prints it, e.g. `6.12.117+deb12-amd64`: the version the rules go by, and the
-/// whole text. Releases are ordered by version.
+/// A kernel release as `uname -r` prints it, e.g. `6.12.117+deb12-amd64`: the version used for comparisons, and the
+/// full text. Releases are ordered by version.
 ///
 /// ```
 /// use evidence::Release;
@@ -20,18 +20,18 @@ pub struct Release {
     text: String,
 }
 
-/// A text that does not begin with `MAJOR.MINOR`.
+/// Text that does not start with `MAJOR.MINOR`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no kernel release: expected MAJOR.MINOR, e.g. 6.12 or 6.12.117-amd64")]
 pub struct NotARelease(pub String);
 
 impl Release {
-    /// A release of this version, by its name.
+    /// The release with this version and name.
     pub fn new((major, minor): (u32, u32), name: &str) -> Self {
         Self { major, minor, text: name.to_owned() }
     }
 
-    /// Whether it is this version or a later one; a release candidate counts as its release.
+    /// Whether this is the given version or later; a release candidate counts as its release.
     pub const fn at_least(&self, major: u32, minor: u32) -> bool {
         self.major > major || (self.major == major && self.minor >= minor)
     }
@@ -69,14 +69,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn minor_versions_are_numbers_not_digits() {
+    fn minor_versions_compare_as_numbers() {
         let release: Release = "6.120.1".parse().unwrap();
         assert!(release.at_least(6, 100) && !release.at_least(7, 0));
         assert!("6.12-rc3".parse::<Release>().unwrap().at_least(6, 12));
     }
 
     #[test]
-    fn what_is_no_release_is_refused() {
+    fn text_that_is_not_a_release_is_rejected() {
         for text in ["", "6", "six.one", "6.x", "6.", "6.12abc", ".12", "-6.1", "6.99999999999"] {
             assert!(text.parse::<Release>().is_err(), "{text}");
         }

@@ -1,28 +1,26 @@
-//! The kernel's resource tree, as /proc/iomem shows it.
+//! The kernel's resource tree, as shown in /proc/iomem.
 
 use std::fmt;
 
 use memblock::{PhysRange, RangeError};
 
 bitflags::bitflags! {
-    /// What the kernel's flags of a resource say about memory, as far as its name tells
-    /// (include/linux/ioport.h).
+    /// The memory-related kernel flags of a resource, as far as its name shows them (include/linux/ioport.h).
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct ResourceFlags: u32 {
-        /// IORESOURCE_SYSTEM_RAM: memory of the page allocator, whatever added it.
+        /// IORESOURCE_SYSTEM_RAM: memory managed by the page allocator, however it was added.
         const SYSTEM_RAM = 1;
-        /// IORESOURCE_SYSRAM_DRIVER_MANAGED: System RAM that a driver added, never in the firmware's map.
-        /// The kernel sets it exactly for the names `System RAM (DRIVER)`
-        /// (mm/memory_hotplug.c:register_memory_resource).
+        /// IORESOURCE_SYSRAM_DRIVER_MANAGED: System RAM added by a driver, never in the firmware's map. The kernel sets
+        /// it exactly for the names `System RAM (DRIVER)` (mm/memory_hotplug.c:register_memory_resource).
         const SYSRAM_DRIVER_MANAGED = 2;
-        /// IORESOURCE_BUSY: claimed by a driver or by the kernel itself. Known for System RAM and what the
-        /// kernel puts inside it; /proc/iomem does not show it for devices.
+        /// IORESOURCE_BUSY: claimed by a driver or by the kernel itself. Known for System RAM and what the kernel puts
+        /// inside it; /proc/iomem does not show it for devices.
         const BUSY = 4;
     }
 }
 
 impl ResourceFlags {
-    /// The flags the kernel gives a resource of this name.
+    /// The flags the kernel gives a resource with this name.
     ///
     /// ```
     /// use evidence::resources::ResourceFlags;
@@ -49,20 +47,19 @@ impl ResourceFlags {
 pub struct Resource {
     /// First byte.
     pub start: u64,
-    /// Last byte, included: a resource may reach to the end of the address space, which a [`PhysRange`]
-    /// cannot.
+    /// Last byte, inclusive: a resource may reach the end of the address space, which a [`PhysRange`] cannot.
     pub last: u64,
     /// The name, as printed.
     pub name: String,
-    /// What the name says of its flags.
+    /// The flags its name implies.
     pub flags: ResourceFlags,
-    /// How deep it is nested; 0 at the top.
+    /// Nesting depth; 0 at the top.
     pub depth: usize,
-    /// The index of the resource it is nested in.
+    /// The index of the parent resource.
     pub parent: Option<usize>,
-    /// How many digits each address was padded to.
+    /// The number of digits each address was padded to.
     digits: [usize; 2],
-    /// Where it stands in its tree.
+    /// Its index in the tree.
     index: usize,
 }
 
@@ -71,8 +68,8 @@ impl Resource {
     ///
     /// # Errors
     ///
-    /// [`RangeError`] for the few resources that no range can hold: those that reach the very last byte of
-    /// the address space, or that are printed with the end before the start.
+    /// [`RangeError`] for the few resources no range can represent: those that reach the very last byte of the address
+    /// space, or whose end is printed before the start.
     pub fn range(&self) -> Result<PhysRange, RangeError> {
         PhysRange::from_inclusive(self.start, self.last)
     }
@@ -83,37 +80,37 @@ impl Resource {
     }
 }
 
-/// The whole tree, in the order of /proc/iomem: a parent before its children, siblings by address.
+/// The whole tree, in the order of /proc/iomem: parents before children, siblings by address.
 ///
 /// # Invariants
 ///
-/// `resources[i].parent == Some(p)` <=> p is the last index before i whose depth is one less, and
-/// `depth == 0` <=> there is no parent. Printing the tree gives back the text it was read from.
+/// `resources[i].parent == Some(p)` <=> p is the last index before i whose depth is one less, and `depth == 0` <=>
+/// there is no parent. Printing the tree reproduces the text it was parsed from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ResourceTree {
     resources: Vec<Resource>,
     ends_with_newline: bool,
 }
 
-/// A line that is not as the kernel prints it.
+/// A line that is not in the kernel's format.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: expected {expected}, found `{found}`")]
 pub struct IomemError {
     /// Line number, from 1.
     pub line: usize,
-    /// What a line must look like there.
+    /// The expected format of the line.
     pub expected: &'static str,
     /// The line.
     pub found: String,
 }
 
 impl ResourceTree {
-    /// Reads the text of /proc/iomem. O(bytes).
+    /// Parses the text of /proc/iomem. O(bytes).
     ///
     /// # Errors
     ///
-    /// [`IomemError`] at the first line that is not `START-END : NAME`, nested by two spaces a level, with
-    /// lowercase hexadecimal addresses.
+    /// [`IomemError`] at the first line that is not `START-END : NAME`, indented two spaces per level, with lowercase
+    /// hexadecimal addresses.
     ///
     /// ```
     /// use evidence::resources::ResourceTree;
@@ -125,7 +122,7 @@ impl ResourceTree {
     /// ```
     pub fn parse(text: &str) -> Result<Self, IomemError> {
         let mut resources: Vec<Resource> = Vec::new();
-        // The index of the last resource seen at each depth: the ancestors of what comes next.
+        // The index of the last resource seen at each depth: the ancestors of the next line.
         let mut path: Vec<usize> = Vec::new();
         for (index, line) in text.split_terminator('\n').enumerate() {
             let error = |expected| IomemError { line: index + 1, expected, found: line.to_owned() };
@@ -161,7 +158,7 @@ impl ResourceTree {
         &self.resources
     }
 
-    /// The resource's ancestors, the nearest first.
+    /// The resource's ancestors, nearest first.
     pub fn ancestors(&self, resource: &Resource) -> impl Iterator<Item = &Resource> {
         std::iter::successors(self.parent(resource), |r| self.parent(r))
     }
@@ -170,12 +167,12 @@ impl ResourceTree {
         self.resources.get(resource.parent?)
     }
 
-    /// The resources that hold an address, the outermost first.
+    /// The resources that contain an address, outermost first.
     pub fn path_to(&self, address: u64) -> impl Iterator<Item = &Resource> {
         self.resources.iter().filter(move |r| r.start <= address && address <= r.last)
     }
 
-    /// The resources that lie inside `range` and below `parent`, a resource of this tree, at any depth.
+    /// The resources inside `range` and below `parent`, which belongs to this tree, at any depth.
     pub fn inside(&self, range: PhysRange, parent: &Resource) -> impl Iterator<Item = &Resource> {
         let (first, depth) = (parent.index.saturating_add(1), parent.depth);
         self.resources
@@ -185,10 +182,10 @@ impl ResourceTree {
             .filter(move |r| r.start < range.end() && range.start() <= r.last)
     }
 
-    /// System RAM at any depth, by ascending address; backwards with `.rev()`, as kexec_file_load searches.
+    /// System RAM at any depth, by ascending address; with `.rev()` descending, as kexec_file_load searches.
     ///
-    /// This is kernel/resource.c:walk_system_ram_res and walk_system_ram_res_rev (6.12): driver-managed
-    /// memory is among it, because a crash dump needs it; whoever places an image must leave it out with
+    /// This is kernel/resource.c:walk_system_ram_res and walk_system_ram_res_rev (6.12). It includes driver-managed
+    /// memory, because a crash dump needs it. Code that places an image must exclude it with
     /// [`ResourceTree::system_ram_not_driver_managed`].
     pub fn system_ram(&self) -> impl DoubleEndedIterator<Item = &Resource> {
         self.resources.iter().filter(|r| r.flags.contains(ResourceFlags::SYSTEM_RAM))
@@ -201,13 +198,13 @@ impl ResourceTree {
 }
 
 fn parse_address(digits: &str) -> Option<u64> {
-    // from_str_radix also takes a sign and uppercase digits, which the kernel never prints and which
-    // would not be printed back.
+    // from_str_radix also accepts a sign and uppercase digits. The kernel never prints these, and they would not be
+    // reproduced.
     let plain = !digits.is_empty() && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     if plain && digits.len() <= 16 { u64::from_str_radix(digits, 16).ok() } else { None }
 }
 
-/// As /proc/iomem prints it, byte for byte.
+/// The format of /proc/iomem, byte for byte.
 impl fmt::Display for ResourceTree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, r) in self.resources.iter().enumerate() {
@@ -247,7 +244,7 @@ fffc0000-ffffffff : Reserved
 ";
 
     #[test]
-    fn the_text_comes_back_byte_for_byte() {
+    fn the_text_is_reproduced_byte_for_byte() {
         for text in ["", MACHINE, MACHINE.trim_end(), "0000-ffff : tiny\n", "00-ffffffffffffffff : all\n"] {
             assert_eq!(ResourceTree::parse(text).unwrap().to_string(), text);
         }
@@ -265,7 +262,7 @@ fffc0000-ffffffff : Reserved
     }
 
     #[test]
-    fn ancestors_lead_from_kmem_over_dax_to_the_persistent_memory() {
+    fn ancestors_lead_from_kmem_through_dax_to_persistent_memory() {
         let tree = ResourceTree::parse(MACHINE).unwrap();
         let kmem = &tree.resources()[7];
         assert_eq!(kmem.driver(), Some("kmem"));
@@ -274,13 +271,13 @@ fffc0000-ffffffff : Reserved
     }
 
     #[test]
-    fn a_resource_up_to_the_last_byte_is_kept_though_it_is_no_range() {
+    fn a_resource_that_reaches_the_last_byte_is_kept_but_has_no_range() {
         let tree = ResourceTree::parse("00000000-ffffffffffffffff : all\n").unwrap();
         assert!(tree.resources()[0].range().is_err());
     }
 
     #[test]
-    fn a_bad_line_is_named_by_number_and_by_what_was_expected() {
+    fn a_bad_line_is_reported_with_its_number_and_the_expected_format() {
         for (text, line) in [
             ("00001000-0009fbff : System RAM\n\n", 2),
             ("00001000 : System RAM\n", 1),
@@ -306,14 +303,14 @@ fffc0000-ffffffff : Reserved
 
     proptest! {
         #[test]
-        fn no_text_makes_the_reader_panic_and_whatever_it_accepts_comes_back(text in "(?s).{0,200}") {
+        fn no_text_panics_the_reader_and_accepted_text_is_reproduced(text in "(?s).{0,200}") {
             if let Ok(tree) = ResourceTree::parse(&text) {
                 prop_assert_eq!(tree.to_string(), text);
             }
         }
 
         #[test]
-        fn texts_that_look_like_iomem_come_back_too(
+        fn text_that_looks_like_iomem_is_reproduced_too(
             lines in prop::collection::vec((0_usize..4, any::<u64>(), any::<u64>(), "[ -~]{0,12}"), 0..20)
         ) {
             let mut text = String::new();

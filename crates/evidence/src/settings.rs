@@ -1,11 +1,11 @@
-//! Settings of the running kernel, each with the type that it has there.
+//! Settings of the running kernel, as typed values.
 
 use std::collections::BTreeMap;
 
 use crate::snapshot::MemoryBlocks;
 use crate::source::Source;
 
-/// What the kernel says about kexec: `/sys/kernel/kexec_*`, and the limits `/proc/sys/kernel/kexec_load_*`.
+/// The kernel's kexec state: `/sys/kernel/kexec_*`, and the limits in `/proc/sys/kernel/kexec_load_*`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KexecSettings {
     /// `kexec_loaded`: whether an image for a reboot is loaded.
@@ -14,12 +14,12 @@ pub struct KexecSettings {
     pub crash_loaded: Source<bool>,
     /// `kexec_crash_size`: bytes reserved for a crash kernel.
     pub crash_size: Source<u64>,
-    /// `crash_elfcorehdr_size`: bytes of program headers that a crash header has room for. Missing where the
-    /// kernel does not keep the header up to date itself.
+    /// `crash_elfcorehdr_size`: the bytes of program headers a crash header has room for. Missing if the kernel does
+    /// not keep the header up to date itself.
     pub crash_elfcorehdr_size: Source<u64>,
     /// `kexec_load_disabled`: whether loads are refused until the next boot.
     pub load_disabled: Source<bool>,
-    /// `kexec_load_limit_panic`: how many more crash kernels may be loaded; -1 for any number.
+    /// `kexec_load_limit_panic`: how many more crash kernels may be loaded; -1 for no limit.
     pub load_limit_panic: Source<i64>,
     /// `kexec_load_limit_reboot`: the same for reboots.
     pub load_limit_reboot: Source<i64>,
@@ -40,30 +40,29 @@ impl KexecSettings {
     }
 }
 
-/// How memory that is added is put to use: `/sys/devices/system/memory`, and the parameters of the module
-/// `memory_hotplug`.
+/// How hot-added memory is used: `/sys/devices/system/memory`, and the `memory_hotplug` module parameters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HotplugSettings {
-    /// `auto_online_blocks`: what becomes of a block once it is added.
+    /// `auto_online_blocks`: what happens to a block when it is added.
     pub auto_online: Source<AutoOnline>,
-    /// `crash_hotplug`: whether the kernel keeps the crash header up to date by itself.
+    /// `crash_hotplug`: whether the kernel keeps the crash header up to date itself.
     pub crash_hotplug: Source<bool>,
     /// `memmap_on_memory`, as printed: `Y`, `N` or `force`.
     pub memmap_on_memory: Source<String>,
     /// `online_policy`, as printed: `contig-zones` or `auto-movable`.
     pub online_policy: Source<String>,
-    /// `auto_movable_ratio`: percent of movable to kernel memory.
+    /// `auto_movable_ratio`: movable memory as a percentage of kernel memory.
     pub auto_movable_ratio: Source<u64>,
     /// `auto_movable_numa_aware`.
     pub auto_movable_numa_aware: Source<bool>,
 }
 
-/// What becomes of a memory block once it is added.
+/// What happens to a memory block when it is added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AutoOnline {
     /// It stays offline.
     Offline,
-    /// It goes online, in the zone that the policy picks.
+    /// It goes online in the zone the policy picks.
     Online,
     /// It goes online in a kernel zone.
     OnlineKernel,
@@ -91,14 +90,14 @@ impl HotplugSettings {
     }
 }
 
-/// One file that holds one value.
+/// A file that holds one value.
 struct Setting {
     name: &'static str,
     text: Source<String>,
 }
 
 impl Setting {
-    /// `0` or `N` is no; `1` or `Y`, or any other number, is yes.
+    /// `0` or `N` is false; `1`, `Y`, or any other number is true.
     fn flag(self) -> Source<bool> {
         self.text.parse(self.name, |text| match text.trim() {
             "Y" => Ok(true),
@@ -136,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn each_setting_has_its_type_and_one_that_is_not_there_is_missing() {
+    fn each_setting_has_a_type_and_an_absent_setting_is_missing() {
         let kexec = KexecSettings::of(&files(&[
             ("kexec_loaded", "1\n"),
             ("kexec_crash_size", "268435456\n"),
@@ -149,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_no_kernel_prints_is_unreadable_and_named() {
+    fn a_value_that_no_kernel_prints_is_unreadable_and_reported() {
         let kexec = KexecSettings::of(&files(&[("kexec_crash_size", "many")]));
         let Source::Unreadable { why, .. } = kexec.crash_size else { panic!("{:?}", kexec.crash_size) };
         assert_eq!(why, "kexec_crash_size: expected a number, found `many`");

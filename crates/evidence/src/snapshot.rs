@@ -1,7 +1,7 @@
-//! The plain record of what was read from one machine.
+//! The raw record of what was read from one machine.
 //!
-//! A snapshot draws no conclusions: it holds what the files said, and for each file that gave nothing it
-//! says why. Tests write one by hand; `host` fills one from a live Linux or from a capture.
+//! A snapshot draws no conclusions: it holds what each file contained, or why it could not be read. Tests write one by
+//! hand; `host` fills one from a live Linux or from a capture.
 
 use std::collections::BTreeMap;
 
@@ -9,22 +9,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::source::Source;
 
-/// The version of the snapshot's layout. A reader refuses a larger number; fields that a snapshot of an
-/// older version lacks read as [`Source::Missing`].
+/// The version of the snapshot layout. A reader rejects larger numbers; fields that an older snapshot lacks are read as
+/// [`Source::Missing`].
 pub const SCHEMA: u32 = 1;
 
-/// Everything that was read from one machine at one moment.
+/// Everything read from one machine at one moment.
 ///
-/// Text is kept as the kernel printed it, tables as the firmware left them; only the many small files of
-/// sysfs are gathered into records.
+/// Text is kept as the kernel printed it and tables as the firmware provided them; only the many small sysfs files are
+/// gathered into records.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Snapshot {
-    /// The layout's version, [`SCHEMA`].
+    /// The layout version, [`SCHEMA`].
     pub schema: u32,
     /// Where it was read from: `/`, a directory, or the name of a capture file.
     pub origin: String,
-    /// Machine architecture as `uname -m` prints it (`x86_64`, `aarch64`), where something says it.
+    /// The machine architecture as `uname -m` prints it (`x86_64`, `aarch64`), if known.
     pub architecture: Source<String>,
     /// `/proc/version`.
     pub version: Source<String>,
@@ -32,7 +32,7 @@ pub struct Snapshot {
     pub command_line: Source<String>,
     /// The kernel's build configuration (`/proc/config.gz` unpacked, or `/boot/config-RELEASE`).
     pub kernel_config: Source<String>,
-    /// The kernel log, oldest line first, in the form of `dmesg` or `dmesg --raw`.
+    /// The kernel log, oldest line first, in the format of `dmesg` or `dmesg --raw`.
     pub kernel_log: Source<String>,
     /// `/proc/iomem`.
     pub iomem: Source<String>,
@@ -40,49 +40,49 @@ pub struct Snapshot {
     pub zoneinfo: Source<String>,
     /// `/sys/kernel/boot_params/data` (x86).
     pub boot_params: Source<Bytes>,
-    /// `/sys/firmware/memmap`, in order of the entries' numbers (x86).
+    /// `/sys/firmware/memmap`, in order of entry number (x86).
     pub firmware_memmap: Source<Vec<FirmwareMapEntry>>,
-    /// The number of entries of `/sys/firmware/efi/runtime-map` (x86 with EFI).
+    /// The number of entries in `/sys/firmware/efi/runtime-map` (x86 with EFI).
     pub efi_runtime_entries: Source<u32>,
     /// `/sys/firmware/fdt`, the flattened device tree the kernel was booted with.
     pub device_tree: Source<Bytes>,
-    /// The tables of `/sys/firmware/acpi/tables` that speak of memory, by signature.
+    /// The memory-related tables in `/sys/firmware/acpi/tables`, by signature.
     pub acpi_tables: BTreeMap<String, Source<Bytes>>,
-    /// `/sys/kernel/debug/memblock`, one text a table.
+    /// `/sys/kernel/debug/memblock`, one text per table.
     pub memblock: MemblockFiles,
     /// Kexec handover, `/sys/kernel/debug/kho/out` (6.16 and later).
     pub handover: HandoverFiles,
     /// `/sys/devices/system/memory`.
     pub memory_blocks: Source<MemoryBlocks>,
-    /// `/sys/devices/system/cpu/possible`: the list of CPUs that there may ever be, as `0-3`.
+    /// `/sys/devices/system/cpu/possible`: the list of possible CPUs, e.g. `0-3`.
     pub possible_cpus: Source<String>,
     /// `/sys/devices/system/node`.
     pub nodes: Source<Nodes>,
-    /// `/sys/module/memory_hotplug/parameters`, value by name.
+    /// `/sys/module/memory_hotplug/parameters`, values by name.
     pub memory_hotplug: BTreeMap<String, Source<String>>,
-    /// `/sys/kernel/kexec_*` and `crash_elfcorehdr_size`, and the limits on loads, `/proc/sys/kernel/kexec_load_*`: value
-    /// by file name.
+    /// `/sys/kernel/kexec_*`, `crash_elfcorehdr_size`, and the load limits `/proc/sys/kernel/kexec_load_*`: values by
+    /// file name.
     pub kexec: BTreeMap<String, Source<String>>,
 }
 
-/// Raw bytes; as JSON a string of hexadecimal digits.
+/// Raw bytes; a hexadecimal string in JSON.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bytes(pub Vec<u8>);
 
 /// One entry of `/sys/firmware/memmap`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FirmwareMapEntry {
-    /// The directory's number: the order in which the kernel made the entries.
+    /// The directory's number: the order in which the kernel created the entries.
     pub index: u32,
     /// First byte.
     pub start: u64,
-    /// Last byte, included, as the file says it.
+    /// Last byte, inclusive, as in the file.
     pub last: u64,
-    /// The type as the kernel words it, e.g. `System RAM`.
+    /// The type as the kernel prints it, e.g. `System RAM`.
     pub kind: String,
 }
 
-/// The three files of `/sys/kernel/debug/memblock`; present only where the kernel keeps memblock.
+/// The three files of `/sys/kernel/debug/memblock`; present only if the kernel keeps memblock.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct MemblockFiles {
@@ -94,13 +94,13 @@ pub struct MemblockFiles {
     pub physmem: Source<String>,
 }
 
-/// The files of `/sys/kernel/debug/kho/out` that tell the scratch areas; a line for each area, in the kernel's order.
+/// The files in `/sys/kernel/debug/kho/out` that list the scratch areas: one line per area, in the kernel's order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct HandoverFiles {
-    /// `scratch_phys`: where they begin.
+    /// `scratch_phys`: their start addresses.
     pub scratch_phys: Source<String>,
-    /// `scratch_len`: their bytes.
+    /// `scratch_len`: their sizes in bytes.
     pub scratch_len: Source<String>,
 }
 
@@ -108,7 +108,7 @@ pub struct HandoverFiles {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct MemoryBlocks {
-    /// Bytes in a memory block.
+    /// Bytes per memory block.
     pub block_size: u64,
     /// `auto_online_blocks`.
     pub auto_online: Source<String>,
@@ -125,14 +125,14 @@ pub struct MemoryBlock {
     pub number: u64,
     /// The file `state`.
     pub state: BlockState,
-    /// The nodes it is linked to: one, or more where a node boundary lies inside the block.
+    /// The nodes it is linked to: one, or more if a node boundary lies inside the block.
     pub nodes: Vec<u32>,
-    /// The words of `valid_zones`: for an online block its zone, or `none` where it spans several; for an
-    /// offline one the zones it could be onlined to, the default first. Empty where the file is missing.
+    /// The words in `valid_zones`. For an online block: its zone, or `none` if it spans several. For an offline block:
+    /// the zones it could be onlined to, the default first. Empty if the file is missing.
     pub valid_zones: Vec<String>,
-    /// The firmware device behind it, e.g. `PNP0C80:00`: the last part of the link `firmware_node`. Read for
-    /// the block in which a System RAM resource or a run of blocks begins, which for hot-added memory
-    /// speaks for the rest.
+    /// The firmware device that provides the block, e.g. `PNP0C80:00`: the last part of the link `firmware_node`. Read
+    /// only for the first block of a System RAM resource or of a run of blocks; for hot-added memory, the rest share
+    /// it.
     pub firmware_node: Option<String>,
 }
 
@@ -144,9 +144,9 @@ pub enum BlockState {
     Online,
     /// Added, but not in use.
     Offline,
-    /// On its way out.
+    /// Being taken offline.
     GoingOffline,
-    /// The file could not be read or held another word.
+    /// The file could not be read, or held another word.
     Unknown,
 }
 
@@ -154,7 +154,7 @@ pub enum BlockState {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Nodes {
-    /// `possible`, `online`, `has_memory`, `has_cpu`, ...: the kernel's lists, by file name.
+    /// `possible`, `online`, `has_memory`, `has_cpu`, ...: the kernel's node lists, by file name.
     pub lists: BTreeMap<String, Source<String>>,
     /// The node directories, by ascending number.
     pub nodes: Vec<Node>,
@@ -168,7 +168,7 @@ pub struct Node {
     pub number: u32,
     /// `cpulist`; empty for a node without CPUs.
     pub cpulist: Source<String>,
-    /// `distance`: to every online node, in their order.
+    /// `distance`: to every online node, in node order.
     pub distance: Source<Vec<u32>>,
 }
 
@@ -222,13 +222,13 @@ mod tests {
     }
 
     #[test]
-    fn what_an_older_snapshot_lacks_reads_as_missing() {
+    fn fields_that_an_older_snapshot_lacks_are_missing() {
         let snapshot: Snapshot = serde_json::from_str(r#"{"schema": 1}"#).unwrap();
         assert_eq!(snapshot.iomem, Source::Missing);
     }
 
     #[test]
-    fn bytes_that_are_no_hexadecimal_pairs_are_refused() {
+    fn bytes_that_are_not_hexadecimal_pairs_are_rejected() {
         assert!(serde_json::from_str::<Bytes>("\"0g\"").is_err());
         assert!(serde_json::from_str::<Bytes>("\"012\"").is_err());
         assert!(serde_json::from_str::<Bytes>("\"é0\"").is_err());

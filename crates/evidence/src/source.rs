@@ -1,22 +1,22 @@
-//! What became of one source of facts.
+//! The outcome of reading one source of facts.
 
 use serde::{Deserialize, Serialize};
 
-/// What became of one source of facts.
+/// The outcome of reading one source of facts.
 ///
-/// Absence is not emptiness: a file that could not be read is never shown as an empty one, and every answer
-/// that would have used it says so.
+/// Absent is not empty: a file that could not be read is never shown as an empty one, and every answer that would have
+/// used it says so.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source<T> {
-    /// What it held.
+    /// Its content.
     Read(T),
-    /// There is no such file: the kernel does not offer it, or the capture did not take it along.
+    /// There is no such file: the kernel does not provide it, or the capture did not include it.
     #[default]
     Missing,
-    /// It exists, but could not be read or understood.
+    /// It exists, but could not be read or parsed.
     Unreadable {
-        /// What went wrong, as one sentence with the file's path in it.
+        /// What went wrong, as one sentence that includes the file's path.
         why: String,
         /// Whether more privilege would have helped.
         for_lack_of_privilege: bool,
@@ -24,7 +24,7 @@ pub enum Source<T> {
 }
 
 impl<T> Source<T> {
-    /// What was read, if anything was.
+    /// The content, if it was read.
     pub fn read(&self) -> Option<&T> {
         match self {
             Self::Read(value) => Some(value),
@@ -32,7 +32,7 @@ impl<T> Source<T> {
         }
     }
 
-    /// The same source with another value, made from what was read.
+    /// The same source with its content mapped to another value.
     pub fn map<U>(self, make: impl FnOnce(T) -> U) -> Source<U> {
         match self {
             Self::Read(value) => Source::Read(make(value)),
@@ -43,7 +43,7 @@ impl<T> Source<T> {
         }
     }
 
-    /// The same source with what was read parsed; unreadable where that fails, because of `FILE: ERROR`.
+    /// The same source with its content parsed; if that fails, unreadable because of `FILE: ERROR`.
     pub fn parse<U, E: std::fmt::Display>(
         self,
         file: &str,
@@ -61,7 +61,7 @@ impl<T> Source<T> {
         }
     }
 
-    /// The same source seen through a reference.
+    /// The same source, borrowed.
     pub fn as_ref(&self) -> Source<&T> {
         match self {
             Self::Read(value) => Source::Read(value),

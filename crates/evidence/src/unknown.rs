@@ -1,25 +1,25 @@
-//! What could not be known, and why.
+//! Facts that could not be established, and why.
 
 use serde::Serialize;
 
 use crate::source::Source;
 
-/// A fact that could not be established, and what that leaves open.
+/// A fact that could not be established, and which answers that affects.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Unknown {
     /// The file or fact that is missing.
     pub what: String,
     /// Why it is missing.
     pub why: String,
-    /// Which answers depend on it, and how they were given without it.
+    /// Which answers depend on it, and what they assume instead.
     pub effect: String,
-    /// What would make it known, where something would.
+    /// What would make it known, if anything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
 }
 
 impl Unknown {
-    /// The unknown that a source leaves which was not read; `None` for one that was.
+    /// The unknown that results if a source was not read; `None` if it was read.
     pub fn from_source<T>(what: &str, source: &Source<T>, effect: &str) -> Option<Self> {
         let (why, remedy) = match source {
             Source::Read(_) => return None,
@@ -32,7 +32,7 @@ impl Unknown {
         Some(Self { what: what.to_owned(), why, effect: effect.to_owned(), remedy })
     }
 
-    /// An unknown with no remedy to name.
+    /// An unknown without a remedy.
     pub fn new(what: &str, why: &str, effect: &str) -> Self {
         Self { what: what.to_owned(), why: why.to_owned(), effect: effect.to_owned(), remedy: None }
     }
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn lack_of_privilege_is_named_with_its_remedy() {
+    fn lack_of_privilege_is_reported_with_its_remedy() {
         let source: Source<u8> = Source::Unreadable { why: "denied".into(), for_lack_of_privilege: true };
         let unknown = Unknown::from_source("/proc/iomem", &source, "all").unwrap();
         assert_eq!(unknown.why, "denied");

@@ -1,8 +1,8 @@
-//! The zones of each node, as /proc/zoneinfo shows them.
+//! The zones of each node, as shown in /proc/zoneinfo.
 
 use memblock::PhysRange;
 
-/// A zone of a node. Zones without a page are printed too.
+/// A zone of a node. Zones without pages are listed too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Zone {
     /// The node's number.
@@ -11,41 +11,41 @@ pub struct Zone {
     pub name: String,
     /// First page frame of the span.
     pub start_pfn: u64,
-    /// Pages from the first to the last, holes included.
+    /// Pages from first to last, holes included.
     pub spanned: u64,
     /// Pages that exist.
     pub present: u64,
-    /// Pages the page allocator was given.
+    /// Pages given to the page allocator.
     pub managed: u64,
 }
 
 impl Zone {
-    /// The addresses the zone spans with pages of this size, holes included; `None` for an empty zone, or
-    /// one whose numbers no address space holds.
+    /// The addresses the zone spans at this page size, holes included; `None` if the zone is empty, or its numbers do
+    /// not fit the address space.
     pub fn span(&self, page_size: u64) -> Option<PhysRange> {
         let start = self.start_pfn.checked_mul(page_size)?;
         PhysRange::from_size(start, self.spanned.checked_mul(page_size)?).ok()
     }
 }
 
-/// A line of /proc/zoneinfo that could not be understood.
+/// A malformed line in /proc/zoneinfo.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: expected {expected}, found `{found}`")]
 pub struct ZoneinfoError {
     /// Line number, from 1.
     pub line: usize,
-    /// What a line must look like there.
+    /// The expected format of the line.
     pub expected: &'static str,
     /// The line.
     pub found: String,
 }
 
-/// Reads the text of /proc/zoneinfo: of each `Node N, zone NAME` its `spanned`, `present`, `managed` and
-/// `start_pfn`. Other lines are passed over; releases add to them. O(bytes).
+/// Parses the text of /proc/zoneinfo: `spanned`, `present`, `managed` and `start_pfn` for each `Node N, zone NAME`.
+/// Other lines are skipped; releases keep adding some. O(bytes).
 ///
 /// # Errors
 ///
-/// [`ZoneinfoError`] when a header or one of those four numbers is malformed.
+/// [`ZoneinfoError`] if a header or one of those four numbers is malformed.
 ///
 /// ```
 /// let text = "Node 0, zone      DMA\n        spanned  4095\n        present  3998\n  start_pfn:           1\n";
@@ -117,7 +117,7 @@ Node 1, zone  Movable
     }
 
     #[test]
-    fn a_number_that_is_none_is_named_by_its_line() {
+    fn a_malformed_number_is_reported_with_its_line() {
         let error = parse("Node 0, zone DMA\n        spanned  many\n").unwrap_err();
         assert_eq!(error.line, 2);
         assert_eq!(parse("Node x, zone DMA\n").unwrap_err().line, 1);

@@ -1,14 +1,14 @@
-//! What architectures differ in: one row of facts for each.
+//! What differs between architectures: one row of facts each.
 //!
-//! Code that serves all architectures asks for a fact and never for a name. A new architecture takes a row here, a
-//! column in [`releases`](crate::releases), and a port for each loader (`kexec::port`); its boot, where it is to be
-//! predicted, takes a module in [`boot`](crate::boot).
+//! Code for all architectures asks for a fact, never for a name. A new architecture needs a row here, a column in
+//! [`releases`](crate::releases), and a port for each loader (`kexec::port`); to predict its boot, it also needs a
+//! module in [`boot`](crate::boot).
 
 use std::fmt;
 
 use rules::{KernelFacts, MapHandedOn, Walk};
 
-/// An architecture that something is known of.
+/// A supported architecture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Architecture {
     /// 64-bit x86.
@@ -23,53 +23,52 @@ pub enum Architecture {
     LoongArch64,
 }
 
-/// What an architecture's kernels and its port of kexec-tools are like, where no machine says otherwise.
+/// The properties of an architecture's kernels and its kexec-tools port, unless the machine shows otherwise.
 #[derive(Debug)]
 pub struct ArchFacts {
-    /// What `uname -m` prints; the first word is the usual one.
+    /// The output of `uname -m`; the first word is the usual one.
     pub uname: &'static [&'static str],
-    /// Whether its boots are predicted.
+    /// Whether its boots can be predicted.
     pub boots: bool,
-    /// How the next kernel learns which memory it has.
+    /// How the next kernel learns what memory it has.
     pub map_handed_on: MapHandedOn,
-    /// How kexec_file_load searches: memblock where the architecture selects CONFIG_ARCH_KEEP_MEMBLOCK, as
-    /// distributions configure it.
+    /// How kexec_file_load searches for memory: in memblock if the architecture selects CONFIG_ARCH_KEEP_MEMBLOCK,
+    /// assuming a distribution configuration.
     pub walk: Walk,
-    /// Sizes of a page in bytes, each with the configuration options that choose it; the first is the default.
+    /// Page sizes in bytes, each with the configuration options that select it; the first is the default.
     pub page_sizes: &'static [PageSizeOption],
-    /// Whether its port of kexec-tools dumps only resources named exactly `System RAM`, and not every name that
+    /// Whether its kexec-tools port dumps only resources named exactly `System RAM`, rather than every name that
     /// contains it (kexec-tools 2.0.32: kexec/arch/*/crashdump-*.c).
     pub kexec_tools_wants_exact_name: bool,
-    /// Whether it refuses to take boot memory offline
-    /// (arch/arm64/mm/mmu.c:prevent_bootmem_remove_notifier, 6.12).
+    /// Whether the kernel refuses to offline boot memory (arch/arm64/mm/mmu.c:prevent_bootmem_remove_notifier, 6.12).
     pub boot_memory_stays: bool,
-    /// Whether the first MiB is reserved for good, and kexec_file_load leaves it out of the dump
+    /// Whether the first MiB is permanently reserved, and kexec_file_load leaves it out of the dump
     /// (arch/x86/kernel/crash.c:elf_header_exclude_ranges, 6.12).
     pub first_mib_is_reserved: bool,
-    /// Low memory reserved beside a high crash kernel by default.
+    /// The default low memory reservation that accompanies a high crash kernel.
     pub crash_low: CrashLow,
-    /// Whether early allocations go bottom up with `movable_node`, to stay near the kernel
+    /// Whether `movable_node` makes early allocations go bottom-up, to stay near the kernel
     /// (arch/x86/kernel/setup.c:setup_arch, 6.12).
     pub movable_node_allocates_bottom_up: bool,
-    /// Whether crash kernels count as low below the end of the lowest zone, and not below 4 GiB.
+    /// Whether "low" for crash kernels ends with the lowest zone rather than at 4 GiB.
     pub low_ends_with_first_zone: bool,
 }
 
-/// A size of a page, and the configuration options that choose it, without `CONFIG_`.
+/// A page size, and the configuration options that select it, without `CONFIG_`.
 #[derive(Debug)]
 pub struct PageSizeOption {
     /// Bytes.
     pub bytes: u64,
-    /// Options; any of them chooses this size.
+    /// Options; any one of them selects this size.
     pub options: &'static [&'static str],
 }
 
-/// How much low memory goes with a crash kernel that lies high, in bytes.
+/// How much low memory accompanies a high crash kernel, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CrashLow {
-    /// At least this much.
+    /// The minimum.
     pub least: u64,
-    /// Beside the buffers of swiotlb, this much more; `None` where those do not count.
+    /// This much on top of the swiotlb buffers; `None` if those do not count.
     pub beside_swiotlb: Option<u64>,
 }
 
@@ -119,10 +118,10 @@ const LOONGARCH64: ArchFacts =
     ArchFacts { uname: &["loongarch64"], boots: false, boot_memory_stays: false, ..ARM64 };
 
 impl Architecture {
-    /// All of them.
+    /// All supported architectures.
     pub const ALL: [Self; 5] = [Self::X86_64, Self::X86_32, Self::Arm64, Self::Riscv64, Self::LoongArch64];
 
-    /// Its row.
+    /// The architecture's row of facts.
     pub const fn facts(self) -> &'static ArchFacts {
         match self {
             Self::X86_64 => &X86_64,
@@ -133,7 +132,7 @@ impl Architecture {
         }
     }
 
-    /// Reads what `uname -m` prints; `None` for an architecture of which nothing is known.
+    /// Parses the output of `uname -m`; `None` for an unsupported architecture.
     ///
     /// ```
     /// use machine::Architecture;
@@ -144,8 +143,8 @@ impl Architecture {
         Self::ALL.into_iter().find(|architecture| architecture.facts().uname.contains(&word))
     }
 
-    /// The architecture whose firmware leaves this kind of map, where nothing names the architecture: of those
-    /// with predicted boots there is one for each.
+    /// The architecture whose firmware provides this kind of map, for when nothing names the architecture. Among the
+    /// architectures with predicted boots, each map kind occurs once.
     pub fn from_map(map: MapHandedOn) -> Option<Self> {
         Self::ALL.into_iter().find(|architecture| {
             let facts = architecture.facts();
@@ -153,7 +152,7 @@ impl Architecture {
         })
     }
 
-    /// What the rules take as input of a kernel as distributions ship it.
+    /// The kernel facts the rules need, for a typical distribution kernel.
     pub const fn usual_kernel(self) -> KernelFacts {
         let facts = self.facts();
         KernelFacts {
@@ -168,7 +167,7 @@ impl Architecture {
     }
 }
 
-/// As `uname -m` prints it.
+/// As printed by `uname -m`.
 impl fmt::Display for Architecture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.facts().uname.first().copied().unwrap_or_default())
@@ -180,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_word_of_uname_names_one_architecture() {
+    fn each_uname_word_names_one_architecture() {
         for architecture in Architecture::ALL {
             for word in architecture.facts().uname {
                 assert_eq!(Architecture::from_uname(word), Some(architecture), "{word}");
@@ -189,13 +188,13 @@ mod tests {
     }
 
     #[test]
-    fn the_firmware_map_alone_names_an_architecture_whose_boots_are_known() {
+    fn the_firmware_map_identifies_an_architecture_with_predicted_boots() {
         assert_eq!(Architecture::from_map(MapHandedOn::E820), Some(Architecture::X86_64));
         assert_eq!(Architecture::from_map(MapHandedOn::BootFirmware), Some(Architecture::Arm64));
     }
 
     #[test]
-    fn the_usual_kernel_of_the_rules_is_that_of_x86() {
+    fn the_default_kernel_facts_are_those_of_x86() {
         assert_eq!(Architecture::X86_64.usual_kernel(), KernelFacts::default());
     }
 }

@@ -1,9 +1,9 @@
-//! A boot, predicted: what Linux makes of a firmware map and a command line.
+//! Boot prediction: what Linux makes of a firmware map and a command line.
 //!
-//! [`predict`] goes the way of a kernel from the firmware's map to the zones, on a memblock of ours, step by
-//! step in the kernel's order: [`x86.rs`](self) and `arm64.rs` read from top to bottom, and what both share
-//! stands beside them once. Where the kernel allocates before it decides something, so does the prediction:
-//! which node keeps HOTPLUG, and where a crash kernel lands, hang on it.
+//! [`predict`] follows a kernel from the firmware's map to the zones, step by step in the kernel's order, on a memblock
+//! of its own. [`x86.rs`](self) and `arm64.rs` read from top to bottom; code they share is in separate modules. Where
+//! the kernel allocates before it decides something, so does the prediction: which node keeps HOTPLUG, and where a
+//! crash kernel ends up, depend on it.
 //!
 //! ```text
 //! firmware map ─▶ memory ─▶ reservations ─▶ page tables, log, tables ─▶ nodes, HOTPLUG ─▶ crash kernel ─▶ zones

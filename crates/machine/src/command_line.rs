@@ -1,11 +1,11 @@
 //! The kernel command line: its grammar, what its parameters ask of physical memory, and how to edit it.
 //!
-//! [`grammar`] cuts the line into parameters as the kernel does. [`BootParameters::parse`] reads every
-//! parameter that decides what a boot does with memory, for one architecture and one release, and remarks on
-//! each value that the kernel refuses, misreads or does not know. [`edit`] changes a line for a what-if.
+//! [`grammar`] splits the line into parameters as the kernel does. [`BootParameters::parse`] reads every parameter that
+//! affects how a boot uses memory, for one architecture and one release, and adds a remark for each value that the
+//! kernel refuses, misreads or does not know. [`edit`] changes a line for a what-if.
 //!
-//! Sources are `Documentation/admin-guide/kernel-parameters.txt` and what Linux 6.12.117 was seen to do with
-//! odd values; the kernel functions named beside the rules say where each is at home.
+//! Sources: `Documentation/admin-guide/kernel-parameters.txt`, and the observed behavior of Linux 6.12.117 on odd
+//! values. The rules cite the kernel functions that implement them.
 
 pub mod acpi;
 pub mod boot_parameters;

@@ -1,9 +1,9 @@
-//! One machine's physical memory: what it is now, and how it came to be.
+//! One machine's physical memory: its current state, and how it came about.
 //!
-//! [`Machine::of`] draws the conclusions from [`evidence`]: for each range of memory its class, provider, node,
-//! zones and state, and what kexec finds in the running kernel. [`boot`] predicts what Linux makes of a firmware
-//! map and a command line, [`what_if`] what another command line would change. What memory may be used for is
-//! decided by [`rules`], and by nothing else.
+//! [`Machine::of`] draws the conclusions from [`evidence`]: the class, provider, node, zones and state of each memory
+//! range, and what kexec finds in the running kernel. [`boot`] predicts what Linux makes of a firmware map and a
+//! command line; [`what_if`] shows what a different command line would change. Only [`rules`] decides what memory may
+//! be used for.
 #![forbid(unsafe_code)]
 
 pub mod arch;

@@ -1,4 +1,4 @@
-//! A machine's memory, understood.
+//! A machine's memory, with conclusions drawn.
 
 use evidence::resources::IomemError;
 use evidence::zones::Zone;
@@ -21,35 +21,35 @@ use crate::range_set::RangeSet;
 /// One machine's physical memory at one moment.
 #[derive(Clone, Debug)]
 pub struct Machine {
-    /// What was read from it.
+    /// The evidence it is based on.
     pub evidence: Evidence,
-    /// The kernel that runs it.
+    /// The running kernel.
     pub kernel: Kernel,
-    /// What a load by kexec finds in that kernel.
+    /// The kernel state that a kexec load would find.
     pub state: KernelState,
-    /// Its memory, ascending. Where /proc/iomem was read, the ranges are exactly the kernel's System RAM:
-    /// each resource is one range, or several where class or node change inside it.
+    /// Its memory, ascending. If /proc/iomem was read, the ranges are exactly the kernel's System RAM: each resource is
+    /// one range, or several if the class or node changes inside it.
     pub ranges: Vec<MemoryRange>,
     /// What the firmware's map says.
     pub firmware: FirmwareMap,
-    /// What the firmware calls hot-pluggable.
+    /// The memory the firmware marks as hot-pluggable.
     pub hotpluggable: Hotpluggable,
-    /// What could not be known.
+    /// Facts that could not be established.
     pub unknown: Vec<Unknown>,
 }
 
-/// Why a snapshot could not be understood.
+/// Why a snapshot could not be interpreted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MachineError {
-    /// /proc/iomem is not as a kernel prints it.
+    /// /proc/iomem is not in the kernel's format.
     #[error("/proc/iomem: {0}")]
     Iomem(#[from] IomemError),
-    /// There is nothing to see: neither /proc/iomem nor memory blocks could be read.
+    /// Neither /proc/iomem nor memory blocks could be read, so there is nothing to show.
     #[error("no memory can be shown: {iomem}; {blocks}")]
     Nothing {
-        /// Why /proc/iomem gave nothing.
+        /// Why /proc/iomem could not be read.
         iomem: String,
-        /// Why the memory blocks gave nothing.
+        /// Why the memory blocks could not be read.
         blocks: String,
     },
 }
@@ -59,8 +59,8 @@ impl Machine {
     ///
     /// # Errors
     ///
-    /// [`MachineError`] when /proc/iomem is malformed, or when there is nothing to show at all. Every other
-    /// lack becomes an entry of [`Machine::unknown`].
+    /// [`MachineError`] if /proc/iomem is malformed, or if there is nothing to show at all. Any other gap becomes an
+    /// entry in [`Machine::unknown`].
     ///
     /// ```
     /// use evidence::{Snapshot, Source};
@@ -127,24 +127,24 @@ impl Machine {
         Ok(Self { kernel, state, ranges, firmware, hotpluggable, unknown, evidence })
     }
 
-    /// The resource tree, where /proc/iomem could be read.
+    /// The resource tree, if /proc/iomem was read.
     pub fn resources(&self) -> Option<&ResourceTree> {
         self.evidence.resources.read()
     }
 
-    /// The zones of every node; empty where /proc/zoneinfo could not be read.
+    /// The zones of every node; empty if /proc/zoneinfo could not be read.
     pub fn zones(&self) -> &[Zone] {
         self.evidence.zones.read().map_or(&[], Vec::as_slice)
     }
 
-    /// The range an address lies in. O(log n).
+    /// The range that contains an address. O(log n).
     pub fn range_at(&self, address: u64) -> Option<&MemoryRange> {
         let index = self.ranges.partition_point(|range| range.range.end() <= address);
         self.ranges.get(index).filter(|range| range.range.contains(address))
     }
 
-    /// The memory at an address that memblock holds but /proc/iomem does not call System RAM: NOMAP, for
-    /// the most part. `None` where there is none, or where memblock is not shown.
+    /// The memory at an address that memblock contains but /proc/iomem does not call System RAM, which is mostly NOMAP
+    /// memory. `None` if there is none, or if memblock is not available.
     pub fn kept_out_at(&self, address: u64) -> Option<MemoryRange> {
         let table = self.evidence.memblock_memory.read()?;
         let region = table.regions.iter().find(|region| region.range.contains(address))?;
@@ -159,13 +159,13 @@ impl Machine {
         };
         let filled = self.parts().of(&boot, region.range);
         if region.flags.contains(RegionFlags::NOMAP) {
-            // Its block's zone and state are those of the memory around it.
+            // Its block's zone and state are those of the surrounding memory.
             return Some(MemoryRange { flags: Some(region.flags), blocks: filled.blocks, ..boot });
         }
         Some(MemoryRange { flags: Some(region.flags), ..filled })
     }
 
-    /// Asks for parts of the ranges.
+    /// A helper that describes parts of the ranges.
     pub fn parts(&self) -> Parts<'_> {
         Parts(RangeDetails::new(&self.evidence, self.kernel.page_size))
     }
@@ -176,19 +176,19 @@ impl Machine {
     }
 }
 
-/// Gives parts of a machine's ranges; made once, asked often.
+/// Describes parts of a machine's ranges; built once and used for many lookups.
 #[derive(Clone, Debug)]
 pub struct Parts<'a>(RangeDetails<'a>);
 
 impl Parts<'_> {
-    /// A part of one of the ranges, with the zones, blocks, state, flags and reservations of just that part.
+    /// Part of one of the ranges, with the zones, blocks, state, flags and reservations of just that part.
     pub fn of(&self, memory: &MemoryRange, part: PhysRange) -> MemoryRange {
         self.0.fill(MemoryRange { range: part, ..memory.clone() })
     }
 }
 
-/// Where memblock carried HOTPLUG in the last dump that knows nodes: the one the kernel prints after NUMA
-/// was set up, right before it sizes the zones.
+/// The HOTPLUG ranges in memblock's last dump that has node numbers: the kernel prints it after NUMA setup, right
+/// before it sizes the zones.
 fn hotplug_when_zones_were_sized(evidence: &Evidence) -> Option<RangeSet> {
     let regions = evidence.log.read()?.memblock.regions.iter();
     let with_node: Vec<_> =
@@ -197,8 +197,8 @@ fn hotplug_when_zones_were_sized(evidence: &Evidence) -> Option<RangeSet> {
     (!with_node.is_empty()).then(|| hotplug.map(|region| region.range).collect())
 }
 
-/// What the kernel printed below `Early memory node ranges`. A log whose beginning was overwritten may hold
-/// only the tail of that list: without its heading it is not taken.
+/// The ranges below `Early memory node ranges`. A log whose beginning was overwritten may hold only the tail of that
+/// list, so the list is used only if its heading is there.
 fn early_ranges(evidence: &Evidence) -> Option<RangeSet> {
     let log = evidence.log.read().filter(|log| log.boot.has_zones)?;
     let set: RangeSet = log.early_node_ranges.iter().map(|early| early.range).collect();
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn without_iomem_each_block_speaks_for_itself() {
+    fn without_iomem_each_block_is_judged_on_its_own() {
         let snapshot = Snapshot {
             iomem: Source::Unreadable { why: "zeros".into(), for_lack_of_privilege: true },
             memory_blocks: blocks(32..52),
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_of_two_boots_speaks_of_the_last() {
+    fn in_a_log_of_two_boots_the_last_counts() {
         let boot = |ranges: &str| {
             format!("[    0.000000] Linux version 6.12.1 (x)\n[    0.0] Early memory node ranges\n{ranges}")
         };
@@ -271,8 +271,8 @@ mod tests {
     }
 
     #[test]
-    fn less_than_a_page_that_the_boot_drops_was_not_added_later() {
-        // A crash kernel that kexec-tools loaded is told of the KiB behind its header.
+    fn a_partial_page_that_the_boot_drops_was_not_added_later() {
+        // A crash kernel loaded by kexec-tools is told about the KiB after its header.
         let log = "[    0.000000] Linux version 6.12.1 (x)\n[    0.0] Early memory node ranges\n\
                    [    0.0]   node   0: [mem 0x000000006b000000-0x000000007af5cfff]\n";
         let class = |last: &str| {
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dimm_that_ends_the_firmware_map_in_ascending_order_is_not_taken_for_listed() {
+    fn a_dimm_at_the_end_of_an_ascending_firmware_map_is_not_mistaken_for_listed() {
         let mut memory_blocks = blocks((0..16).chain(32..40));
         if let Source::Read(all) = &mut memory_blocks {
             all.blocks[16].firmware_node = Some("PNP0C80:00".into());

@@ -1,4 +1,4 @@
-//! The machine as it is now: what each range of memory is, and what the running kernel is like.
+//! The machine as it is now: what each memory range is, and the state of the running kernel.
 
 pub(crate) mod classify;
 pub(crate) mod efi_runtime;

@@ -1,4 +1,4 @@
-//! A set of addresses, as sorted ranges.
+//! A set of addresses, stored as sorted ranges.
 
 use memblock::PhysRange;
 
@@ -32,7 +32,7 @@ impl RangeSet {
         self.0.iter().copied()
     }
 
-    /// Whether the set holds no address.
+    /// Whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -48,9 +48,9 @@ impl RangeSet {
         self.0.iter().skip(first).map_while(move |r| r.intersect(range))
     }
 
-    /// The bytes the set has in `range`. O(parts).
+    /// The number of bytes of the set inside `range`. O(parts).
     pub fn bytes_within(&self, range: PhysRange) -> u64 {
-        // The parts are disjoint and inside one range, so their sum is no larger than its size.
+        // The parts are disjoint and inside one range, so their sum does not exceed its size.
         self.within(range).map(PhysRange::size).sum()
     }
 }
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_parts_inside_are_given() {
+    fn only_the_parts_inside_are_returned() {
         let set: RangeSet = [r(0, 4), r(6, 8), r(10, 12)].into_iter().collect();
         assert_eq!(set.within(r(2, 11)).collect::<Vec<_>>(), [r(2, 4), r(6, 8), r(10, 11)]);
         assert_eq!(set.bytes_within(r(2, 11)), 5);

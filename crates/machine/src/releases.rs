@@ -1,13 +1,14 @@
-//! What releases and architectures differ in, as far as it decides what a boot does with memory: the one table.
+//! The one table of differences between releases and architectures that affect how a boot uses memory.
 //!
-//! A row names a parameter, a form of its value, or something the kernel does; and for each architecture the
+//! A row names a parameter, a form of its value, or a kernel behavior, and lists for each architecture the releases
+//! that support it.
 //! releases that know it.
 
 use evidence::Release;
 
 use crate::arch::Architecture;
 
-/// The release that predictions, plans and verdicts were compared with: major and minor version.
+/// The release that predictions, plans and verdicts were checked against: major and minor version.
 pub const CHECKED: (u32, u32) = (6, 12);
 /// The same, as people write it.
 pub const CHECKED_NAME: &str = "6.12";
@@ -22,7 +23,7 @@ pub const CHECKED_NAME: &str = "6.12";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KexecTools(u32, u32, u32);
 
-/// A text that is not `MAJOR.MINOR.PATCH`.
+/// Text that is not `MAJOR.MINOR.PATCH`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no version of kexec-tools: expected three numbers, e.g. 2.0.25")]
 pub struct NotAVersion(pub String);
@@ -31,8 +32,7 @@ impl KexecTools {
     /// The version whose loads plans were compared with.
     pub const CHECKED: Self = Self(2, 0, 25);
 
-    /// Whether its search on x86 starts at the address that a bzImage would like to have, as the kernel's does
-    /// (kexec-tools 2.0.30).
+    /// Whether its search on x86 starts at the bzImage's preferred address, as the kernel's does (kexec-tools 2.0.30).
     pub fn honors_pref_address(self) -> bool {
         self >= Self(2, 0, 30)
     }
@@ -84,32 +84,31 @@ pub struct Target {
 }
 
 impl Target {
-    /// The kernel of this architecture and release.
+    /// The kernel for this architecture and release.
     pub const fn new(architecture: Architecture, release: Release) -> Self {
         Self { architecture, release }
     }
 }
 
-/// Where a parameter, one form of its value, or a way of the kernel's is known.
+/// The kernels that support a parameter, one form of its value, or a behavior.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Since {
-    /// The parameter with underscores, e.g. `reserve_mem`, or with a form of its value, e.g.
-    /// `crashkernel=,cma`.
+    /// The parameter with underscores, e.g. `reserve_mem`, or with a form of its value, e.g. `crashkernel=,cma`.
     pub name: &'static str,
-    /// On 64-bit x86: releases, first and first without it; `None` if never.
+    /// On 64-bit x86: the first release, and the first without it; `None` if never.
     pub x86_64: Option<Releases>,
     /// The same on 64-bit Arm.
     pub arm64: Option<Releases>,
-    /// The document or kernel function that has it.
+    /// The document or kernel function that defines it.
     pub source: &'static str,
 }
 
-/// Releases from one, up to and without another.
+/// A half-open range of releases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Releases {
-    /// First release; `(0, 0)` for older than anything that is asked about.
+    /// First release; `(0, 0)` if older than any release of interest.
     pub first: (u32, u32),
-    /// First release without it; `None` if the newest has it.
+    /// First release without it; `None` if the newest still has it.
     pub gone: Option<(u32, u32)>,
 }
 
@@ -126,17 +125,17 @@ impl Since {
         match architecture {
             Architecture::X86_64 => self.x86_64,
             Architecture::Arm64 => self.arm64,
-            // No boot of these is predicted, and no parameter of theirs is read.
+            // Their boots are not predicted, and none of their parameters are read.
             Architecture::X86_32 | Architecture::Riscv64 | Architecture::LoongArch64 => None,
         }
     }
 
-    /// Whether this kernel knows it, provided that its configuration has it.
+    /// Whether this kernel supports it, if its configuration includes it.
     pub fn is_known(&self, target: &Target) -> bool {
         self.on(target.architecture).is_some_and(|releases| releases.contain(&target.release))
     }
 
-    /// Why this kernel does not know it; `None` if it does.
+    /// Why this kernel does not support it; `None` if it does.
     pub(crate) fn why_unknown(&self, target: &Target) -> Option<String> {
         let releases = match self.on(target.architecture) {
             None => return Some(format!("no parameter of {}", target.architecture)),
@@ -170,34 +169,33 @@ const fn row(
     Since { name, x86_64, arm64, source }
 }
 
-/// `crashkernel=SIZE` that does not fit into low memory goes to high memory.
+/// `crashkernel=SIZE` falls back to high memory if it does not fit into low memory.
 pub const CRASHKERNEL_FALLS_BACK_HIGH: &str = "crashkernel=SIZE falls back to high memory";
-/// `crashkernel=SIZE,high` that does not fit into high memory goes to low memory.
+/// `crashkernel=SIZE,high` falls back to low memory if it does not fit into high memory.
 pub const CRASHKERNEL_FALLS_BACK_LOW: &str = "crashkernel=,high falls back to low memory";
-/// What the kernel allocates for itself is reserved with RSRV_KERN, and so apart from what firmware reserved.
+/// The kernel's own allocations are marked RSRV_KERN, which separates them from firmware reservations.
 pub const KERNEL_RESERVATIONS_ARE_MARKED: &str = "the kernel's own reservations are marked RSRV_KERN";
-/// arm64 registers nodes with the code that x86 has: blocks are cleaned up, and HOTPLUG is taken back, node by
-/// node.
+/// arm64 registers nodes with the same code as x86: blocks are cleaned up, and HOTPLUG is cleared node by node.
 pub const NUMA_MEMBLKS_ARE_SHARED: &str = "arm64 registers nodes as x86 does";
-/// The limit of what devices reach is an address, not a number of its bits.
+/// The DMA limit is an address, not a number of address bits.
 pub const DMA_ZONE_ENDS_ANYWHERE: &str = "ZONE_DMA ends at any address";
-/// Reserved memory with addresses is listed, and its drivers are asked, once all memory is mapped.
+/// Reserved memory with fixed addresses is listed, and its drivers are called, after all memory is mapped.
 pub const RESERVED_MEMORY_IS_LISTED_LATE: &str = "reserved memory is listed once memory is mapped";
 
-/// `acpi=on`, rather than the device tree.
+/// `acpi=on`: use ACPI instead of the device tree.
 pub const ACPI_ON: &str = "acpi=on";
-/// `mem=` limits memblock, and not the firmware's map.
+/// `mem=` limits memblock, not the firmware's map.
 pub const MEM_LIMITS_MEMBLOCK: &str = "mem= limits memblock";
-/// `rodata=` decides about the linear map's aliases, too.
+/// `rodata=` also applies to aliases in the linear map.
 pub const RODATA_COVERS_LINEAR_MAP: &str = "rodata= covers the linear map";
-/// The kernel keeps the header of a loaded crash kernel up to date when memory comes and goes
+/// The kernel keeps the header of a loaded crash kernel up to date when memory is added or removed
 /// (CONFIG_CRASH_HOTPLUG).
 pub const CRASH_HEADER_IS_KEPT_CURRENT: &str = "the kernel keeps the crash header up to date";
-/// kexec_file_load tries to have segments in contiguous memory areas, before it looks for any other place.
+/// kexec_file_load tries to place segments in contiguous memory areas first.
 pub const SEGMENTS_IN_CMA: &str = "kexec_file_load places in CMA";
 
-/// The parameters that decide what a boot does with memory, the forms of their values that came or went, and what
-/// kernels came to do otherwise.
+/// The parameters that affect how a boot uses memory, the forms of their values that came or went, and kernel behavior
+/// that changed.
 #[rustfmt::skip]
 pub const TABLE: &[Since] = &[
     row("mem", ALWAYS, ALWAYS, "arch/x86/kernel/e820.c:parse_memopt, arch/arm64/mm/init.c:early_mem (6.12)"),
@@ -206,7 +204,7 @@ pub const TABLE: &[Since] = &[
     row("crashkernel=,high", ALWAYS, Some(from(6, 0)), "Documentation/arch/arm64/kdump.rst"),
     row("crashkernel=,cma", Some(from(6, 17)), Some(from(6, 17)), "kernel/crash_reserve.c:parse_crashkernel (6.17)"),
     row("crashkernel=,cma is reserved", Some(from(6, 17)), None, "x86: implement crashkernel cma reservation (6.17)"),
-    // Before, x86 looked for `,high` also where the plain one was malformed or 0.
+    // Before, x86 also looked for `,high` if the plain value was malformed or 0.
     row("crashkernel=,high only without a plain one", Some(from(6, 7)), ALWAYS, "kernel/crash_core.c:parse_crashkernel (6.7)"),
     row(CRASHKERNEL_FALLS_BACK_HIGH, ALWAYS, Some(from(6, 3)), "arm64: kdump: Support crashkernel=X fall back to reserve region above DMA zones (6.3)"),
     row(CRASHKERNEL_FALLS_BACK_LOW, ALWAYS, Some(from(6, 4)), "arm64: kdump: simplify the reservation behaviour of crashkernel=,high (6.4)"),
@@ -242,7 +240,7 @@ pub const TABLE: &[Since] = &[
     row("memory_corruption_check_period", ALWAYS, None, "arch/x86/kernel/check.c:set_corruption_check_period (6.12)"),
     row("memory_corruption_check_size", ALWAYS, None, "arch/x86/kernel/check.c:set_corruption_check_size (6.12)"),
     row("reservelow", Some(until(5, 14)), None, "kernel-parameters.txt (5.13)"),
-    // Known to x86's 32-bit kernel only.
+    // Only known to the 32-bit x86 kernel.
     row("reservetop", None, None, "kernel-parameters.txt: [X86-32,EARLY]"),
     row("vmalloc", None, None, "kernel-parameters.txt: ARM, x86-32 and others"),
     row("efi", ALWAYS, ALWAYS, "drivers/firmware/efi/efi.c:parse_efi_cmdline (6.12)"),
@@ -263,7 +261,7 @@ pub const TABLE: &[Since] = &[
     row("rodata", ALWAYS, ALWAYS, "init/main.c:set_debug_rodata (6.12)"),
     row("rodata=full", None, Some(until(6, 18)), "arch/arm64/include/asm/setup.h:arch_parse_debug_rodata (6.12)"),
     row("rodata=noalias", None, Some(from(6, 18)), "arch/arm64/include/asm/setup.h:arch_parse_debug_rodata (6.18)"),
-    // Before, `on` left the built-in `full` as it was.
+    // Before, `on` left the built-in `full` unchanged.
     row("rodata=on unmaps no alias", None, Some(from(6, 7)), "arm64: mm: Fix \"rodata=on\" (6.7)"),
     row("debug_pagealloc", ALWAYS, ALWAYS, "mm/debug_page_alloc.c:early_debug_pagealloc (6.12)"),
     row("kfence.sample_interval", Some(from(5, 12)), Some(from(5, 12)), "mm/kfence/core.c:param_set_sample_interval (6.12)"),
@@ -287,17 +285,17 @@ pub const TABLE: &[Since] = &[
     row("kstrtobool=enable", Some(from(6, 14)), Some(from(6, 14)), "lib/kstrtox.c:kstrtobool (6.14)"),
 ];
 
-/// The row of a name; dash and underscore are one letter.
+/// The row with this name; dashes and underscores are equivalent.
 pub fn find(name: &str) -> Option<&'static Since> {
     TABLE.iter().find(|row| crate::command_line::values::grammar::is_same_name(row.name, name))
 }
 
-/// Whether a kernel knows what a row names; what has no row is known to none.
+/// Whether a kernel supports what a row names; false if there is no such row.
 pub fn is_known(name: &str, target: &Target) -> bool {
     find(name).is_some_and(|row| row.is_known(target))
 }
 
-/// The first release of this architecture that knows what a row names, as people write it.
+/// The first release of this architecture that supports what a row names, as people write it.
 pub(crate) fn first_release(name: &str, target: &Target) -> String {
     let releases = find(name).and_then(|row| row.on(target.architecture));
     releases.map_or_else(String::new, |Releases { first: (major, minor), .. }| format!("{major}.{minor}"))
@@ -312,14 +310,14 @@ mod tests {
     }
 
     #[test]
-    fn a_name_stands_once() {
+    fn each_name_occurs_once() {
         for (index, row) in TABLE.iter().enumerate() {
             assert!(TABLE[index + 1..].iter().all(|other| other.name != row.name), "{}", row.name);
         }
     }
 
     #[test]
-    fn a_row_says_why_a_kernel_does_not_know_it() {
+    fn a_row_says_why_a_kernel_does_not_support_it() {
         let why =
             |name, architecture, release| find(name).unwrap().why_unknown(&target(architecture, release));
         assert_eq!(why("kho", Architecture::X86_64, "6.12").unwrap(), "it is known since Linux 6.16");

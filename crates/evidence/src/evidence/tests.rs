@@ -5,14 +5,14 @@ fn files(starts: &str, sizes: &str) -> HandoverFiles {
 }
 
 #[test]
-fn scratch_areas_are_those_of_debugfs_in_its_order() {
+fn scratch_areas_follow_the_order_of_debugfs() {
     let shown = scratch(&files("0x40000000\n0x1000000\n0x0\n", "0x8000000\n0x100000\n0x0\n"));
     let range = |start, size| PhysRange::from_size(start, size).unwrap();
     assert_eq!(shown, Source::Read(vec![range(0x4000_0000, 0x800_0000), range(0x100_0000, 0x10_0000)]));
 }
 
 #[test]
-fn scratch_files_that_do_not_agree_or_wrap_are_unreadable() {
+fn scratch_files_that_disagree_or_overflow_are_unreadable() {
     for (starts, sizes) in
         [("0x1000\n", "0x1000\n0x1000\n"), ("x\n", "0x1000\n"), ("0xfffffffffffff000\n", "0x2000\n")]
     {
@@ -23,7 +23,7 @@ fn scratch_files_that_do_not_agree_or_wrap_are_unreadable() {
 }
 
 #[test]
-fn text_that_does_not_parse_is_named_with_its_file() {
+fn text_that_does_not_parse_is_reported_with_its_file() {
     let snapshot = Snapshot {
         iomem: Source::Read("nonsense\n".into()),
         possible_cpus: Source::Read("3-1".into()),

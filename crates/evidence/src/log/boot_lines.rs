@@ -1,30 +1,30 @@
-//! What a kernel's log says of its own boot beside the maps and tables that `firmware::log` reads.
+//! What a kernel logs about its own boot, except for the maps and tables that `firmware::log` reads.
 //!
-//! Some of it is handed over to the kernel and shown nowhere else (where the ramdisk and the ACPI tables lie),
-//! some is a property of the build or the processors, and some is what came of it all.
+//! Some of it is input to the kernel that appears nowhere else (the addresses of the ramdisk and the ACPI tables), some
+//! is a property of the build or the processor, and some is the result of the boot.
 
 use std::collections::BTreeMap;
 
 use memblock::PhysRange;
 
-/// Lines of a log about a boot, each kind in order. A line that does not read as one of its kind is passed over:
-/// a log may be cut anywhere.
-// Each is a line that is there or not.
+/// Log lines about a boot, each kind in log order. Malformed lines are skipped: a log can be cut anywhere.
+// Each bool is one line that is present or absent.
 #[allow(clippy::struct_excessive_bools)]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BootLines {
-    /// Whether the log begins with the boot.
+    /// Whether the log starts at the beginning of the boot.
     pub has_beginning: bool,
     /// `RAMDISK: [mem …]`.
     pub ramdisk: Option<PhysRange>,
-    /// `ACPI: Reserving … table memory at [mem …]`, but for copies of tables that the initial ramdisk brings:
-    /// where those lie came of the boot.
+    /// `ACPI: Reserving … table memory at [mem …]`, except for copies of tables from the initial ramdisk: their
+    /// addresses are a result of the boot.
     pub acpi_tables: Vec<PhysRange>,
     /// Bytes of all tables `ACPI table found in initrd`; `None` without one.
+    /// Total bytes of all tables in `ACPI table found in initrd` lines; `None` if there are none.
     pub acpi_upgrade: Option<u64>,
-    /// The signature and size of each such table.
+    /// The signature and size of each of these tables.
     upgraded: Vec<(String, u64)>,
-    /// `e820: update [mem …] usable ==> usable`: what the boot loader attached as setup_data.
+    /// `e820: update [mem …] usable ==> usable`: setup_data from the boot loader.
     pub setup_data: Vec<PhysRange>,
     /// Bytes of `NODE_DATA(…) allocated [mem …]`.
     pub node_data: Option<u64>,
@@ -32,18 +32,18 @@ pub struct BootLines {
     pub gib_pages: bool,
     /// `max_arch_pfn = …`.
     pub max_arch_pfn: Option<u64>,
-    /// Bits of a physical address where the processor has virtual ones of 52: `CPU features: detected: 52-bit
-    /// Virtual Addressing (LPA2)`, or `(LVA)`, which widens virtual addresses alone.
+    /// Physical address bits on processors with 52-bit virtual addresses: from `CPU features: detected: 52-bit Virtual
+    /// Addressing (LPA2)`, or from `(LVA)`, which widens only virtual addresses.
     pub wide_addresses: Option<u32>,
     /// `efi: EFI v…`.
     pub is_efi: bool,
-    /// `ACPI: RSDP …`, or any other sign that ACPI's tables are read.
+    /// `ACPI: RSDP …`, or any other sign that the kernel reads ACPI tables.
     pub reads_acpi: bool,
     /// The address in `ACPI: RSDP 0x…`.
     pub rsdp: Option<u64>,
     /// Bytes of `Freeing initrd memory: …K`.
     pub freed_initrd: Option<u64>,
-    /// `Zone ranges:` by name; `None` for one that is empty.
+    /// `Zone ranges:` by name; `None` for an empty zone.
     pub zones: BTreeMap<String, Option<PhysRange>>,
     /// `Movable zone start for each node`.
     pub movable: Option<BTreeMap<u32, u64>>,
@@ -51,11 +51,11 @@ pub struct BootLines {
     pub crashkernel: Option<PhysRange>,
     /// `crashkernel low memory reserved: …`.
     pub crashkernel_low: Option<PhysRange>,
-    /// What the kernel says when it cannot reserve a crash kernel.
+    /// The kernel's message when it cannot reserve memory for a crash kernel.
     pub crashkernel_error: Option<String>,
-    /// `Fallback order for Node …`: the first for each node.
+    /// `Fallback order for Node …`: the first one printed for each node.
     pub fallback: Vec<(u32, Vec<u32>)>,
-    /// `Early memory node ranges` was printed: the log reaches as far as the zones.
+    /// Whether `Early memory node ranges` was printed, so the log reaches as far as the zones.
     pub has_zones: bool,
 }
 
@@ -63,7 +63,7 @@ impl BootLines {
     /// Reads the log of one boot. O(bytes).
     pub fn of(log: &str) -> Self {
         let mut facts = Self::default();
-        // `Zone ranges:` and `Movable zone start` are each followed by lines that only their place explains.
+        // The lines after `Zone ranges:` and `Movable zone start` can only be recognized by their position.
         let mut below = Below::Nothing;
         for (_, line) in firmware::log::lines(log.as_bytes()) {
             let line = String::from_utf8_lossy(line);
@@ -155,14 +155,14 @@ impl BootLines {
         let Some((node, order)) = line.split_once(':') else { return };
         let Ok(node) = node.trim().parse() else { return };
         let order: Option<Vec<u32>> = order.split_whitespace().map(|n| n.parse().ok()).collect();
-        // Memory that is added later makes the kernel print the orders again.
+        // Later memory hotplug makes the kernel print the fallback orders again.
         if let Some(order) = order.filter(|_| self.fallback.iter().all(|(of, _)| *of != node)) {
             self.fallback.push((node, order));
         }
     }
 }
 
-/// How the kernel begins to say that there is no crash kernel; the last with its own slip.
+/// How the messages start that say there is no crash kernel; the last one contains the kernel's own typo.
 const CRASHKERNEL_ERRORS: [&str; 5] = [
     "cannot allocate crashkernel",
     "crashkernel reservation failed",
@@ -171,7 +171,7 @@ const CRASHKERNEL_ERRORS: [&str; 5] = [
     "crahskernel: ",
 ];
 
-/// Below which heading a line stands.
+/// The heading above the current line.
 #[derive(Clone, Copy)]
 enum Below {
     Nothing,
@@ -184,7 +184,7 @@ fn number(text: &str) -> Option<u64> {
     u64::from_str_radix(text.strip_prefix("0x")?, 16).ok()
 }
 
-/// `…[mem 0x…-0x…]…`, the last byte included.
+/// `…[mem 0x…-0x…]…`; the end is inclusive.
 fn mem(text: &str) -> Option<PhysRange> {
     let (_, inside) = text.split_once("[mem ")?;
     let (inside, _) = inside.split_once(']')?;
@@ -192,7 +192,7 @@ fn mem(text: &str) -> Option<PhysRange> {
     PhysRange::from_inclusive(number(start)?, number(last)?).ok()
 }
 
-/// `0x… - 0x… (… MB)`, the end not included.
+/// `0x… - 0x… (… MB)`; the end is exclusive.
 fn dashed(text: &str) -> Option<PhysRange> {
     let (start, rest) = text.split_once(" - ")?;
     let (end, _) = rest.split_once(' ').unwrap_or((rest, ""));
@@ -221,7 +221,7 @@ mod tests {
 ";
 
     #[test]
-    fn lines_below_a_heading_are_read_by_their_place() {
+    fn lines_below_a_heading_are_recognized_by_position() {
         let facts = BootLines::of(LOG);
         let dma = PhysRange::new(0x1000, 0x100_0000).ok();
         assert_eq!(facts.zones, BTreeMap::from([("DMA".into(), dma), ("Normal".into(), None)]));
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_handed_over_and_what_came_of_it_are_read() {
+    fn inputs_and_results_of_the_boot_are_read() {
         let facts = BootLines::of(LOG);
         assert_eq!(facts.ramdisk, PhysRange::new(0xbf8d_9000, 0xbffe_0000).ok());
         assert_eq!(facts.acpi_upgrade, Some(0x128));
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn the_copy_of_a_table_from_the_ramdisk_is_no_table_of_the_firmwares() {
+    fn a_table_copied_from_the_ramdisk_is_not_a_firmware_table() {
         let facts = BootLines::of(
             "ACPI: SSDT ACPI table found in initrd [kernel/firmware/acpi/a.aml][0xf0]\n\
              ACPI: Reserving SSDT table memory at [mem 0xbf8d8000-0xbf8d80ef]\n\
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_cut_is_passed_over() {
+    fn a_truncated_line_is_skipped() {
         assert_eq!(BootLines::of("RAMDISK: [mem 0xbf8d9000-0xbff").ramdisk, None);
         assert_eq!(BootLines::of("crashkernel reserved: 0x1000 - ").crashkernel, None);
     }

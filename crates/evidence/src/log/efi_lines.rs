@@ -1,22 +1,21 @@
-//! What the log says of EFI: its tables and its memory maps.
+//! What the log says about EFI: its tables and its memory maps.
 
 use std::collections::BTreeMap;
 
 use firmware::efi;
 use firmware::log::EfiMap;
 
-/// EFI's tables, and the maps that a kernel booted with `efi=debug` prints.
+/// EFI tables, and the memory maps that a kernel booted with `efi=debug` prints.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EfiLines {
     /// Whether the log has the heading `Processing EFI memory map:`.
     pub has_map_heading: bool,
-    /// The firmware's map, in its order; empty where the log does not show it.
+    /// The firmware's memory map, in its order; empty if the log does not show it.
     pub map: Vec<efi::Entry>,
-    /// Entries of the runtime map; 0 where the log does not show it.
+    /// The number of entries in the runtime map; 0 if the log does not show it.
     pub runtime_entries: u64,
-    /// Addresses of tables by name, such as `ACPI 2.0` and `MEMATTR`, from the line
-    /// `efi: SMBIOS=0xbf520000 ACPI 2.0=0xbf77d014` (drivers/firmware/efi/efi.c:match_config_table, 6.12). The
-    /// first line that names a table counts.
+    /// Table addresses by name, such as `ACPI 2.0` and `MEMATTR`, from the line `efi: SMBIOS=0xbf520000 ACPI
+    /// 2.0=0xbf77d014` (drivers/firmware/efi/efi.c:match_config_table, 6.12). The first line that names a table wins.
     pub tables: BTreeMap<String, u64>,
 }
 
@@ -38,7 +37,7 @@ impl EfiLines {
         found
     }
 
-    /// Takes `NAME=0xADDRESS NAME=0xADDRESS ...`; a name may contain a blank.
+    /// Parses `NAME=0xADDRESS NAME=0xADDRESS ...`; a name may contain a space.
     fn take_tables(&mut self, line: &str) {
         let mut rest = line;
         while let Some((name, after)) = rest.split_once("=0x") {
@@ -62,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tables_are_known_by_name_and_the_first_line_counts() {
+    fn tables_are_found_by_name_and_the_first_line_wins() {
         let log = "[ 0.0] efi: EFI v2.7 by EDK II\n\
                    [ 0.0] efi: SMBIOS=0xbf520000 ACPI=0xbf77d000 ACPI 2.0=0xbf77d014 MEMATTR=0xbe8f7018 \n\
                    [ 9.0] efi: ACPI 2.0=0x1\n";

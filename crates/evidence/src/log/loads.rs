@@ -1,8 +1,8 @@
-//! What a kernel log tells of loads: where images went, and what became of the crash header since.
+//! What a kernel log says about kexec loads: where the images went, and what has happened to the crash header since.
 //!
-//! kexec_file_load prints its work when the loader asks for it (KEXEC_FILE_DEBUG, Linux 6.8 and later); the events of
-//! memory hotplug are debug messages of kernel/crash_core.c. A load that was not asked to print leaves nothing here, and
-//! neither does kexec_load.
+//! kexec_file_load logs its work if the loader asks for it (KEXEC_FILE_DEBUG, Linux 6.8 and later); memory hotplug
+//! events are debug messages in kernel/crash_core.c. A load without the debug flag leaves nothing here, and neither
+//! does kexec_load.
 
 use firmware::e820::{E820Type, Entry};
 use memblock::PhysRange;
@@ -19,61 +19,60 @@ pub enum Purpose {
 /// The loads of one boot, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LoadLog {
-    /// One for each load, also for one that did not come to its end.
+    /// One record per load, including unfinished ones.
     pub records: Vec<LoadRecord>,
-    /// Whether the log tells of memory or CPU hotplug that reached a loaded crash kernel: without dynamic debug it tells
-    /// of none.
+    /// Whether the log shows memory or CPU hotplug events that reached a loaded crash kernel. Without dynamic debug it
+    /// shows none.
     pub shows_hotplug: bool,
 }
 
 /// One load by kexec_file_load.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LoadRecord {
-    /// What it was for; `None` for a load that did not come to its end.
+    /// The purpose of the load; `None` if it did not finish.
     pub purpose: Option<Purpose>,
-    /// Whether the log still holds the load's first line.
+    /// Whether the log still contains the load's first line.
     pub is_whole: bool,
     /// The segments, in the order in which they were placed.
     pub segments: Vec<LoadedSegment>,
-    /// The command line with all that the kernel added to it; `None` where it is not printed, as on arm64.
+    /// The command line including everything the kernel added; `None` if it is not printed, as on arm64.
     pub command_line: Option<String>,
-    /// The e820 map handed over, in the kernel's order; empty where there is none.
+    /// The e820 map passed to the new kernel, in the kernel's order; empty if there is none.
     pub map: Vec<Entry>,
-    /// The ranges of the dump, one for each PT_LOAD but the kernel's text.
+    /// The dumped ranges: one per PT_LOAD, except for the kernel's text.
     pub dumped: Vec<PhysRange>,
-    /// How many CPUs there may ever be, by the header that was made; `None` where its first line is not there any more, or
-    /// the load was not for crashes.
+    /// The number of possible CPUs, derived from the generated header; `None` if the header's first line is gone or the
+    /// load was not for crashes.
     pub possible_cpus: Option<u64>,
     /// The line that ends the load.
     pub end: String,
-    /// What was done to memory afterwards, as far as it reached this crash kernel: each made the kernel rebuild the
-    /// header.
+    /// Later memory hotplug events that reached this crash kernel. Each made the kernel rebuild the header.
     pub events: Vec<MemoryEvent>,
 }
 
-/// A segment as it was loaded.
+/// A loaded segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadedSegment {
-    /// What the kernel calls it, where it says so: `64bit kernel`, `initrd`.
+    /// The kernel's name for it, if printed: `64bit kernel`, `initrd`.
     pub holds: Option<String>,
-    /// Where it lies when the kernel is started.
+    /// Its address range when the kernel is started.
     pub range: PhysRange,
-    /// Bytes that are loaded (`bufsz`).
+    /// The number of bytes loaded (`bufsz`).
     pub loaded: u64,
 }
 
-/// An event of memory hotplug that reached a crash kernel (include/linux/crash_core.h, 6.12).
+/// A memory hotplug event that reached a crash kernel (include/linux/crash_core.h, 6.12).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MemoryEvent {
     /// `KEXEC_CRASH_HP_ADD_MEMORY`, 3: a memory block went online.
     Online,
-    /// `KEXEC_CRASH_HP_REMOVE_MEMORY`, 4: a memory block went offline. Its resource is still there then.
+    /// `KEXEC_CRASH_HP_REMOVE_MEMORY`, 4: a memory block went offline. Its resource still exists at that point.
     Offline,
 }
 
 impl LoadLog {
-    /// Reads a log, in any of the forms that [`firmware::log::lines`] knows. Of several boots the last counts.
-    /// O(bytes).
+    /// Reads a log in any format that [`firmware::log::lines`] accepts. If the log covers several boots, the last
+    /// counts. O(bytes).
     ///
     /// ```
     /// use evidence::log::LoadLog;
@@ -94,7 +93,7 @@ impl LoadLog {
         reader.log
     }
 
-    /// The last load of this purpose that came to its end.
+    /// The last finished load for this purpose.
     pub fn last(&self, purpose: Purpose) -> Option<&LoadRecord> {
         self.records.iter().rfind(|record| record.purpose == Some(purpose))
     }
@@ -103,16 +102,16 @@ impl LoadLog {
 #[derive(Default)]
 struct Reader {
     log: LoadLog,
-    /// The load that goes on. A ring buffer forgets beginnings: what has none is a record all the same.
+    /// The load in progress. A ring buffer loses its beginning, so a load without a first line is recorded too.
     open: Option<LoadRecord>,
-    /// `Loaded NAME at ADDRESS`, until the segments are listed.
+    /// `Loaded NAME at ADDRESS` lines, until the segments are listed.
     names: Vec<(u64, String)>,
 }
 
 impl Reader {
     fn take(&mut self, text: &str) {
         if text.starts_with("Linux version ") {
-            // Another boot: nothing of the one before is loaded any more.
+            // A new boot: nothing loaded before it remains.
             *self = Self::default();
         } else if let Some(event) = text.strip_prefix("crash hp: hp_action ") {
             self.event(event);
@@ -191,7 +190,7 @@ impl Reader {
     }
 }
 
-/// `kexec-bzImage64: Loaded initrd at 0x770a1000 bufsz=...`: where it lies, and what it is.
+/// `kexec-bzImage64: Loaded initrd at 0x770a1000 bufsz=...`: the address and the name.
 fn loaded_at(text: &str) -> Option<(u64, String)> {
     let (by, rest) = text.split_once(": Loaded ")?;
     if !by.starts_with("kexec") {
@@ -202,18 +201,18 @@ fn loaded_at(text: &str) -> Option<(u64, String)> {
     Some((u64::from_str_radix(digits, 16).ok()?, name.to_owned()))
 }
 
-/// The CPUs that a header of so many program headers has notes of, when the first range of RAM was entered: it counts
-/// that, the kernel's text, the kernel's note and those of the CPUs.
+/// The number of CPUs with notes in a header that had this many program headers when the first RAM range was added:
+/// these count that range, the kernel's text, the vmcoreinfo note and one note per CPU.
 fn possible_cpus(headers: u64) -> Option<u64> {
     headers.checked_sub(3).filter(|&cpus| cpus > 0)
 }
 
-/// The number behind a name, as `memsz=0x5000`.
+/// The number after a name, as in `memsz=0x5000`.
 fn number(text: &str, name: &str) -> Option<u64> {
     u64::from_str_radix(word(text, name)?.strip_prefix("0x")?, 16).ok()
 }
 
-/// What stands behind a name, up to the next space or comma.
+/// The text after a name, up to the next space or comma.
 fn word<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     text.split([' ', ',']).find_map(|word| word.strip_prefix(name))
 }

@@ -1,12 +1,12 @@
-//! What a kernel prints with `memblock=debug`: dumps of its tables, and calls.
+//! The output of `memblock=debug`: table dumps and calls.
 
 use firmware::log::{MemblockCallKind, MemblockList, MemblockRegion};
 use memblock::{PhysRange, Region};
 
-/// The dumps and calls of `memblock=debug`; both are empty without the parameter.
+/// The dumps and calls logged by `memblock=debug`; both are empty without the parameter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemblockDebug {
-    /// The regions of all dumps, in the log's order.
+    /// The regions in all dumps, in log order.
     pub regions: Vec<MemblockRegion>,
     /// The calls that change the tables, in order.
     pub calls: Vec<LoggedCall>,
@@ -15,16 +15,16 @@ pub struct MemblockDebug {
 /// One logged call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoggedCall {
-    /// What was asked for.
+    /// The operation.
     pub kind: MemblockCallKind,
-    /// For which range.
+    /// The range it applies to.
     pub range: PhysRange,
-    /// Who asked, as printed: `setup_arch+0x5a/0x1280`. Empty where the log does not say.
+    /// The caller, as printed: `setup_arch+0x5a/0x1280`. Empty if the log does not show it.
     pub caller: String,
 }
 
 impl LoggedCall {
-    /// Whether this function asked.
+    /// Whether this function made the call.
     pub fn is_by(&self, function: &str) -> bool {
         self.caller.strip_prefix(function).is_some_and(|rest| rest.starts_with('+'))
     }
@@ -43,14 +43,14 @@ impl MemblockDebug {
         }
     }
 
-    /// The ranges that this function reserved, in order. O(calls).
+    /// The ranges this function reserved, in order. O(calls).
     pub fn reserved_by(&self, function: &str) -> impl Iterator<Item = PhysRange> {
         let by_function =
             move |call: &&LoggedCall| call.kind == MemblockCallKind::Reserve && call.is_by(function);
         self.calls.iter().filter(by_function).map(|call| call.range)
     }
 
-    /// The regions of one table in the last dump; `None` without a dump.
+    /// The regions of one table in the last dump; `None` if there is no dump.
     pub fn last_dump(&self, list: MemblockList) -> Option<Vec<Region>> {
         let newest = self.regions.iter().map(|region| region.dump).max()?;
         let of_last = self.regions.iter().filter(|region| region.dump == newest && region.list == list);

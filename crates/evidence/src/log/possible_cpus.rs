@@ -1,8 +1,7 @@
-//! How many CPUs there may ever be, as the log says.
+//! The number of possible CPUs, from the log.
 
-/// The number that the kernel prints when it sets up its CPUs: on x86
-/// `setup_percpu: NR_CPUS:8192 ... nr_cpu_ids:2`, elsewhere the allocator's
-/// `SLUB: HWalign=64, Order=0-3, MinObjects=0, CPUs=2, Nodes=1`.
+/// The number the kernel prints when it sets up its CPUs: on x86 `setup_percpu: NR_CPUS:8192 ... nr_cpu_ids:2`,
+/// elsewhere the slab allocator's `SLUB: HWalign=64, Order=0-3, MinObjects=0, CPUs=2, Nodes=1`.
 pub(super) fn set_up(log: &str) -> Option<u64> {
     let number_after = |line: &str, name: &str| -> Option<u64> {
         let (_, rest) = log.split_once(line)?;

@@ -1,19 +1,19 @@
-//! Lines that findings quote word for word.
+//! Lines that findings quote verbatim.
 
-/// Lines of the log that findings quote, each kind in order.
+/// Log lines that findings quote, each kind in log order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Quotes {
-    /// Lines about the reservation for a crash kernel.
+    /// Lines about the crash kernel reservation.
     pub crashkernel: Vec<String>,
     /// Tables that a GICv3 interrupt controller writes to.
     pub interrupt_tables: Vec<InterruptTable>,
 }
 
-/// A table that the kernel allocated for the interrupt controller itself. A table handed down by EFI is not
-/// listed here: the log calls it `reserved`.
+/// A table the kernel itself allocated for the interrupt controller. A table passed on through EFI is not listed: the
+/// log calls it `reserved`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InterruptTable {
-    /// The line that names it.
+    /// The line that reports it.
     pub line: String,
     /// Its first byte.
     pub start: u64,
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tables_handed_down_by_efi_are_not_the_kernels_own() {
+    fn tables_passed_on_through_efi_are_not_the_kernels_own() {
         let log = "[ 0.0] GICv3: using LPI property table @0x0000000040120000\n\
                    [ 0.0] GICv3: CPU0: using allocated LPI pending table @0x0000000040130000\n\
                    [ 0.0] GICv3: CPU1: using reserved LPI pending table @0x0000000040140000\n";

@@ -1,6 +1,6 @@
 use super::*;
 
-/// A boot by EFI with `efi=debug`, whose runtime map has `runtime` entries.
+/// An EFI boot with `efi=debug` and `runtime` entries in the runtime map.
 fn boot(rsdp: u64, runtime: u64) -> String {
     let mut log = format!(
         "[    0.000000] Linux version 6.12.1 (builder)\n[    0.000000] efi: EFI v2.7 by EDK II\n\
@@ -18,14 +18,14 @@ fn boot(rsdp: u64, runtime: u64) -> String {
 }
 
 #[test]
-fn a_log_of_two_boots_speaks_of_the_last_and_maps_do_not_add_up() {
+fn in_a_log_of_two_boots_the_last_counts_and_maps_do_not_add_up() {
     let alone = BootLog::of(&boot(0x2000, 3));
     assert_eq!((alone.efi.runtime_entries, alone.efi.table("ACPI 2.0")), (3, Some(0x2000)));
     assert_eq!(BootLog::of(&(boot(0x1000, 5) + &boot(0x2000, 3))), alone);
 }
 
 #[test]
-fn only_a_log_that_reaches_back_to_the_boot_can_say_that_there_are_no_random_numbers() {
+fn only_a_log_from_the_start_of_boot_can_show_that_there_are_no_random_numbers() {
     let banner = "[    0.0] Linux version 6.12\n";
     let has = |log: &str| BootLog::of(log).has_random_numbers;
     assert_eq!(has(banner), Some(false));

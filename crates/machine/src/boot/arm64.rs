@@ -1,8 +1,8 @@
 //! The boot of an arm64 kernel, from the device tree or the EFI map to the zones, in the kernel's order.
 //!
-//! Read [`boot`] from top to bottom: it is `setup_arch` (arch/arm64/kernel/setup.c, 6.12) as far as it decides
-//! about memory, and `bootmem_init` (arch/arm64/mm/init.c) within it. Each step stands below, or in a file of
-//! its own, in the order in which it is called.
+//! Read [`boot`] from top to bottom: it covers the parts of `setup_arch` (arch/arm64/kernel/setup.c, 6.12) that affect
+//! memory, including `bootmem_init` (arch/arm64/mm/init.c). The steps follow below, or in files of their own, in call
+//! order.
 
 mod device_tree;
 mod dma_limit;
@@ -33,7 +33,7 @@ use crate::releases::{DMA_ZONE_ENDS_ANYWHERE, Target, is_known};
 const MIB: u64 = 1 << 20;
 const GIB_4: u64 = 1 << 32;
 
-/// Boots.
+/// Runs the boot.
 pub(super) fn boot(
     early: &mut Early<'_>,
     input: &BootInput,
@@ -79,8 +79,8 @@ pub(super) fn boot(
     Ok(Outcome::new(early, input, parameters, rules, &limits, &nodes, crashkernel))
 }
 
-/// The blob of the device tree, to its last byte. Nothing up to the parameters is logged: `memblock=debug` is
-/// one of them.
+/// Reserves the device tree blob, to its last byte. Nothing is logged until the parameters are parsed: `memblock=debug`
+/// is one of them.
 fn reserve_device_tree(early: &mut Early<'_>, platform: &Arm64Platform) -> Result<(), Halt> {
     early.begin(Step {
         name: "setup_machine_fdt",
@@ -97,7 +97,7 @@ fn reserve_image(early: &mut Early<'_>, input: &BootInput) -> Result<(), Halt> {
     early.reserve(input.kernel_image, "the kernel's image")
 }
 
-/// Tables that the initial ramdisk brings are copied, and the copy is not mapped, to its last byte.
+/// ACPI tables from the initial ramdisk are copied, and the copy is left out of the linear map, to its last byte.
 fn upgrade_acpi_tables(
     early: &mut Early<'_>,
     input: &BootInput,
@@ -115,7 +115,7 @@ fn upgrade_acpi_tables(
     }
 }
 
-/// ACPI describes the machine where there are tables and the device tree says nothing, or `acpi=` wants it so
+/// ACPI is used if there are tables and the device tree is a stub, or if `acpi=` asks for it
 /// (arch/arm64/kernel/acpi.c:acpi_boot_table_init, 6.12).
 fn uses_acpi(tree: &Fdt<'_>, platform: &Arm64Platform, parameters: &BootParameters) -> bool {
     let is_wanted = match parameters.acpi.mode {
@@ -126,7 +126,7 @@ fn uses_acpi(tree: &Fdt<'_>, platform: &Arm64Platform, parameters: &BootParamete
     is_wanted && platform.has_acpi
 }
 
-/// The first address that some device cannot reach; with memory below 4 GiB, 4 GiB at most.
+/// The first address some device cannot reach; at most 4 GiB if there is memory below 4 GiB.
 fn dma_end(
     early: &mut Early<'_>,
     input: &BootInput,
@@ -154,7 +154,7 @@ fn dma_end(
     end
 }
 
-/// ZONE_DMA is what devices reach, ZONE_DMA32 the rest below 4 GiB, ZONE_NORMAL the rest.
+/// ZONE_DMA is what all devices reach, ZONE_DMA32 the rest below 4 GiB, ZONE_NORMAL everything else.
 fn zone_limits(early: &mut Early<'_>, input: &BootInput, dma_end: u64) -> ZoneLimits {
     let page = input.build.page_size.max(1);
     let first = early.memblock.start_of_dram().unwrap_or(0).div_ceil(page);
@@ -171,7 +171,7 @@ fn zone_limits(early: &mut Early<'_>, input: &BootInput, dma_end: u64) -> ZoneLi
     limits
 }
 
-/// Crash kernels begin at a multiple of 2 MiB, below what devices reach or below the last physical address
+/// Crash kernels start at a multiple of 2 MiB, below the DMA limit or below the last physical address
 /// (arch/arm64/include/asm/crash_reserve.h, 6.12).
 fn crashkernel_policy(input: &BootInput, dma_end: u64) -> Policy {
     Policy {
@@ -182,7 +182,7 @@ fn crashkernel_policy(input: &BootInput, dma_end: u64) -> Policy {
     }
 }
 
-/// Whether the kernel does what a row of the table of releases names.
+/// Whether the kernel has the behavior named by a row of the releases table.
 fn does(input: &BootInput, what: &str) -> bool {
     is_known(what, &Target::new(Architecture::Arm64, input.release.clone()))
 }

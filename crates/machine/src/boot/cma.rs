@@ -11,18 +11,18 @@ use crate::command_line::cma::HugetlbCma;
 
 const GIB_4: u64 = 1 << 32;
 
-/// What is asked of an area.
+/// The request for an area.
 struct Wanted {
     size: u64,
     base: u64,
-    /// The area ends here at the latest.
+    /// The area must end here or below.
     limit: u64,
     align: u64,
     is_fixed: bool,
     node: Option<u32>,
 }
 
-/// The default area, as `cma=` wants it or as large as it is built in: below `end`, from the top.
+/// The default area, with the size from `cma=` or the built-in size: below `end`, from the top.
 pub(crate) fn reserve_default(
     early: &mut Early<'_>,
     input: &BootInput,
@@ -53,7 +53,7 @@ pub(crate) fn reserve_default(
     Ok(())
 }
 
-/// `hugetlb_cma=`: an area for gigantic pages on each node, aligned as they are.
+/// `hugetlb_cma=`: an area for gigantic pages on each node, with their alignment.
 pub(crate) fn reserve_for_huge_pages(
     early: &mut Early<'_>,
     input: &BootInput,
@@ -97,7 +97,7 @@ pub(crate) fn reserve_for_huge_pages(
     Ok(())
 }
 
-/// The largest page of user space: 1 GiB with pages of 4 KiB; else what contiguous blocks make.
+/// The largest user page: 1 GiB with 4 KiB pages; otherwise a contiguous-PTE block.
 const fn gigantic_page(page: u64) -> u64 {
     match page >> 10 {
         4 | 16 => 1 << 30,
@@ -109,8 +109,8 @@ fn round_up(size: u64, align: u64) -> u64 {
     size.checked_next_multiple_of(align.max(1)).unwrap_or(u64::MAX)
 }
 
-/// Reserves an area of whole page blocks: exactly there, or from 4 GiB upwards where memory reaches that far,
-/// so that low memory is spared, or from the top.
+/// Reserves an area of whole pageblocks: at the exact address, or, if memory reaches beyond 4 GiB, from 4 GiB upwards
+/// to spare low memory, or from the top.
 fn declare(
     early: &mut Early<'_>,
     page_block: u64,
@@ -191,7 +191,7 @@ mod tests {
         Wanted { size: 64 * MIB, base: 0, limit: u64::MAX, align: 1, is_fixed: false, node: None };
 
     #[test]
-    fn an_area_spares_low_memory_where_there_is_enough_above() {
+    fn an_area_spares_low_memory_if_there_is_enough_above() {
         let at = |high| declared(&mut machine(high), &ANYWHERE).map(PhysRange::start);
         assert_eq!(at(GIB), Some(GIB_4));
         assert_eq!(at(32 * MIB), Some(GIB_4 - 64 * MIB + 32 * MIB));
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn an_area_that_its_limit_has_no_room_for_is_left_out() {
+    fn an_area_that_does_not_fit_below_its_limit_is_skipped() {
         assert_eq!(declared(&mut machine(0), &Wanted { limit: 32 * MIB, ..ANYWHERE }), None);
     }
 }

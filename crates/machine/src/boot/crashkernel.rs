@@ -1,4 +1,4 @@
-//! The reservation for a crash kernel, with its fallbacks.
+//! The crash kernel reservation, with its fallbacks.
 
 use memblock::{PhysRange, Request};
 
@@ -10,19 +10,19 @@ use crate::command_line::BootParameters;
 use crate::command_line::crashkernel::{CrashkernelError, CrashkernelRequest, LowMemory, default_low_size};
 use crate::releases::{CRASHKERNEL_FALLS_BACK_HIGH, CRASHKERNEL_FALLS_BACK_LOW, Target, is_known};
 
-/// Where an architecture puts crash kernels.
+/// Where an architecture places crash kernels.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Policy {
     pub(crate) architecture: Architecture,
-    /// Every reservation begins at a multiple of this (`CRASH_ALIGN`).
+    /// Alignment of every reservation (`CRASH_ALIGN`).
     pub(crate) align: u64,
-    /// First address that is not low any more (`CRASH_ADDR_LOW_MAX`).
+    /// First address that is not low (`CRASH_ADDR_LOW_MAX`).
     pub(crate) low_end: u64,
     /// First address that cannot be reserved (`CRASH_ADDR_HIGH_MAX`).
     pub(crate) high_end: u64,
 }
 
-/// Where the release looks when there is no place where it looked first.
+/// Where the release looks next if its first choice has no room.
 #[derive(Clone, Copy, Debug)]
 struct FallBack {
     to_high: bool,
@@ -34,39 +34,38 @@ struct FallBack {
 pub struct CrashArea {
     /// The addresses.
     pub range: PhysRange,
-    /// Whether the crash kernel itself goes there (`crashk_res`), or what it needs of low memory beside it
+    /// Whether it is for the crash kernel itself (`crashk_res`), or the low memory it additionally needs
     /// (`crashk_low_res`).
     pub is_main: bool,
 }
 
 impl CrashArea {
-    /// The name of the kernel's resource for it.
+    /// The name of its kernel resource.
     pub const fn resource(&self) -> &'static str {
         if self.is_main { "crashk_res" } else { "crashk_low_res" }
     }
 }
 
-/// What became of `crashkernel=`.
+/// The outcome of `crashkernel=`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Crashkernel {
-    /// What was reserved below the low end: 4 GiB on x86, what devices reach on arm64.
+    /// The reservation below the low limit: 4 GiB on x86, the DMA limit on arm64.
     pub low: Option<CrashArea>,
-    /// What was reserved above it.
+    /// The reservation above the limit.
     pub high: Option<CrashArea>,
-    /// Why nothing was reserved, in the kernel's words where it has any; `None` also where nothing was asked
-    /// for.
+    /// Why nothing was reserved, in the kernel's words if it prints any; also `None` if nothing was requested.
     pub error: Option<String>,
-    /// Whether the kernel says nothing of that error.
+    /// Whether the kernel does not print this error.
     pub is_silent: bool,
 }
 
 impl Crashkernel {
-    /// Where the crash kernel goes.
+    /// The crash kernel's own range.
     pub fn main(&self) -> Option<PhysRange> {
         [self.low, self.high].into_iter().flatten().find(|area| area.is_main).map(|area| area.range)
     }
 
-    /// What a log shows of it: no error that the kernel keeps to itself.
+    /// The outcome as the log shows it: without errors the kernel does not print.
     pub(crate) fn as_printed(&self) -> Self {
         Self { error: self.error.clone().filter(|_| !self.is_silent), ..self.clone() }
     }
@@ -81,16 +80,16 @@ const STEP: Step = Step {
     source: "kernel/crash_reserve.c:reserve_crashkernel_generic (6.12)",
 };
 
-/// A place to look, and why there.
+/// A window to search, and why.
 struct Window {
     start: u64,
     end: u64,
     why: &'static str,
-    /// Low memory to take beside what is found.
+    /// Additional low memory this window requires.
     low: u64,
 }
 
-/// Reserves what `crashkernel=` asks for on a machine of so many bytes.
+/// Reserves what `crashkernel=` requests on a machine with this much memory.
 pub(crate) fn reserve(
     early: &mut Early<'_>,
     policy: &Policy,
@@ -117,8 +116,8 @@ pub(crate) fn reserve(
     place(early, policy, &wanted, default_low, fall_back)
 }
 
-/// Finds the place: exactly there with `@offset`; else below the low end and then above it, or the other way
-/// round with `,high`. What lies above needs some low memory beside it, and is given up when there is none.
+/// Finds a place: exactly there with `@offset`; otherwise below the low limit first and then above, or the reverse with
+/// `,high`. A high reservation also needs some low memory, and is released if there is none.
 fn place(
     early: &mut Early<'_>,
     policy: &Policy,
@@ -221,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_large_for_low_memory_goes_above_with_low_memory_beside_it() {
+    fn a_size_too_large_for_low_memory_goes_high_with_some_low_memory() {
         let result = reserved(4 * GIB, CrashkernelRequest { size: 3500 * MIB, ..PLAIN });
         assert_eq!(result.low, area(3 * GIB - 256 * MIB, 256 * MIB, false));
         assert_eq!(result.main().map(PhysRange::size), Some(3500 * MIB));
@@ -232,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn high_falls_back_to_low_memory_and_needs_nothing_beside_it_there() {
+    fn high_falls_back_to_low_memory_and_needs_nothing_more_there() {
         let result = reserved(0, CrashkernelRequest { high: true, ..PLAIN });
         assert_eq!(
             result,
@@ -241,20 +240,20 @@ mod tests {
     }
 
     #[test]
-    fn no_low_memory_is_taken_where_none_is_wanted() {
+    fn no_low_memory_is_reserved_if_none_is_wanted() {
         let result = reserved(2 * GIB, CrashkernelRequest { high: true, low: LowMemory::Bytes(0), ..PLAIN });
         assert_eq!((result.low, result.main().is_some()), (None, true));
     }
 
     #[test]
-    fn an_address_is_taken_exactly_or_not_at_all() {
+    fn an_address_is_used_exactly_or_not_at_all() {
         let at = |base| reserved(0, CrashkernelRequest { base: Some(base), ..PLAIN });
         assert_eq!(at(512 * MIB).main().map(PhysRange::start), Some(512 * MIB));
         assert_eq!(at(512 * MIB + 4096).error.unwrap(), "crashkernel reservation failed - memory is in use.");
     }
 
     #[test]
-    fn without_low_memory_the_reservation_above_is_given_back() {
+    fn without_low_memory_the_high_reservation_is_released() {
         let result =
             reserved(2 * GIB, CrashkernelRequest { high: true, low: LowMemory::Bytes(4 * GIB), ..PLAIN });
         assert_eq!(result.error.unwrap(), "cannot allocate crashkernel low memory (size:0x100000000).");

@@ -1,4 +1,4 @@
-//! What a booting kernel has in hand: its memblock, and the account of what was done to it.
+//! The state of a booting kernel: its memblock, and a trace of every change.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +8,14 @@ use memblock::{
 
 use crate::boot::trace::{Step, Trace};
 
-/// Why a boot ends before it is over.
+/// Why a boot ends early.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Halt {
-    /// The kernel panics, with this as the reason.
+    /// The kernel panics for this reason.
     Panic(String),
-    /// There is no memory to go on with.
+    /// There is no memory to boot with.
     NoRam,
-    /// The prediction itself cannot go on.
+    /// The prediction itself cannot continue.
     Fault(MemblockError),
 }
 
@@ -25,21 +25,21 @@ impl From<MemblockError> for Halt {
     }
 }
 
-/// The memblock of a boot under way. Every change is written down with the step it belongs to.
+/// The memblock of a boot in progress. Every change is recorded with the step it belongs to.
 #[derive(Debug)]
 pub(crate) struct Early<'m> {
     pub(crate) memblock: Memblock<'m>,
     pub(crate) trace: Trace,
-    /// Where each node's data lie.
+    /// Where each node's data is.
     pub(crate) node_data: BTreeMap<u32, PhysRange>,
-    /// The tables when the kernel dumped them last.
+    /// The tables as the kernel last dumped them.
     pub(crate) dumped: Option<Dump>,
 }
 
 /// The tables at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dump {
-    /// Memory regions with node and attributes.
+    /// Memory regions with nodes and flags.
     pub memory: Vec<Region>,
     /// Reserved regions.
     pub reserved: Vec<Region>,
@@ -50,12 +50,12 @@ impl<'m> Early<'m> {
         Self { memblock, trace: Trace::default(), node_data: BTreeMap::new(), dumped: None }
     }
 
-    /// Begins a step of the kernel; what follows belongs to it.
+    /// Starts a kernel step; everything that follows belongs to it.
     pub(crate) fn begin(&mut self, step: Step) {
         self.trace.begin(step);
     }
 
-    /// Writes down something that changes no table.
+    /// Records something that changes no table.
     pub(crate) fn note(&mut self, what: impl Into<String>, why: impl Into<String>) {
         self.trace.note(what, why);
     }
@@ -108,7 +108,7 @@ impl<'m> Early<'m> {
         Ok(())
     }
 
-    /// Puts what a table holds of a range on a node; the account is given once, by the caller.
+    /// Assigns the parts of a range in a table to a node; the caller records it, once.
     pub(crate) fn set_node(
         &mut self,
         table: TableKind,
@@ -119,7 +119,7 @@ impl<'m> Early<'m> {
         Ok(())
     }
 
-    /// Allocates, or says that there is no place.
+    /// Allocates, or records that there is no room.
     pub(crate) fn try_alloc(&mut self, request: &Request, why: &str) -> Result<Option<PhysRange>, Halt> {
         match self.memblock.alloc(request) {
             Ok(range) => {

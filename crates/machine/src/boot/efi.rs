@@ -1,4 +1,4 @@
-//! What a kernel makes of EFI's memory map.
+//! How a kernel uses EFI's memory map.
 
 pub(crate) mod mirror;
 pub(crate) mod to_e820;

@@ -1,4 +1,4 @@
-//! What decides a boot: what the firmware and the boot loader hand over, the command line, and the kernel.
+//! The input of a boot: what the firmware and the boot loader pass in, the command line, and the kernel.
 
 pub(crate) mod boot_input;
 pub(crate) mod build;

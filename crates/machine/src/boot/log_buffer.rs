@@ -1,4 +1,4 @@
-//! The kernel log's buffer, which a large `log_buf_len=` makes one of the largest early allocations.
+//! The kernel log buffer, which a large `log_buf_len=` turns into one of the largest early allocations.
 
 use memblock::Request;
 
@@ -9,15 +9,14 @@ use crate::command_line::BootParameters;
 
 const STEP: Step = Step { name: "setup_log_buf", source: "kernel/printk/printk.c:setup_log_buf (6.12)" };
 
-/// Bytes of text that a message is taken to have on average: so many messages fit, and each has a record.
+/// Assumed average bytes of text per message, which gives the number of messages, each with a record.
 const TEXT_PER_MESSAGE: u64 = 32;
-/// Bytes of a message's descriptor, and of its information.
+/// Bytes of a message's descriptor, and of its info record.
 const DESCRIPTOR: u64 = 24;
 const INFORMATION: u64 = 88;
 
-/// Allocates text, descriptors and information, as large as `log_buf_len=` asks for, all three or none.
-/// Without it the buffer is the one that is built in, or grows with the number of processors, which happens
-/// later.
+/// Allocates text, descriptors and info records, as large as `log_buf_len=` requests, all three or none. Without the
+/// parameter the built-in buffer is used, or one that grows with the number of processors, which happens later.
 pub(crate) fn allocate(
     early: &mut Early<'_>,
     input: &BootInput,

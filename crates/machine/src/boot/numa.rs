@@ -1,4 +1,4 @@
-//! Nodes: the firmware's tables about them, NUMA emulation, and the order in which nodes are asked for pages.
+//! Nodes: the firmware's tables about them, NUMA emulation, and the fallback order of nodes.
 
 pub(crate) mod fake;
 pub(crate) mod fallback;

@@ -1,4 +1,4 @@
-//! What an architecture's boot ends with, before it is written up as a prediction.
+//! The result of an architecture's boot, before it becomes a prediction.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::boot::zones::movable;
 use crate::boot::zones::{Layout, ZoneLimits, ZoneSpan, memory_pages, mirrored_pages};
 use crate::command_line::BootParameters;
 
-/// What a boot ends with.
+/// The result of a boot.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) limits: ZoneLimits,
@@ -25,7 +25,7 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    /// Sizes the zones of every node, and orders the nodes (mm/mm_init.c:free_area_init, 6.12).
+    /// Sizes the zones of every node, and determines the fallback order (mm/mm_init.c:free_area_init, 6.12).
     pub(crate) fn new(
         early: &mut Early<'_>,
         input: &BootInput,

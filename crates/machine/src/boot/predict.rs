@@ -12,26 +12,26 @@ use crate::boot::{arm64, x86};
 use crate::command_line::BootParameters;
 use crate::releases::{KERNEL_RESERVATIONS_ARE_MARKED, Target, is_known};
 
-/// Why a boot could not be predicted to its end or to the kernel's panic.
+/// Why a boot could not be predicted to its end or to a kernel panic.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BootError {
-    /// The tables of the prediction could not take it.
+    /// The prediction's tables are too small.
     #[error(transparent)]
     Memblock(#[from] MemblockError),
     /// There is no memory to boot with.
     #[error("the firmware's map has no RAM: expected at least one entry that is usable")]
     NoRam,
-    /// The device tree cannot be read.
+    /// The device tree cannot be parsed.
     #[error("the device tree: {0}")]
     DeviceTree(#[from] FdtError),
 }
 
-/// Predicts a boot under a set of rules, [`Rules::LINUX`] for what released kernels do.
+/// Predicts a boot under a rule set; use [`Rules::LINUX`] for released kernels.
 ///
 /// # Errors
 ///
-/// [`BootError`] when there is nothing to boot with. A kernel that would panic is no error: the prediction says
-/// so, and how far it got.
+/// [`BootError`] if there is nothing to boot with. A kernel panic is not an error: the prediction reports it, and how
+/// far the boot got.
 pub fn predict(input: &BootInput, rules: &Rules) -> Result<Prediction, BootError> {
     let architecture = input.platform.architecture();
     if !input.platform.has_ram() {
@@ -72,13 +72,13 @@ pub fn predict(input: &BootInput, rules: &Rules) -> Result<Prediction, BootError
     }
 }
 
-/// Why the kernel does not come up with a command line, as far as the line alone says.
+/// Why the kernel does not boot with a command line, as far as the line itself shows.
 fn fatal(parameters: &BootParameters) -> Option<String> {
     let remark = parameters.remarks.iter().find(|remark| remark.is_fatal)?;
     Some(format!("{}: {}", remark.parameter, remark.what))
 }
 
-/// Whether early allocations keep off memory that carries HOTPLUG.
+/// Whether early allocations avoid memory with HOTPLUG.
 fn spares_hotpluggable(rules: &Rules, movable_node: bool) -> bool {
     let kernel = rules::KernelFacts { movable_node, ..rules::KernelFacts::default() };
     let memory = Memory { kept_hotplug: Some(true), ..Memory::of(Class::BootHotpluggable) };

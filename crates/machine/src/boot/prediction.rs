@@ -1,4 +1,4 @@
-//! What a boot is predicted to end with.
+//! The predicted result of a boot.
 
 use std::collections::BTreeMap;
 
@@ -10,45 +10,43 @@ use crate::boot::trace::TraceLine;
 use crate::boot::zones::{ZoneKind, ZoneSpan};
 use evidence::Unknown;
 
-/// The state a kernel has reached when its memory is sorted into zones, and how it got there.
+/// The state of the kernel when it sorts memory into zones, and how it got there.
 ///
-/// Memory carries HOTPLUG as memblock does at that time; Linux takes it away when it hands memory to the page
-/// allocator.
+/// Memory has HOTPLUG as memblock does at that time; Linux clears it when it hands memory to the page allocator.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Prediction {
-    /// Memory regions with node and attributes.
+    /// Memory regions with nodes and flags.
     pub memory: Vec<Region>,
     /// Reserved regions.
     pub reserved: Vec<Region>,
-    /// The tables when the kernel dumps them last with `memblock=debug`: on x86 before the crash kernel's
-    /// reservation.
+    /// The tables as the kernel last dumps them with `memblock=debug`: on x86, before the crash kernel reservation.
     pub dump: Option<Dump>,
-    /// The zones of each node that have pages, nodes ascending, zones ascending.
+    /// The non-empty zones of each node, nodes ascending, zones ascending.
     pub zones: Vec<ZoneSpan>,
-    /// The limits of the zones that all nodes share, zones ascending; zones without a page are not there, and
-    /// Movable has no limits of its own.
+    /// The zone limits common to all nodes, zones ascending; empty zones are omitted, and Movable has no limits of its
+    /// own.
     pub zone_limits: Vec<(ZoneKind, PhysRange)>,
     /// The first movable address of each node that has movable memory.
     pub movable_start: BTreeMap<u32, u64>,
     /// Whole pages of memory by node, ascending, as the kernel lists them.
     pub early_node_ranges: Vec<(u32, PhysRange)>,
-    /// The nodes that each node asks for pages, in order.
+    /// The fallback order of each node.
     pub fallback_order: Vec<(u32, Vec<u32>)>,
-    /// The crash kernel's reservation.
+    /// The crash kernel reservation.
     pub crashkernel: Crashkernel,
-    /// What was done, in order, and why.
+    /// What was done and why, in order.
     pub trace: Vec<TraceLine>,
-    /// Why the kernel does not get further than this: it panics.
+    /// If the kernel panics, the reason.
     pub panic: Option<String>,
-    /// How the kernel treats parameters that it does not take as they stand.
+    /// How the kernel treats parameters that it does not use as written.
     pub remarks: Vec<crate::command_line::Remark>,
-    /// What nothing told, and what was taken in its place.
+    /// What could not be determined, and what is assumed instead.
     pub assumed: Vec<Unknown>,
 }
 
 impl Prediction {
-    /// Memory regions once the page allocator has memory: HOTPLUG is gone, and what differed in that alone is
-    /// one region (mm/memblock.c:free_low_memory_core_early, 6.12).
+    /// Memory regions after the page allocator has taken over: HOTPLUG is cleared, and regions that differed only in
+    /// that flag are merged (mm/memblock.c:free_low_memory_core_early, 6.12).
     pub fn memory_after_boot(&self) -> Vec<Region> {
         let mut regions: Vec<Region> = Vec::with_capacity(self.memory.len());
         for region in &self.memory {
@@ -74,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn without_hotplug_neighbours_of_one_node_are_one_region() {
+    fn without_hotplug_neighbors_on_one_node_are_one_region() {
         let region = |start, node, flags| Region {
             range: PhysRange::from_size(start, 0x1000).unwrap(),
             node: NodeId::new(node),

@@ -1,33 +1,33 @@
-//! The account of a boot: what each step did, and why.
+//! The trace of a boot: what each step did, and why.
 
-/// A step of the kernel's way through its boot.
+/// A step of the kernel's boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// The kernel's function, or a word for several.
+    /// The kernel function, or a word for several.
     pub name: &'static str,
     /// Where the rule comes from: `file:function (release)`, or a document.
     pub source: &'static str,
 }
 
-/// One line of the account.
+/// One line of the trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TraceLine {
     /// The step it belongs to.
     pub step: Step,
-    /// What was done, as `memblock=debug` words it where it logs such a thing.
+    /// What was done, in the words of `memblock=debug` if it logs such an event.
     pub what: String,
     /// Why.
     pub why: String,
 }
 
-/// The account of a boot, in order.
+/// The trace of a boot, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Trace {
     lines: Vec<TraceLine>,
     step: Option<Step>,
 }
 
-/// What is done before the first step begins.
+/// What happens before the first step.
 const BEFORE: Step = Step { name: "start_kernel", source: "init/main.c:start_kernel (6.12)" };
 
 impl Trace {
@@ -40,7 +40,7 @@ impl Trace {
         self.lines.push(line);
     }
 
-    /// The lines, in the order in which things were done.
+    /// The lines, in execution order.
     pub(crate) fn lines(&self) -> &[TraceLine] {
         &self.lines
     }

@@ -1,4 +1,4 @@
-//! A prediction compared with what the real boot came to.
+//! Compares a prediction with the result of the real boot.
 
 pub mod compare;
 pub(crate) mod entries;

@@ -1,7 +1,7 @@
 //! The boot of an x86_64 kernel, from the e820 map to the zones, in the kernel's order.
 //!
-//! Read [`boot`] from top to bottom: it is `setup_arch` (arch/x86/kernel/setup.c, 6.12) as far as it decides
-//! about memory. Each step stands below, or in a file of its own, in the order in which it is called.
+//! Read [`boot`] from top to bottom: it covers the parts of `setup_arch` (arch/x86/kernel/setup.c, 6.12) that affect
+//! memory. The steps follow below, or in files of their own, in call order.
 
 mod direct_map;
 mod e820_map;
@@ -32,18 +32,18 @@ const KIB_64: u64 = 64 << 10;
 const MIB: u64 = 1 << 20;
 const GIB_4: u64 = 1 << 32;
 const ISA_HOLE: u64 = 0xa_0000;
-/// Bytes of a setup_data node before its data, and of the data where it is a seed for random numbers.
+/// Bytes of a setup_data node before its data, and of the data if it is a random seed.
 const SETUP_DATA_HEADER: u64 = 16;
 const RANDOM_SEED: u64 = 32;
 /// Where ZONE_DMA ends.
 const DMA_END: u64 = 16 * MIB;
 
-/// Crash kernels begin at a multiple of 16 MiB, below 4 GiB or below 64 TiB
-/// (arch/x86/include/asm/crash_reserve.h, 6.12).
+/// Crash kernels start at a multiple of 16 MiB, below 4 GiB or below 64 TiB (arch/x86/include/asm/crash_reserve.h,
+/// 6.12).
 const CRASHKERNEL: Policy =
     Policy { architecture: Architecture::X86_64, align: 16 * MIB, low_end: GIB_4, high_end: 64 << 40 };
 
-/// Boots.
+/// Runs the boot.
 pub(super) fn boot(
     early: &mut Early<'_>,
     input: &BootInput,
@@ -79,8 +79,8 @@ pub(super) fn boot(
     Ok(Outcome::new(early, input, parameters, rules, &limits, &nodes, crashkernel))
 }
 
-/// Before anything else: the kernel's image, the initial ramdisk, the first 64 KiB that BIOSes write to, and
-/// what lies between the end of low memory and 1 MiB. None of it is logged, `memblock=debug` is not parsed yet.
+/// First of all: the kernel image, the initial ramdisk, the first 64 KiB, which BIOSes write to, and the range from the
+/// end of low memory to 1 MiB. None of this is logged, because `memblock=debug` is not parsed yet.
 fn reserve_what_the_boot_loader_put(
     early: &mut Early<'_>,
     input: &BootInput,
@@ -99,13 +99,13 @@ fn reserve_what_the_boot_loader_put(
         early.reserve(initrd, "the initial ramdisk")?;
     }
     for data in &platform.setup_data {
-        // A node without data was a seed for random numbers: the kernel forgets its length as it uses it.
+        // A node without data was a random seed: the kernel clears its length when it uses it.
         let seed = if data.size() == SETUP_DATA_HEADER { RANDOM_SEED } else { 0 };
         if let Ok(node) = PhysRange::from_size(data.start(), data.size().saturating_add(seed)) {
             early.reserve(node, "a setup_data node of the boot loader")?;
         }
     }
-    // The end of low memory is in the BIOS's own data, which also says how far the map's first entry reaches.
+    // The end of low memory is stored in the BIOS data area, which also determines where the map's first entry ends.
     let low = platform.e820.iter().filter(|e| e.kind == E820Type::Ram && e.range.start() < ISA_HOLE);
     let low_end = low.map(|entry| entry.range.end().min(ISA_HOLE) & !(PAGE - 1)).max();
     if let Some(bios) = low_end.and_then(|end| PhysRange::new(end, MIB).ok()) {
@@ -117,7 +117,7 @@ fn reserve_what_the_boot_loader_put(
     Ok(())
 }
 
-/// EFI's tables are reserved as they are met, those that the kernel reads later.
+/// The EFI tables that the kernel reads later are reserved as they are found.
 fn efi_init(early: &mut Early<'_>, platform: &X86Platform) -> Result<(), Halt> {
     if !platform.is_efi {
         return Ok(());
@@ -129,7 +129,7 @@ fn efi_init(early: &mut Early<'_>, platform: &X86Platform) -> Result<(), Halt> {
     Ok(())
 }
 
-/// What the kernel allocated of the area behind its bss.
+/// What the kernel allocated from the area after its bss.
 fn reserve_brk(early: &mut Early<'_>, input: &BootInput, platform: &X86Platform) -> Result<(), Halt> {
     early.begin(Step { name: "reserve_brk", source: "arch/x86/kernel/setup.c:reserve_brk (6.12)" });
     let brk = platform.brk.or_else(|| {
@@ -141,7 +141,7 @@ fn reserve_brk(early: &mut Early<'_>, input: &BootInput, platform: &X86Platform)
     })
 }
 
-/// RAM becomes memory, cut to whole pages. Gives the bytes before the cut: the size that Linux goes on using.
+/// RAM becomes memory, trimmed to whole pages. Returns the bytes before trimming, the size Linux keeps using.
 fn memblock_setup(early: &mut Early<'_>, e820: &E820Map) -> Result<u64, Halt> {
     early.begin(Step {
         name: "e820__memblock_setup",
@@ -165,7 +165,7 @@ fn memblock_setup(early: &mut Early<'_>, e820: &E820Map) -> Result<u64, Halt> {
     Ok(size)
 }
 
-/// What EFI's boot services left: some firmware still uses it while virtual addresses are set.
+/// EFI boot services memory: some firmware still uses it while virtual addresses are set up.
 fn reserve_efi_boot_services(early: &mut Early<'_>, platform: &X86Platform) -> Result<(), Halt> {
     if !platform.is_efi {
         return Ok(());
@@ -184,7 +184,7 @@ fn reserve_efi_boot_services(early: &mut Early<'_>, platform: &X86Platform) -> R
     Ok(())
 }
 
-/// A trampoline for the other processors below 1 MiB; then nobody else gets anything there.
+/// A trampoline for the other processors below 1 MiB; after that, nothing else is allocated there.
 fn reserve_real_mode(early: &mut Early<'_>, input: &BootInput) -> Result<(), Halt> {
     early.begin(Step {
         name: "reserve_real_mode",
@@ -198,7 +198,7 @@ fn reserve_real_mode(early: &mut Early<'_>, input: &BootInput) -> Result<(), Hal
     Ok(())
 }
 
-/// The direct map's page tables; allocations may then come from everywhere that is mapped.
+/// The page tables of the direct map; afterwards, allocations may come from all mapped memory.
 fn map_directly(
     early: &mut Early<'_>,
     input: &BootInput,
@@ -211,7 +211,7 @@ fn map_directly(
     let end = max_pfn.saturating_mul(PAGE);
     let below_end = |region: memblock::Region| PhysRange::new(0, end).ok()?.intersect(region.range);
     let ram = early.memblock.memory().iter().filter_map(below_end).collect();
-    // The first tables come out of memory that is not mapped yet as far as memblock knows.
+    // The first tables come from memory that memblock does not consider mapped yet.
     early.memblock.set_current_limit(u64::MAX);
     let map = DirectMap {
         gib_pages: input.build.gib_pages && parameters.direct_map.gbpages != Some(false),
@@ -228,7 +228,7 @@ fn map_directly(
     Ok(())
 }
 
-/// An initial ramdisk that lies outside RAM is copied to where it can be read.
+/// An initial ramdisk outside RAM is copied to where it can be read.
 fn relocate_initrd(early: &mut Early<'_>, input: &BootInput, max_pfn: u64) -> Result<(), Halt> {
     let Some(initrd) = input.initrd.and_then(|range| range.widen_to_multiples(PAGE)) else { return Ok(()) };
     early.begin(Step { name: "reserve_initrd", source: "arch/x86/kernel/setup.c:reserve_initrd (6.12)" });
@@ -242,14 +242,14 @@ fn relocate_initrd(early: &mut Early<'_>, input: &BootInput, max_pfn: u64) -> Re
     early.free(initrd, "the ramdisk was copied")
 }
 
-/// Tables that the initial ramdisk brings, and the firmware's own, stay where they are.
+/// ACPI tables from the initial ramdisk, and the firmware's own, stay where they are.
 fn acpi_tables(early: &mut Early<'_>, platform: &X86Platform) -> Result<(), Halt> {
     early.begin(Step {
         name: "acpi_table_upgrade",
         source: "drivers/acpi/tables.c:acpi_table_upgrade, acpi_reserve_initial_tables (6.12)",
     });
     if let Some(bytes) = platform.acpi_upgrade {
-        // Tables must be reachable while only low memory is certain to be mapped.
+        // Tables must be reachable while only low memory is sure to be mapped.
         let low = early.memblock.memory().iter().map(|region| region.range.end().min(GIB_4)).max();
         let end = low.unwrap_or(0);
         let request = Request { align: PAGE, max: Some(end), ..Request::new(bytes) };

@@ -1,4 +1,4 @@
-//! Zones: what of each node lies in which, and where movable memory begins.
+//! Zones: which part of each node lies in which zone, and where movable memory starts.
 
 pub(crate) mod layout;
 pub(crate) mod movable;

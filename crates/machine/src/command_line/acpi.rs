@@ -5,23 +5,23 @@ use crate::releases::{ACPI_ON, Target, is_known};
 
 const SOURCE: &str = "arch/x86/kernel/acpi/boot.c:parse_acpi, arch/arm64/kernel/acpi.c:parse_acpi (6.12)";
 
-/// What the command line says about ACPI, which tells of nodes, distances and hot-added memory.
+/// What the command line says about ACPI, the source of nodes, distances and hot-added memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Acpi {
     /// The last of `acpi=off`, `on` and `force`.
     pub mode: Option<AcpiMode>,
-    /// `acpi_no_memhotplug`: no DIMM is hot-added. What a crash kernel should be given.
+    /// `acpi_no_memhotplug`: no DIMMs are hot-added. Recommended for crash kernels.
     pub no_memhotplug: bool,
 }
 
 /// Whether ACPI tables are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AcpiMode {
-    /// Not at all.
+    /// Not used.
     Off,
-    /// arm64: rather than the device tree, where there are any.
+    /// arm64: used instead of the device tree, if there are any.
     On,
-    /// x86: also where the BIOS is too old. arm64: or the kernel does without both.
+    /// x86: used even if the BIOS is too old. arm64: used, or the kernel does without both ACPI and the device tree.
     Force,
 }
 
@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn on_is_a_word_of_arm64() {
+    fn only_arm64_knows_acpi_on() {
         let (mut acpi, mut remarks) = (Acpi::default(), Remarks::default());
         acpi.mode(Some("on"), &target(Architecture::Arm64), &mut remarks);
         assert_eq!((acpi.mode, remarks.list.len()), (Some(AcpiMode::On), 0));

@@ -1,4 +1,4 @@
-//! Every parameter that decides what a boot does with physical memory, read at once.
+//! Every parameter that affects how a boot uses physical memory, read in one pass.
 
 use crate::command_line::acpi::Acpi;
 use crate::command_line::cma::Cma;
@@ -23,12 +23,12 @@ use evidence::Release;
 
 use crate::arch::Architecture;
 
-/// Bytes of a command line that the kernel keeps, without the one that ends it (`COMMAND_LINE_SIZE`, 2048 on
-/// x86 and arm64).
+/// Bytes of a command line that the kernel keeps, without the trailing NUL (`COMMAND_LINE_SIZE`, 2048 on x86 and
+/// arm64).
 const MAX_LINE: usize = 2047;
 
-/// What a command line asks of physical memory, for one architecture and release. A parameter that is not
-/// given, or whose value is refused, leaves its default.
+/// What a command line asks of physical memory, for one architecture and release. A parameter that is absent, or has a
+/// refused value, keeps its default.
 ///
 /// ```
 /// use machine::command_line::BootParameters;
@@ -54,7 +54,7 @@ pub struct BootParameters {
     pub numa: Numa,
     /// `memhp_default_state=`, `memory_hotplug.*=`.
     pub hotplug: Hotplug,
-    /// `reserve_mem=`, in order, the valid ones.
+    /// The valid `reserve_mem=` parameters, in order.
     pub reserve_mem: Vec<NamedReservation>,
     /// `kho=`, `kho_scratch=`.
     pub kho: Kho,
@@ -66,7 +66,7 @@ pub struct BootParameters {
     pub efi: Efi,
     /// `acpi=`, `acpi_no_memhotplug`.
     pub acpi: Acpi,
-    /// `gbpages`, `rodata=` and what else decides how memory is mapped.
+    /// `gbpages`, `rodata=` and the other parameters that affect how memory is mapped.
     pub direct_map: DirectMap,
     /// `nokaslr`, `initrd=`, `initrdmem=`, `elfcorehdr=`.
     pub image: Image,
@@ -76,12 +76,12 @@ pub struct BootParameters {
     pub swiotlb: Swiotlb,
     /// `log_buf_len=`, `memblock=`, `memtest=` and the like.
     pub debug: Debug,
-    /// What the kernel refuses, misreads or does not know, in the order of the line, `crashkernel=` last.
+    /// What the kernel refuses, misreads or does not know, in the order of the line, with `crashkernel=` last.
     pub remarks: Vec<Remark>,
 }
 
 impl BootParameters {
-    /// Reads a command line. Never fails: what is to be said is in [`BootParameters::remarks`].
+    /// Parses a command line. Never fails: problems are listed in [`BootParameters::remarks`].
     pub fn parse(command_line: &str, architecture: Architecture, release: &Release) -> Self {
         let target = Target::new(architecture, release.clone());
         let mut this = Self::default();
@@ -103,7 +103,7 @@ impl BootParameters {
         this
     }
 
-    /// Whether a remark says that the kernel does not come up with this line.
+    /// Whether a remark says that the kernel does not boot with this line.
     pub fn is_fatal(&self) -> bool {
         self.remarks.iter().any(|remark| remark.is_fatal)
     }
@@ -165,8 +165,7 @@ impl BootParameters {
             "memory_corruption_check" => self.debug.corruption_check(value, remarks),
             "memory_corruption_check_period" => self.debug.corruption_check_period(value, remarks),
             "memory_corruption_check_size" => self.debug.corruption_check_size(value, remarks),
-            // crashkernel= is looked for in the whole line; what else has a row is gone from all but old
-            // kernels.
+            // crashkernel= is searched for in the whole line; other rows exist only in old kernels.
             _ => {}
         }
     }
@@ -200,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_memory_in_it_asks_for_nothing() {
+    fn a_line_without_memory_parameters_asks_for_nothing() {
         let line =
             "BOOT_IMAGE=/vmlinuz root=UUID=1 ro quiet console=ttyS0 panic=-1 systemd.unit=x \"a b\" mem_x=1";
         assert_eq!(parse(line, Architecture::X86_64, "6.12"), BootParameters::default());
@@ -208,7 +207,7 @@ mod tests {
 
     #[test]
     fn every_parameter_of_the_table_is_read() {
-        // Those that old kernels had, and those that the whole line is searched for.
+        // Parameters of old kernels, and those found by searching the whole line.
         let unread = ["crashkernel", "reservelow", "efi_fake_mem", "reservetop", "vmalloc"];
         let values =
             ["1", "debug", "off", "1M,1M,1M", "1M:1:x", "0:1M", "1G", "offline", "contig-zones", "", "1,1"];
@@ -228,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn dashes_are_underscores_and_quotes_are_not_part_of_it() {
+    fn dashes_count_as_underscores_and_quotes_are_dropped() {
         let line = "movable-node \"kernelcore=1G\" log-buf-len=\"1M\"";
         let parameters = parse(line, Architecture::X86_64, "6.12");
         assert!(parameters.movable.movable_node);
@@ -238,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_kernel_does_not_know_is_remarked_on_and_not_read() {
+    fn unknown_parameters_are_remarked_on_and_not_read() {
         let line = "memmap=64M$1G reserve_mem=4M:2M:trace kho=on gbpages efi_fake_mem=1G@2G:0x10";
         let arm64 = parse(line, Architecture::Arm64, "6.1");
         assert_eq!(arm64.remarks.len(), 5);
@@ -257,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_without_their_value_can_kill() {
+    fn a_missing_value_can_stop_the_boot() {
         for line in ["kernelcore", "swiotlb", "initrd", "memmap=exact"] {
             assert!(parse(line, Architecture::X86_64, "6.12").is_fatal(), "{line}");
         }
@@ -265,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_past_byte_2047_is_lost() {
+    fn everything_past_byte_2047_is_lost() {
         let line = format!("{}movable_node numa=off", "x ".repeat(1018));
         let parameters = parse(&line, Architecture::X86_64, "6.12");
         assert_eq!(line.len(), 2036 + 21);
@@ -276,7 +275,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_is_too_odd(line in "\\PC*", names in proptest::collection::vec((0..TABLE.len(), "\\PC{0,12}"), 0..6)) {
+        fn no_text_panics_the_parser(line in "\\PC*", names in proptest::collection::vec((0..TABLE.len(), "\\PC{0,12}"), 0..6)) {
             let given = names.iter().map(|(row, value)| format!("{}={value}", TABLE[*row].name));
             let line = given.chain([line]).collect::<Vec<_>>().join(" ");
             for architecture in [Architecture::X86_64, Architecture::Arm64] {

@@ -6,17 +6,17 @@ use crate::command_line::values::remark::Remarks;
 const SOURCE: &str = "kernel/dma/contiguous.c:early_cma (6.12)";
 const NODES: &str = "mm/hugetlb.c:cmdline_parse_hugetlb_cma, kernel/dma/contiguous.c:early_numa_cma (6.12)";
 
-/// What the command line says about contiguous memory areas. A kernel without CONFIG_CMA (Debian's for x86)
-/// knows none of the parameters.
+/// What the command line says about contiguous memory areas. A kernel without CONFIG_CMA (such as Debian's for x86)
+/// knows none of these parameters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cma {
-    /// `cma=`: the default area; else as CONFIG_CMA_SIZE_* has it.
+    /// `cma=`: the default area; otherwise CONFIG_CMA_SIZE_* applies.
     pub default_area: Option<DefaultArea>,
-    /// `cma_pernuma=`: bytes of an area on each node with memory.
+    /// `cma_pernuma=`: bytes per area, one on each node with memory.
     pub per_numa: Option<u64>,
     /// `numa_cma=`: node and bytes, for DMA.
     pub numa: Vec<(u64, u64)>,
-    /// `hugetlb_cma=`: areas that gigantic pages are made from.
+    /// `hugetlb_cma=`: areas for gigantic pages.
     pub hugetlb: Option<HugetlbCma>,
 }
 
@@ -25,17 +25,17 @@ pub struct Cma {
 pub struct DefaultArea {
     /// Bytes; 0 for no area.
     pub size: u64,
-    /// Lowest address; 0 if none is given.
+    /// Lowest address; 0 if unspecified.
     pub base: u64,
-    /// The area ends at or below this; 0 if no limit is given. An area whose limit is its base plus its size
-    /// lies there or nowhere, as it does where a base is given alone.
+    /// The area ends at or below this; 0 if no limit is given. If the limit is base plus size, the area goes exactly
+    /// there or nowhere; the same applies to a base without a limit.
     pub limit: u64,
 }
 
-/// The size that `hugetlb_cma=` asks for.
+/// The size `hugetlb_cma=` requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HugetlbCma {
-    /// Bytes over all nodes with memory.
+    /// Total bytes over all nodes with memory.
     Total(u64),
     /// Node and bytes.
     Nodes(Vec<(u64, u64)>),
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn an_area_may_have_a_place_and_a_limit() {
+    fn an_area_may_have_an_address_and_a_limit() {
         let m = |size: u64| size << 20;
         assert_eq!(area("96M"), DefaultArea { size: m(96), base: 0, limit: 0 });
         assert_eq!(area("96M@1G"), DefaultArea { size: m(96), base: m(1024), limit: m(1120) });
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn huge_pages_areas_are_for_all_nodes_or_each() {
+    fn huge_page_areas_are_sized_in_total_or_per_node() {
         let (mut cma, mut remarks) = (Cma::default(), Remarks::default());
         cma.hugetlb(Some("0:256M,1:128M"), &mut remarks);
         assert_eq!(cma.hugetlb, Some(HugetlbCma::Nodes(vec![(0, 256 << 20), (1, 128 << 20)])));
@@ -138,7 +138,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_is_too_odd(text in any::<String>()) {
+        fn no_text_panics_the_parser(text in any::<String>()) {
             let (mut cma, mut remarks) = (Cma::default(), Remarks::default());
             cma.default_area(Some(&text), &mut remarks);
             cma.hugetlb(Some(&text), &mut remarks);

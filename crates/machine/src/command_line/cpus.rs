@@ -1,4 +1,4 @@
-//! How many processors there may be, by which the kernel sizes what it keeps for each.
+//! The number of possible processors, which determines the size of per-CPU data.
 
 use crate::command_line::values::kstrto::get_option;
 use crate::command_line::values::remark::Remarks;
@@ -8,11 +8,11 @@ const SOURCE: &str = "kernel/smp.c:nrcpus, maxcpus (6.12)";
 /// What the command line says about processors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cpus {
-    /// `nr_cpus=`: most processors the kernel makes room for, at least 1. Not more than CONFIG_NR_CPUS.
+    /// `nr_cpus=`: the most processors the kernel makes room for, at least 1. Capped at CONFIG_NR_CPUS.
     pub nr_cpus: Option<u32>,
-    /// `maxcpus=`: most processors that are started at boot; there is room for more. 0 is one without SMP.
+    /// `maxcpus=`: the most processors started at boot; the kernel makes room for more. 0 means one, without SMP.
     pub maxcpus: Option<i32>,
-    /// x86: `possible_cpus=`: this many, whether they are there or not.
+    /// x86: `possible_cpus=`: this many, whether present or not.
     pub possible_cpus: Option<u32>,
 }
 
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_kernel_has_less_than_one_processor() {
+    fn every_kernel_has_at_least_one_processor() {
         let (mut cpus, mut remarks) = (Cpus::default(), Remarks::default());
         cpus.nr_cpus(Some("4"), &mut remarks);
         for value in [Some("0"), Some("x"), Some("-1"), None] {

@@ -12,12 +12,11 @@ use crate::releases::{Target, is_known};
 
 const SOURCE: &str = "kernel/crash_reserve.c:parse_crashkernel (6.12)";
 
-/// The `crashkernel=` values of a command line, not yet held against the memory there is.
+/// The `crashkernel=` values on a command line, not yet compared with the machine's memory.
 ///
-/// The kernel does not read them as parameters: it looks for the text `crashkernel=` in the whole line, also
-/// behind `--` and inside other words, takes the value up to the next space, and knows no quotes. The last of
-/// each kind counts, the kind being told by how the value ends: `,high`, `,low`, `,cma` where that is known,
-/// else plain.
+/// The kernel does not read them as parameters: it searches the whole line for the text `crashkernel=`, even after `--`
+/// and inside other words, takes the value up to the next space, and ignores quoting. The last value of each kind
+/// counts. The suffix determines the kind: `,high`, `,low`, `,cma` where supported, otherwise plain.
 ///
 /// ```
 /// use machine::command_line::crashkernel::{CrashkernelError, LowMemory};
@@ -36,47 +35,47 @@ const SOURCE: &str = "kernel/crash_reserve.c:parse_crashkernel (6.12)";
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Crashkernel {
-    /// The last value of no other kind, e.g. `256M` or `1G-:256M`.
+    /// The last value without a known suffix, e.g. `256M` or `1G-:256M`.
     pub plain: Option<String>,
     /// The last value that ends in `,high`.
     pub high: Option<String>,
     /// The last value that ends in `,low`.
     pub low: Option<String>,
-    /// The last value that ends in `,cma`, where the kernel reserves that.
+    /// The last value that ends in `,cma`, if the kernel supports it.
     pub cma: Option<String>,
-    /// `,high` counts also where the plain value is malformed or 0 (x86 before 6.7).
+    /// Whether `,high` also counts if the plain value is malformed or 0 (x86 before 6.7).
     pub falls_back_to_high: bool,
 }
 
-/// What is to be reserved. Whether there is room for it is another question.
+/// What is to be reserved. Whether it fits is a separate question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CrashkernelRequest {
     /// Bytes, at least 1.
     pub size: u64,
-    /// The address it has to lie at; `None` leaves it to the kernel, as does the address 0.
+    /// The required address; `None` or address 0 leaves it to the kernel.
     pub base: Option<u64>,
-    /// `,high`: above 4 GiB (x86) or the DMA limit (arm64) first, and only then below. Without it and without
-    /// a base it is the other way round.
+    /// `,high`: try above 4 GiB (x86) or the DMA limit (arm64) first, then below. Without `,high` and without a base,
+    /// the order is reversed.
     pub high: bool,
-    /// What is reserved in low memory besides, if the main part ends up high.
+    /// The additional low reservation, if the main part ends up high.
     pub low: LowMemory,
-    /// Bytes of `,cma` besides, which stay usable for movable pages; the kernel settles for less, in up to
-    /// four pieces.
+    /// Additional bytes for `,cma`, which stay usable for movable pages; the kernel settles for less, in up to four
+    /// pieces.
     pub cma: Option<u64>,
 }
 
-/// The second, low part of a reservation that lies high.
+/// The additional low part of a high reservation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LowMemory {
-    /// As much as [`default_low_size`] says.
+    /// The size from [`default_low_size`].
     Default,
     /// This many bytes; none if 0 (`crashkernel=0,low`).
     Bytes(u64),
 }
 
-/// How much low memory goes with a high reservation if `,low` does not say: on x86 what swiotlb takes and 8
-/// MiB, but no less than 256 MiB (`arch/x86/include/asm/crash_reserve.h:crash_low_size_default`, 6.12), on
-/// arm64 128 MiB. `swiotlb` is in bytes: [`crate::command_line::swiotlb::Swiotlb::size`]. The result is in bytes too.
+/// How much low memory accompanies a high reservation without `,low`: on x86 the swiotlb size plus 8 MiB, but at least
+/// 256 MiB (`arch/x86/include/asm/crash_reserve.h:crash_low_size_default`, 6.12); on arm64 128 MiB. `swiotlb` is in
+/// bytes ([`crate::command_line::swiotlb::Swiotlb::size`]), and so is the result.
 ///
 /// ```
 /// use machine::{Architecture, command_line::crashkernel::default_low_size};
@@ -130,7 +129,7 @@ impl Crashkernel {
         } else if self.high.is_none() && self.plain.is_none() {
             on(&self.low, "ignored: it goes with `,high` only, which is not given");
         }
-        // No memory is too small for this one, so that only the form of the values is judged.
+        // A huge total, so that only the syntax of the values is checked.
         let error = self.request(1 << 62).err();
         let known = [CrashkernelError::NotGiven, CrashkernelError::Zero];
         if let Some(error) = error.filter(|error| unknown_cma.is_none() && !known.contains(error)) {
@@ -139,14 +138,13 @@ impl Crashkernel {
         }
     }
 
-    /// What is to be reserved on a machine with this much memory, in bytes: all of memblock's `memory`, which
-    /// on x86 and arm64 is what `memblock_phys_mem_size` counts. Ranges are compared with it rounded up to
-    /// 128 MiB, and the first one that holds it counts; what stands behind that one is not even read, but for
-    /// an `@`.
+    /// The request for a machine with this much memory, in bytes: all of memblock's `memory`, which is what
+    /// `memblock_phys_mem_size` counts on x86 and arm64. It is rounded up to 128 MiB and compared with the ranges; the
+    /// first range that contains it counts. Later ranges are not even read, except for an `@`.
     ///
     /// # Errors
     ///
-    /// Why nothing is reserved: [`CrashkernelError`].
+    /// [`CrashkernelError`], which says why nothing is reserved.
     pub fn request(&self, total_ram: u64) -> Result<CrashkernelRequest, CrashkernelError> {
         let plain = self.plain.as_deref().map(|value| parse_plain(value, total_ram));
         let plain = match plain {
@@ -184,7 +182,7 @@ impl Crashkernel {
         };
         match parse_suffixed(low, ",low") {
             Ok(bytes) => Ok(LowMemory::Bytes(bytes)),
-            // x86 before 6.7 takes the default for a malformed one, later kernels reserve nothing at all.
+            // For a malformed `,low`, x86 before 6.7 uses the default; later kernels reserve nothing at all.
             Err(_) if self.falls_back_to_high => Ok(LowMemory::Default),
             Err(error) => Err(error),
         }

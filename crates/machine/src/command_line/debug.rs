@@ -1,4 +1,4 @@
-//! What the kernel prints and tests of memory while it boots.
+//! Boot-time memory messages and tests.
 
 use crate::command_line::values::kstrto::{get_option, kstrtoull};
 use crate::command_line::values::memparse::memparse;
@@ -10,32 +10,32 @@ const CORRUPTION: &str = "arch/x86/kernel/check.c (6.12)";
 const MEMBLOCK: &str = "mm/memblock.c:early_memblock (6.12)";
 /// `LOG_BUF_LEN_MAX`.
 const LOG_MAX: u64 = 1 << 31;
-/// Patterns that `memtest` without a number writes.
+/// Number of patterns that `memtest` writes if no number is given.
 const PATTERNS: u32 = 17;
 
 /// What the command line says about early messages and tests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Debug {
-    /// Every `log_buf_len=`, in order, in bytes, rounded up to a power of two, at most 2 GiB: see
+    /// Every `log_buf_len=`, in order, in bytes, rounded up to a power of two, at most 2 GiB; see
     /// [`Debug::log_buffer`].
     pub log_buf_len: Vec<u64>,
-    /// `memblock=debug`, or any value with `debug` in it: every call of memblock is printed.
+    /// `memblock=debug`, or any value that contains `debug`: every memblock call is printed.
     pub memblock: bool,
-    /// `memtest=`: how many patterns are written to all free memory; what fails is reserved.
+    /// `memtest=`: the number of patterns written to all free memory; memory that fails the test is reserved.
     pub memtest: Option<u32>,
-    /// `mminit_loglevel=`, where CONFIG_DEBUG_MEMORY_INIT is.
+    /// `mminit_loglevel=`, with CONFIG_DEBUG_MEMORY_INIT.
     pub mminit_loglevel: Option<i32>,
-    /// x86, CONFIG_X86_CHECK_BIOS_CORRUPTION: `memory_corruption_check=`: low memory is reserved and watched.
+    /// `memory_corruption_check=` (x86, CONFIG_X86_CHECK_BIOS_CORRUPTION): low memory is reserved and watched.
     pub corruption_check: Option<bool>,
-    /// `memory_corruption_check_size=`, in bytes; else 64 KiB.
+    /// `memory_corruption_check_size=`, in bytes; default 64 KiB.
     pub corruption_check_size: Option<u64>,
-    /// `memory_corruption_check_period=`, in seconds; else 60.
+    /// `memory_corruption_check_period=`, in seconds; default 60.
     pub corruption_check_period: Option<u64>,
 }
 
 impl Debug {
-    /// Bytes of the log buffer that is asked for: the last that is larger than the one that is built in
-    /// (CONFIG_LOG_BUF_SHIFT); others are passed over.
+    /// The requested log buffer in bytes: the last value larger than the built-in buffer (CONFIG_LOG_BUF_SHIFT);
+    /// smaller values are ignored.
     ///
     /// ```
     /// use machine::command_line::debug::Debug;
@@ -119,7 +119,7 @@ mod tests {
             (debug.log_buffer(128 << 10), remarks.list.len())
         };
         assert_eq!(log(&["3M"]), (Some(4 << 20), 0));
-        // Seen: 16M and then 2M made a buffer of 2 MiB.
+        // Observed: 16M followed by 2M gave a buffer of 2 MiB.
         assert_eq!(log(&["16M", "2M"]), (Some(2 << 20), 0));
         assert_eq!(log(&["16M", "64K"]), (Some(16 << 20), 0));
         assert_eq!(log(&["9E"]), (Some(2 << 30), 1));
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn memblock_looks_for_debug_in_the_value() {
+    fn memblock_searches_the_value_for_debug() {
         let (mut debug, mut remarks) = (Debug::default(), Remarks::default());
         debug.memblock(Some("nodebug"), &mut remarks);
         assert!(debug.memblock && remarks.list.is_empty());

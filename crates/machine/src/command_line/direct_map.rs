@@ -1,4 +1,4 @@
-//! How the kernel maps memory: page sizes and what it must be able to unmap.
+//! How the kernel maps memory: page sizes, and what it must be able to unmap.
 
 use crate::command_line::values::kstrto::{kstrtobool, kstrtoull};
 use crate::command_line::values::remark::Remarks;
@@ -8,7 +8,7 @@ const RODATA: &str = "init/main.c:set_debug_rodata, arch/arm64/include/asm/setup
 const PAGEALLOC: &str = "mm/debug_page_alloc.c:early_debug_pagealloc (6.12)";
 const KFENCE: &str = "mm/kfence/core.c:param_set_sample_interval (6.12)";
 
-/// What the command line says about the kernel's map of all memory; `None` leaves it to the configuration.
+/// What the command line says about the kernel's direct map; `None` leaves it to the configuration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DirectMap {
     /// x86: the last of `gbpages` and `nogbpages`.
@@ -17,22 +17,22 @@ pub struct DirectMap {
     pub no5lvl: bool,
     /// The last valid `rodata=`.
     pub rodata: Option<Rodata>,
-    /// `debug_pagealloc=`, where CONFIG_DEBUG_PAGEALLOC is: every free page is unmapped, so all are mapped
-    /// singly.
+    /// `debug_pagealloc=`, with CONFIG_DEBUG_PAGEALLOC: every free page is unmapped, so each page is mapped
+    /// individually.
     pub debug_pagealloc: Option<bool>,
-    /// `kfence.sample_interval=`, in milliseconds; 0 is off. On arm64 a KFENCE that is on from the start has
-    /// its pool mapped by pages.
+    /// `kfence.sample_interval=`, in milliseconds; 0 means off. On arm64, if KFENCE is on from the start, its pool is
+    /// mapped with individual pages.
     pub kfence_sample_interval: Option<u64>,
 }
 
-/// How read-only data are protected.
+/// How read-only data is protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rodata {
-    /// Not at all.
+    /// Not protected.
     Off,
     /// In the kernel's image only.
     On,
-    /// arm64: their aliases in the direct map too, which is then mapped by pages: `full` up to 6.17, `on`
+    /// arm64: also their aliases in the direct map, which is then mapped with individual pages: `full` up to 6.17, `on`
     /// from 6.18.
     Full,
 }
@@ -45,7 +45,7 @@ impl DirectMap {
             Some("noalias") if is_full_plain => Rodata::On,
             Some("full") if knows("rodata=full") => Rodata::Full,
             Some("on") if is_full_plain => Rodata::Full,
-            // 6.1 on arm64 only switches protection on, which it is: what the configuration chose stays.
+            // On arm64 6.1, this only turns protection on, which it already is: the configured mode stays.
             Some("on") if knows(RODATA_COVERS_LINEAR_MAP) => {
                 return if knows("rodata=on unmaps no alias") {
                     self.rodata = Some(Rodata::On);
@@ -95,7 +95,7 @@ mod tests {
     use crate::Architecture::{self, Arm64, X86_64};
 
     #[test]
-    fn rodata_means_what_the_release_says() {
+    fn the_meaning_of_rodata_depends_on_the_release() {
         let rodata = |architecture: Architecture, release: &str, value| {
             let (mut map, mut remarks) = (DirectMap::default(), Remarks::default());
             let target = Target::new(architecture, release.parse().unwrap());

@@ -15,20 +15,19 @@ const WORDS: [&str; 8] = [
     "novamap",
 ];
 
-/// What the command line says about EFI. Words of all `efi=` add up.
+/// What the command line says about EFI. The words of all `efi=` parameters accumulate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a word of its own")]
 pub struct Efi {
-    /// `efi=debug`: the memory map is printed.
+    /// `efi=debug`: the kernel prints the memory map.
     pub debug: bool,
-    /// `efi=nosoftreserve`: special-purpose memory is ordinary RAM.
+    /// `efi=nosoftreserve`: special-purpose memory becomes ordinary RAM.
     pub nosoftreserve: bool,
-    /// `efi=noruntime` or `noefi`: no runtime services. `efi=runtime` behind it takes it back, also in one
-    /// list.
+    /// `efi=noruntime` or `noefi`: no runtime services. A later `efi=runtime` reverts it, even in the same list.
     pub noruntime: bool,
-    /// `efi=disable_early_pci_dma`, a word of the stub; the last one counts.
+    /// `efi=disable_early_pci_dma`, handled by the EFI stub; the last one counts.
     pub disable_early_pci_dma: bool,
-    /// x86: `add_efi_memmap`, with whatever value: EFI's map is added to the e820 map.
+    /// x86: `add_efi_memmap`, with any value: EFI's map is added to the e820 map.
     pub add_efi_memmap: bool,
 }
 
@@ -58,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_add_up_and_unknown_ones_do_no_harm() {
+    fn words_accumulate_and_unknown_words_are_harmless() {
         let (mut efi, mut remarks) = (Efi::default(), Remarks::default());
         efi.words(Some("debug,noruntime,old_map"), &mut remarks);
         efi.words(Some("nosoftreserve,disable_early_pci_dma,bogus"), &mut remarks);

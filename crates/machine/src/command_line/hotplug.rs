@@ -1,4 +1,4 @@
-//! Memory hotplug: `memhp_default_state=` and the parameters of `memory_hotplug`.
+//! Memory hotplug: `memhp_default_state=` and the `memory_hotplug` module parameters.
 
 use crate::command_line::values::kstrto::{kstrtobool, kstrtoull};
 use crate::command_line::values::remark::Remarks;
@@ -9,19 +9,18 @@ const MEMMAP: &str = "mm/memory_hotplug.c:set_memmap_mode (6.12)";
 const POLICY: &str = "mm/memory_hotplug.c:set_online_policy (6.12)";
 const MODULE: &str = "mm/memory_hotplug.c, kernel/params.c (6.12)";
 
-/// What the command line says about hot-added memory; `None` leaves it to the kernel's configuration or
-/// default.
+/// What the command line says about hot-added memory; `None` leaves it to the kernel's configuration or default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Hotplug {
-    /// `memhp_default_state=`; else as CONFIG_MHP_DEFAULT_ONLINE_TYPE has it.
+    /// `memhp_default_state=`; otherwise CONFIG_MHP_DEFAULT_ONLINE_TYPE applies.
     pub default_state: Option<OnlineType>,
-    /// `memory_hotplug.memmap_on_memory=`; else off.
+    /// `memory_hotplug.memmap_on_memory=`; default off.
     pub memmap_on_memory: Option<MemmapOnMemory>,
-    /// `memory_hotplug.online_policy=`; else [`OnlinePolicy::ContigZones`].
+    /// `memory_hotplug.online_policy=`; default [`OnlinePolicy::ContigZones`].
     pub online_policy: Option<OnlinePolicy>,
-    /// `memory_hotplug.auto_movable_ratio=`: percent of movable to kernel memory; else 301.
+    /// `memory_hotplug.auto_movable_ratio=`: movable memory as a percentage of kernel memory; default 301.
     pub auto_movable_ratio: Option<u32>,
-    /// `memory_hotplug.auto_movable_numa_aware=`; else on.
+    /// `memory_hotplug.auto_movable_numa_aware=`; default on.
     pub auto_movable_numa_aware: Option<bool>,
 }
 
@@ -30,31 +29,31 @@ pub struct Hotplug {
 pub enum OnlineType {
     /// It stays offline.
     Offline,
-    /// It goes online in the zone that the policy chooses.
+    /// It goes online in the zone the policy picks.
     Online,
-    /// It goes online in a zone of the kernel's.
+    /// It goes online in a kernel zone.
     OnlineKernel,
     /// It goes online in ZONE_MOVABLE.
     OnlineMovable,
 }
 
-/// Whether hot-added memory holds its own page structures.
+/// Whether hot-added memory holds its own struct pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemmapOnMemory {
     /// No.
     Off,
-    /// Where they fill whole page blocks.
+    /// If they fill whole pageblocks.
     On,
-    /// Always, at the price of wasted pages.
+    /// Always, at the cost of wasted pages.
     Force,
 }
 
-/// How plain `online` chooses a zone.
+/// How plain `online` picks a zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnlinePolicy {
-    /// The zone of the neighbours.
+    /// The zone of neighboring memory.
     ContigZones,
-    /// Movable while the ratio allows.
+    /// Movable while the ratio allows it.
     AutoMovable,
 }
 
@@ -73,7 +72,7 @@ impl Hotplug {
 
     pub(super) fn memmap_on_memory(&mut self, value: Option<&str>, target: &Target, remarks: &mut Remarks) {
         let has_force = is_known("memory_hotplug.memmap_on_memory=force", target);
-        // The parameter was a plain yes or no before, for which no value is a yes.
+        // Earlier kernels had a plain boolean here; without a value it is true.
         let value = value.or_else(|| (!has_force).then_some("y"));
         let mode = match value.map(without_newline) {
             Some("force" | "FORCE") if has_force => Some(MemmapOnMemory::Force),
@@ -111,7 +110,7 @@ impl Hotplug {
     }
 }
 
-/// The kernel compares as it does in sysfs, where a newline may end the value.
+/// The kernel compares as in sysfs, where a newline may end the value.
 fn without_newline(value: &str) -> &str {
     value.strip_suffix('\n').unwrap_or(value)
 }
@@ -126,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_is_a_whole_word() {
+    fn a_state_must_match_a_whole_word() {
         let (mut hotplug, mut remarks) = (Hotplug::default(), Remarks::default());
         hotplug.default_state(Some("online_movable"), &mut remarks);
         hotplug.default_state(Some("Online"), &mut remarks);
@@ -136,14 +135,14 @@ mod tests {
     }
 
     #[test]
-    fn force_came_with_6_6_and_took_the_empty_value_away() {
+    fn linux_6_6_added_force_and_dropped_the_empty_value() {
         let mode = |release, value| {
             let (mut hotplug, mut remarks) = (Hotplug::default(), Remarks::default());
             hotplug.memmap_on_memory(value, &target(release), &mut remarks);
             (hotplug.memmap_on_memory, remarks.list.len())
         };
         assert_eq!(mode("6.12", Some("force")), (Some(MemmapOnMemory::Force), 0));
-        // Its first letter is an f, which says no.
+        // It starts with `f`, which means false.
         assert_eq!(mode("6.1", Some("force")), (Some(MemmapOnMemory::Off), 0));
         assert_eq!(mode("6.1", None), (Some(MemmapOnMemory::On), 0));
         assert_eq!(mode("6.12", None), (None, 1));
@@ -152,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn the_other_module_parameters_refuse_nonsense() {
+    fn the_other_module_parameters_reject_garbage() {
         let (mut hotplug, mut remarks) = (Hotplug::default(), Remarks::default());
         hotplug.online_policy(Some("auto-movable"), &mut remarks);
         hotplug.auto_movable_ratio(Some("0x64"), &mut remarks);

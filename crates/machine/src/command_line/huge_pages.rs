@@ -1,31 +1,30 @@
-//! Huge pages that are set aside at boot: `hugepages=`, `hugepagesz=`, `default_hugepagesz=`.
+//! Huge pages allocated at boot: `hugepages=`, `hugepagesz=`, `default_hugepagesz=`.
 
 use crate::command_line::values::memparse::memparse;
 use crate::command_line::values::remark::Remarks;
 
 const SOURCE: &str = "mm/hugetlb.c:hugepages_setup, hugepagesz_setup, default_hugepagesz_setup (6.12)";
 
-/// What the command line says about huge pages. Whether a size is one that the processor has is not judged
-/// here.
+/// What the command line says about huge pages. Whether the processor supports a size is not checked here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HugePages {
     /// `default_hugepagesz=`, in bytes.
     pub default_size: Option<u64>,
-    /// Each `hugepages=`, in order, with the `hugepagesz=` that stands before it.
+    /// Each `hugepages=`, in order, with the preceding `hugepagesz=`.
     pub pools: Vec<Pool>,
 }
 
 /// One `hugepages=`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pool {
-    /// Bytes of a page; `None` for the default size.
+    /// Page size in bytes; `None` for the default size.
     pub size: Option<u64>,
     /// As written: a number of pages, or `NODE:NUMBER[,...]`.
     pub count: String,
 }
 
 impl HugePages {
-    /// `size` is the `hugepagesz=` before, which this one uses up.
+    /// `size` is the preceding `hugepagesz=`, which this parameter consumes.
     pub(super) fn pool(&mut self, value: Option<&str>, size: &mut Option<u64>, remarks: &mut Remarks) {
         match value {
             Some(count) if count.starts_with(|c: char| c.is_ascii_digit()) => {
@@ -49,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_count_goes_with_the_size_before_it() {
+    fn a_count_uses_the_preceding_size() {
         let (mut pages, mut remarks) = (HugePages::default(), Remarks::default());
         let mut size = HugePages::page_size(Some("1G"), &mut remarks);
         pages.pool(Some("2"), &mut size, &mut remarks);

@@ -1,4 +1,4 @@
-//! Where the kernel and what it was given lie: `nokaslr`, `initrd=`, `initrdmem=`, `elfcorehdr=`.
+//! The addresses of the kernel and its inputs: `nokaslr`, `initrd=`, `initrdmem=`, `elfcorehdr=`.
 
 use crate::command_line::values::memparse::memparse;
 use crate::command_line::values::remark::Remarks;
@@ -6,18 +6,18 @@ use crate::command_line::values::remark::Remarks;
 const INITRD: &str = "init/do_mounts_initrd.c:early_initrdmem (6.12)";
 const ELFCOREHDR: &str = "kernel/crash_dump.c:setup_elfcorehdr (6.12)";
 
-/// What the command line says about the kernel's place and its companions.
+/// What the command line says about the addresses of the kernel and its inputs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Image {
-    /// `nokaslr`: the kernel lies where it was linked for.
+    /// `nokaslr`: the kernel stays at its link address.
     pub nokaslr: bool,
-    /// `initrd=START,SIZE` or `initrdmem=`. A file's name, which is for the boot loader, is not kept.
+    /// `initrd=START,SIZE` or `initrdmem=`. A file name, which is for the boot loader, is not kept.
     pub initrd: Option<Placed>,
-    /// `elfcorehdr=[SIZE@]START`: the core header that a crash kernel was left; size 0 where none is given.
+    /// `elfcorehdr=[SIZE@]START`: the ELF core header for a crash kernel; size 0 if not given.
     pub elfcorehdr: Option<Placed>,
 }
 
-/// A piece of memory as a parameter names it. It may be empty or run past the last address.
+/// A memory area named by a parameter. It may be empty or run past the last address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Placed {
     /// First address.
@@ -29,7 +29,7 @@ pub struct Placed {
 impl Image {
     pub(super) fn initrd(&mut self, value: Option<&str>, remarks: &mut Remarks) {
         let Some(value) = value else {
-            // Seen on 6.12.117.
+            // Observed on 6.12.117.
             return remarks.fatal("the kernel reads a value that is not there, and dies", INITRD);
         };
         let (start, rest) = memparse(value);
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_initrd_has_a_place_or_is_a_file() {
+    fn an_initrd_has_an_address_or_is_a_file() {
         let (mut image, mut remarks) = (Image::default(), Remarks::default());
         image.initrd(Some("\\boot\\initrd.img"), &mut remarks);
         assert_eq!((image.initrd, remarks.list.len()), (None, 0));
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn a_core_header_may_tell_its_size_first() {
+    fn a_core_header_may_start_with_its_size() {
         let (mut image, mut remarks) = (Image::default(), Remarks::default());
         image.elfcorehdr(Some("2014580K"), &mut remarks);
         assert_eq!(image.elfcorehdr, Some(Placed { start: 2_014_580 << 10, size: 0 }));

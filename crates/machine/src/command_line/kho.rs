@@ -17,19 +17,18 @@ pub struct Kho {
     pub scratch: Option<KhoScratch>,
 }
 
-/// How large the areas are that the next kernel boots in.
+/// The size of the scratch areas the next kernel boots in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KhoScratch {
-    /// Percent of the memory that was reserved at boot, of the low area, the global one and each node's
-    /// alike.
+    /// The same percentage, of the memory reserved at boot, for the low area, the global area and each node's area.
     Percent(u32),
-    /// Bytes of each.
+    /// Bytes for each.
     Sizes {
         /// The area in low memory.
         low: u64,
-        /// The area anywhere.
+        /// The area that may be anywhere.
         global: u64,
-        /// One area on each node with memory.
+        /// The area on each node with memory.
         per_node: u64,
     },
 }
@@ -93,7 +92,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_is_too_odd(text in any::<String>()) {
+        fn no_text_panics_the_parser(text in any::<String>()) {
             let _ = scratch(&text);
         }
     }

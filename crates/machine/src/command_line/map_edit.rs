@@ -1,4 +1,4 @@
-//! x86's edits of the firmware map: `mem=` and `memmap=`; and arm64's `mem=`.
+//! x86 edits to the firmware map, `mem=` and `memmap=`; and `mem=` on arm64.
 
 use firmware::e820::E820Type;
 use memblock::PhysRange;
@@ -10,46 +10,46 @@ const MEM: &str = "arch/x86/kernel/e820.c:parse_memopt (6.12)";
 const MEMMAP: &str = "arch/x86/kernel/e820.c:parse_memmap_one (6.12)";
 const ARM64_MEM: &str = "arch/arm64/mm/init.c:early_mem (6.12)";
 
-/// One change of x86's e820 map. The kernel makes them one after another while it parses, on a list whose
-/// entries may overlap; only after the last it sorts the list, and where two entries overlap the higher type
-/// number wins (`e820__finish_early_params`).
+/// One change to the x86 e820 map. The kernel applies changes one by one while it parses, to a list whose entries may
+/// overlap. It sorts the list only after the last change; where two entries overlap, the higher type number wins
+/// (`e820__finish_early_params`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MapEdit {
-    /// `mem=N`, `memmap=N`: RAM from this address up is removed. An address, not an amount; entries of other
-    /// types stay.
+    /// `mem=N`, `memmap=N`: RAM from this address up is removed. An address, not an amount; entries of other types
+    /// stay.
     LimitRam {
-        /// First address that is removed. 0 removes all RAM.
+        /// The first removed address. 0 removes all RAM.
         from: u64,
     },
-    /// `memmap=exactmap`: all entries are removed, of whatever type.
+    /// `memmap=exactmap`: all entries of all types are removed.
     Exact,
-    /// `memmap=N@S` (RAM), `N#S` (ACPI), `N$S` (reserved), `N!S` (persistent, type 12), `N%S+T` (type T): an
-    /// entry is added. It does not replace what is there: RAM over a reserved range stays reserved.
+    /// `memmap=N@S` (RAM), `N#S` (ACPI), `N$S` (reserved), `N!S` (persistent, type 12), `N%S+T` (type T): an entry is
+    /// added. It does not replace existing entries: RAM added over a reserved range stays reserved.
     Add {
         /// Its addresses.
         range: PhysRange,
         /// Its type.
         kind: E820Type,
     },
-    /// `memmap=N%S-F+T`: what is of one type there becomes of another.
+    /// `memmap=N%S-F+T`: memory of one type in this range changes to another.
     Convert {
-        /// Where.
+        /// The range.
         range: PhysRange,
-        /// The type that is converted.
+        /// The old type.
         from: E820Type,
-        /// What it becomes.
+        /// The new type.
         to: E820Type,
     },
-    /// `memmap=N%S-F`, `N%S`: what is there is removed.
+    /// `memmap=N%S-F`, `N%S`: entries in this range are removed.
     Remove {
-        /// Where.
+        /// The range.
         range: PhysRange,
-        /// Only of this type; `None` for all types.
+        /// Only this type; `None` for all types.
         kind: Option<E820Type>,
     },
 }
 
-/// What the command line makes of the firmware map.
+/// How the command line changes the firmware map.
 ///
 /// ```
 /// use firmware::e820::E820Type;
@@ -65,15 +65,15 @@ pub enum MapEdit {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MapEdits {
-    /// x86: the changes, in the order in which they are made.
+    /// x86: the changes, in the order in which they are applied.
     pub edits: Vec<MapEdit>,
-    /// x86: the kernel sorts the map again and prints it as the `user-defined physical RAM map`. It does so
-    /// also for `mem=0` and other values that change nothing.
+    /// x86: the kernel sorts the map again and prints it as the `user-defined physical RAM map`. It does this even for
+    /// `mem=0` and other values that change nothing.
     pub is_user_defined: bool,
-    /// x86: the last `mem=`, in bytes. While booting, no memory is hot-added that ends above it.
+    /// x86: the last `mem=`, in bytes. During boot, no memory is hot-added that ends above it.
     pub hot_add_limit: Option<u64>,
-    /// arm64: the last `mem=`, in bytes as written; the kernel cuts it down to whole pages, and 0 is no
-    /// limit. An amount of memory, not an address (`mm/memblock.c:memblock_mem_limit_remove_map`).
+    /// arm64: the last `mem=`, in bytes as written; the kernel rounds it down to whole pages, and 0 means no limit. An
+    /// amount of memory, not an address (`mm/memblock.c:memblock_mem_limit_remove_map`).
     pub arm64_limit: Option<u64>,
 }
 
@@ -107,7 +107,7 @@ impl MapEdits {
         }
     }
 
-    /// Failures are not reported by the kernel: what was done up to there stays done.
+    /// The kernel reports no failures: edits made before a failure stay.
     fn memmap_item(&mut self, item: &str, remarks: &mut Remarks) {
         if item.starts_with("exactmap") {
             self.is_user_defined = true;
@@ -167,7 +167,7 @@ impl MapEdits {
         if from == 0 && to != 0 {
             return self.add(start, size, to.into(), remarks);
         }
-        // What runs past the last address is cut there.
+        // Anything past the last address is cut off.
         let Ok(range) = PhysRange::new(start, start.saturating_add(size)) else {
             return remarks.say("changes nothing: the size is 0", MEMMAP);
         };
@@ -192,7 +192,7 @@ impl MapEdits {
     }
 }
 
-/// A type's number, of which 32 bits are kept; 0 stands for none.
+/// A type number, truncated to 32 bits; 0 means none.
 fn e820_type(text: &str) -> (u32, &str) {
     let (number, rest) = number(text);
     let [a, b, c, d, ..] = number.to_le_bytes();

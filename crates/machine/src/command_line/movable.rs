@@ -1,4 +1,4 @@
-//! The movable zone at boot: `kernelcore=`, `movablecore=`, `movable_node`.
+//! ZONE_MOVABLE at boot: `kernelcore=`, `movablecore=`, `movable_node`.
 
 use crate::command_line::values::kstrto::has_word;
 use crate::command_line::values::memparse::{memparse, number};
@@ -6,35 +6,33 @@ use crate::command_line::values::remark::Remarks;
 
 const SOURCE: &str = "mm/mm_init.c:cmdline_parse_core (6.12)";
 
-/// What the command line says about ZONE_MOVABLE. With [`Movable::movable_node`] and hot-pluggable memory the
-/// kernel looks at nothing else, with [`Movable::mirror`] and mirrored memory at neither amount
+/// What the command line says about ZONE_MOVABLE. With [`Movable::movable_node`] and hot-pluggable memory, the kernel
+/// ignores everything else; with [`Movable::mirror`] and mirrored memory, it ignores both amounts
 /// (`mm/mm_init.c:find_zone_movable_pfns_for_nodes`, 6.12).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Movable {
-    /// `movable_node`, with whatever value: hot-pluggable memory becomes movable.
+    /// `movable_node`, with any value: hot-pluggable memory becomes movable.
     pub movable_node: bool,
-    /// `kernelcore=mirror` was given once: memory that is not mirrored becomes movable. No later
-    /// `kernelcore=` takes it back.
+    /// `kernelcore=mirror` was given at least once: memory that is not mirrored becomes movable. A later `kernelcore=`
+    /// does not revert it.
     pub mirror: bool,
     /// `kernelcore=`: memory that stays usable for the kernel, over all nodes.
     pub kernelcore: Core,
-    /// `movablecore=`: memory that is for movable pages only.
+    /// `movablecore=`: memory for movable pages only.
     pub movablecore: Core,
 }
 
-/// An amount of memory, or a share of it. The share counts if it is not 0.
+/// An amount of memory, or a share of it. The share counts unless it is 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Core {
-    /// Bytes, of which the kernel takes the whole pages; 0 if none were given.
+    /// Bytes, of which the kernel uses whole pages; 0 if not given.
     pub bytes: u64,
-    /// Percent of all pages; 0 if none was given. May be more than 100, which the kernel warns of and
-    /// computes with.
+    /// Percent of all pages; 0 if not given. May exceed 100: the kernel warns, but uses it.
     pub percent: u64,
 }
 
 impl Core {
-    /// The amount in pages, on a machine with this many; `page_size` is in bytes. 0 where nothing was asked
-    /// for.
+    /// The amount in pages, on a machine with `total_pages`; `page_size` is in bytes. 0 if nothing was requested.
     ///
     /// ```
     /// use machine::command_line::movable::Core;
@@ -49,7 +47,7 @@ impl Core {
         }
     }
 
-    /// The last value wins, but a percentage leaves an earlier amount in place, to count if it is 0 itself.
+    /// The last value wins, but a percentage keeps an earlier amount, which counts if the percentage is 0.
     fn parse(&mut self, value: &str, remarks: &mut Remarks) {
         let (percent, rest) = number(value);
         if rest.starts_with('%') {
@@ -72,7 +70,7 @@ impl Core {
 impl Movable {
     pub(super) fn kernelcore(&mut self, value: Option<&str>, remarks: &mut Remarks) {
         match value {
-            // Seen on 6.12.117: an oops in parse_option_str before there is a console.
+            // Observed on 6.12.117: an oops in parse_option_str before there is a console.
             None => remarks.fatal("the kernel reads a value that is not there, and dies", SOURCE),
             Some(value) if has_word(value, "mirror") => self.mirror = true,
             Some(value) => self.kernelcore.parse(value, remarks),
@@ -110,24 +108,24 @@ mod tests {
     }
 
     #[test]
-    fn the_last_value_wins_but_0_percent_gives_the_amount_back() {
+    fn the_last_value_wins_but_0_percent_restores_the_amount() {
         let core = |values: &[&str]| kernelcore(values).0.kernelcore;
         assert_eq!(core(&["512M", "1G"]), Core { bytes: 1 << 30, percent: 0 });
         assert_eq!(core(&["30%", "1G"]), Core { bytes: 1 << 30, percent: 0 });
-        // Both seen on 6.12.117: Movable starts at 0x20400000, and at 16 % of memory.
+        // Both observed on 6.12.117: Movable starts at 0x20400000, and at 16 % of memory.
         assert_eq!(core(&["512M", "0%"]).pages(1 << 20, 4096), 512 << 8);
         assert_eq!(core(&["0x10%"]).percent, 16);
     }
 
     #[test]
-    fn a_mirror_is_never_taken_back() {
+    fn mirror_is_never_reverted() {
         assert!(kernelcore(&["mirror", "512M"]).0.mirror);
         assert!(kernelcore(&["x,mirror"]).0.mirror);
         assert!(!kernelcore(&["mirrored"]).0.mirror);
     }
 
     #[test]
-    fn nonsense_is_0_and_remarked_on() {
+    fn garbage_is_0_and_remarked_on() {
         assert_eq!(kernelcore(&["512M", "abc"]), (Movable::default(), 1));
         assert_eq!(kernelcore(&["150%"]).1, 1);
         let mut remarks = Remarks::default();
@@ -138,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn movable_node_cannot_be_switched_off() {
+    fn movable_node_cannot_be_turned_off() {
         let (mut movable, mut remarks) = (Movable::default(), Remarks::default());
         movable.node(Some("off"), &mut remarks);
         assert!(movable.movable_node && remarks.list.len() == 1);
@@ -146,7 +144,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_is_too_odd(text in any::<String>(), total: u64, page_size: u64) {
+        fn no_text_panics_the_parser(text in any::<String>(), total: u64, page_size: u64) {
             let (movable, _) = kernelcore(&[&text]);
             let _ = movable.kernelcore.pages(total, page_size);
         }

@@ -6,16 +6,16 @@ use crate::releases::{Target, first_release, is_known};
 
 const SOURCE: &str = "arch/x86/mm/numa.c:numa_setup, drivers/base/arch_numa.c:numa_parse_early_param, mm/numa_emulation.c (6.12)";
 
-/// What the command line says about nodes. Words add up: `numa=noacpi numa=nohmat` is both.
+/// What the command line says about nodes. Words accumulate: `numa=noacpi numa=nohmat` sets both.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Numa {
-    /// `numa=off`, or any word that begins so: one node with all memory.
+    /// `numa=off`, or any word that starts with `off`: one node with all memory.
     pub off: bool,
-    /// x86, `numa=noacpi`: no SRAT.
+    /// x86, `numa=noacpi`: ignore the SRAT.
     pub noacpi: bool,
-    /// x86, `numa=nohmat`: no HMAT, no soft-reserved ranges of it.
+    /// x86, `numa=nohmat`: ignore the HMAT, including its soft-reserved ranges.
     pub nohmat: bool,
-    /// The last `numa=fake=`, where the kernel has CONFIG_NUMA_EMU.
+    /// The last `numa=fake=`, with CONFIG_NUMA_EMU.
     pub fake: Option<FakeNodes>,
 }
 
@@ -24,17 +24,16 @@ pub struct Numa {
 pub struct FakeNodes {
     /// How memory is split.
     pub split: Split,
-    /// The distances between the nodes behind a `:`, as written, row by row; empty for the physical ones.
+    /// The distances between the nodes, given after a `:`, as written, row by row; empty to use the physical distances.
     pub distances: String,
 }
 
 /// How memory is split into fake nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Split {
-    /// `N`: all memory into this many nodes. 0 is no emulation; what is more than MAX_NUMNODES counts as
-    /// that.
+    /// `N`: split all memory into this many nodes. 0 disables emulation; values above MAX_NUMNODES are capped there.
     Nodes(u64),
-    /// `NU`: each physical node into this many.
+    /// `NU`: split each physical node into this many.
     PerNode(u64),
     /// A size with a capital M or G somewhere: nodes of this many bytes.
     Bytes(u64),
@@ -69,7 +68,7 @@ impl Numa {
     }
 
     fn fake(&mut self, text: &str, remarks: &mut Remarks) {
-        // The letters are looked for in all of the text, and only the capital ones.
+        // The kernel searches the whole text for the letters, and only for capitals.
         let (split, rest) = if text.contains('U') {
             let (nodes, rest) = number(text);
             (Split::PerNode(nodes), rest.strip_prefix('U').unwrap_or(rest))
@@ -86,7 +85,7 @@ impl Numa {
         if matches!(split, Split::Nodes(0) | Split::PerNode(0) | Split::Bytes(0)) {
             remarks.say("no fake nodes: read as 0", SOURCE);
         }
-        // The kernel skips no `U` when it looks for the colon: behind one, there are no distances.
+        // The kernel does not skip the `U` when it looks for the colon: after a `U`, there are no distances.
         let distances = if text.contains('U') { None } else { rest.strip_prefix(':') };
         self.fake = Some(FakeNodes { split, distances: distances.unwrap_or_default().to_owned() });
     }
@@ -114,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn words_add_up() {
+    fn words_accumulate() {
         let (numa, remarks) = parse(&["noacpi", "nohmat", "offline"], Architecture::X86_64, "6.12");
         assert_eq!(numa, Numa { off: true, noacpi: true, nohmat: true, fake: None });
         assert_eq!(remarks, 0);
@@ -145,7 +144,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_is_too_odd(text in any::<String>()) {
+        fn no_text_panics_the_parser(text in any::<String>()) {
             parse(&[&format!("fake={text}"), &text], Architecture::X86_64, "6.12");
         }
     }

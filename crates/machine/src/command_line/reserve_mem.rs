@@ -1,4 +1,4 @@
-//! Memory reserved by name: `reserve_mem=SIZE:ALIGN:NAME`.
+//! Named memory reservations: `reserve_mem=SIZE:ALIGN:NAME`.
 
 use memblock::ReserveMem;
 
@@ -8,20 +8,19 @@ const SOURCE: &str = "mm/memblock.c:reserve_mem (6.12)";
 /// `RESERVE_MEM_MAX_ENTRIES`.
 const MAX_ENTRIES: usize = 8;
 
-/// A reservation that one `reserve_mem=` asks for. Its name is its own among them, and there are at most
-/// eight.
+/// A reservation requested by one `reserve_mem=`. Names are unique, and there are at most eight reservations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamedReservation {
     /// Bytes, at least 1.
     pub size: u64,
-    /// Bytes; less than a cache line counts as that.
+    /// Alignment in bytes; values below a cache line are raised to that.
     pub align: u64,
     /// 1 to 15 bytes, not all of them blank.
     pub name: String,
 }
 
 impl NamedReservation {
-    /// What [`memblock::Memblock::reserve_mem`] takes.
+    /// The arguments for [`memblock::Memblock::reserve_mem`].
     pub fn request(&self) -> ReserveMem<'_> {
         ReserveMem { size: self.size, align: self.align, name: &self.name }
     }
@@ -47,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_taken_once_and_the_ninth_is_ignored() {
+    fn a_name_is_used_once_and_the_ninth_is_ignored() {
         let mut list = Vec::new();
         let mut remarks = Remarks::default();
         parse(&mut list, Some("20M:2M:trace"), &mut remarks);

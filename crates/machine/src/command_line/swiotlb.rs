@@ -4,28 +4,28 @@ use crate::command_line::values::memparse::number;
 use crate::command_line::values::remark::Remarks;
 
 const SOURCE: &str = "kernel/dma/swiotlb.c:setup_io_tlb_npages (6.12)";
-/// Bytes of a slab, `1 << IO_TLB_SHIFT`.
+/// Bytes per slab, `1 << IO_TLB_SHIFT`.
 const SLAB: u64 = 2048;
-/// Slabs of a segment, `IO_TLB_SEGSIZE`.
+/// Slabs per segment, `IO_TLB_SEGSIZE`.
 const SEGMENT: u64 = 128;
-/// Bytes without a number on the command line, `IO_TLB_DEFAULT_SIZE`.
+/// Bytes if the command line gives no number, `IO_TLB_DEFAULT_SIZE`.
 const DEFAULT: u64 = 64 << 20;
 
 /// What the command line says about bounce buffers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swiotlb {
-    /// Slabs of 2 KiB, rounded up to whole segments of 128.
+    /// Slabs of 2 KiB, rounded up to whole segments of 128 slabs.
     pub slabs: Option<u64>,
-    /// Areas with locks of their own.
+    /// Areas with their own locks.
     pub areas: Option<u64>,
-    /// `force`: all DMA is bounced.
+    /// `force`: all DMA goes through bounce buffers.
     pub force: bool,
     /// `noforce`: there are no bounce buffers.
     pub noforce: bool,
 }
 
 impl Swiotlb {
-    /// Bytes that are asked for: 64 MiB without a number (`swiotlb_size_or_default`).
+    /// Requested bytes: 64 MiB if no number is given (`swiotlb_size_or_default`).
     ///
     /// ```
     /// use machine::command_line::swiotlb::Swiotlb;
@@ -37,7 +37,7 @@ impl Swiotlb {
 
     pub(super) fn parse(&mut self, value: Option<&str>, remarks: &mut Remarks) {
         let Some(value) = value else {
-            // Seen on 6.12.117.
+            // Observed on 6.12.117.
             return remarks.fatal("the kernel reads a value that is not there, and dies", SOURCE);
         };
         let is_digit = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slabs_come_in_segments() {
+    fn slabs_are_rounded_up_to_segments() {
         let parse = |value| {
             let (mut swiotlb, mut remarks) = (Swiotlb::default(), Remarks::default());
             swiotlb.parse(value, &mut remarks);

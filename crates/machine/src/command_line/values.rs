@@ -1,4 +1,4 @@
-//! Parameters and their values: how the kernel splits the line, reads numbers and words, and how to edit it.
+//! Parameters and their values: how the kernel splits the line and reads numbers and words, and how to edit it.
 
 pub mod edit;
 pub mod grammar;

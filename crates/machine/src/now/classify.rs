@@ -1,4 +1,4 @@
-//! From what was read of a machine to ranges of known class, provider, node, zone and state.
+//! Turns evidence into ranges with a class, provider, node, zones and state.
 
 use memblock::PhysRange;
 use rules::Class;
@@ -14,21 +14,21 @@ use crate::range_set::RangeSet;
 use evidence::resources::{Resource, ResourceFlags};
 use evidence::{Evidence, ResourceTree, Unknown};
 
-/// Everything the classification looks at.
+/// The inputs of the classification.
 pub(crate) struct Classifier<'a> {
     pub(crate) evidence: &'a Evidence,
     pub(crate) details: RangeDetails<'a>,
     pub(crate) kernel: &'a Kernel,
     pub(crate) firmware: &'a FirmwareMap,
     pub(crate) hotpluggable: &'a Hotpluggable,
-    /// The boot memory the kernel printed by node; `None` when the log does not reach back to it.
+    /// The boot memory by node, as the kernel printed it; `None` if the log does not reach back that far.
     pub(crate) early: Option<RangeSet>,
-    /// Where memblock carried HOTPLUG when the zones were sized; `None` when the log has no such dump.
+    /// The HOTPLUG ranges in memblock when the zones were sized; `None` if the log has no such dump.
     pub(crate) hotplug_when_zones_were_sized: Option<RangeSet>,
     pub(crate) nodes: NodeMap,
 }
 
-/// What was concluded about one resource as a whole.
+/// The conclusions about one whole resource.
 struct Origin {
     class: Option<Class>,
     evidence: String,
@@ -100,8 +100,8 @@ impl Classifier<'_> {
         out
     }
 
-    /// Memory that was added after boot was added to one node: where only a part of it is online, and so in
-    /// a zone, that part speaks for all. Boot memory is cut at node boundaries.
+    /// Hot-added memory goes to a single node: if only part of it is online, and so in a zone, that part's node applies
+    /// to all of it. Boot memory is split at node boundaries.
     fn split_by_node(&self, range: PhysRange, class: Option<Class>) -> Vec<(PhysRange, Option<u32>)> {
         let pieces = self.nodes.split(range);
         let mut known = pieces.iter().filter_map(|&(_, node)| node);
@@ -115,7 +115,7 @@ impl Classifier<'_> {
         }
     }
 
-    /// Was this resource there at boot, added since, or added by a driver?
+    /// Whether this resource existed at boot, was hot-added, or was added by a driver.
     fn origin(&self, tree: &ResourceTree, resource: &Resource, range: PhysRange) -> Origin {
         let known = |class, evidence: &str| Origin {
             class: Some(class),
@@ -132,7 +132,7 @@ impl Classifier<'_> {
             return if early.overlaps(range) {
                 known(Class::Boot, "among the early memory node ranges of the kernel log")
             } else if range.shrink_to_multiples(self.kernel.page_size).is_none() {
-                // The boot drops what is less than a page; kexec-tools leaves the last KiB of a crash kernel's area so.
+                // The boot drops partial pages; kexec-tools leaves the last KiB of a crash kernel's area as one.
                 known(Class::Boot, "less than a page, and memory that is added later comes in whole blocks")
             } else {
                 known(Class::HotAdded, "not among the early memory node ranges of the kernel log")
@@ -164,10 +164,10 @@ impl Classifier<'_> {
         Origin { class: Some(class), evidence: evidence.to_owned(), inferred: true }
     }
 
-    /// Hot-added memory comes in whole blocks (mm/memory_hotplug.c:check_hotplug_memory_range, 6.12),
-    /// nothing that the boot reserved can lie in it, and it goes to Normal or Movable, not to the DMA zones
-    /// whose spans were set at boot. Boot memory of that shape is rare: each node keeps its own page
-    /// structures, which shows as a reservation where the kernel shows reservations at all.
+    /// Hot-added memory comes in whole blocks (mm/memory_hotplug.c:check_hotplug_memory_range, 6.12), contains no boot
+    /// reservations, and goes to Normal or Movable, not to the DMA zones whose spans were set at boot. Boot memory with
+    /// these properties is rare: each node holds its own struct pages, which appear as a reservation if the kernel
+    /// shows reservations at all.
     fn looks_hot_added(&self, tree: &ResourceTree, resource: &Resource, range: PhysRange) -> bool {
         let Some(blocks) = self.evidence.blocks.read() else { return false };
         let announced = blocks.overlapping(range).next().is_some_and(|block| block.firmware_node.is_some());
@@ -182,8 +182,8 @@ impl Classifier<'_> {
             && (announced || shows_reservations)
     }
 
-    /// The pieces of boot memory that the firmware calls hot-pluggable, and those it does not. Of memory
-    /// that came later it says nothing.
+    /// Splits boot memory by whether the firmware marks it as hot-pluggable. The firmware says nothing about memory
+    /// added later.
     fn cut_hotpluggable(&self, piece: PhysRange, class: Option<Class>) -> Vec<(PhysRange, bool)> {
         match class {
             Some(Class::Boot) => self.cut(piece, &self.hotpluggable.ranges),
@@ -191,7 +191,7 @@ impl Classifier<'_> {
         }
     }
 
-    /// Cuts a piece where `set` begins and ends.
+    /// Splits a piece where `set` starts and ends.
     fn cut(&self, piece: PhysRange, set: &RangeSet) -> Vec<(PhysRange, bool)> {
         let page = self.kernel.page_size;
         let mut out = Vec::new();
@@ -204,7 +204,7 @@ impl Classifier<'_> {
             rest = above;
         }
         out.extend(rest.map(|rest| (rest, false)));
-        // The kernel works in pages: what is less than one at an edge is not a piece of its own.
+        // The kernel works in pages: less than a page at an edge is not a separate piece.
         out.into_iter().fold(Vec::new(), |mut merged: Vec<(PhysRange, bool)>, (part, inside)| {
             match merged.last_mut() {
                 Some((last, _)) if part.size() < page => *last = last.hull(part),
@@ -218,10 +218,10 @@ impl Classifier<'_> {
         })
     }
 
-    /// The pieces that the firmware's map lists as RAM, and those it does not.
+    /// Splits a piece by whether the firmware's map lists it as RAM.
     fn cut_listed(&self, piece: PhysRange, class: Option<Class>) -> Vec<(PhysRange, bool)> {
         match &self.firmware.ram {
-            // What looks like an entry of boot may be the one that was appended for this memory.
+            // An apparent boot entry may be the one appended for this memory.
             Some(_) if class == Some(Class::HotAdded) && self.firmware.may_hold_appended => {
                 vec![(piece, false)]
             }
@@ -263,7 +263,7 @@ impl Classifier<'_> {
         self.evidence.blocks.read()?.overlapping(piece).find_map(|block| block.firmware_node.clone())
     }
 
-    /// Adds what blocks, zones and memblock say of a piece.
+    /// Adds what blocks, zones and memblock say about a piece.
     fn complete(&self, piece: Piece, resource: Option<ResourceOfRange>) -> MemoryRange {
         let Piece { range, node, class, evidence, provider, listed } = piece;
         let memory = self.details.fill(MemoryRange {
@@ -278,8 +278,8 @@ impl Classifier<'_> {
         MemoryRange { kept_hotplug: self.kept_hotplug(class, range, &memory.zones), ..memory }
     }
 
-    /// Whether HOTPLUG survived until the zones were sized: memblock's dump of that moment says it, or with
-    /// `movable_node` the zones that came of it.
+    /// Whether HOTPLUG survived until the zones were sized: shown by memblock's dump from that moment, or, with
+    /// `movable_node`, by the resulting zones.
     fn kept_hotplug(&self, class: Option<Class>, range: PhysRange, zones: &[String]) -> Option<bool> {
         if class != Some(Class::BootHotpluggable) {
             return None;
@@ -291,8 +291,8 @@ impl Classifier<'_> {
         told_by_zones.then(|| zones.iter().any(|zone| zone == "Movable"))
     }
 
-    /// Without /proc/iomem: memory blocks, each for itself, and then those joined that are alike. What driver
-    /// added a block stays unknown, and with it the class, except where the firmware's map lists all of it.
+    /// Without /proc/iomem: individual memory blocks, with similar neighbors joined. The driver that added a block
+    /// stays unknown, and so does the class, unless the firmware's map lists the whole block.
     fn of_blocks_alone(&self) -> Vec<MemoryRange> {
         let Some(blocks) = self.evidence.blocks.read() else { return Vec::new() };
         let mut runs: Vec<(PhysRange, Origin, bool)> = Vec::new();
@@ -327,8 +327,8 @@ impl Classifier<'_> {
         out
     }
 
-    /// A block may hold a hole of the firmware's map, such as the one below 1 MiB; it is of the map when at
-    /// least half of it is, and nothing of it was appended later.
+    /// A block may contain a hole of the firmware's map, such as the one below 1 MiB. It counts as listed if at least
+    /// half of it is listed and none of it was appended later.
     fn origin_of_block(&self, block: PhysRange) -> (Origin, bool) {
         let origin = |class, evidence: &str| Origin { class, evidence: evidence.to_owned(), inferred: false };
         let listed =

@@ -1,4 +1,4 @@
-//! What the firmware's map of boot says, whichever source still shows it.
+//! The firmware's boot-time memory map, from whichever source still shows it.
 
 use firmware::e820::{BootParams, E820Error, E820Type, ZERO_PAGE_ENTRIES};
 use memblock::{PhysRange, RangeError};
@@ -9,10 +9,10 @@ use crate::range_set::RangeSet;
 use evidence::snapshot::FirmwareMapEntry;
 use evidence::{Evidence, Unknown};
 
-/// The kind of map the firmware gave.
+/// The kind of map the firmware provided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MapKind {
-    /// e820, from the BIOS or made by a boot loader.
+    /// e820, from the BIOS or built by a boot loader.
     E820,
     /// EFI.
     Efi,
@@ -21,7 +21,7 @@ pub enum MapKind {
 }
 
 impl MapKind {
-    /// The word for people.
+    /// The human-readable name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::E820 => "e820",
@@ -31,22 +31,22 @@ impl MapKind {
     }
 }
 
-/// The RAM of the firmware's map.
+/// The RAM in the firmware's map.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FirmwareMap {
-    /// Which kind of map; `None` when nothing says.
+    /// The kind of map; `None` if unknown.
     pub kind: Option<MapKind>,
-    /// The RAM it lists; `None` when the map itself could not be read.
+    /// The RAM it lists; `None` if the map could not be read.
     pub ram: Option<RangeSet>,
-    /// What the kernel appended to `/sys/firmware/memmap` after boot, as far as the entries' order tells.
+    /// What the kernel appended to `/sys/firmware/memmap` after boot, as far as the order of the entries shows it.
     pub appended: RangeSet,
-    /// Whether `ram` may hold memory that was appended after boot and cannot be told from it.
+    /// Whether `ram` may include memory that was appended after boot and is indistinguishable from boot entries.
     pub may_hold_appended: bool,
 }
 
 impl FirmwareMap {
-    /// Reads the best source there is: the boot parameters, the log, `/sys/firmware/memmap`, the EFI map in
-    /// the log, the device tree.
+    /// Reads the best available source: the boot parameters, the log, `/sys/firmware/memmap`, the EFI map in the log,
+    /// the device tree.
     pub(crate) fn of(evidence: &Evidence, command_line: &str, unknown: &mut Vec<Unknown>) -> Self {
         from_boot_params(evidence, unknown)
             .or_else(|| from_e820_log(evidence))
@@ -83,7 +83,7 @@ fn from_boot_params(evidence: &Evidence, unknown: &mut Vec<Unknown>) -> Option<F
     for entry in parameters.entries() {
         match entry {
             Ok(entry) => ram.extend((entry.kind == E820Type::Ram).then_some(entry.range)),
-            // The kernel drops these without a word, too.
+            // The kernel silently drops these too.
             Err(E820Error::Range { source: RangeError::Empty { .. }, .. }) => {}
             Err(error) => {
                 unknown.push(Unknown::new(FILE, &format!("{FILE}: {error}"), "that entry is left out"));
@@ -104,21 +104,21 @@ fn from_boot_params(evidence: &Evidence, unknown: &mut Vec<Unknown>) -> Option<F
     })
 }
 
-/// The log's map is the first thing it says; a log whose beginning was overwritten holds none, or a part
-/// of it that must not be taken for the whole.
+/// The map is at the start of the log; if the beginning was overwritten, the log has no map, or only part of one that
+/// must not be mistaken for the whole.
 fn from_e820_log(evidence: &Evidence) -> Option<FirmwareMap> {
     let map = evidence.log.read()?.e820.as_ref()?;
     let ram = map.iter().filter(|entry| entry.kind == E820Type::Ram);
     FirmwareMap::known(MapKind::E820, ram.map(|entry| entry.range))
 }
 
-/// The entries of /sys/firmware/memmap, told apart by their order: what was appended before the kernel numbered
-/// those of boot, those of boot, and what was appended after.
+/// Splits the entries of /sys/firmware/memmap by their order: those appended before the kernel numbered the boot
+/// entries, the boot entries, and those appended afterwards.
 ///
-/// The kernel numbers the entries of boot in one go, by ascending address, when it makes the directory
-/// (drivers/firmware/memmap.c:firmware_memmap_init, 6.12). An entry that breaks the ascent was appended for
-/// hot-added memory (firmware_map_add_hotplug): before that moment, so it has a lower number than the entry
-/// of the lowest address, or after it, so it follows an entry of a higher address.
+/// The kernel numbers the boot entries in one pass, by ascending address, when it creates the directory
+/// (drivers/firmware/memmap.c:firmware_memmap_init, 6.12). An entry that breaks the ascending order was appended for
+/// hot-added memory (firmware_map_add_hotplug): if it was appended before that pass, its number is lower than that of
+/// the entry with the lowest address; if after, it follows an entry with a higher address.
 pub(crate) fn of_boot(entries: &[FirmwareMapEntry]) -> Option<[&[FirmwareMapEntry]; 3]> {
     let first_of_boot = entries.iter().enumerate().min_by_key(|(_, entry)| entry.start)?.0;
     let (before, from_boot) = entries.split_at_checked(first_of_boot)?;
@@ -161,7 +161,7 @@ fn from_efi_or_device_tree(
             return None;
         }
     };
-    // With any trace of EFI in /chosen the device tree's own memory nodes are not what the kernel took.
+    // If /chosen has any trace of EFI, the kernel did not use the device tree's own memory nodes.
     if matches!(tree.chosen(), Ok(Some(chosen)) if !matches!(chosen.uefi_memory_map(), Ok(None))) {
         unknown.push(Unknown {
             what: "the EFI memory map".into(),
@@ -186,7 +186,7 @@ fn from_efi_log(evidence: &Evidence, command_line: &str) -> Option<FirmwareMap> 
     FirmwareMap::known(MapKind::Efi, ram.map(|entry| entry.range))
 }
 
-/// The types a kernel takes as RAM once boot services are over (drivers/firmware/efi/efi-init.c:is_usable_memory, 6.12).
+/// The types a kernel uses as RAM after boot services end (drivers/firmware/efi/efi-init.c:is_usable_memory, 6.12).
 pub(crate) fn is_ram(kind: MemoryType) -> bool {
     matches!(
         kind,
@@ -223,7 +223,7 @@ mod tests {
     const RAM: &str = "System RAM";
 
     #[test]
-    fn a_dimm_plugged_before_the_entries_were_numbered_stands_before_the_lowest_address() {
+    fn a_dimm_plugged_before_numbering_precedes_the_lowest_address() {
         let map =
             memmap(&[(1 << 32, (1 << 32) + 0xffff, RAM), (0, 0x9fbff, RAM), (0x10_0000, 0x7fff_ffff, RAM)]);
         assert_eq!(map.appended.iter().collect::<Vec<_>>(), [r(1 << 32, (1 << 32) + 0xffff)]);
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dimm_added_later_follows_an_entry_of_a_higher_address() {
+    fn a_dimm_added_later_follows_an_entry_with_a_higher_address() {
         let map = memmap(&[
             (0, 0x9fbff, RAM),
             (0xfd_0000_0000, 0xff_ffff_ffff, "Reserved"),
@@ -240,7 +240,7 @@ mod tests {
         assert_eq!(map.appended.iter().collect::<Vec<_>>(), [r(1 << 32, 0x1_0000_ffff)]);
     }
 
-    /// A zero page with these entries of type RAM.
+    /// A zero page with these RAM entries.
     fn boot_params(entries: &[(u64, u64)]) -> Source<evidence::snapshot::Bytes> {
         let mut page = vec![0; 4096];
         page[0x1e8] = u8::try_from(entries.len()).unwrap();
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_without_a_byte_costs_only_itself() {
+    fn only_an_empty_entry_is_dropped() {
         let boot_params = boot_params(&[(0, 0x1000), (0x5000, 0), (0x10_0000, 0x1000)]);
         let mut unknown = Vec::new();
         let map = FirmwareMap::of(&Snapshot { boot_params, ..Snapshot::default() }.into(), "", &mut unknown);
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn full_boot_parameters_are_not_taken_for_the_whole_map() {
+    fn full_boot_parameters_do_not_count_as_the_whole_map() {
         let entries: Vec<_> = (0..128).map(|i| (i << 20, 0x1000)).collect();
         let mut snapshot = Snapshot { boot_params: boot_params(&entries), ..Snapshot::default() };
         let mut unknown = Vec::new();
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_lost_its_beginning_is_not_taken_for_the_map() {
+    fn a_log_without_its_beginning_does_not_count_as_the_map() {
         let log = " BIOS-e820: [mem 0x0000000000100000-0x000000007ffdefff] usable\n";
         let snapshot = Snapshot { kernel_log: Source::Read(log.into()), ..Snapshot::default() };
         let mut unknown = Vec::new();

@@ -1,4 +1,4 @@
-//! Which addresses the firmware calls hot-pluggable.
+//! The addresses the firmware marks as hot-pluggable.
 
 use firmware::fdt::Fdt;
 use firmware::srat::Srat;
@@ -9,16 +9,16 @@ use crate::now::kernel::Kernel;
 use crate::range_set::RangeSet;
 use evidence::{Evidence, Source, Unknown};
 
-/// The addresses that the firmware marks hot-pluggable: enabled SRAT memory entries with that bit, and
-/// device tree memory nodes with the property `hotpluggable`.
+/// The addresses the firmware marks as hot-pluggable: enabled SRAT memory entries with the hot-pluggable bit, and
+/// device tree memory nodes with the `hotpluggable` property.
 ///
-/// This is what the firmware says. Whether memblock ever carried HOTPLUG there is another fact: a kernel
-/// ignores the SRAT with `numa=off`, and the device tree's property when it booted by EFI.
+/// This is only what the firmware says. Whether memblock ever had HOTPLUG there is a separate question: a kernel
+/// ignores the SRAT with `numa=off`, and ignores the device tree property if it booted via EFI.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hotpluggable {
     /// The addresses.
     pub ranges: RangeSet,
-    /// Who says so, for people: `ACPI SRAT`, `device tree`, `ACPI SRAT (kernel log)`.
+    /// The human-readable source: `ACPI SRAT`, `device tree`, `ACPI SRAT (kernel log)`.
     pub source: &'static str,
 }
 
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn the_log_speaks_where_the_table_cannot_be_read() {
+    fn the_log_is_used_if_the_table_cannot_be_read() {
         let log = "ACPI: SRAT: Node 0 PXM 0 [mem 0x00000000-0x7fffffff]\n\
                    ACPI: SRAT: Node 1 PXM 1 [mem 0x100000000-0x13fffffff] hotplug\n";
         let unreadable = Source::Unreadable { why: "denied".into(), for_lack_of_privilege: true };
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_table_is_named_with_its_offset() {
+    fn a_broken_table_is_reported_with_its_offset() {
         let mut snapshot = Snapshot::default();
         snapshot.acpi_tables.insert("SRAT".into(), Source::Read(evidence::snapshot::Bytes(b"SRAT".to_vec())));
         let mut unknown = Vec::new();

@@ -1,4 +1,4 @@
-//! The running kernel, as far as the rules and plans ask about it.
+//! The running kernel, as far as rules and plans need to know it.
 
 use evidence::snapshot::BlockState;
 use evidence::zones::Zone;
@@ -9,23 +9,23 @@ use crate::arch::{Architecture, PageSizeOption};
 use crate::command_line;
 use crate::releases::{self, CHECKED_NAME};
 
-/// The facts about a kernel, each read or marked unknown.
+/// Facts about a kernel, each either read or recorded as unknown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kernel {
     /// The release, e.g. `6.12.117+deb12-amd64`.
     pub release: Option<String>,
-    /// The architecture, where something names it and something is known of it.
+    /// The architecture, if it is named anywhere and supported.
     pub architecture: Option<Architecture>,
     /// The command line.
     pub command_line: String,
-    /// What the rules take as input.
+    /// The input for the rules.
     pub facts: KernelFacts,
-    /// Bytes in a page.
+    /// Bytes per page.
     pub page_size: u64,
 }
 
 impl Kernel {
-    /// Reads the facts, and adds to `unknown` what could not be established.
+    /// Reads the facts, and adds to `unknown` those that could not be established.
     pub(crate) fn of(evidence: &Evidence, unknown: &mut Vec<Unknown>) -> Self {
         unknown.extend(Unknown::from_source(
             "/proc/cmdline",
@@ -47,7 +47,7 @@ impl Kernel {
                 (None, _) => map_handed_on == MapHandedOn::BootFirmware,
             },
             boot_memory_stays: row.is_some_and(|row| row.boot_memory_stays),
-            // Only x86 has an e820 map, and only x86 reserves its first MiB for good.
+            // Only x86 has an e820 map, and only x86 permanently reserves its first MiB.
             dump_skips_first_mib: map_handed_on == MapHandedOn::E820,
         };
         unknown.extend(Unknown::from_source(
@@ -80,7 +80,7 @@ impl Kernel {
     }
 }
 
-/// Whether the kernel keeps memblock: it then shows it in debugfs, and was built with
+/// Whether the kernel keeps memblock after boot: it then shows it in debugfs, and was built with
 /// CONFIG_ARCH_KEEP_MEMBLOCK.
 fn walk(evidence: &Evidence, map_handed_on: MapHandedOn, unknown: &mut Vec<Unknown>) -> Walk {
     let shown = evidence.memblock_memory.read().is_some() || evidence.memblock_reserved.read().is_some();
@@ -109,7 +109,7 @@ fn walk(evidence: &Evidence, map_handed_on: MapHandedOn, unknown: &mut Vec<Unkno
     assumed
 }
 
-/// Whether the next kernel gets an e820 map or the boot firmware's own tables: the kind that this kernel got.
+/// Whether the next kernel gets an e820 map or the boot firmware's own tables: the same kind this kernel got.
 fn map_handed_on(
     evidence: &Evidence,
     architecture: Option<Architecture>,
@@ -133,10 +133,11 @@ fn map_handed_on(
     MapHandedOn::BootFirmware
 }
 
-/// The size of a page: where there is but one, that; else said by the configuration, or the one size under which
-/// the pages of all zones make about as much memory as System RAM has online. The sizes differ by a factor of four.
+/// The page size. If the architecture has only one, that one; otherwise from the configuration, or the size at which
+/// the pages in all zones add up to about as much memory as the online System RAM. The sizes differ by a factor of
+/// four.
 fn page_size(evidence: &Evidence, map_handed_on: MapHandedOn, unknown: &mut Vec<Unknown>) -> u64 {
-    // What nothing names may have any of the sizes that there are.
+    // An unknown architecture may have any of the known sizes.
     let sizes = Architecture::from_map(map_handed_on).map_or(&[][..], |usual| usual.facts().page_sizes);
     if let [PageSizeOption { bytes, .. }] = sizes {
         return *bytes;
@@ -150,12 +151,12 @@ fn page_size(evidence: &Evidence, map_handed_on: MapHandedOn, unknown: &mut Vec<
     let zones = evidence.zones.read().map_or(&[][..], Vec::as_slice);
     let pages = zones.iter().fold(0_u64, |sum, zone: &Zone| sum.saturating_add(zone.present));
     let ram = evidence.resources.read().map_or(0, |tree| online_bytes(tree, evidence));
-    // The sizes are a factor of four apart: half and double are where one ends and the next begins.
+    // The sizes differ by a factor of four, so half and double are the boundaries between them.
     match ram.checked_div(pages) {
         Some(0x800..0x2000) => 4 << 10,
         Some(0x2000..0x8000) => 16 << 10,
         Some(0x8000..0x2_0000) => 64 << 10,
-        // Zones cannot be placed without both files anyway.
+        // Without both files, zones have no addresses anyway.
         _ if pages == 0 || ram == 0 => 4 << 10,
         _ => {
             unknown.push(Unknown::new(
@@ -168,7 +169,7 @@ fn page_size(evidence: &Evidence, map_handed_on: MapHandedOn, unknown: &mut Vec<
     }
 }
 
-/// System RAM less the memory blocks that are not online, in bytes.
+/// System RAM minus the memory blocks that are not online, in bytes.
 fn online_bytes(tree: &ResourceTree, evidence: &Evidence) -> u64 {
     let ram = tree.system_ram().filter_map(|resource| resource.range().ok());
     let all = ram.fold(0_u64, |sum, range| sum.saturating_add(range.size()));
@@ -191,14 +192,14 @@ mod tests {
     }
 
     #[test]
-    fn a_kernel_that_shows_memblock_keeps_it_whatever_its_architecture() {
+    fn a_kernel_that_shows_memblock_keeps_it_on_any_architecture() {
         let memblock = MemblockFiles { memory: Source::Read(String::new()), ..MemblockFiles::default() };
         let x86 = Snapshot { architecture: Source::Read("x86_64".into()), memblock, ..Snapshot::default() };
         assert_eq!(of(&x86).0.facts.walk, rules::Walk::Memblock);
     }
 
     #[test]
-    fn the_configuration_decides_where_debugfs_is_hidden() {
+    fn the_configuration_decides_if_debugfs_is_not_available() {
         let with = |config: &str| {
             let kernel_config = Source::Read(config.to_owned());
             of(&Snapshot { kernel_config, ..Snapshot::default() }).0.facts.walk
@@ -208,14 +209,14 @@ mod tests {
     }
 
     #[test]
-    fn what_was_assumed_is_said() {
+    fn assumptions_are_reported() {
         let (_, unknown) = of(&Snapshot::default());
         assert!(unknown.iter().any(|u| u.what.contains("keeps memblock")), "{unknown:?}");
         assert!(unknown.iter().any(|u| u.what.contains("got its memory map")), "{unknown:?}");
     }
 
     #[test]
-    fn the_page_size_is_the_one_that_makes_the_zones_as_large_as_ram() {
+    fn the_page_size_makes_the_zones_as_large_as_ram() {
         let with = |present: u64| {
             let zoneinfo = format!("Node 0, zone Normal\n spanned 9\n present {present}\n start_pfn: 4\n");
             let snapshot = Snapshot {
@@ -225,15 +226,15 @@ mod tests {
             };
             of(&snapshot).0.page_size
         };
-        // 256 MiB, a little less, and with some NOMAP memory that /proc/iomem does not call System RAM.
+        // 256 MiB, slightly less, and with some NOMAP memory that /proc/iomem does not call System RAM.
         assert_eq!([0x1_0000, 0xfc00, 0x1_0400].map(with), [4 << 10; 3]);
         assert_eq!([0x4000, 0x3f00, 0x4100].map(with), [16 << 10; 3]);
         assert_eq!([0x1000, 0xfc0, 0x1040].map(with), [64 << 10; 3]);
     }
 
     #[test]
-    fn the_page_of_x86_is_4_kib_however_much_of_ram_is_in_no_zone() {
-        // 256 MiB in zones, and DIMMs of 3 GiB that are offline, of which no memory block tells.
+    fn the_page_size_of_x86_is_4_kib_however_much_ram_is_outside_zones() {
+        // 256 MiB in zones, and 3 GiB of offline DIMMs without any memory blocks listed.
         let snapshot = Snapshot {
             architecture: Source::Read("x86_64".into()),
             iomem: Source::Read("40000000-4fffffff : System RAM\n100000000-1bfffffff : System RAM\n".into()),
@@ -246,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_release_that_was_not_checked_is_named() {
+    fn an_unchecked_release_is_reported() {
         let with = |version: &str| {
             let version = Source::Read(version.to_owned());
             of(&Snapshot { version, ..Snapshot::default() }).1

@@ -1,10 +1,10 @@
-//! Kexec handover (KHO, Linux 6.16 and later): state of this kernel that the next one finds again.
+//! Kexec handover (KHO, Linux 6.16 and later): state that this kernel passes to the next one.
 //!
-//! Scratch areas hold only movable pages, so that a kernel can start in them without treading on what is handed
-//! over. With handover on, an image for a reboot goes into them and nowhere else.
+//! Scratch areas hold only movable pages, so that the next kernel can boot in them without overwriting preserved
+//! memory. With KHO enabled, an image for a reboot goes only into these areas.
 //!
-//! Source: Documentation/core-api/kho/concepts.rst, Documentation/admin-guide/mm/kho.rst (6.16). No load of such a
-//! kernel was compared with a plan.
+//! Source: Documentation/core-api/kho/concepts.rst, Documentation/admin-guide/mm/kho.rst (6.16). Plans have not been
+//! compared with loads on such a kernel.
 
 use evidence::{Evidence, Source};
 use memblock::PhysRange;
@@ -13,20 +13,20 @@ use crate::boot::input::BootInput;
 use crate::command_line::BootParameters;
 use crate::releases::{Target, is_known};
 
-/// Whether this kernel hands state over, and where that leaves room for an image.
+/// Whether KHO is enabled, and where that leaves room for an image.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Kho {
-    /// It does not, or is too old to.
+    /// Disabled, or the kernel is too old.
     #[default]
     Off,
-    /// It does: the scratch areas, in the kernel's order.
+    /// Enabled: the scratch areas, in the kernel's order.
     On(Vec<PhysRange>),
-    /// It does, by its command line or configuration, and nothing shows the areas.
+    /// Enabled by the command line or configuration, but the areas are unknown.
     Unknown,
 }
 
 impl Kho {
-    /// What debugfs shows; otherwise what the command line and the configuration say.
+    /// From debugfs, otherwise from the command line and the configuration.
     pub(crate) fn of(evidence: &Evidence, boot: Option<&BootInput>) -> Self {
         match &evidence.handover_scratch {
             Source::Read(areas) => Self::On(areas.clone()),
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_that_do_not_agree_leave_the_areas_unknown() {
+    fn files_that_disagree_leave_the_areas_unknown() {
         let files = |starts: &str, sizes: &str| HandoverFiles {
             scratch_phys: Source::Read(starts.into()),
             scratch_len: Source::Read(sizes.into()),
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn without_debugfs_the_command_line_and_the_configuration_say_whether_it_is_on() {
+    fn without_debugfs_the_command_line_and_the_configuration_decide() {
         let on = |version: &str, line: &str, config: &str| {
             let map = FirmwareMapEntry { index: 0, start: 0, last: 0x7fff_ffff, kind: "System RAM".into() };
             let snapshot = Snapshot {

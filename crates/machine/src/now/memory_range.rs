@@ -1,4 +1,4 @@
-//! One range of a machine's memory, with everything that is known of it.
+//! One memory range, with everything known about it.
 
 use std::fmt;
 
@@ -9,39 +9,38 @@ use crate::now::firmware_map::MapKind;
 use crate::now::kernel::Kernel;
 use evidence::State;
 
-/// A range of System RAM of one class, one provider and one node.
+/// A range of System RAM with one class, one provider and one node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemoryRange {
     /// The addresses.
     pub range: PhysRange,
-    /// The kernel's resource it is all or part of; `None` when /proc/iomem could not be read and the range
-    /// was put together from memory blocks.
+    /// The kernel resource it is all or part of; `None` if /proc/iomem could not be read and the range was assembled
+    /// from memory blocks.
     pub resource: Option<ResourceOfRange>,
-    /// Who provided it, as far as can be told.
+    /// Its class, if it could be determined.
     pub class: Option<Class>,
-    /// What told the class, for people.
+    /// The evidence for the class, for people.
     pub evidence: String,
-    /// Who gave it.
+    /// Who provided it.
     pub provider: Provider,
     /// Its NUMA node.
     pub node: Option<u32>,
-    /// The zones its online part lies in, by ascending address.
+    /// The zones that contain its online part, by ascending address.
     pub zones: Vec<String>,
     /// The numbers of its memory blocks.
     pub blocks: Vec<u64>,
-    /// Whether it is in use; `None` when neither memory blocks nor zones say.
+    /// Its state; `None` if neither memory blocks nor zones show it.
     pub state: Option<State>,
-    /// Its attributes in memblock, where the kernel keeps and shows memblock.
+    /// Its memblock flags, if the kernel keeps and shows memblock.
     pub flags: Option<RegionFlags>,
-    /// Whether the map the firmware gave at boot lists it as RAM.
+    /// Whether the firmware's boot-time map lists it as RAM.
     pub listed_by_firmware: bool,
-    /// Whether memblock still carried HOTPLUG there when the zones were sized; asked of hot-pluggable boot
-    /// memory alone, and `None` where nothing tells.
+    /// Whether memblock still had HOTPLUG there when the zones were sized. Only determined for hot-pluggable boot
+    /// memory; `None` if nothing shows it.
     pub kept_hotplug: Option<bool>,
-    /// Whether memblock holds all of it reserved, as a part of a range may be; false where memblock is not
-    /// shown.
+    /// Whether all of it is reserved in memblock, as part of a range may be; false if memblock is not available.
     pub reserved: bool,
-    /// Whether all of it lies inside the crash kernel's reservation, as a part of a range may.
+    /// Whether all of it lies inside the crash kernel reservation, as part of a range may.
     pub in_crash_kernel: bool,
 }
 
@@ -54,26 +53,26 @@ pub struct ResourceOfRange {
     pub name: String,
 }
 
-/// Who gave the memory.
+/// Who provided the memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Provider {
-    /// The firmware's map at boot, of this kind where it is known.
+    /// The firmware's boot-time map, of this kind if known.
     Firmware(Option<MapKind>),
     /// `memmap=` on the kernel's command line.
     CommandLine,
-    /// The kernel itself: it lies where no map lists RAM, as after a kexec into memory that was not told.
+    /// The kernel itself: it lies where no map lists RAM, as after a kexec into memory the kernel was not told about.
     KernelImage,
-    /// The firmware, after boot, by this ACPI device. Where sysfs names none it may also have been another
+    /// The firmware, after boot, through this ACPI device. If sysfs names none, it may also have been another
     /// platform's hot-add, such as a hypervisor's balloon driver.
     AcpiHotAdd(Option<String>),
     /// A driver.
     Driver {
         /// Its name, from `System RAM (DRIVER)`.
         driver: String,
-        /// The devices it lies on, the nearest first: `dax0.0`, `Persistent Memory`.
+        /// The devices it lies on, nearest first: `dax0.0`, `Persistent Memory`.
         over: Vec<String>,
     },
-    /// Nothing tells.
+    /// Unknown.
     Unknown,
 }
 
@@ -99,7 +98,7 @@ impl fmt::Display for Provider {
 }
 
 impl MemoryRange {
-    /// A range of which nothing is known yet.
+    /// A range about which nothing else is known yet.
     pub(crate) fn at(range: PhysRange) -> Self {
         Self {
             range,
@@ -119,7 +118,7 @@ impl MemoryRange {
         }
     }
 
-    /// The verdict of `rules` for one use of this memory under `kernel`; `None` when its class is unknown.
+    /// The `rules` verdict for one use of this memory under `kernel`; `None` if its class is unknown.
     pub fn verdict(&self, rules: &Rules, of: Use, kernel: &Kernel) -> Option<Verdict> {
         let memory = rules::Memory {
             class: self.class?,

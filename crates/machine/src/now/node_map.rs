@@ -1,4 +1,4 @@
-//! Which node each address belongs to.
+//! The node of each address.
 
 use memblock::PhysRange;
 
@@ -6,11 +6,11 @@ use evidence::snapshot::MemoryBlocks;
 use evidence::zones::Zone;
 use evidence::{BootLog, Evidence, MemblockTable};
 
-/// The node of each address, from the layers that know it, the surest first.
+/// The node of each address, from the sources that know it, most reliable first.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct NodeMap {
     layers: Vec<Vec<(PhysRange, u32)>>,
-    /// Set on a machine that has a single node.
+    /// Set on a machine with a single node.
     only: Option<u32>,
     page_size: u64,
 }
@@ -34,7 +34,7 @@ impl NodeMap {
         Self { layers: vec![by_block, by_memblock, by_early_ranges, by_zone], only, page_size }
     }
 
-    /// Cuts `range` at node boundaries; the pieces are in order and cover all of it.
+    /// Splits `range` at node boundaries; the pieces are in order and cover all of it.
     pub(crate) fn split(&self, range: PhysRange) -> Vec<(PhysRange, Option<u32>)> {
         let mut pieces = vec![(range, None)];
         for layer in &self.layers {
@@ -53,7 +53,7 @@ impl NodeMap {
     }
 }
 
-/// Gives each part of `piece` the node that `layer` knows for it.
+/// Assigns each part of `piece` the node that `layer` knows for it.
 fn fill(piece: PhysRange, layer: &[(PhysRange, u32)]) -> Vec<(PhysRange, Option<u32>)> {
     let mut out = Vec::new();
     let mut rest = Some(piece);
@@ -70,8 +70,8 @@ fn fill(piece: PhysRange, layer: &[(PhysRange, u32)]) -> Vec<(PhysRange, Option<
     out
 }
 
-/// Joins neighbours of one node, and gives what is left of a page at the edge of RAM to its neighbour:
-/// layers that speak in whole pages cannot know it.
+/// Joins neighbors on one node, and gives a partial page at the edge of RAM to its neighbor: layers that work in whole
+/// pages do not cover it.
 fn join(pieces: Vec<(PhysRange, Option<u32>)>, page_size: u64) -> Vec<(PhysRange, Option<u32>)> {
     let mut out: Vec<(PhysRange, Option<u32>)> = Vec::with_capacity(pieces.len());
     for (piece, node) in pieces {
@@ -90,7 +90,7 @@ fn join(pieces: Vec<(PhysRange, Option<u32>)>, page_size: u64) -> Vec<(PhysRange
     out
 }
 
-/// Blocks that lie on one node. A block on two is left to the layers that know the boundary.
+/// Blocks on a single node. A block on two nodes is left to the layers that know the boundary.
 fn of_blocks(memory: &MemoryBlocks) -> Vec<(PhysRange, u32)> {
     let mut ranges: Vec<(PhysRange, u32)> = Vec::new();
     for block in &memory.blocks {
@@ -113,7 +113,7 @@ fn of_early_ranges(log: &BootLog) -> Vec<(PhysRange, u32)> {
     sorted(log.early_node_ranges.iter().map(|early| (early.range, early.node.get())).collect())
 }
 
-/// The spans of zones where only one node's lie.
+/// The parts of zone spans that belong to a single node.
 fn of_zones(zones: &[Zone], page_size: u64) -> Vec<(PhysRange, u32)> {
     let spans: Vec<(PhysRange, u32)> = zones
         .iter()
@@ -126,7 +126,7 @@ fn of_zones(zones: &[Zone], page_size: u64) -> Vec<(PhysRange, u32)> {
 
 fn sorted(mut ranges: Vec<(PhysRange, u32)>) -> Vec<(PhysRange, u32)> {
     ranges.sort_unstable();
-    // Spans of two zones of one node may overlap (Movable inside Normal): keep the walk of `fill` simple.
+    // Spans of two zones on one node may overlap (Movable inside Normal). Disjoint ranges keep `fill` simple.
     let mut out: Vec<(PhysRange, u32)> = Vec::with_capacity(ranges.len());
     for (range, node) in ranges {
         match out.last_mut() {
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_on_two_nodes_is_cut_where_memblock_says() {
+    fn a_block_on_two_nodes_is_split_where_memblock_says() {
         let snapshot = Snapshot {
             memory_blocks: Source::Read(MemoryBlocks {
                 block_size: 0x1000_0000,
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rest_of_a_page_at_the_edge_of_ram_follows_its_neighbour() {
+    fn a_partial_page_at_the_edge_of_ram_follows_its_neighbor() {
         let log = "Early memory node ranges\n  node   1: [mem 0x1000-0x9efff]\n";
         let snapshot = Snapshot { kernel_log: Source::Read(log.into()), ..Snapshot::default() };
         let map = NodeMap::of(&snapshot.into(), 4096);
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_layer_knows_has_no_node() {
+    fn addresses_no_layer_knows_have_no_node() {
         assert_eq!(NodeMap::default().split(r(0, 8)), [(r(0, 8), None)]);
     }
 }

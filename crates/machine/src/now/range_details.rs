@@ -1,4 +1,4 @@
-//! What blocks, zones and memblock say of one range, whoever provided it.
+//! What blocks, zones and memblock say about one range, independent of its provider.
 
 use memblock::{PhysRange, Region, RegionFlags};
 
@@ -8,23 +8,23 @@ use evidence::snapshot::{BlockState, MemoryBlocks};
 use evidence::zones::Zone;
 use evidence::{Evidence, ResourceTree, State};
 
-/// Fills in what is known of just the addresses of a range: zones, blocks, state, flags, reservations.
+/// Fills in what depends only on a range's addresses: zones, blocks, state, flags, reservations.
 #[derive(Clone, Debug)]
 pub(crate) struct RangeDetails<'a> {
     blocks: Option<&'a MemoryBlocks>,
     zones: &'a [Zone],
     page_size: u64,
-    /// What any zone spans.
+    /// The union of all zone spans.
     spans: RangeSet,
-    /// `memblock.memory`, ascending; `None` where it is not shown.
+    /// `memblock.memory`, ascending; `None` if not available.
     memblock: Option<Vec<Region>>,
-    /// `memblock.reserved`; empty where it is not shown.
+    /// `memblock.reserved`; empty if not available.
     reserved: RangeSet,
     crash_kernel: RangeSet,
 }
 
 impl<'a> RangeDetails<'a> {
-    /// O(n log n): what is asked for every range is read once.
+    /// O(n log n): everything needed for all ranges is read once.
     pub(crate) fn new(evidence: &'a Evidence, page_size: u64) -> Self {
         let zones = evidence.zones.read().map_or(&[][..], Vec::as_slice);
         let memblock = evidence.memblock_memory.read().map(|table| {
@@ -40,7 +40,7 @@ impl<'a> RangeDetails<'a> {
         Self { blocks: evidence.blocks.read(), zones, page_size, spans, memblock, reserved, crash_kernel }
     }
 
-    /// The range with what is known of just its addresses; who provided it stays as it is.
+    /// The range with its address-dependent details filled in; the provider is unchanged.
     pub(crate) fn fill(&self, memory: MemoryRange) -> MemoryRange {
         let range = memory.range;
         MemoryRange {
@@ -75,20 +75,20 @@ impl<'a> RangeDetails<'a> {
         self.blocks.map_or_else(Vec::new, |all| all.overlapping(range).map(|block| block.number).collect())
     }
 
-    /// The state its blocks have together, or else what the zones tell.
+    /// The combined state of its blocks, or else what the zones show.
     fn state(&self, range: PhysRange) -> Option<State> {
         self.blocks
             .and_then(|all| State::of_blocks(all.overlapping(range)))
             .or_else(|| self.state_by_zones(range))
     }
 
-    /// Online memory is in some zone's span; memory in no span is not online.
+    /// Online memory is in some zone's span; memory outside every span is not online.
     fn state_by_zones(&self, range: PhysRange) -> Option<State> {
         if self.zones.is_empty() {
             return None;
         }
         let inside = self.spans.bytes_within(range);
-        // Zones are whole pages, so less than a page may stick out at each end.
+        // Zones consist of whole pages, so less than a page may stick out at each end.
         let whole = inside.saturating_add(self.page_size.saturating_mul(2)) > range.size();
         Some(match inside {
             0 => State::Offline,
@@ -97,8 +97,8 @@ impl<'a> RangeDetails<'a> {
         })
     }
 
-    /// The zones of the online part, by ascending address. Each block names its own; where a block spans
-    /// several, and where there are no blocks, the spans of the node's zones tell.
+    /// The zones of the online part, by ascending address. Each block lists its own; if a block spans several, or there
+    /// are no blocks, the spans of the node's zones decide.
     fn zones(&self, range: PhysRange, node: Option<u32>) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
         let mut add = |name: &str| {
@@ -136,7 +136,7 @@ impl<'a> RangeDetails<'a> {
         })
     }
 
-    /// All attributes that memblock has anywhere in the range; `None` where memblock is not shown.
+    /// All memblock flags that occur in the range; `None` if memblock is not available.
     fn flags(&self, range: PhysRange) -> Option<RegionFlags> {
         let regions = self.memblock.as_ref()?;
         let first = regions.partition_point(|region| region.range.end() <= range.start());
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_in_several_zones_is_told_by_the_spans_and_an_offline_one_is_in_none() {
+    fn spans_decide_for_a_block_in_several_zones_and_an_offline_block_is_in_none() {
         let blocks = vec![
             block(0, BlockState::Online, &["none"]),
             block(1, BlockState::Online, &["Movable"]),

@@ -1,4 +1,4 @@
-//! What a load by kexec finds in the running kernel.
+//! The state of the running kernel that a kexec load would find.
 
 use evidence::log::{LoadLog, Purpose};
 use evidence::snapshot::FirmwareMapEntry;
@@ -11,58 +11,57 @@ use crate::boot::input::BootInput;
 use crate::now::efi_runtime::EfiRuntime;
 use crate::now::kho::Kho;
 
-/// What a load by kexec finds in the running kernel.
+/// The state of the running kernel that a kexec load would find.
 ///
-/// A fact that is `None` was not shown. A plan that needs it fails with the error that its doc names, or assumes
-/// what the doc says. Addresses and sizes are bytes, ranges half-open.
+/// A fact that is `None` was not available. A plan that needs it fails with the error named in its doc, or assumes what
+/// the doc says. Addresses and sizes are in bytes, ranges are half-open.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KernelState {
-    /// The firmware's e820 map, sanitized, as it was before the command line edited it; empty where there is none,
-    /// as on arm64. Without it kexec_file_load has no plan of a reboot on x86 (`PlanError::NoMap`).
+    /// The firmware's e820 map, sanitized, before the command line edited it; empty if there is none, as on arm64.
+    /// Without it, kexec_file_load has no plan for a reboot on x86 (`PlanError::NoMap`).
     pub firmware_map: Option<Vec<Entry>>,
-    /// What /sys/firmware/memmap lists now, with the DIMMs that were added, in the kernel's order. Without it
-    /// kexec_load has no plan of a reboot on x86 (`PlanError::NoFirmwareMap`).
+    /// The current content of /sys/firmware/memmap, including added DIMMs, in the kernel's order. Without it,
+    /// kexec_load has no plan for a reboot on x86 (`PlanError::NoFirmwareMap`).
     pub firmware_map_now: Option<Vec<Entry>>,
-    /// Where ACPI's root pointer is, by the boot parameters. `None` also after a boot by EFI, which does not say it
-    /// there: kexec_load then gives a crash kernel no `acpi_rsdp=`.
+    /// The address of ACPI's root pointer, from the boot parameters. Also `None` after an EFI boot, which does not put
+    /// it there: kexec_load then passes no `acpi_rsdp=` to a crash kernel.
     pub acpi_rsdp: Option<u64>,
-    /// Where it is by EFI, `ACPI 2.0=` of the log's line on EFI's tables. Without it a crash kernel from ELF gets no
-    /// `acpi_rsdp=` after a boot by EFI.
+    /// The same address according to EFI: `ACPI 2.0=` in the log line about EFI tables. Without it, a crash kernel
+    /// loaded as ELF gets no `acpi_rsdp=` after an EFI boot.
     pub acpi_rsdp_of_efi: Option<u64>,
-    /// Memory minus reserved of memblock, NOMAP left out, ascending. Without it kexec_file_load has no plan where it
-    /// walks memblock (`PlanError::NoMemblock`).
+    /// memblock's memory minus reserved, without NOMAP, ascending. Without it, kexec_file_load has no plan if it walks
+    /// memblock (`PlanError::NoMemblock`).
     pub free_in_memblock: Option<Vec<PhysRange>>,
-    /// Memory of memblock, NOMAP left out, ascending, each region as it is: what kexec_file_load dumps on arm64,
-    /// where it has no plan for crashes without (`PlanError::NoMemblock`).
+    /// memblock's memory, without NOMAP, ascending, with the regions unmerged: what kexec_file_load dumps on arm64.
+    /// Without it there is no crash plan there (`PlanError::NoMemblock`).
     pub mapped_in_memblock: Option<Vec<PhysRange>>,
-    /// The device tree of the boot, `/sys/firmware/fdt`. Without it, plans on arm64 use `loaded_device_trees`.
+    /// The boot device tree, `/sys/firmware/fdt`. Without it, plans on arm64 use `loaded_device_trees`.
     pub device_tree: Option<Vec<u8>>,
-    /// Bytes of the device trees of earlier loads, which a plan uses where the boot's tree is not shown.
+    /// Sizes of the device trees from earlier loads in bytes, used by plans if the boot device tree is not available.
     pub loaded_device_trees: LoadedDeviceTrees,
-    /// EFI's memory map, in the firmware's order, which the log shows only after a boot with `efi=debug`. Without it
-    /// the memory of the next kernel on arm64 with EFI is what the rules say.
+    /// EFI's memory map, in the firmware's order; the log shows it only after a boot with `efi=debug`. Without it, the
+    /// next kernel's memory on arm64 with EFI is what the rules say.
     pub efi_map: Option<Vec<efi::Entry>>,
-    /// Whether the kernel has random numbers to seed the next with, on arm64. Assumed true if unknown.
+    /// Whether the kernel has random numbers to seed the next kernel with, on arm64. Assumed true if unknown.
     pub has_random_numbers: Option<bool>,
-    /// Bytes of program headers that a crash header has room for, `/sys/kernel/crash_elfcorehdr_size`; `None` where
-    /// the kernel does not keep the header up to date itself.
+    /// The bytes of program headers a crash header has room for, `/sys/kernel/crash_elfcorehdr_size`; `None` if the
+    /// kernel does not keep the header up to date itself.
     pub crash_elfcorehdr_size: Option<u64>,
     /// Kexec handover.
     pub kho: Kho,
-    /// How many CPUs there may ever be; each has a note in the crash header. Without it a plan for crashes assumes
-    /// one.
+    /// The number of possible CPUs; each has a note in the crash header. Without it, a crash plan assumes one.
     pub possible_cpus: Option<u64>,
-    /// EFI's runtime map, which is handed on. `None` where there may be one, and nothing shows it: a plan then makes
-    /// no room for it.
+    /// EFI's runtime map, which is passed on. `None` if there may be one but nothing shows it: a plan then reserves no
+    /// room for it.
     pub efi_runtime: Option<EfiRuntime>,
-    /// What the kernel is configured to hand on; the default where its configuration is not shown.
+    /// What the kernel is configured to pass on; the default if its configuration is not available.
     pub configured: Configured,
-    /// Levels of the kernel's page tables, where the log shows how far addresses reach (x86).
+    /// The number of page table levels, if the log shows how far addresses reach (x86).
     pub page_table_levels: Option<u8>,
 }
 
 impl KernelState {
-    /// Reads each fact where it is shown.
+    /// Reads each fact from the source that shows it.
     pub(crate) fn of(evidence: &Evidence, boot: Option<&BootInput>) -> Self {
         let log = evidence.log.read();
         let loads = log.map(|log| &log.loads);
@@ -96,12 +95,12 @@ impl KernelState {
     }
 }
 
-/// Bytes of the device trees that the last loads gave the next kernel, by the kernel's log.
+/// Sizes in bytes of the device trees that the last loads passed on, according to the kernel log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LoadedDeviceTrees {
-    /// Of a kernel that a reboot starts.
+    /// For a kernel started by a reboot.
     pub reboot: Option<u64>,
-    /// Of a crash kernel.
+    /// For a crash kernel.
     pub crash: Option<u64>,
 }
 
@@ -123,12 +122,12 @@ impl LoadedDeviceTrees {
     }
 }
 
-/// What a kernel is configured to hand on to the next.
+/// What a kernel is configured to pass to the next kernel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Configured {
     /// Measurements of the integrity subsystem: CONFIG_IMA_KEXEC.
     pub measurements: bool,
-    /// State that anything asks to keep: CONFIG_KEXEC_HANDOVER (6.16 and later), whether or not it is on.
+    /// Preserved state: CONFIG_KEXEC_HANDOVER (6.16 and later), whether or not KHO is enabled.
     pub handover: bool,
 }
 
@@ -137,8 +136,8 @@ impl Configured {
         Self { measurements: config.has("IMA_KEXEC"), handover: config.has("KEXEC_HANDOVER") }
     }
 
-    /// Bytes of setup_data that say where it is, on x86: a header of 16 bytes each, and 16 bytes of
-    /// `ima_setup_data`, 32 of `kho_data` (arch/x86/include/uapi/asm/setup_data.h, 6.16).
+    /// Bytes of setup_data that locate it, on x86: a header of 16 bytes each, plus 16 bytes for `ima_setup_data` and 32
+    /// for `kho_data` (arch/x86/include/uapi/asm/setup_data.h, 6.16).
     pub const fn setup_data(self) -> u64 {
         (if self.measurements { 32 } else { 0 }) + (if self.handover { 48 } else { 0 })
     }
@@ -159,7 +158,7 @@ fn mapped(table: &MemblockTable) -> Option<Vec<Region>> {
     Some(table.whole()?.iter().filter(is_mapped).copied().collect())
 }
 
-/// What is mapped and not reserved: what the walk for kexec sees before the rules have their say.
+/// Mapped and not reserved memory: what kexec's memory walk sees before the rules apply.
 fn free(mapped: &[Region], evidence: &Evidence) -> Option<Vec<PhysRange>> {
     let reserved = evidence.memblock_reserved.read()?.whole()?;
     let free = ranges::difference(mapped.iter().copied(), reserved.iter().copied());
@@ -195,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn the_configuration_says_what_is_handed_on() {
+    fn the_configuration_decides_what_is_passed_on() {
         let of = |config: &str| Configured::of(&Configuration::parse(config));
         let debian = "CONFIG_HAVE_IMA_KEXEC=y\n# CONFIG_IMA_KEXEC is not set\nCONFIG_KEXEC_HANDOVER=y\n";
         assert_eq!(of(debian), Configured { measurements: false, handover: true });
@@ -204,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn sysfs_counts_cpus_before_the_log_and_a_load_counts_last() {
+    fn cpus_are_counted_by_sysfs_then_the_log_then_a_load() {
         let set_up = "[    0.0] setup_percpu: NR_CPUS:8192 nr_cpumask_bits:2 nr_cpu_ids:2 nr_node_ids:2\n";
         let load = "[ 9.0] kexec_file: kernel: 00 kernel_size: 0x1000\n\
                     [ 9.0] crash_core: Crash PT_LOAD ELF header. phdr=0 vaddr=0x0, paddr=0x1000, sz=0x1000 e_phnum=7 p_offset=0x1000\n\
@@ -222,13 +221,13 @@ mod tests {
         assert_eq!(with(None, &both), Some(2));
         assert_eq!(with(None, load), Some(4));
         assert_eq!(with(None, ""), None);
-        // Without its first line, the load may have entered more ranges before.
+        // Without its first line, the load may have added more ranges earlier.
         let (_, cut) = load.split_once('\n').unwrap();
         assert_eq!(with(None, cut), None);
     }
 
     #[test]
-    fn a_log_of_two_boots_speaks_of_the_last() {
+    fn in_a_log_of_two_boots_the_last_counts() {
         let boot = |rsdp: u64| {
             format!("[ 0.0] Linux version 6.12.1 (x)\n[ 0.0] efi: EFI v2.7\n[ 0.0] efi: ACPI 2.0={rsdp:#x}\n")
         };

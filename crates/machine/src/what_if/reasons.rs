@@ -1,4 +1,4 @@
-//! Why something changes: what the traces of both boots say that the other does not.
+//! Why something changes: the lines in one boot's trace that are missing from the other's.
 
 use std::collections::HashSet;
 
@@ -9,7 +9,7 @@ use crate::boot::trace::TraceLine;
 use crate::boot::verify::entries::Unlike;
 use crate::what_if::change::{Side, Subject};
 
-/// The lines that one boot's trace has and the other's has not.
+/// The trace lines that only one of the two boots has.
 pub(crate) struct Reasons<'a> {
     before: Side<'a>,
     after: Side<'a>,
@@ -17,7 +17,7 @@ pub(crate) struct Reasons<'a> {
     new: Vec<Line<'a>>,
 }
 
-/// A line of a trace, with the addresses in it.
+/// A trace line, with the addresses it contains.
 struct Line<'a> {
     line: &'a TraceLine,
     ranges: Vec<PhysRange>,
@@ -43,7 +43,7 @@ impl<'a> Reasons<'a> {
         found.unwrap_or_else(|| "it follows from the other changes".to_owned())
     }
 
-    /// The line whose addresses fit best.
+    /// The line whose addresses match best.
     fn of_range(
         &self,
         subject: Subject,
@@ -57,14 +57,15 @@ impl<'a> Reasons<'a> {
             fits.max_by_key(|(fit, _)| *fit).map(|(_, line)| tell(line.line))
         };
         let gone = || Some(format!("no longer {}", best(&self.gone)?));
-        // What is reserved no longer has its reason in who reserved it; memory goes because something takes it.
+        // For a reservation that is gone, the line that made it is no reason; memory, in contrast, goes because
+        // something removes it.
         if subject == Subject::Reserved && unlike.after.is_none() {
             return gone().or_else(|| best(&self.new));
         }
         best(&self.new).or_else(gone)
     }
 
-    /// With movable_node on either side a rule decides; else kernelcore= and movablecore= do.
+    /// If either side has movable_node, a rule decides; otherwise kernelcore= and movablecore= do.
     fn of_movable(&self, unlike: &Unlike) -> Option<String> {
         let [old, new] = [self.before, self.after].map(|side| side.parameters().movable.movable_node);
         if !old && !new && self.before.rules.name == self.after.rules.name {
@@ -82,7 +83,7 @@ impl<'a> Reasons<'a> {
         Some(format!("{} ({})", verdict.reason, verdict.source))
     }
 
-    /// The last thing said in a step, but for the lines that only name each node's result.
+    /// The last line of a step, ignoring lines that only report each node's result.
     fn last_of(&self, step: &str) -> Option<String> {
         let last = |lines: &[Line<'_>]| {
             let mut of_step = lines.iter().rev().filter(|line| line.line.step.name.starts_with(step));
@@ -92,7 +93,7 @@ impl<'a> Reasons<'a> {
     }
 }
 
-/// How much of a line's addresses and the range is common to both, in 1/65536.
+/// The overlap between a line's addresses and the range, in 1/65536.
 fn fit(line: &Line<'_>, range: PhysRange) -> Option<u128> {
     let fits = line.ranges.iter().filter_map(|one| {
         let common = u128::from(one.intersect(range)?.size());
@@ -101,13 +102,13 @@ fn fit(line: &Line<'_>, range: PhysRange) -> Option<u128> {
     fits.max()
 }
 
-/// Whether a line of a trace changes what is reserved, rather than what memory there is.
+/// Whether a trace line changes reservations rather than memory.
 fn is_reservation(line: &TraceLine) -> bool {
     let begins = ["allocated ", "memblock_reserve: ", "memblock_phys_free: "];
     begins.iter().any(|begin| line.what.starts_with(begin))
 }
 
-/// Whether a line tells of zones, which follow from memory and change none.
+/// Whether a line is about zones, which follow from memory and change none.
 fn is_of_zones(line: &TraceLine) -> bool {
     ["zone_sizes_init", "find_zone_movable"].iter().any(|begin| line.step.name.starts_with(begin))
 }
@@ -123,7 +124,7 @@ fn only_in<'a>(lines: &'a [TraceLine], others: &[TraceLine]) -> Vec<Line<'a>> {
     only.map(|line| Line { line, ranges: ranges_in(&line.what) }).collect()
 }
 
-/// The ranges that a line names: `[01000000-03bfffff]` or `[mem 0x…-0x…]`.
+/// The ranges in a line: `[01000000-03bfffff]` or `[mem 0x…-0x…]`.
 fn ranges_in(text: &str) -> Vec<PhysRange> {
     let bracketed = text.split('[').skip(1).filter_map(|rest| rest.split(']').next());
     let number = |digits: &str| u64::from_str_radix(digits.trim_start_matches("0x"), 16).ok();
@@ -140,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_addresses_of_a_line_are_found_in_either_form() {
+    fn addresses_in_a_line_are_found_in_either_form() {
         let of = |text| ranges_in(text).iter().map(|range| (range.start(), range.end())).collect::<Vec<_>>();
         assert_eq!(
             of("NUMA: [00001000-0009ffff] + [mem 0x00100000-0xbfffffff]"),

@@ -1,4 +1,4 @@
-//! Two region tables against each other: which addresses are not as before.
+//! Compares two region tables: which addresses changed.
 
 use std::collections::BTreeSet;
 
@@ -6,8 +6,8 @@ use memblock::{PhysRange, Region};
 
 use crate::boot::verify::entries::{Unlike, describe};
 
-/// The addresses whose node or flags differ, or that one table has and the other has not, joined where what
-/// changes is the same. O(n log n).
+/// The addresses whose node or flags differ, or that only one table has. Adjacent addresses with the same change are
+/// joined. O(n log n).
 pub(crate) fn differences(before: &[Region], after: &[Region]) -> Vec<Unlike> {
     let bounds = |region: &Region| [region.range.start(), region.range.end()];
     let cuts: BTreeSet<u64> = before.iter().chain(after).flat_map(bounds).collect();
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn only_addresses_that_are_not_as_before_are_told_and_neighbours_once() {
+    fn only_changed_addresses_are_listed_and_neighbors_are_joined() {
         let before = [region(0x1000, 0x4000, 0), region(0x4000, 0x6000, 1)];
         let after = [region(0x1000, 0x2000, 0), region(0x3000, 0x5000, 0), region(0x5000, 0x8000, 1)];
         let found = differences(&before, &after);

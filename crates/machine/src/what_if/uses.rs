@@ -1,4 +1,4 @@
-//! What memory may be used for, before and after: asked of the rules, piece by piece.
+//! What memory may be used for, before and after: the rules' verdicts, piece by piece.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::what_if::change::{Change, Side, Subject};
 
 const MIB: u64 = 1 << 20;
 
-/// What is asked, and what it is called.
+/// The uses to ask about, and their names.
 const QUESTIONS: [(Subject, Use, &str); 8] = [
     (Subject::EarlyAllocation, Use::EarlyAllocation, "early_allocation"),
     (Subject::ZoneMovable, Use::ZoneMovable, "zone_movable"),
@@ -23,13 +23,13 @@ const QUESTIONS: [(Subject, Use, &str); 8] = [
     (Subject::Vmcore, Use::Vmcore(Loader::KexecFileLoad), "vmcore by kexec_file_load"),
 ];
 
-/// A piece of memory of one class that neither side's regions cut.
+/// A piece of memory with one class that no region boundary on either side splits.
 #[derive(Clone, Copy)]
 struct Piece {
     range: PhysRange,
     class: Class,
     listed_by_firmware: bool,
-    /// What was read of it; the predictions know of boot memory's own.
+    /// The flags read from the machine; for boot memory, the predictions have their own.
     flags: RegionFlags,
 }
 
@@ -41,14 +41,14 @@ pub(crate) fn changes(before: Side<'_>, after: Side<'_>, machine: Option<&Machin
         rules::KernelFacts { movable_node, ..base }
     });
     let mut changes: Vec<Change> = Vec::new();
-    // Without a crash kernel there is no dump to contain anything.
+    // Without a crash kernel there is no dump.
     let has_dumps = [before, after].iter().all(|side| side.prediction.crashkernel.main().is_some());
     let asked = QUESTIONS.iter().filter(|(subject, ..)| has_dumps || *subject != Subject::Vmcore);
     for &(subject, of, what) in asked {
         for piece in &pieces {
             let [old, new] = [(before, &kernels[0]), (after, &kernels[1])]
                 .map(|(side, kernel)| piece.on(side).map(|memory| side.rules.verdict(of, &memory, kernel)));
-            // Memory that one side lacks is told as memory, not once for each use.
+            // Memory missing on one side is reported as memory, not once per use.
             let (Some(old), Some(new)) = (old, new) else { continue };
             if old.allowed == new.allowed {
                 continue;
@@ -68,7 +68,7 @@ pub(crate) fn changes(before: Side<'_>, after: Side<'_>, machine: Option<&Machin
     changes
 }
 
-/// Adds a change, as one with the last if it is the same of the memory right behind it.
+/// Adds a change, or extends the last one if it is the same change for directly adjacent memory.
 fn push_joined(changes: &mut Vec<Change>, change: Change) {
     if let Some(last) = changes.last_mut()
         && let (Some(one), Some(next)) = (last.range, change.range)
@@ -82,7 +82,7 @@ fn push_joined(changes: &mut Vec<Change>, change: Change) {
 }
 
 impl Piece {
-    /// What the rules are told of it on one side; `None` where it is no memory there.
+    /// The rules' input for it on one side; `None` if there is no memory there.
     fn on(&self, side: Side<'_>) -> Option<Memory> {
         let prediction = side.prediction;
         let index = prediction.memory.partition_point(|region| region.range.end() <= self.range.start());
@@ -106,7 +106,7 @@ impl Piece {
     }
 }
 
-/// The ranges of the machine, or else of the predictions, cut wherever either side changes.
+/// The ranges of the machine, or else of the predictions, split at every boundary on either side.
 fn pieces(before: Side<'_>, after: Side<'_>, machine: Option<&Machine>) -> Vec<Piece> {
     let mut cuts: BTreeSet<u64> = BTreeSet::from([MIB]);
     let mut cut = |range: PhysRange| cuts.extend([range.start(), range.end()]);
@@ -131,7 +131,7 @@ fn pieces(before: Side<'_>, after: Side<'_>, machine: Option<&Machine>) -> Vec<P
         let mut start = piece.range.start().max(done);
         let inner = cuts.range(piece.range.start()..piece.range.end()).copied();
         for end in inner.chain([piece.range.end()]) {
-            // What the other side's region covered already is empty here.
+            // Empty if the other side's region already covered it.
             let Ok(range) = PhysRange::new(start, end) else { continue };
             let class = match piece.class {
                 Class::Boot if machine.is_none() => class_of(range, before.input),
@@ -166,12 +166,12 @@ fn class_of(range: PhysRange, input: &BootInput) -> Class {
     if hot_pluggable(input).any(|one| one.encloses(range)) { Class::BootHotpluggable } else { Class::Boot }
 }
 
-/// What the ACPI tables call hot-pluggable.
+/// The ranges the ACPI tables mark as hot-pluggable.
 fn hot_pluggable(input: &BootInput) -> impl Iterator<Item = PhysRange> + '_ {
     input.numa.memory.iter().filter(|memory| memory.hot_pluggable).map(|memory| memory.range)
 }
 
-/// A kernel as distributions ship it for the architecture, where no machine says what it is like.
+/// A typical distribution kernel for the architecture, used if no machine is known.
 fn kernel(input: &BootInput) -> rules::KernelFacts {
     input.platform.architecture().usual_kernel()
 }

@@ -1,6 +1,6 @@
 use super::*;
 
-/// A load for crashes as Linux 6.12 prints it, shortened.
+/// A crash kernel load as Linux 6.12 logs it, shortened.
 const CRASH: &str = "\
 <6>[   16.4] kexec_file: kernel: 00000000a42a9747 kernel_size: 0xb867c0
 <6>[   16.5] crash_core: Crash PT_LOAD ELF header. phdr=00 vaddr=0xff11, paddr=0x100000, sz=0x6af00000 e_phnum=5 p_offset=0x100000
@@ -27,7 +27,7 @@ fn r(start: u64, end: u64) -> PhysRange {
 }
 
 #[test]
-fn a_load_is_read_with_all_that_it_prints() {
+fn a_load_is_read_completely() {
     let log = LoadLog::of(CRASH);
     let record = log.last(Purpose::Crash).unwrap();
     assert!(record.is_whole);
@@ -58,7 +58,7 @@ fn a_load_that_failed_is_not_the_last_one() {
 }
 
 #[test]
-fn hotplug_counts_for_the_crash_kernel_that_was_loaded_then() {
+fn hotplug_counts_for_the_crash_kernel_loaded_at_that_time() {
     let event = |action: &str| format!("<7>[ 21.6] crash hp: hp_action {action}\n");
     let text =
         [event("3"), CRASH.into(), event("3"), event("2, cpu 1"), event("4"), REBOOT.into(), event("4")];
@@ -76,7 +76,7 @@ fn what_an_earlier_boot_loaded_is_gone() {
 }
 
 #[test]
-fn a_log_that_has_lost_the_beginning_of_a_load_gives_no_whole_record() {
+fn a_load_whose_beginning_is_lost_is_not_whole() {
     let (_, rest) = CRASH.split_once("E820 memmap:\n").unwrap();
     let log = LoadLog::of(rest);
     let record = log.last(Purpose::Crash).unwrap();
@@ -84,7 +84,7 @@ fn a_log_that_has_lost_the_beginning_of_a_load_gives_no_whole_record() {
 }
 
 #[test]
-fn nonsense_in_the_place_of_numbers_is_passed_over() {
+fn garbage_in_place_of_numbers_is_skipped() {
     let log = LoadLog::of(
         "kexec_file: segment[0]: mem=0xzz memsz=0x1\ncrash_core: Crash PT_LOAD paddr=0x1, sz=0x0\n\
          kexec-bzImage64: 12-34 (x)\nkexec: Loaded x at 0x\nkexec_file: kexec_file_load: type:7\n",
@@ -108,7 +108,7 @@ proptest::proptest! {
     }
 }
 
-/// What the lines that are read begin with.
+/// How the lines start that the reader recognizes.
 const LINES: [&str; 9] = [
     "Linux version ",
     "crash hp: hp_action ",

@@ -1,4 +1,4 @@
-//! Memory, as the device tree describes it.
+//! Memory as described by the device tree.
 
 use firmware::fdt::Fdt;
 use memblock::PhysRange;
@@ -6,10 +6,10 @@ use memblock::PhysRange;
 use crate::boot::early::{Early, Halt};
 use crate::boot::trace::Step;
 
-/// Adds what the memory nodes list, cut to whole pages; nodes that are not in use do not count.
+/// Adds the memory nodes' ranges, trimmed to whole pages; disabled nodes are ignored.
 ///
-/// `hotpluggable` marks a range here and now. It does not last: every source of nodes begins by taking all
-/// marks away, and the device tree's sets none again. But with `movable_node` the page tables keep off it.
+/// `hotpluggable` sets HOTPLUG here, but not for long: every source of nodes starts by clearing all HOTPLUG flags, and
+/// the device tree's source does not set any. With `movable_node`, however, the page tables stay off that memory.
 pub(super) fn add_memory(early: &mut Early<'_>, tree: &Fdt<'_>, page: u64) -> Result<(), Halt> {
     early.begin(Step {
         name: "early_init_dt_scan_memory",
@@ -44,8 +44,8 @@ pub(super) fn add_memory(early: &mut Early<'_>, tree: &Fdt<'_>, page: u64) -> Re
     Ok(())
 }
 
-/// Crash kernels are told to keep to ranges: memory outside of the first goes, and what is reserved there; the
-/// others are added.
+/// Crash kernels are limited to certain ranges: memory outside the first is removed, along with reservations there; the
+/// other ranges are added.
 pub(super) fn keep_usable(early: &mut Early<'_>, tree: &Fdt<'_>) -> Result<(), Halt> {
     let Ok(Some(chosen)) = tree.chosen() else { return Ok(()) };
     let mut ranges = chosen.usable_memory_ranges().filter_map(Result::ok);
@@ -56,15 +56,15 @@ pub(super) fn keep_usable(early: &mut Early<'_>, tree: &Fdt<'_>) -> Result<(), H
     });
     early.memblock.cap_memory_range(first)?;
     early.note(format!("memblock_cap_memory_range: [{first}]"), "linux,usable-memory-range");
-    // The kernel looks at two: low memory may lie apart from the crash kernel's.
+    // The kernel reads two: low memory may be separate from the crash kernel's.
     for range in ranges.take(1) {
         early.add(range, "linux,usable-memory-range, the second")?;
     }
     Ok(())
 }
 
-/// Whether the tree says nothing: EFI's stub makes such a one where the firmware has none. Xen adds a node of
-/// its own (arch/arm64/kernel/acpi.c:dt_is_stub, 6.12).
+/// Whether the tree is a stub: the EFI stub creates one if the firmware provides none. Xen adds a node of its own
+/// (arch/arm64/kernel/acpi.c:dt_is_stub, 6.12).
 pub(super) fn is_stub(tree: &Fdt<'_>) -> bool {
     tree.root().children().all(|node| {
         let is_xen =

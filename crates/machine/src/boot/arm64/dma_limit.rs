@@ -1,8 +1,8 @@
-//! How far devices reach, by `dma-ranges` in the device tree.
+//! The addresses devices can reach, from `dma-ranges` in the device tree.
 
 use firmware::fdt::{Fdt, Node};
 
-/// One entry of `dma-ranges`: where a piece of a bus's addresses lies in those of the bus above.
+/// One entry of `dma-ranges`: where a window of a bus's addresses lies in its parent bus's addresses.
 #[derive(Clone, Copy, Debug)]
 struct Window {
     child: u64,
@@ -10,14 +10,14 @@ struct Window {
     size: u64,
 }
 
-/// A bus on the way from the root to a node.
+/// A bus on the path from the root to a node.
 struct Bus {
     address_cells: usize,
     windows: Vec<Window>,
     is_in_use: bool,
 }
 
-/// The last address that every bus with `dma-ranges` reaches; `None` where none is limited
+/// The last address that every bus with `dma-ranges` reaches; `None` if none is limited
 /// (drivers/of/address.c:of_dma_get_max_cpu_address, 6.12).
 pub(super) fn of(tree: &Fdt<'_>) -> Option<u64> {
     let mut way: Vec<Bus> = Vec::new();
@@ -36,8 +36,8 @@ pub(super) fn of(tree: &Fdt<'_>) -> Option<u64> {
     lowest
 }
 
-/// Before 6.12 the limit was a number of address bits, at most 32; memory that begins above makes it larger
-/// (arch/arm64/mm/init.c:max_zone_phys, 6.11). Gives the last address.
+/// Before 6.12 the limit was a number of address bits, at most 32, or more if memory starts above that
+/// (arch/arm64/mm/init.c:max_zone_phys, 6.11). Returns the last address.
 pub(super) fn in_bits(said: Option<u64>, start: u64) -> u64 {
     let last_of_32 = u64::from(u32::MAX);
     let bits = said.unwrap_or(u64::MAX).checked_ilog2().map_or(0, |top| top.saturating_add(1)).min(32);
@@ -51,10 +51,10 @@ pub(super) fn in_bits(said: Option<u64>, start: u64) -> u64 {
     }
 }
 
-/// The last byte of a window, in the processor's addresses.
+/// The last byte of a window, as a CPU address.
 fn last_of(window: &Window, way: &[Bus]) -> Option<u64> {
     let mut address = window.parent;
-    // The root's addresses are the processor's; a bus that says nothing passes addresses on.
+    // Addresses at the root are CPU addresses; a bus without `dma-ranges` passes addresses through.
     for bus in way.iter().skip(1).rev().filter(|bus| !bus.windows.is_empty()) {
         let piece =
             bus.windows.iter().find(|w| address.checked_sub(w.child).is_some_and(|at| at < w.size))?;
@@ -87,7 +87,7 @@ fn windows(node: &Node<'_>, parent_cells: usize) -> Vec<Window> {
         .collect()
 }
 
-/// The lower two cells: PCI's first cell says which of its spaces is meant.
+/// The lower two cells: the first cell of a PCI address selects an address space.
 fn number(cells: &[u32]) -> u64 {
     cells.iter().rev().take(2).rev().fold(0, |value, cell| value << 32 | u64::from(*cell))
 }
@@ -102,14 +102,14 @@ mod tests {
         of(&Fdt::new(&tree(parts)).unwrap())
     }
 
-    /// A bus of one cell each, whose addresses lie `at` in those of the bus above.
+    /// A bus with one-cell addresses, which start `at` in its parent's addresses.
     fn bus<'a>(name: &'a str, ranges: &'a [u32]) -> [Part<'a>; 4] {
         [Node(name), Cells("#address-cells", &[1]), Cells("#size-cells", &[1]), Cells("dma-ranges", ranges)]
     }
 
     #[test]
-    fn a_bus_below_a_bus_is_seen_through_it() {
-        // Bus b's 0 to 256 MiB are 1 GiB of bus a's, whose first 2 GiB lie at 2 GiB.
+    fn a_nested_bus_is_translated_through_its_parent() {
+        // 0 to 256 MiB on bus b is at 1 GiB on bus a, whose first 2 GiB are at 2 GiB.
         let a = bus("a", &[0, 0, 0x8000_0000, 0x8000_0000]);
         let b = bus("b", &[0, 0x4000_0000, 0x1000_0000]);
         let parts: Vec<Part<'_>> = a.into_iter().chain(b).chain([End, End]).collect();
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bus_that_reaches_least_sets_the_limit_if_it_is_in_use() {
+    fn the_enabled_bus_with_the_smallest_reach_sets_the_limit() {
         let wide = || bus("wide", &[0, 0, 0, 0x8000_0000]).into_iter().chain([End]);
         let narrow =
             |status| bus("narrow", &[0, 0, 0, 0x100_0000]).into_iter().chain([Text("status", status), End]);
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_or_cut_list_limits_nothing() {
+    fn an_empty_or_truncated_list_sets_no_limit() {
         for ranges in [&[][..], &[1, 2, 3]] {
             assert_eq!(limit(&bus("a", ranges).into_iter().chain([End]).collect::<Vec<_>>()), None);
         }

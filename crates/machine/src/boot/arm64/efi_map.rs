@@ -1,4 +1,4 @@
-//! Memory, as EFI's map describes it.
+//! Memory as described by EFI's map.
 
 use firmware::efi::{Entry, MemoryAttribute, MemoryType};
 use firmware::fdt::Fdt;
@@ -12,7 +12,7 @@ use crate::boot::trace::Step;
 use crate::command_line::BootParameters;
 use crate::now::firmware_map::is_ram;
 
-/// What EFI says replaces what the device tree said; then a crash kernel's limits hold again.
+/// EFI's memory replaces the device tree's; then the crash kernel's limits are applied again.
 pub(super) fn replace_memory(
     early: &mut Early<'_>,
     efi: &EfiHandOver,
@@ -70,14 +70,14 @@ fn add_entries(
     last.map(drop).ok_or(Halt::NoRam)
 }
 
-/// Whether it behaves like memory at all: some devices do, too, flash that can be written combined for one.
+/// Whether it behaves like memory at all. Some devices do too, such as flash with write-combining.
 fn is_memory(entry: &Entry) -> bool {
     let cached =
         MemoryAttribute::WRITE_BACK | MemoryAttribute::WRITE_THROUGH | MemoryAttribute::WRITE_COMBINE;
     entry.attributes.intersects(cached)
 }
 
-/// Whether the kernel may use it once the firmware has let go.
+/// Whether the kernel may use it once the firmware has released it.
 fn is_usable(entry: &Entry) -> bool {
     is_ram(entry.kind) && entry.attributes.contains(MemoryAttribute::WRITE_BACK)
 }
@@ -98,7 +98,7 @@ const fn name_of(kind: MemoryType) -> &'static str {
     }
 }
 
-/// The map itself is read again when runtime services are set up.
+/// The map itself is needed again when runtime services are set up.
 fn reserve_map(early: &mut Early<'_>, tree: &Fdt<'_>, page: u64) -> Result<(), Halt> {
     let Ok(Some(chosen)) = tree.chosen() else { return Ok(()) };
     let Ok(Some(map)) = chosen.uefi_memory_map() else { return Ok(()) };

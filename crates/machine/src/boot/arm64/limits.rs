@@ -1,4 +1,4 @@
-//! What of memory the kernel can map, what `mem=` leaves of it, and the initial ramdisk.
+//! How much memory the kernel can map, what `mem=` leaves of it, and the initial ramdisk.
 
 use memblock::PhysRange;
 
@@ -13,13 +13,13 @@ pub(super) const STEP: Step =
 /// The linear map of physical memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct LinearMap {
-    /// The physical address that its first byte shows (`memstart_addr`).
+    /// The physical address mapped at its first byte (`memstart_addr`).
     pub(super) start: u64,
-    /// Its bytes.
+    /// Its size in bytes.
     pub(super) size: u64,
 }
 
-/// Cuts memory to what physical addresses and the linear map reach, and to `mem=`.
+/// Limits memory to what physical addresses and the linear map can reach, and to `mem=`.
 pub(super) fn apply(
     early: &mut Early<'_>,
     input: &BootInput,
@@ -36,7 +36,7 @@ pub(super) fn apply(
     remove_from(early, end, "the linear map ends there")?;
     let last = early.memblock.end_of_dram().ok_or(Halt::NoRam)?;
     if start.saturating_add(size) < last {
-        // The kernel's image lies high, and has to be in the map: then the low end goes.
+        // The kernel image is high up and must be in the map, so the low end is dropped.
         start = last.saturating_sub(size).checked_next_multiple_of(align).unwrap_or(start);
         if let Ok(below) = PhysRange::new(0, start) {
             early.remove(below, "the linear map begins above it, to reach the kernel's image")?;
@@ -53,14 +53,14 @@ fn remove_from(early: &mut Early<'_>, start: u64, why: &str) -> Result<(), Halt>
     PhysRange::new(start, u64::MAX).map_or(Ok(()), |above| early.remove(above, why))
 }
 
-/// The linear map begins at a multiple of what an upper table maps, and of a section
-/// (arch/arm64/include/asm/kernel-pgtable.h:ARM64_MEMSTART_ALIGN, 6.12): 1 GiB with pages of 4 and 16 KiB,
-/// 512 MiB with 64 KiB.
+/// The linear map starts at a multiple of what an upper-level table maps, and of a section
+/// (arch/arm64/include/asm/kernel-pgtable.h:ARM64_MEMSTART_ALIGN, 6.12): 1 GiB with 4 and 16 KiB pages, 512 MiB with 64
+/// KiB pages.
 const fn alignment(page: u64) -> u64 {
     if page == 64 << 10 { 512 << 20 } else { 1 << 30 }
 }
 
-/// `mem=` is an amount here, and counts what is not mapped, too; the kernel's image comes back if it was cut.
+/// `mem=` is an amount here, and NOMAP memory counts too; the kernel image is added back if it was cut off.
 fn limit(early: &mut Early<'_>, input: &BootInput, parameters: &BootParameters) -> Result<(), Halt> {
     let Some(limit) = parameters.map.arm64_limit else { return Ok(()) };
     let limit = limit & !input.build.page_size.saturating_sub(1);
@@ -72,8 +72,8 @@ fn limit(early: &mut Early<'_>, input: &BootInput, parameters: &BootParameters) 
     early.add(input.kernel_image, "the kernel's image stays memory")
 }
 
-/// The initial ramdisk is memory whatever `mem=` says, can be mapped, and is reserved; one out of the linear
-/// map's reach is given up.
+/// The initial ramdisk is memory regardless of `mem=`, is mapped, and is reserved; if the linear map cannot reach it,
+/// it is dropped.
 pub(super) fn take_initrd(
     early: &mut Early<'_>,
     input: &BootInput,

@@ -1,4 +1,4 @@
-//! Nodes: of ACPI or of the device tree, else one over everything.
+//! Nodes: from ACPI or the device tree, otherwise one node for everything.
 
 use std::collections::BTreeSet;
 
@@ -20,10 +20,10 @@ const MASKS: Step = Step {
     source: "drivers/base/arch_numa.c:setup_node_to_cpumask_map (6.12)",
 };
 
-/// How far a node is from itself.
+/// A node's distance to itself.
 const LOCAL: u32 = 10;
 
-/// The first source that holds: ACPI's tables, or the device tree, never both; then one node over everything.
+/// The first source that works: ACPI tables or the device tree, never both; otherwise one node for everything.
 pub(super) fn numa_init(
     early: &mut Early<'_>,
     input: &BootInput,
@@ -53,7 +53,7 @@ pub(super) fn numa_init(
     settle(early, input, Ok(faked), shares_code)?.map_err(|refused| Halt::Panic(refused.0))
 }
 
-/// Each source starts afresh. HOTPLUG marks of the device tree end here, with the code that x86 brought.
+/// Each source starts from scratch. With the code shared with x86, this clears the device tree's HOTPLUG flags.
 fn begin(early: &mut Early<'_>, shares_code: bool) -> Result<(), Halt> {
     if shares_code {
         return numa::reset(early);
@@ -66,7 +66,7 @@ fn begin(early: &mut Early<'_>, shares_code: bool) -> Result<(), Halt> {
     Ok(())
 }
 
-/// Takes what a source says, if every byte of memory has a node then.
+/// Uses a source if it gives every byte of memory a node.
 fn settle(
     early: &mut Early<'_>,
     input: &BootInput,
@@ -89,13 +89,13 @@ fn settle(
         nodes.give_up(early)?;
         return Ok(Err(refused));
     }
-    // Every node that was named has data, with memory or without.
+    // Every node that was named gets node data, with or without memory.
     numa::allocate_data_of(early, &nodes.parsed, input.build.node_data)?;
     allocate_masks(early, input, &nodes.parsed)?;
     Ok(Ok(nodes))
 }
 
-/// Before 6.12 blocks were put onto memory as they came.
+/// Before 6.12, each block was applied to memory as it was found.
 fn set_nodes(early: &mut Early<'_>, nodes: &Nodes) -> Result<Result<(), Refused>, Halt> {
     early.begin(REGISTER);
     for block in &nodes.blocks {
@@ -110,7 +110,7 @@ fn set_nodes(early: &mut Early<'_>, nodes: &Nodes) -> Result<Result<(), Refused>
     })
 }
 
-/// A mask of processors for each node, where such masks lie outside of structures.
+/// A CPU mask for each node, if CPU masks are allocated separately.
 fn allocate_masks(early: &mut Early<'_>, input: &BootInput, nodes: &BTreeSet<u32>) -> Result<(), Halt> {
     let bytes = input.build.arm64.cpu_mask;
     if bytes == 0 {
@@ -123,7 +123,7 @@ fn allocate_masks(early: &mut Early<'_>, input: &BootInput, nodes: &BTreeSet<u32
     Ok(())
 }
 
-/// What `numa-node-id` of processors and memory, and the distance map say.
+/// The nodes from `numa-node-id` of CPUs and memory, and the distance map.
 fn of_device_tree(tree: &Fdt<'_>, early: &mut Early<'_>) -> Result<Result<Nodes, Refused>, Halt> {
     early.begin(OF);
     let mut nodes = Nodes::default();
@@ -158,15 +158,15 @@ fn read_nodes(tree: &Fdt<'_>, early: &mut Early<'_>, nodes: &mut Nodes) -> Resul
                 nodes.parsed.insert(node);
             }
             Err(fault) if fault.is_empty_range() => {}
-            // A node number that is none, or a malformed `reg`, ends it all.
+            // An invalid node number, or a malformed `reg`, aborts everything.
             Err(fault) => return Err(Refused(format!("bad property in memory node: {fault}"))),
         }
     }
     Ok(())
 }
 
-/// `numa-distance-map-v1`: triples of two nodes and a distance. What is said of one direction holds for the
-/// other, until that is said.
+/// `numa-distance-map-v1`: triples of two nodes and a distance. A distance applies to both directions until the other
+/// direction is given.
 fn read_distances(
     tree: &Fdt<'_>,
     early: &mut Early<'_>,

@@ -1,6 +1,6 @@
 //! The page tables of the linear map: how many pages they take.
 //!
-//! Each table is a page of its own, and all are taken from the top, so only their number counts.
+//! Each table takes one page, and all are allocated from the top, so only their number matters.
 
 use memblock::{PhysRange, Request, Selection};
 
@@ -16,13 +16,13 @@ const STEP: Step = Step {
     source: "arch/arm64/mm/mmu.c:map_mem, __create_pgd_mapping_locked, early_pgtable_alloc (6.12)",
 };
 
-/// KFENCE's objects, 255 and one more, and a guard page for each (`KFENCE_POOL_SIZE`).
+/// KFENCE's 255 objects plus one, each with a guard page (`KFENCE_POOL_SIZE`).
 const KFENCE_PAGES: u64 = 512;
 
-/// Maps all memory but what is NOMAP.
+/// Maps all memory except NOMAP.
 ///
-/// The part of the image that is protected is mapped on its own, with blocks wherever they fit: there the map
-/// is cut in any case.
+/// The protected part of the image is mapped separately, with blocks wherever they fit: the map is split there in any
+/// case.
 pub(super) fn map_linearly(
     early: &mut Early<'_>,
     input: &BootInput,
@@ -66,7 +66,7 @@ pub(super) fn map_linearly(
     allocate(early, tables.count(), page, why)
 }
 
-/// What a range has outside of others.
+/// The parts of a range outside the others.
 fn without(range: PhysRange, others: &[Option<PhysRange>]) -> Vec<PhysRange> {
     let mut pieces = vec![range];
     for other in others.iter().copied().flatten() {
@@ -80,7 +80,7 @@ fn without(range: PhysRange, others: &[Option<PhysRange>]) -> Vec<PhysRange> {
     pieces
 }
 
-/// Pages from the top, as many single requests would take them: a hole at a time.
+/// Allocates pages from the top as individual requests would: hole by hole.
 pub(super) fn allocate(early: &mut Early<'_>, count: u64, page: u64, why: &str) -> Result<(), Halt> {
     let mut left = count;
     while left > 0 {
@@ -106,10 +106,10 @@ pub(super) fn allocate(early: &mut Early<'_>, count: u64, page: u64, why: &str) 
     Ok(())
 }
 
-/// No processor has more levels of tables below the top one.
+/// No processor has more table levels below the top one.
 const MOST_LEVELS: u32 = 4;
 
-/// The tables below the top one: at each level, which exist.
+/// The tables below the top one: which exist at each level.
 #[derive(Debug)]
 pub(super) struct Tables {
     page_shift: u32,
@@ -120,14 +120,14 @@ pub(super) struct Tables {
 #[derive(Debug)]
 struct Level {
     shift: u32,
-    /// Whether an entry of the level above can map a block in a table's place.
+    /// Whether an entry of the level above can map a block instead of pointing to a table.
     takes_blocks: bool,
-    /// Numbers of the tables, as half-open ranges, disjoint.
+    /// Table numbers, as disjoint half-open ranges.
     tables: Vec<(u64, u64)>,
 }
 
 impl Tables {
-    /// No tables but the top one, for addresses of so many bits.
+    /// No tables except the top one, for addresses with this many bits.
     pub(super) fn new(page: u64, address_bits: u32) -> Self {
         let page_shift = page.max(2).ilog2();
         let index_bits = page_shift.saturating_sub(3).max(1);
@@ -137,7 +137,7 @@ impl Tables {
             .zip(0..)
             .map(|(shift, height)| Level {
                 shift,
-                // Blocks of 2 MiB and 1 GiB, or 32 MiB, or 512 MiB.
+                // Blocks of 2 MiB and 1 GiB (4 KiB pages), 32 MiB (16 KiB), or 512 MiB (64 KiB).
                 takes_blocks: height == 0 || (height == 1 && page_shift == 12),
                 tables: Vec::new(),
             })
@@ -145,7 +145,7 @@ impl Tables {
         Self { page_shift, levels }
     }
 
-    /// How many there are.
+    /// The number of tables.
     pub(super) fn count(&self) -> u64 {
         let of = |level: &Level| {
             level.tables.iter().map(|(a, b)| b.saturating_sub(*a)).fold(0, u64::saturating_add)
@@ -153,15 +153,14 @@ impl Tables {
         self.levels.iter().map(of).fold(0, u64::saturating_add)
     }
 
-    /// Maps memory, with blocks where an aligned one fits.
+    /// Maps memory, using blocks where an aligned one fits.
     fn map(&mut self, range: PhysRange, linear_map: &LinearMap, only_pages: bool) {
         let start = range.start().saturating_sub(linear_map.start);
         let end = range.end().saturating_sub(linear_map.start);
         self.map_at(start, end, only_pages);
     }
 
-    /// Maps addresses, given from where the linear map begins, or from any multiple of what the top table's
-    /// entries map.
+    /// Maps addresses relative to the start of the linear map, or to any multiple of what a top-level entry maps.
     pub(super) fn map_at(&mut self, start: u64, end: u64, only_pages: bool) {
         if start >= end {
             return;
@@ -224,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_is_mapped_whole_or_by_a_table_that_pieces_share() {
+    fn a_block_is_mapped_whole_or_by_a_shared_table() {
         assert_eq!(count(4096, &[(0, 0x20_0000), (0x60_0000, GIB)], false), 2);
         assert_eq!(count(4096, &[(0, 0x1000), (0x1f_f000, 0x20_0000)], false), 3);
     }

@@ -1,4 +1,4 @@
-//! What the device tree wants kept: `/reserved-memory`, `/memreserve/`, and an old kernel's ELF core header.
+//! Reservations in the device tree: `/reserved-memory`, `/memreserve/`, and a crashed kernel's ELF core header.
 
 use firmware::fdt::{Fdt, FdtError, ReservedMemory as Child};
 use memblock::{PhysRange, Request};
@@ -26,23 +26,23 @@ const PREPARE: Step = Step {
     source: "drivers/of/of_reserved_mem.c:fdt_scan_reserved_mem_reg_nodes (6.12)",
 };
 
-/// As many children without addresses are served (`MAX_RESERVED_REGIONS`).
+/// The kernel handles this many children without addresses (`MAX_RESERVED_REGIONS`).
 const MOST_DYNAMIC: usize = 64;
 
-/// What was found.
+/// The reservations found.
 #[derive(Debug, Default)]
 pub(super) struct ReservedMemory {
-    /// Whether there is a `/reserved-memory` that counts.
+    /// Whether there is a valid `/reserved-memory`.
     pub(super) is_present: bool,
-    /// Children that were served.
+    /// The number of children handled.
     pub(super) count: u64,
-    /// Children with addresses, whose drivers are asked later.
+    /// Children with addresses, whose drivers are called later.
     statics: Vec<Area>,
     /// Whether a child became the default CMA area.
     pub(super) has_default_cma: bool,
 }
 
-/// What a child of `/reserved-memory` got.
+/// The area a child of `/reserved-memory` got.
 #[derive(Clone, Copy, Debug)]
 struct Area {
     range: PhysRange,
@@ -50,19 +50,19 @@ struct Area {
     driver: Driver,
 }
 
-/// What the driver that a child names makes of it.
+/// How the driver a child names handles it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Driver {
-    /// Nothing special, or no driver known early.
+    /// Accepted: no special handling, or no early driver.
     Takes,
-    /// A contiguous memory area: it has to be made of whole page blocks.
+    /// A contiguous memory area: it must consist of whole pageblocks.
     Cma { is_default: bool },
-    /// The properties do not fit: the reservation is taken back.
+    /// Invalid properties: the reservation is released.
     Refuses(&'static str),
 }
 
-/// Reserves, in this order: the ELF core header, children with addresses, children that leave the place to the
-/// kernel, and the reservation block.
+/// Reserves, in this order: the ELF core header, children with addresses, children without addresses, and the
+/// reservation block.
 pub(super) fn reserve(
     early: &mut Early<'_>,
     tree: &Fdt<'_>,
@@ -138,7 +138,7 @@ fn children(
     Ok(reserved)
 }
 
-/// All ranges of a child are reserved; only the first is known to drivers.
+/// All ranges of a child are reserved; drivers see only the first.
 fn reserve_static(
     early: &mut Early<'_>,
     child: &Child<'_>,
@@ -166,8 +166,7 @@ fn reserve_static(
     Ok(())
 }
 
-/// A place for a child that names none: from the top, in its `alloc-ranges` where it has them, one after the
-/// other.
+/// Finds a place for a child without addresses: from the top, inside its `alloc-ranges` if it has any, tried in order.
 fn place(
     early: &mut Early<'_>,
     child: &Child<'_>,
@@ -207,8 +206,8 @@ fn place(
     Ok(None)
 }
 
-/// Beside what was placed before, so that memory is not cut up: upwards from a window's start, or downwards
-/// from its end, if just one of them touches an earlier one.
+/// Places areas next to earlier ones to avoid fragmentation: upwards from a window's start, or downwards from its end,
+/// if exactly one of the two touches an earlier area.
 fn grows_up(window: PhysRange, placed: &[PhysRange]) -> Option<bool> {
     let touches = |at: u64| placed.iter().any(|range| (range.start()..=range.end()).contains(&at));
     let (bottom, top) = (touches(window.start()), touches(window.end()));
@@ -219,7 +218,7 @@ fn is_pool(child: &Child<'_>) -> bool {
     child.node().property(b"compatible").is_some_and(|names| names.lists(b"shared-dma-pool"))
 }
 
-/// What becomes of a child's driver, by its properties (kernel/dma/contiguous.c:rmem_cma_setup,
+/// What a child's driver does, based on its properties (kernel/dma/contiguous.c:rmem_cma_setup,
 /// kernel/dma/coherent.c:rmem_dma_setup, kernel/dma/swiotlb.c:rmem_swiotlb_setup, 6.12).
 fn driver_of(child: &Child<'_>, has_cma_parameter: bool) -> Driver {
     let has = |name: &[u8]| child.node().property(name).is_some();
@@ -240,7 +239,7 @@ fn driver_of(child: &Child<'_>, has_cma_parameter: bool) -> Driver {
     Driver::Takes
 }
 
-/// Whether the area becomes the default CMA area. What its driver refuses is given back.
+/// Whether the area becomes the default CMA area. An area its driver refuses is released.
 fn ask_driver(early: &mut Early<'_>, area: &Area, input: &BootInput) -> Result<bool, Halt> {
     let Area { range, is_nomap, driver } = *area;
     let why = match driver {
@@ -259,8 +258,8 @@ fn ask_driver(early: &mut Early<'_>, area: &Area, input: &BootInput) -> Result<b
     Ok(false)
 }
 
-/// When pages are mapped: a list of all children that were served, and the drivers of those with addresses are
-/// asked. Whether there is a default CMA area now.
+/// Once memory is mapped: allocates the list of all handled children, and calls the drivers of those with addresses.
+/// Returns whether there is a default CMA area now.
 pub(super) fn prepare(
     early: &mut Early<'_>,
     input: &BootInput,

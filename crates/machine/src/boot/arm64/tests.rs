@@ -1,4 +1,4 @@
-//! Boots of machines that are made up: trees cut short, sizes out of reach, reservations beside memory.
+//! Boots of made-up machines: truncated trees, out-of-range sizes, reservations outside memory.
 
 use firmware::efi::{Entry, MemoryAttribute, MemoryType};
 use firmware::fdt::FdtError;
@@ -15,7 +15,7 @@ use evidence::snapshot::Bytes;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
-/// The tree of a real machine: two nodes of 1 GiB from 1 GiB on, the upper `hotpluggable`.
+/// The tree of a real machine: two nodes of 1 GiB each, starting at 1 GiB, the upper one `hotpluggable`.
 const HOTPLUG: &[u8] = include_bytes!("../../../../firmware/tests/data/arm64-dts-hotplug.fdt");
 /// One with `/reserved-memory`.
 const RESV: &[u8] = include_bytes!("../../../../firmware/tests/data/arm64-dts-resv.fdt");
@@ -24,7 +24,7 @@ fn r(start: u64, end: u64) -> PhysRange {
     PhysRange::new(start, end).unwrap()
 }
 
-/// A property, or the beginning or the end of a node.
+/// A property, or the start or end of a node.
 pub(super) enum Part<'a> {
     Node(&'a str),
     Cells(&'a str, &'a [u32]),
@@ -33,7 +33,7 @@ pub(super) enum Part<'a> {
 }
 use Part::{Cells, End, Node, Text};
 
-/// A tree with two cells for addresses and sizes.
+/// A tree with two cells each for addresses and sizes.
 pub(super) fn tree(parts: &[Part<'_>]) -> Vec<u8> {
     let (mut structure, mut strings) = (Vec::<u8>::new(), Vec::<u8>::new());
     let word = |structure: &mut Vec<u8>, word: u32| structure.extend(word.to_be_bytes());
@@ -84,7 +84,7 @@ fn cells(numbers: &[u64]) -> Vec<u32> {
         .collect()
 }
 
-/// A tree whose memory is `reg`, and what else stands at the root.
+/// A tree with `reg` as its memory, and `more` at the root.
 fn memory_tree(reg: &[u64], more: &[Part<'_>]) -> Vec<u8> {
     let reg = cells(reg);
     let mut parts = vec![Node("memory@0"), Text("device_type", "memory"), Cells("reg", &reg), End];
@@ -135,7 +135,7 @@ fn efi(range: PhysRange, kind: MemoryType, attributes: MemoryAttribute) -> Entry
 }
 
 #[test]
-fn a_tree_cut_anywhere_is_an_error_that_names_it() {
+fn a_tree_truncated_anywhere_is_an_error_that_names_it() {
     for len in (0..HOTPLUG.len()).step_by(7) {
         let error = predict(&input(&HOTPLUG[..len], ""), &Rules::LINUX).unwrap_err();
         assert!(matches!(error, BootError::DeviceTree(FdtError::Truncated { .. })), "{len}: {error}");
@@ -144,7 +144,7 @@ fn a_tree_cut_anywhere_is_an_error_that_names_it() {
 }
 
 #[test]
-fn a_byte_turned_anywhere_in_a_tree_boots_or_is_an_error() {
+fn a_byte_flipped_anywhere_in_a_tree_boots_or_is_an_error() {
     for at in (0..RESV.len()).step_by(11) {
         let mut blob = RESV.to_vec();
         blob[at] ^= 0xff;
@@ -166,7 +166,7 @@ fn a_tree_without_memory_has_nothing_to_boot_with() {
 
 #[test]
 fn memory_out_of_reach_is_cut_off() {
-    // 48 bits of physical addresses, 47 of the linear map, from 1 GiB on.
+    // 48 bits of physical addresses, 47 bits of linear map, starting at 1 GiB.
     for size in [1 << 46, 1 << 47, 1 << 52, u64::MAX - (1 << 30)] {
         let prediction = boot(&memory_tree(&[GIB, size], &[]), "crashkernel=256M,high");
         let end = prediction.memory.last().unwrap().range.end();
@@ -184,7 +184,7 @@ fn an_image_far_above_memory_leaves_nothing_the_kernel_could_map() {
 }
 
 #[test]
-fn too_little_memory_for_the_tables_is_a_panic_of_the_kernels() {
+fn too_little_memory_for_the_tables_makes_the_kernel_panic() {
     let prediction = boot(&memory_tree(&[0x4020_0000, 0xaf_0000], &[]), "");
     let why = prediction.panic.unwrap();
     assert!(why.starts_with("no memory for a table of the linear map"), "{why}");
@@ -234,7 +234,7 @@ fn reserved_memory_whose_cells_differ_from_the_roots_is_ignored() {
 }
 
 #[test]
-fn a_reservation_that_asks_for_too_much_or_for_nothing_is_passed_over() {
+fn a_reservation_of_too_much_or_nothing_is_skipped() {
     for size in [0, GIB * 4, u64::MAX] {
         let size = cells(&[size]);
         let parts = [
@@ -253,7 +253,7 @@ fn a_reservation_that_asks_for_too_much_or_for_nothing_is_passed_over() {
 }
 
 #[test]
-fn a_tree_says_how_far_devices_reach_and_a_crash_kernel_keeps_below() {
+fn a_crash_kernel_stays_below_the_dma_limit_of_the_tree() {
     let dma = cells(&[0, 0, 0x8000_0000]);
     let parts = [
         Node("soc"),
@@ -270,7 +270,7 @@ fn a_tree_says_how_far_devices_reach_and_a_crash_kernel_keeps_below() {
 }
 
 #[test]
-fn hotpluggable_in_a_tree_keeps_page_tables_away_and_nothing_else() {
+fn hotpluggable_in_a_tree_only_keeps_page_tables_away() {
     let prediction = boot(HOTPLUG, "movable_node");
     assert!(prediction.memory.iter().all(|region| region.flags.is_empty()));
     assert!(prediction.movable_start.is_empty());
@@ -299,14 +299,14 @@ fn flash_that_efi_calls_write_combining_is_memory_that_is_not_mapped() {
 }
 
 #[test]
-fn mem_counts_what_is_not_mapped_and_the_image_comes_back() {
+fn mem_counts_unmapped_memory_and_the_image_is_added_back() {
     let prediction = boot(&memory_tree(&[GIB, GIB], &[]), "mem=1M");
     let memory: Vec<PhysRange> = prediction.memory.iter().map(|region| region.range).collect();
     assert_eq!(memory, [r(GIB, GIB + MIB), r(0x4020_0000, 0x40cf_0000)]);
 }
 
 #[test]
-fn nodes_that_overlap_or_distances_that_cannot_be_make_one_node_of_all() {
+fn overlapping_nodes_or_invalid_distances_give_a_single_node() {
     let node = |name: &'static str, reg: &'static [u32], node: &'static [u32]| {
         [Node(name), Text("device_type", "memory"), Cells("reg", reg), Cells("numa-node-id", node), End]
     };

@@ -1,4 +1,4 @@
-//! The device tree, made into structures.
+//! Unflattening the device tree into structures.
 
 use firmware::fdt::Fdt;
 use memblock::Request;
@@ -9,11 +9,11 @@ use crate::boot::input::BootInput;
 use crate::boot::input::build::Arm64Build;
 use crate::boot::trace::Step;
 
-/// Structures begin at a multiple of this (`__alignof__(struct device_node)`).
+/// Structures are aligned to this (`__alignof__(struct device_node)`).
 const ALIGN: u64 = 8;
 
-/// Prepares what drivers ask of reserved memory, and allocates a structure for each node and property. Whether
-/// there is a default CMA area now.
+/// Prepares reserved memory for drivers, and allocates a structure for each node and property. Returns whether there is
+/// a default CMA area now.
 pub(super) fn unflatten(
     early: &mut Early<'_>,
     tree: &Fdt<'_>,
@@ -30,9 +30,8 @@ pub(super) fn unflatten(
     Ok(has_default_cma)
 }
 
-/// Bytes that all structures take, one behind the other: for each node its structure and its name, for each
-/// property its structure, and one with the name for a node that has no property `name`. Behind them stands a
-/// mark of 4 bytes.
+/// The total size of all structures, one after another: for each node its structure and name, for each property its
+/// structure, and for a node without a `name` property one more structure plus the name. A 4-byte marker follows.
 pub(super) fn size(tree: &Fdt<'_>, build: &Arm64Build) -> u64 {
     let mut size: u64 = 0;
     let mut take = |bytes: u64| {
@@ -59,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_tree_of_a_real_machine_takes_what_its_kernel_logged() {
+    fn the_tree_of_a_real_machine_takes_the_size_its_kernel_logged() {
         let blob = include_bytes!("../../../../firmware/tests/data/arm64-dts-resv.fdt");
         let tree = Fdt::new(blob).unwrap();
         assert_eq!(size(&tree, &Arm64Build::of(&crate::releases::checked())), 52452);

@@ -1,4 +1,4 @@
-//! Sections, and a `struct page` for each page: the largest of the early allocations.
+//! Sections and their struct pages: the largest of the early allocations.
 
 use memblock::{NodeId, PhysRange, Request};
 
@@ -17,26 +17,26 @@ const POPULATE: Step = Step {
 };
 
 const MIB: u64 = 1 << 20;
-/// The part of a section that can be added on its own.
+/// The smallest part of a section that can be added separately.
 const SUBSECTION: u64 = 2 * MIB;
-/// The map of `struct page` ends 1 GiB below the last virtual address.
+/// The struct page map ends 1 GiB below the last virtual address.
 const MAP_END: u64 = 1 << 30;
 
-/// Sections of one node, up to the first of another.
+/// Sections of one node, up to the first section of another.
 struct Run {
     node: u32,
-    /// Numbers of sections, half-open, ascending.
+    /// Section numbers, half-open, ascending.
     sections: Vec<(u64, u64)>,
 }
 
-/// Sizes that follow from the build.
+/// Sizes determined by the build.
 struct Sizes {
     page: u64,
-    /// Bytes of memory in a section.
+    /// Bytes of memory per section.
     section: u64,
-    /// Bytes of `struct page` for a section, in whole blocks.
+    /// Bytes of struct pages per section, in whole blocks.
     map: u64,
-    /// Bytes of a section's usage bits.
+    /// Bytes of usage bits per section.
     usage: u64,
 }
 
@@ -47,7 +47,7 @@ impl Sizes {
         let block = page.saturating_mul(page / 8).max(1);
         let structs = (section / page).saturating_mul(input.build.arm64.page_struct);
         let words = |bits: u64| bits.div_ceil(64).saturating_mul(8);
-        // A head for freeing it later, a bit for each subsection, four bits for each block of pages.
+        // A header for freeing it later, a bit per subsection, four bits per pageblock.
         let blocks = section / input.build.page_block().max(1);
         let usage =
             16u64.saturating_add(words(section / SUBSECTION)).saturating_add(words(blocks.saturating_mul(4)));
@@ -55,11 +55,11 @@ impl Sizes {
     }
 }
 
-/// Lists the sections that have memory, and allocates what describes them, node by node.
+/// Lists the sections that have memory, and allocates their metadata node by node.
 pub(super) fn populate(early: &mut Early<'_>, input: &BootInput, linear_map: &LinearMap) -> Result<(), Halt> {
     let sizes = Sizes::of(input);
     let runs = sections(early, input, &sizes)?;
-    // With more bits there is one more table, which the kernel's own image has made already.
+    // More address bits add one more table, which is already part of the kernel image.
     let mut tables = Tables::new(sizes.page, 48);
     for run in &runs {
         populate_node(early, input, linear_map, &sizes, run, &mut tables)?;
@@ -67,8 +67,8 @@ pub(super) fn populate(early: &mut Early<'_>, input: &BootInput, linear_map: &Li
     Ok(())
 }
 
-/// The sections with memory, and the tables of their descriptors: a top table for all that there could be, and
-/// a page for each part of it that is used.
+/// The sections with memory, and their descriptor tables: a top table for all possible sections, and a page for each
+/// part in use.
 fn sections(early: &mut Early<'_>, input: &BootInput, sizes: &Sizes) -> Result<Vec<Run>, Halt> {
     early.begin(PRESENT);
     let descriptor = input.build.arm64.mem_section.max(1);
@@ -82,7 +82,7 @@ fn sections(early: &mut Early<'_>, input: &BootInput, sizes: &Sizes) -> Result<V
     for pages in pages {
         let node = pages.node.map_or(0, NodeId::get);
         let bytes = |pfn: u64| pfn.saturating_mul(sizes.page);
-        // The first to claim a section has it.
+        // The first range to claim a section gets it.
         let first = (bytes(pages.start) / sizes.section).max(free);
         let after = bytes(pages.end).div_ceil(sizes.section);
         if first >= after {
@@ -148,7 +148,7 @@ fn populate_node(
             break;
         }
     }
-    // What sections do not fill of their whole blocks is given back at the end.
+    // Whatever the sections do not use of their whole blocks is freed at the end.
     let used = structs.saturating_mul(count);
     if let Some(buffer) = buffer
         && let Ok(rest) = PhysRange::new(buffer.start().saturating_add(used), buffer.end())
@@ -158,7 +158,7 @@ fn populate_node(
     Ok(())
 }
 
-/// Usage bits rather go into the section in which the node's data lie, so that both can be unplugged together.
+/// Usage bits preferably go into the section with the node's data, so that both can be unplugged together.
 fn allocate_usage(early: &mut Early<'_>, sizes: &Sizes, node: u32, bytes: u64) -> Result<(), Halt> {
     let data = early.node_data.get(&node).map_or(0, |data| data.start());
     let goal = data & !sizes.section.saturating_sub(1);
@@ -177,7 +177,8 @@ fn allocate_usage(early: &mut Early<'_>, sizes: &Sizes, node: u32, bytes: u64) -
     Ok(())
 }
 
-/// Where the node has no place for all of it, each section gets its own; whether there was room for all.
+/// If the node has no room for everything at once, each section is allocated separately. Returns whether there was room
+/// for all.
 fn one_by_one(early: &mut Early<'_>, sizes: &Sizes, node: Option<NodeId>, count: u64) -> Result<bool, Halt> {
     for _ in 0..count {
         let request = Request { align: sizes.map, node, ..Request::new(sizes.map) };
@@ -188,11 +189,11 @@ fn one_by_one(early: &mut Early<'_>, sizes: &Sizes, node: Option<NodeId>, count:
     Ok(true)
 }
 
-/// Where a section's part of the map lies, from a multiple of what a top table's entry maps.
+/// The offset of a section's part of the map, from a multiple of what a top-level entry maps.
 fn map_offset(section: u64, sizes: &Sizes, linear_map: &LinearMap, input: &BootInput) -> u64 {
     let start = section.saturating_mul(sizes.section).saturating_sub(linear_map.start);
     let structs = (start / sizes.page).saturating_mul(input.build.arm64.page_struct);
-    // The map's first byte lies 1 GiB below such a multiple.
+    // The map starts 1 GiB below such a multiple.
     let shift = sizes.page.max(2).ilog2();
     let entry =
         1u64.checked_shl(shift.saturating_add(shift.saturating_sub(3).saturating_mul(3))).unwrap_or(0);

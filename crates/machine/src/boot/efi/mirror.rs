@@ -1,11 +1,11 @@
-//! Mirrored memory, which EFI's map tells of.
+//! Mirrored memory, as shown by EFI's map.
 
 use firmware::efi::{Entry, MemoryAttribute};
 
 use crate::boot::early::{Early, Halt};
 use crate::boot::trace::Step;
 
-/// Marks what EFI calls more reliable, if mirrored memory is wanted: with `kernelcore=mirror`.
+/// Marks the memory EFI calls more reliable, if mirrored memory is wanted (`kernelcore=mirror`).
 pub(crate) fn efi_find_mirror(early: &mut Early<'_>, map: &[Entry], wanted: bool) -> Result<(), Halt> {
     if !wanted {
         return Ok(());

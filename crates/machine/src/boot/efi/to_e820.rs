@@ -1,10 +1,10 @@
-//! The e820 map that an x86 kernel's EFI stub makes of the firmware's EFI memory map.
+//! The e820 map that an x86 kernel's EFI stub builds from the firmware's EFI memory map.
 
 use firmware::e820::{E820Type, Entry};
 use firmware::efi::{self, MemoryAttribute, MemoryType};
 use memblock::PhysRange;
 
-/// Turns an EFI memory map into the e820 map that the kernel starts from. Neighbours of one type become one
+/// Converts an EFI memory map to the e820 map the kernel starts with. Adjacent entries of the same type become one
 /// entry (drivers/firmware/efi/libstub/x86-stub.c:setup_e820, 6.12; UEFI 2.10, table 7.10).
 ///
 /// ```
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_boot_services_leave_is_ram_and_neighbours_of_one_type_are_one_entry() {
+    fn boot_services_memory_is_ram_and_neighbors_of_one_type_are_one_entry() {
         let entry = |start: u64, end: u64, kind, attributes| efi::Entry {
             range: PhysRange::new(start, end).unwrap(),
             kind,

@@ -1,4 +1,4 @@
-//! What decides a boot: what the firmware and the boot loader hand over, the command line, and the kernel.
+//! The input of a boot: what the firmware and the boot loader pass in, the command line, and the kernel.
 
 use firmware::e820;
 use firmware::efi;
@@ -13,7 +13,7 @@ use evidence::Release;
 use evidence::Unknown;
 use evidence::snapshot::Bytes;
 
-/// `numa=fake=` makes at most so many nodes, each with its data.
+/// `numa=fake=` makes at most this many nodes, each with node data.
 const MOST_FAKE_NODES: usize = 4 * 1024;
 
 /// Everything a boot depends on.
@@ -21,26 +21,25 @@ const MOST_FAKE_NODES: usize = 4 * 1024;
 pub struct BootInput {
     /// The kernel's release.
     pub release: Release,
-    /// The command line, as the boot loader hands it over.
+    /// The command line, as passed by the boot loader.
     pub command_line: String,
-    /// The firmware's map, and what else is special to the architecture.
+    /// The firmware's map, and other architecture-specific input.
     pub platform: Platform,
-    /// The ACPI tables about nodes, where the firmware has them.
+    /// The ACPI tables about nodes, if the firmware provides them.
     pub numa: NumaTables,
-    /// Where the kernel's image lies, from its text to the end of its bss.
+    /// The kernel image, from its text to the end of its bss.
     pub kernel_image: PhysRange,
     /// Where the boot loader put the initial ramdisk.
     pub initrd: Option<PhysRange>,
-    /// What is fixed when a kernel is built or is a property of its processors.
+    /// Properties of the kernel build and the processors.
     pub build: Build,
-    /// What nothing told, and what was taken in its place.
+    /// What could not be determined, and what is assumed instead.
     pub assumed: Vec<Unknown>,
-    /// What the firmware or the boot loader handed over, or the build decides, and nothing but what the boot left
-    /// behind shows.
+    /// Input from the firmware, the boot loader or the build that could only be read from the results of the boot.
     pub seeded: Vec<Seed>,
 }
 
-/// What the architectures differ in.
+/// The architecture-specific input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Platform {
     /// 64-bit x86.
@@ -49,54 +48,54 @@ pub enum Platform {
     Arm64(Arm64Platform),
 }
 
-/// What an x86 kernel is given.
+/// The input of an x86 kernel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct X86Platform {
     /// The e820 map, in the firmware's order.
     pub e820: Vec<e820::Entry>,
-    /// The EFI memory map, where it is known: a kernel shows it only with `efi=debug`.
+    /// The EFI memory map, if known: a kernel shows it only with `efi=debug`.
     pub efi_map: Vec<efi::Entry>,
-    /// Whether the machine booted by EFI.
+    /// Whether the machine booted via EFI.
     pub is_efi: bool,
-    /// EFI's tables that the kernel reserves, above all the memory attributes table.
+    /// The EFI tables that the kernel reserves, mainly the memory attributes table.
     pub efi_tables: Vec<PhysRange>,
-    /// Where the EFI memory map itself lies.
+    /// The location of the EFI memory map itself.
     pub efi_map_at: Option<PhysRange>,
-    /// `setup_data` nodes, each a range with its header.
+    /// `setup_data` nodes, each a range including its header.
     pub setup_data: Vec<PhysRange>,
-    /// The ACPI tables' own places.
+    /// The locations of the ACPI tables.
     pub acpi_tables: Vec<PhysRange>,
-    /// Bytes of the ACPI tables that the initial ramdisk brings to replace the firmware's.
+    /// Bytes of ACPI tables in the initial ramdisk that replace the firmware's.
     pub acpi_upgrade: Option<u64>,
-    /// What the kernel allocated of its brk area, which lies behind its image.
+    /// What the kernel allocated from its brk area, which follows its image.
     pub brk: Option<PhysRange>,
 }
 
-/// What an arm64 kernel is given.
+/// The input of an arm64 kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arm64Platform {
-    /// The flattened device tree: of the machine, or what EFI's stub made, with nothing but `/chosen`.
+    /// The flattened device tree: the machine's, or the one the EFI stub creates, with only `/chosen`.
     pub device_tree: Bytes,
-    /// Where its blob lies; it is reserved before anything else.
+    /// The location of the device tree blob; it is reserved before anything else.
     pub device_tree_at: Option<PhysRange>,
-    /// What EFI hands over, where the machine booted by EFI.
+    /// The input from EFI, if the machine booted via EFI.
     pub efi: Option<EfiHandOver>,
-    /// Whether the firmware has ACPI tables. They count where the device tree says nothing, or with `acpi=on`.
+    /// Whether the firmware has ACPI tables. They are used if the device tree is a stub, or with `acpi=on`.
     pub has_acpi: bool,
-    /// Bytes of the ACPI tables that the initial ramdisk brings to replace the firmware's.
+    /// Bytes of ACPI tables in the initial ramdisk that replace the firmware's.
     pub acpi_upgrade: Option<u64>,
-    /// The last address that all devices of the ACPI table IORT reach; `None` where none is limited.
+    /// The last address all devices in the ACPI table IORT can reach; `None` if none is limited.
     pub iort_limit: Option<u64>,
-    /// The part of the image that the linear map protects: from its text to its init section.
+    /// The part of the image that is protected in the linear map: from its text to its init section.
     pub kernel_text: PhysRange,
 }
 
-/// What EFI hands over.
+/// The input from EFI.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EfiHandOver {
     /// The memory map, in the firmware's order.
     pub map: Vec<efi::Entry>,
-    /// What the kernel reserves of EFI's tables before it reads the map.
+    /// The EFI tables the kernel reserves before it reads the map.
     pub tables: Vec<PhysRange>,
 }
 
@@ -109,21 +108,21 @@ impl Platform {
         }
     }
 
-    /// Whether the firmware gives any memory to boot with.
+    /// Whether the firmware provides any memory to boot with.
     pub(crate) fn has_ram(&self) -> bool {
         match self {
             Self::X86(x86) => x86.e820.iter().any(|entry| entry.kind == e820::E820Type::Ram),
-            // Whether a device tree or EFI's map has memory shows when it is read.
+            // Whether a device tree or EFI's map has memory only shows when it is read.
             Self::Arm64(_) => true,
         }
     }
 }
 
 impl BootInput {
-    /// Chunks for each table of a prediction: more regions than the input can make.
+    /// Chunks for each table of a prediction: more regions than the input can produce.
     ///
-    /// Every entry of a map makes at most two regions, an edit or a node's block cuts two more, and the kernel's
-    /// own allocations are bounded by the number of nodes and of page tables.
+    /// Each map entry makes at most two regions, each edit or node block adds two more boundaries, and the kernel's own
+    /// allocations are bounded by the number of nodes and page tables.
     pub(crate) fn room(&self, parameters: &BootParameters) -> usize {
         let map = match &self.platform {
             Platform::X86(x86) => {
@@ -131,13 +130,13 @@ impl BootInput {
             }
             Platform::Arm64(arm64) => {
                 let efi = arm64.efi.as_ref().map_or(0, |efi| efi.map.len().saturating_add(efi.tables.len()));
-                // A region of the device tree takes 16 bytes at least.
+                // A region in the device tree takes at least 16 bytes.
                 efi.saturating_add(arm64.device_tree.0.len() / 16)
             }
         };
         let cuts = parameters.map.edits.len().saturating_add(self.numa.memory.len());
         let regions = map.saturating_add(cuts).saturating_mul(4).saturating_add(MOST_FAKE_NODES);
-        // A chunk is half full at least, and trees have branches.
+        // A chunk is at least half full, and trees have branches.
         (regions / 16).saturating_add(16)
     }
 }

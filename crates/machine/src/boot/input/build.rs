@@ -1,4 +1,4 @@
-//! What is fixed when a kernel is built, and what its processors can do.
+//! Properties of a kernel build and its processors.
 
 mod arm64;
 mod config;
@@ -8,21 +8,19 @@ pub use crate::boot::input::build::arm64::Arm64Build;
 use evidence::Release;
 use rules::MapHandedOn;
 
-/// What is fixed when a kernel is built, or is a property of its processors, and decides how much it
-/// allocates while it boots. [`Build::of`] has those of the kernels that were looked at; a log of the same
-/// kernel corrects them.
+/// Properties of a kernel build or its processors that determine how much the kernel allocates at boot. [`Build::of`]
+/// has the values of the kernels that were examined; a log of the same kernel corrects them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Build {
-    /// Bytes in a page.
+    /// Bytes per page.
     pub page_size: u64,
-    /// Pages of the largest block of the page allocator (`MAX_ORDER_NR_PAGES`): movable memory begins at a
-    /// multiple.
+    /// Pages in the page allocator's largest block (`MAX_ORDER_NR_PAGES`): movable memory starts at a multiple of it.
     pub largest_block_pages: u64,
-    /// As many nodes as there is room for (`MAX_NUMNODES`).
+    /// The number of nodes there is room for (`MAX_NUMNODES`).
     pub max_nodes: usize,
     /// Bytes of a node's `struct pglist_data`, rounded up to a cache line.
     pub node_data: u64,
-    /// Bytes of the log buffer that is built in (`CONFIG_LOG_BUF_SHIFT`).
+    /// Bytes of the built-in log buffer (`CONFIG_LOG_BUF_SHIFT`).
     pub log_buffer: u64,
     /// Whether CMA is built in (`CONFIG_DMA_CMA`).
     pub has_cma: bool,
@@ -30,30 +28,30 @@ pub struct Build {
     pub cma: u64,
     /// Whether NUMA emulation (`numa=fake=`) is built in.
     pub numa_emulation: bool,
-    /// Whether the processor has 1 GiB pages (`pdpe1gb`).
+    /// Whether the processor supports 1 GiB pages (`pdpe1gb`).
     pub gib_pages: bool,
-    /// Levels of the page tables.
+    /// Number of page table levels.
     pub page_table_levels: u8,
-    /// Pages that the image sets aside for the first page tables (x86: `INIT_PGT_BUF_SIZE`).
+    /// Pages the image reserves for the first page tables (x86: `INIT_PGT_BUF_SIZE`).
     pub early_page_tables: u64,
-    /// Bytes behind the image's bss for allocations of the very first moments (x86: the brk section).
+    /// Bytes after the image's bss for the very first allocations (x86: the brk section).
     pub brk_area: u64,
     /// Bytes of the real-mode trampoline below 1 MiB (x86).
     pub trampoline: u64,
-    /// What only arm64 has.
+    /// arm64-specific properties.
     pub arm64: Arm64Build,
 }
 
 impl Build {
-    /// Bytes of a block of pages with the same mobility: a huge page, or the page allocator's largest block
-    /// where that is smaller. CMA areas are multiples of it.
+    /// Bytes per pageblock: a huge page, or the page allocator's largest block if that is smaller. CMA areas are
+    /// multiples of it.
     pub const fn page_block(&self) -> u64 {
         let huge = self.page_size.saturating_mul(self.page_size / 8);
         let largest = self.page_size.saturating_mul(self.largest_block_pages);
         if huge < largest { huge } else { largest }
     }
 
-    /// Sets the size of pages, and the largest block that goes with it: 4, 32 or 512 MiB.
+    /// Sets the page size, and the matching largest block: 4, 32 or 512 MiB.
     pub(crate) const fn set_page_size(&mut self, page_size: u64) {
         self.page_size = page_size;
         self.largest_block_pages = match page_size >> 10 {
@@ -63,8 +61,8 @@ impl Build {
         };
     }
 
-    /// What a distribution's kernel of this release has, on a processor of today: seen on Debian's 6.12.117
-    /// for x86_64, and on the same release built for arm64 with 4 KiB pages.
+    /// The values of a distribution kernel of this release on a current processor: observed on Debian's 6.12.117 for
+    /// x86_64, and on the same release built for arm64 with 4 KiB pages.
     pub fn of(release: &Release, architecture: Architecture) -> Self {
         let common = Self {
             page_size: 4 << 10,
@@ -90,7 +88,7 @@ impl Build {
 
     fn arm64(release: &Release, common: Self) -> Self {
         let text = release.to_string();
-        // Distributions name kernels with larger pages so: 6.12.9-arm64-16k, 6.12.0-1.el10.aarch64+64k.
+        // Distribution kernel names for larger pages: 6.12.9-arm64-16k, 6.12.0-1.el10.aarch64+64k.
         let page_size = if text.ends_with("16k") {
             16 << 10
         } else if text.ends_with("64k") {

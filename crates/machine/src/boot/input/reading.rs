@@ -1,7 +1,7 @@
-//! The input of a boot, read from a machine that went through one.
+//! The input of a boot, read from a machine that has booted.
 //!
-//! What the firmware and the boot loader handed over is read from where the kernel keeps it; what it keeps
-//! nowhere, from the log. Nothing of what came of the boot is read.
+//! Firmware and boot loader input is read from where the kernel keeps it, or from the log if the kernel does not keep
+//! it. The results of the boot are not read.
 
 mod arm64;
 mod efi_of_iomem;
@@ -22,18 +22,18 @@ use crate::releases::CHECKED_NAME;
 /// Why a boot's input could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InputError {
-    /// Nothing shows the firmware's map.
+    /// The firmware's map is not available from any source.
     #[error("the firmware's memory map is not there: {0}")]
     NoMap(String),
-    /// The boots of this architecture are not known.
+    /// Boots of this architecture are not supported.
     #[error("the boot of `{0}` is not known: x86_64 and aarch64 are")]
     Architecture(String),
-    /// The release given is none.
+    /// The release is malformed.
     #[error(transparent)]
     Release(#[from] NotARelease),
 }
 
-/// Where seeds come from.
+/// The source of seeds.
 const LOG: &str = "from the kernel log";
 const IOMEM: &str = "from /proc/iomem";
 
@@ -47,13 +47,13 @@ struct Reading<'a> {
 }
 
 impl BootInput {
-    /// Reads what a machine was booted with.
+    /// Reads the input a machine was booted with.
     ///
-    /// What is not shown is assumed, and named in [`BootInput::assumed`].
+    /// Input that is not available is assumed, and listed in [`BootInput::assumed`].
     ///
     /// # Errors
     ///
-    /// [`InputError`] when there is no firmware map, or when the architecture is another.
+    /// [`InputError`] if there is no firmware map, or if the architecture is not supported.
     pub fn of(evidence: &Evidence) -> Result<Self, InputError> {
         let no_log = BootLog::default();
         let mut reading = Reading {
@@ -118,7 +118,7 @@ impl Reading<'_> {
         String::new()
     }
 
-    /// The tables about nodes: as the firmware left them, or as the log lists their entries.
+    /// The tables about nodes: the firmware's, or else their entries as logged.
     fn numa(&mut self) -> NumaTables {
         let mut tables = NumaTables::default();
         let srat = self.evidence.acpi_table("SRAT").map(|bytes| tables.read_srat(bytes));
@@ -138,7 +138,7 @@ impl Reading<'_> {
     }
 
     fn srat_of_log(&self, tables: &mut NumaTables) {
-        // The log gives node numbers, which the order of the domains decides: each node is its own domain.
+        // The log shows node numbers, which are assigned in the order of the domains: each node is its own domain.
         let affinity = |line: &SratLine| MemoryAffinity {
             domain: line.node.get(),
             range: line.range,
@@ -150,12 +150,12 @@ impl Reading<'_> {
         tables.initiators = last.map_or_else(Vec::new, |last| (0..=last).collect());
     }
 
-    /// The kernel's image, from /proc/iomem: from its code to the end of its bss, in whole pages.
+    /// The kernel image, from /proc/iomem: from its code to the end of its bss, in whole pages.
     fn kernel_image(&mut self, by_default: PhysRange) -> PhysRange {
         let parts = self.tree.into_iter().flat_map(|tree| tree.resources().iter()).filter(|resource| {
             matches!(&*resource.name, "Kernel code" | "Kernel rodata" | "Kernel data" | "Kernel bss")
         });
-        // Without privilege all addresses read 0.
+        // Without privilege all addresses read as 0.
         let ranges = parts.filter_map(|resource| resource.range().ok()).filter(|range| range.start() > 0);
         let image = ranges.reduce(PhysRange::hull);
         if let Some(image) = image.and_then(|image| image.widen_to_multiples(4096)) {
@@ -170,7 +170,7 @@ impl Reading<'_> {
         by_default
     }
 
-    /// What a build has, corrected by what the log of this very kernel shows.
+    /// The build's properties, corrected by what this kernel's log shows.
     fn build(&mut self, release: &Release, architecture: Architecture) -> Build {
         let mut build = Build::of(release, architecture);
         if let Some(config) = self.evidence.configuration.read() {
@@ -189,7 +189,7 @@ impl Reading<'_> {
             build.arm64.physical_bits = bits;
         }
         match log.max_arch_pfn {
-            // 46 bits of physical addresses with four levels, 52 with five.
+            // 46 physical address bits with four levels, 52 with five.
             Some(pfn) if pfn <= 1 << 34 => build.page_table_levels = 4,
             Some(_) => build.page_table_levels = 5,
             None => {}

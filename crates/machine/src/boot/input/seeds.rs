@@ -1,10 +1,10 @@
-//! What a prediction was given although it came of the very boot it predicts.
+//! Prediction input that comes from the very boot being predicted.
 
-/// A fact that no firmware map and no command line decides, read from what the boot left behind: a comparison
-/// with that boot does not prove it.
+/// A fact that neither the firmware map nor the command line determines, read from the results of the boot: a
+/// comparison with that boot does not prove it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seed {
-    /// What it is.
+    /// The fact.
     pub what: String,
     /// Where it was read, and why there.
     pub why: String,

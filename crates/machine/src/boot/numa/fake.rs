@@ -1,7 +1,7 @@
-//! `numa=fake=`: the machine's nodes cut into smaller ones, to try out NUMA on a machine without.
+//! `numa=fake=`: splits the machine's nodes into smaller ones, to test NUMA on a machine without it.
 //!
-//! What is cut is what the tables before said; the cuts fall where enough memory has passed, and nodes are
-//! dealt out over the real ones in turn (mm/numa_emulation.c, 6.12).
+//! The split starts from the nodes in the tables; each piece ends where enough memory has accumulated, and fake nodes
+//! are taken from the real ones in turn (mm/numa_emulation.c, 6.12).
 
 use std::collections::BTreeSet;
 
@@ -14,15 +14,15 @@ use crate::command_line::numa::{FakeNodes, Split};
 
 const STEP: Step = Step { name: "numa_emulation", source: "mm/numa_emulation.c:numa_emulation (6.12)" };
 
-/// No node is smaller, and all sizes are multiples.
+/// The minimum node size; all sizes are multiples of it.
 const SMALLEST: u64 = 32 << 20;
-/// As many nodes as a kernel of the usual configuration has (`CONFIG_NODES_SHIFT` 10).
+/// The number of nodes in a typical kernel configuration (`CONFIG_NODES_SHIFT` 10).
 const MOST_NODES: u64 = 1024;
 
-/// Replaces the nodes by fake ones, or leaves them as they are where that cannot be done.
+/// Replaces the nodes with fake ones, or leaves them unchanged if that is not possible.
 ///
-/// `dma32_end` is the address below which devices with 32 lines reach: a node that would leave the next one
-/// nothing there takes it all.
+/// `dma32_end` is the end of 32-bit addressable memory: a node that would leave the next one no memory there takes all
+/// of it.
 pub(crate) fn emulate(
     nodes: &mut Nodes,
     early: &mut Early<'_>,
@@ -54,7 +54,7 @@ pub(crate) fn emulate(
         parsed: cutting.made.iter().map(|(block, _)| block.node).collect(),
         ..Nodes::default()
     };
-    // The distances on the command line, row by row, as far as they go; then those of the real nodes.
+    // The distances from the command line, row by row, as far as they go; then those of the real nodes.
     let mut given = fake.distances.split(',').map_while(|distance| distance.trim().parse().ok());
     for &from in &faked.parsed {
         for &to in &faked.parsed {
@@ -78,28 +78,28 @@ pub(crate) fn emulate(
     Ok(())
 }
 
-/// Real nodes being cut.
+/// Real nodes being split.
 struct Cutting {
     /// Whole pages of memory.
     memory: Vec<(u64, u64)>,
     shift: u32,
     /// What is left of the real nodes' blocks.
     left: Vec<Block>,
-    /// The pieces, each with the real node it was cut from.
+    /// The pieces, each with the real node it came from.
     made: Vec<(Block, u32)>,
     next: u64,
     dma32_end: u64,
 }
 
-/// How a cut is placed.
+/// How a piece is cut.
 struct Cut {
-    /// Bytes a piece has at least.
+    /// The minimum bytes per piece.
     size: u64,
     /// Whether holes count as memory.
     counts_holes: bool,
-    /// Pieces that get [`SMALLEST`] more, from the first on.
+    /// The number of pieces, from the first, that get [`SMALLEST`] more.
     larger: u64,
-    /// Node numbers begin again at 0 after so many.
+    /// Node numbers wrap to 0 after this many.
     modulus: u64,
 }
 
@@ -152,7 +152,7 @@ impl Cutting {
         Ok(())
     }
 
-    /// Cuts the blocks of all real nodes, or of one, in turn until nothing is left of them.
+    /// Cuts the blocks of all real nodes, or of one, in turn until nothing is left.
     fn cut_all(&mut self, cut: &Cut, only: Option<u32>) {
         let mut nodes: BTreeSet<u32> = self.left.iter().map(|block| block.node).collect();
         nodes.retain(|node| only.is_none_or(|only| only == *node));
@@ -161,7 +161,7 @@ impl Cutting {
         }
     }
 
-    /// Cuts one piece off a node; `false` when nothing is left of it.
+    /// Cuts one piece off a node; `false` if nothing is left of it.
     fn cut_one(&mut self, cut: &Cut, node: u32) -> bool {
         let Some(at) = self.left.iter().position(|block| block.node == node) else { return false };
         let Some(block) = self.left.get(at).copied() else { return false };
@@ -192,15 +192,15 @@ impl Cutting {
         true
     }
 
-    /// Where a piece ends that has `size` bytes of memory: at `end`, or so many times [`SMALLEST`] further, but
-    /// at `limit` at the latest.
+    /// The end of a piece with `size` bytes of memory: at `end`, or a multiple of [`SMALLEST`] later, but at most
+    /// `limit`.
     fn end_with(&self, size: u64, start: u64, end: u64, limit: u64) -> u64 {
         let after = |steps: u64| end.saturating_add(steps.saturating_mul(SMALLEST));
         let (mut few, mut enough) = (0, limit.saturating_sub(end) / SMALLEST);
         if self.memory_in(start, after(enough)) < size {
             return limit.max(end);
         }
-        // The more steps the more memory: halving finds the fewest.
+        // Memory only grows with the number of steps, so a binary search finds the minimum.
         while few < enough {
             let middle = few.midpoint(enough);
             if self.memory_in(start, after(middle)) < size {
@@ -212,7 +212,7 @@ impl Cutting {
         after(enough)
     }
 
-    /// Bytes between two addresses less the holes, counted in whole pages of holes.
+    /// Bytes between two addresses minus the holes, counted in whole pages.
     fn memory_in(&self, start: u64, end: u64) -> u64 {
         let (up, down) = (start.div_ceil(1 << self.shift), end >> self.shift);
         let hit = self.memory.iter().map(|&(from, to)| to.min(down).saturating_sub(from.max(up)));
@@ -228,7 +228,7 @@ mod tests {
 
     use super::*;
 
-    /// The machine of the capture numa-fake4: 3 GiB with the usual holes, one node.
+    /// The machine in the capture numa-fake4: 3 GiB with the usual holes, one node.
     fn faked(split: Split) -> Vec<(u64, u64, u32)> {
         let mut memblock = Memblock::new();
         for (start, end) in [(0x1000, 0x9_f000), (0x10_0000, 0xbffe_0000)] {
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn nodes_of_about_the_same_size_end_where_enough_memory_has_passed() {
+    fn nodes_of_about_the_same_size_end_where_enough_memory_has_accumulated() {
         assert_eq!(
             faked(Split::Nodes(4)),
             [
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_cut_stays_whole() {
+    fn nodes_that_cannot_be_split_stay_whole() {
         let whole = [(0x1000, 0xbffe_0000, 0)];
         assert_eq!(faked(Split::Nodes(0)), whole);
         assert_eq!(faked(Split::PerNode(0)), whole);
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_node_takes_what_is_too_little_for_another() {
+    fn the_last_node_takes_a_rest_too_small_for_another() {
         let ends: Vec<u64> = faked(Split::Bytes(1 << 30)).iter().map(|(_, end, _)| *end).collect();
         assert_eq!(ends.last(), Some(&0xbffe_0000));
     }

@@ -1,11 +1,11 @@
-//! The order in which nodes are asked for pages when a node has none left.
+//! The order in which nodes are used as a fallback when a node runs out of pages.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// For each node, the nodes in the order in which they are asked: itself first where it has memory, then the
-/// nearest. Among equally near ones, those below it stand back, and then those that have been the nearest of
-/// others (mm/page_alloc.c:find_next_best_node, build_zonelists, 6.12; seen before processors are up, which
-/// later count as a burden, too).
+/// The fallback order of each node: itself first if it has memory, then the nearest nodes. Among equally near nodes,
+/// those with lower numbers come later, and then those that were already nearest to others
+/// (mm/page_alloc.c:find_next_best_node, build_zonelists, 6.12). This is the order before CPUs are up; later their load
+/// counts too.
 pub(crate) fn order(
     nodes: &BTreeSet<u32>,
     with_memory: &BTreeSet<u32>,
@@ -14,7 +14,7 @@ pub(crate) fn order(
     let mut load = BTreeMap::<u32, u64>::new();
     let mut orders = Vec::new();
     for &from in nodes {
-        // What a node carries changes only once it is in the order, so one sorting does.
+        // A node's load changes only once it is in the order, so sorting once is enough.
         let mut others: Vec<u32> = with_memory.iter().copied().filter(|to| *to != from).collect();
         others.sort_by_key(|&to| {
             let stands_back = u64::from(to < from);
@@ -23,7 +23,7 @@ pub(crate) fn order(
         });
         let mut before = from;
         for &to in &others {
-            // The first of a group of equally near nodes carries more from now on.
+            // From now on, the first in a group of equally near nodes carries more load.
             if distance(from, to) != distance(from, before) {
                 let carried = load.entry(to).or_default();
                 *carried = carried.saturating_add(1);
@@ -49,8 +49,8 @@ mod tests {
     }
 
     #[test]
-    fn a_node_without_memory_asks_the_one_that_carries_least() {
-        // As the capture numa-cpuless-memless shows it: node 1 has processors and no memory.
+    fn a_node_without_memory_uses_the_least_loaded_node() {
+        // As in the capture numa-cpuless-memless: node 1 has CPUs and no memory.
         let orders = order(&set(&[0, 1, 2, 3]), &set(&[0, 2, 3]), far);
         let expected = [(0, vec![0, 2, 3]), (1, vec![3, 2, 0]), (2, vec![2, 3, 0]), (3, vec![3, 0, 2])];
         assert_eq!(orders, expected);

@@ -1,4 +1,4 @@
-//! Nodes: from the firmware's tables to blocks of addresses, and from these to memblock.
+//! Nodes: from the firmware's tables to address blocks, and from these to memblock.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use crate::boot::early::{Early, Halt};
 use crate::boot::numa::tables::NumaTables;
 use crate::boot::trace::Step;
 
-/// A block of addresses that belongs to a node, whatever RAM lies in it.
+/// A block of addresses that belongs to a node, regardless of how much RAM is in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Block {
     pub(crate) range: PhysRange,
@@ -20,19 +20,19 @@ pub(crate) struct Block {
 pub(crate) struct Nodes {
     /// The blocks, in the source's order.
     pub(crate) blocks: Vec<Block>,
-    /// Every node the source names, with memory or without.
+    /// Every node the source names, with or without memory.
     pub(crate) parsed: BTreeSet<u32>,
     /// Distances by node; [`Nodes::distance`] fills in the rest.
     pub(crate) distances: BTreeMap<(u32, u32), u8>,
-    /// Where the kernel keeps them.
+    /// The location of the kernel's distance table.
     pub(crate) distance_table: Option<PhysRange>,
 }
 
-/// A source that the kernel gives up on, and why; it then tries the next.
+/// A source the kernel gives up on, and why; it then tries the next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refused(pub(crate) String);
 
-/// How far a node is from itself, and from another by default.
+/// A node's distance to itself, and the default distance to another.
 const LOCAL: u8 = 10;
 const REMOTE: u8 = 20;
 
@@ -49,7 +49,7 @@ const UNPLUG: Step = Step {
 };
 const NODE_DATA: Step = Step { name: "alloc_node_data", source: "mm/numa.c:alloc_node_data (6.12)" };
 
-/// Forgets every node and every HOTPLUG flag: each source starts afresh.
+/// Clears all nodes and HOTPLUG flags: each source starts from scratch.
 pub(crate) fn reset(early: &mut Early<'_>) -> Result<(), Halt> {
     early.begin(RESET);
     let marked =
@@ -72,7 +72,7 @@ pub(crate) fn reset(early: &mut Early<'_>) -> Result<(), Halt> {
 }
 
 impl Nodes {
-    /// One node over everything, where nothing tells more.
+    /// One node for everything, if there is no better source.
     pub(crate) fn faked(range: Option<PhysRange>, early: &mut Early<'_>, why: &str) -> Self {
         early.begin(Step { name: "dummy_numa_init", source: "arch/*/mm/numa*.c:dummy_numa_init (6.12)" });
         let blocks: Vec<Block> = range.map(|range| Block { range, node: 0 }).into_iter().collect();
@@ -82,9 +82,9 @@ impl Nodes {
         Self { blocks, parsed: BTreeSet::from([0]), ..Self::default() }
     }
 
-    /// What SRAT and SLIT say; marks what can be unplugged in memblock.
+    /// The nodes from SRAT and SLIT; sets HOTPLUG in memblock for memory that can be unplugged.
     ///
-    /// A kernel has room for so many nodes; one more, and it gives up on the table.
+    /// The number of nodes is limited; if a table has one more, the kernel gives up on it.
     pub(crate) fn of_acpi(
         tables: &NumaTables,
         early: &mut Early<'_>,
@@ -119,8 +119,8 @@ impl Nodes {
         Ok(Ok(nodes))
     }
 
-    /// Takes over a SLIT: a table that is not plausible is not used at all, and the first distance makes the
-    /// kernel allocate its table.
+    /// Applies a SLIT: an implausible table is ignored entirely, and the first distance makes the kernel allocate its
+    /// table.
     fn set_distances(
         &mut self,
         tables: &NumaTables,
@@ -152,7 +152,7 @@ impl Nodes {
         self.allocate_distances(early)
     }
 
-    /// The kernel's table of distances: a byte for each pair of nodes, in a page of its own.
+    /// The kernel's distance table: a byte for each pair of nodes, in pages of its own.
     pub(crate) fn allocate_distances(&mut self, early: &mut Early<'_>) -> Result<(), Halt> {
         let nodes = self.parsed.last().map_or(0, |last| u64::from(*last).saturating_add(1));
         if self.distances.is_empty() || nodes == 0 {
@@ -171,16 +171,17 @@ impl Nodes {
         }
     }
 
-    /// How far it is from one node to another.
+    /// The distance from one node to another.
     pub(crate) fn distance(&self, from: u32, to: u32) -> u8 {
         let by_default = if from == to { LOCAL } else { REMOTE };
         self.distances.get(&(from, to)).copied().unwrap_or(by_default)
     }
 
-    /// Cuts the blocks to where there is memory, and joins those of one node that have no other between them.
+    /// Trims the blocks to where there is memory, and joins blocks of one node that have no other node's block between
+    /// them.
     ///
-    /// Blocks without a byte of memory do not count. Blocks of different nodes that overlap make the kernel
-    /// give up on the whole source.
+    /// Blocks without memory are dropped. Overlapping blocks of different nodes make the kernel give up on the whole
+    /// source.
     pub(crate) fn clean_up(&mut self, early: &mut Early<'_>) -> Result<(), Refused> {
         early.begin(CLEAN);
         let memory = early.memblock.memory();
@@ -223,9 +224,9 @@ impl Nodes {
         Ok(())
     }
 
-    /// Puts memory on its nodes, and takes HOTPLUG from every node on which something is reserved already: the
-    /// kernel sits there, so it can never be unplugged. Memory that no node covers, more than `tolerated`
-    /// bytes of it, makes the kernel give up on the source.
+    /// Assigns memory to its nodes, and clears HOTPLUG on every node that already has a reservation: the kernel uses
+    /// it, so it can never be unplugged. If more than `tolerated` bytes of memory have no node, the kernel gives up on
+    /// the source.
     pub(crate) fn register(
         &self,
         early: &mut Early<'_>,
@@ -267,14 +268,13 @@ impl Nodes {
     }
 }
 
-/// Allocates the data of each node that has memory, in order of their numbers, on the node itself where
-/// that is possible.
+/// Allocates the node data of each node that has memory, in node order, on the node itself if possible.
 pub(crate) fn allocate_node_data(early: &mut Early<'_>, bytes: u64) -> Result<(), Halt> {
     let nodes = with_memory(early);
     allocate_data_of(early, &nodes, bytes)
 }
 
-/// Allocates the data of these nodes, each on its node where that is possible.
+/// Allocates the node data of these nodes, on the node itself if possible.
 pub(crate) fn allocate_data_of(early: &mut Early<'_>, nodes: &BTreeSet<u32>, bytes: u64) -> Result<(), Halt> {
     early.begin(NODE_DATA);
     for &node in nodes {
@@ -289,7 +289,7 @@ pub(crate) fn allocate_data_of(early: &mut Early<'_>, nodes: &BTreeSet<u32>, byt
     Ok(())
 }
 
-/// The nodes that have whole pages of memory, ascending.
+/// The nodes with whole pages of memory, ascending.
 pub(crate) fn with_memory(early: &Early<'_>) -> BTreeSet<u32> {
     let pages = early.memblock.memory_pfn_ranges(None);
     pages.filter_map(|pages| pages.node).map(NodeId::get).collect()
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn one_reserved_byte_costs_a_node_its_flag_and_no_other() {
+    fn one_reserved_byte_clears_the_flag_of_its_node_only() {
         let mut early = early(&[r(0x1000, 0x1_0000)]);
         early.memblock.mark_hotplug(r(0, 0x1_0000)).unwrap();
         early.memblock.reserve(r(0x1234, 0x1235)).unwrap();
@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_without_a_node_is_a_refusal_where_none_is_tolerated() {
+    fn memory_without_a_node_is_refused_if_none_is_tolerated() {
         let mut early = early(&[r(0x1000, 0x1_0000)]);
         let nodes = Nodes { blocks: vec![block(0x1000, 0xf000, 0)], ..Nodes::default() };
         assert_eq!(nodes.register(&mut early, 0x1000), Ok(Ok(())));

@@ -1,4 +1,4 @@
-//! The ACPI tables about nodes, as far as the kernel takes them.
+//! The ACPI tables about nodes, as far as the kernel uses them.
 
 use std::collections::BTreeMap;
 
@@ -6,20 +6,20 @@ use firmware::slit::Slit;
 use firmware::srat::{self, Srat};
 use memblock::PhysRange;
 
-/// What the ACPI tables SRAT and SLIT say.
+/// The content of the ACPI tables SRAT and SLIT.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NumaTables {
     /// Whether there is an SRAT.
     pub has_srat: bool,
-    /// The proximity domains of processors and generic initiators, in the table's order.
+    /// The proximity domains of CPUs and generic initiators, in table order.
     pub initiators: Vec<u32>,
-    /// Memory, in the table's order.
+    /// Memory, in table order.
     pub memory: Vec<MemoryAffinity>,
-    /// Distances, from row to column; empty without a SLIT.
+    /// Distances, from row to column; empty if there is no SLIT.
     pub distances: Vec<Vec<u8>>,
 }
 
-/// A range of addresses that the SRAT puts into a proximity domain; it need not be RAM.
+/// An address range that the SRAT assigns to a proximity domain; it need not be RAM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryAffinity {
     /// The proximity domain.
@@ -31,11 +31,11 @@ pub struct MemoryAffinity {
 }
 
 impl NumaTables {
-    /// Reads an SRAT, as the kernel does: entries that are not enabled do not count, nor do empty ones.
+    /// Reads an SRAT as the kernel does: disabled and empty entries are ignored.
     ///
     /// # Errors
     ///
-    /// [`AcpiError`](firmware::acpi::AcpiError) where the table is malformed.
+    /// [`AcpiError`](firmware::acpi::AcpiError) if the table is malformed.
     pub fn read_srat(&mut self, bytes: &[u8]) -> Result<(), firmware::acpi::AcpiError> {
         let (mut initiators, mut memory) = (Vec::new(), Vec::new());
         for entry in Srat::new(bytes)?.entries() {
@@ -60,14 +60,14 @@ impl NumaTables {
     ///
     /// # Errors
     ///
-    /// [`AcpiError`](firmware::acpi::AcpiError) where the table is malformed.
+    /// [`AcpiError`](firmware::acpi::AcpiError) if the table is malformed.
     pub fn read_slit(&mut self, bytes: &[u8]) -> Result<(), firmware::acpi::AcpiError> {
         self.distances = Slit::new(bytes)?.rows().map(<[u8]>::to_vec).collect();
         Ok(())
     }
 
-    /// The node of each proximity domain: numbers are given in the order in which domains are met, processors
-    /// and initiators first (drivers/acpi/numa/srat.c:acpi_numa_init, acpi_map_pxm_to_node, 6.12).
+    /// The node of each proximity domain: numbered in order of first appearance, with CPUs and initiators first
+    /// (drivers/acpi/numa/srat.c:acpi_numa_init, acpi_map_pxm_to_node, 6.12).
     pub(crate) fn nodes(&self) -> BTreeMap<u32, u32> {
         let mut nodes = BTreeMap::new();
         for domain in self.initiators.iter().copied().chain(self.memory.iter().map(|memory| memory.domain)) {
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nodes_are_numbered_as_their_domains_are_met_processors_first() {
+    fn nodes_are_numbered_by_first_appearance_with_processors_first() {
         let memory =
             |domain| MemoryAffinity { domain, range: PhysRange::new(0, 1).unwrap(), hot_pluggable: false };
         let tables = NumaTables {

@@ -1,4 +1,4 @@
-//! A prediction held against what the real boot came to, fact by fact.
+//! Compares a prediction with the result of the real boot, fact by fact.
 
 use crate::boot::input::BootInput;
 use crate::boot::prediction::Prediction;
@@ -10,14 +10,14 @@ use evidence::Evidence;
 /// Every fact of a boot, compared or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Comparison {
-    /// The facts, in the order in which a boot comes by them.
+    /// The facts, in boot order.
     pub facts: Vec<FactComparison>,
 }
 
-/// What became of comparing one fact.
+/// The outcome of comparing one fact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FactComparison {
-    /// The fact, by the name of its member in the JSON.
+    /// The fact's member name in the JSON.
     pub fact: &'static str,
     /// The result.
     pub result: Compared,
@@ -26,28 +26,28 @@ pub struct FactComparison {
 /// The result of one comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Compared {
-    /// Predicted and seen are the same, entry for entry.
+    /// Predicted and observed entries are all the same.
     Equal {
-        /// How many entries there are.
+        /// The number of entries.
         entries: usize,
     },
-    /// They are not.
+    /// They differ.
     Differs(Vec<Difference>),
-    /// The machine does not show it.
+    /// The machine does not show this fact.
     NotCompared {
         /// Why, and what would show it.
         why: &'static str,
     },
 }
 
-/// One entry that is not the same on both sides.
+/// One entry that differs between the two sides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     /// Which entry: a range, a zone, a node.
     pub what: String,
-    /// What the prediction says of it; `None` where it has no such entry.
+    /// The predicted value; `None` if there is no such entry.
     pub predicted: Option<String>,
-    /// What the machine shows; `None` where it has no such entry.
+    /// The value the machine shows; `None` if there is no such entry.
     pub seen: Option<String>,
 }
 
@@ -67,15 +67,15 @@ const NO_ZONES: &str =
 const GIB_4: u64 = 1 << 32;
 
 impl Comparison {
-    /// Compares a prediction with what a machine shows of the boot that was predicted.
+    /// Compares a prediction with what a machine shows of that boot.
     pub fn of(evidence: &Evidence, input: &BootInput, prediction: &Prediction) -> Self {
         let low_end = low_end(input, prediction);
         Self::with(prediction, &Observed::of(evidence, low_end, input.build.page_size))
     }
 
-    /// Compares a prediction with an outcome. O(n log n) in their entries.
+    /// Compares a prediction with an observed boot. O(n log n) in their entries.
     pub fn with(prediction: &Prediction, seen: &Observed) -> Self {
-        // The kernel dumps its tables once, and may go on reserving after that.
+        // The kernel dumps its tables once, and may reserve more after that.
         let dump = prediction.dump.as_ref();
         let memory = dump.map_or(&prediction.memory, |dump| &dump.memory);
         let reserved = dump.map_or(&prediction.reserved, |dump| &dump.reserved);
@@ -139,19 +139,18 @@ impl Comparison {
         Self { facts }
     }
 
-    /// Whether nothing that could be compared differs.
+    /// Whether all compared facts are equal.
     pub fn is_equal(&self) -> bool {
         !self.facts.iter().any(|fact| matches!(fact.result, Compared::Differs(_)))
     }
 
-    /// How many facts could be compared.
+    /// The number of facts compared.
     pub fn compared(&self) -> usize {
         self.facts.iter().filter(|fact| !matches!(fact.result, Compared::NotCompared { .. })).count()
     }
 }
 
-/// Where crash kernels stop being low: 4 GiB on x86, on arm64 what every device reaches, which is where the
-/// lowest zone ends.
+/// The end of low memory for crash kernels: 4 GiB on x86; on arm64 the DMA limit, which is where the lowest zone ends.
 fn low_end(input: &BootInput, prediction: &Prediction) -> u64 {
     let low = |(kind, _): &&(ZoneKind, _)| matches!(kind, ZoneKind::Dma | ZoneKind::Dma32);
     let first = prediction.zone_limits.iter().find(low);
@@ -188,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_machine_does_not_show_is_not_taken_for_equal() {
+    fn facts_a_machine_does_not_show_do_not_count_as_equal() {
         let comparison = Comparison::with(&Prediction::default(), &Observed::default());
         assert_eq!(comparison.compared(), 0);
         assert!(
@@ -197,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn each_entry_that_differs_is_named_with_both_sides() {
+    fn each_differing_entry_is_listed_with_both_sides() {
         let prediction = Prediction {
             memory: vec![region(0, 0x1000, 0), region(0x1000, 0x2000, 0)],
             ..Prediction::default()
@@ -217,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_that_the_kernel_does_not_tell_is_no_difference_and_one_that_it_tells_is() {
+    fn only_a_reason_that_the_kernel_prints_is_a_difference() {
         let compared = |is_silent: bool, seen: Option<&str>| {
             let with = |error: Option<&str>, is_silent| Crashkernel {
                 error: error.map(str::to_owned),

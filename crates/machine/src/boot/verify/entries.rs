@@ -1,4 +1,4 @@
-//! The facts of a boot as entries that can be held against each other, and told to people.
+//! Boot facts as entries that can be compared and printed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,25 +7,25 @@ use memblock::{NodeId, PhysRange, Region};
 use crate::boot::crashkernel::Crashkernel;
 use crate::boot::zones::{ZoneKind, ZoneSpan};
 
-/// The entries of one fact, in the order of their keys. Two facts are equal when their entries are: each text
-/// says all there is to its entry.
+/// The entries of one fact, ordered by key. Two facts are equal if their entries are: each text fully describes its
+/// entry.
 pub(crate) type Entries = BTreeMap<Key, Entry>;
 
-/// What makes two entries of both sides the same one: their addresses, or node and zone.
+/// What identifies an entry on both sides: its addresses, or node and zone.
 type Key = (u64, u64);
 
 /// An entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// Which it is.
+    /// What it describes.
     pub(crate) what: String,
-    /// Its addresses, where it has any.
+    /// Its addresses, if any.
     pub(crate) range: Option<PhysRange>,
-    /// What is said of it.
+    /// Its value.
     pub(crate) text: String,
 }
 
-/// An entry that is not alike on both sides.
+/// An entry that differs between the two sides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Unlike {
     pub(crate) what: String,
@@ -34,7 +34,7 @@ pub(crate) struct Unlike {
     pub(crate) after: Option<String>,
 }
 
-/// The entries that are on one side alone, or differ.
+/// The entries that differ or exist on only one side.
 pub(crate) fn differences(before: &Entries, after: &Entries) -> Vec<Unlike> {
     let keys: BTreeSet<&Key> = before.keys().chain(after.keys()).collect();
     let unlike = keys.into_iter().filter_map(|key| {
@@ -50,7 +50,7 @@ pub(crate) fn differences(before: &Entries, after: &Entries) -> Vec<Unlike> {
     unlike.collect()
 }
 
-/// Entries that lie at addresses.
+/// Entries with addresses.
 fn at(all: impl Iterator<Item = (PhysRange, String)>) -> Entries {
     all.map(|(range, text)| {
         ((range.start(), range.end()), Entry { what: range.to_string(), range: Some(range), text })
@@ -58,12 +58,12 @@ fn at(all: impl Iterator<Item = (PhysRange, String)>) -> Entries {
     .collect()
 }
 
-/// Entries that have no addresses of their own.
+/// Entries without addresses of their own.
 fn named(all: impl Iterator<Item = (Key, String, String)>) -> Entries {
     all.map(|(key, what, text)| (key, Entry { what, range: None, text })).collect()
 }
 
-/// A region's node and attributes.
+/// A region's node and flags.
 pub(crate) fn describe(region: &Region) -> String {
     let flags: Vec<&str> = region.flags.iter_names().map(|(name, _)| name).collect();
     let flags = if flags.is_empty() { "NONE".to_owned() } else { flags.join("|") };

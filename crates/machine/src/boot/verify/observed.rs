@@ -1,4 +1,4 @@
-//! What a real boot came to, read from the log and from what the kernel shows.
+//! The result of a real boot, read from the log and from what the kernel exposes.
 
 use std::collections::BTreeMap;
 
@@ -11,35 +11,35 @@ use crate::boot::crashkernel::{CrashArea, Crashkernel};
 use crate::boot::zones::{ZoneKind, ZoneSpan};
 use evidence::log::BootLines;
 
-/// What a real boot came to. Each fact is `None` where nothing shows it.
+/// The result of a real boot. A fact is `None` if nothing shows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observed {
-    /// Memory regions with node and attributes: the last dump of `memblock=debug`.
+    /// Memory regions with nodes and flags: the last dump of `memblock=debug`.
     pub memory: Option<Vec<Region>>,
     /// Reserved regions at that time.
     pub reserved: Option<Vec<Region>>,
-    /// Memory regions of /sys/kernel/debug/memblock: after boot, when HOTPLUG is cleared. `None` also where
-    /// memory was added since. Beside it goes [`Prediction::memory_after_boot`].
+    /// Memory regions in /sys/kernel/debug/memblock, after boot, when HOTPLUG is cleared. Also `None` if memory was
+    /// added since. Compare with [`Prediction::memory_after_boot`].
     ///
     /// [`Prediction::memory_after_boot`]: crate::boot::Prediction::memory_after_boot
     pub memory_after_boot: Option<Vec<Region>>,
     /// Whole pages of memory by node.
     pub early_node_ranges: Option<Vec<(u32, PhysRange)>>,
-    /// The zones' limits; zones without pages are not there.
+    /// The zone limits; empty zones are omitted.
     pub zone_limits: Option<Vec<(ZoneKind, PhysRange)>>,
     /// The first movable address of each node that has one.
     pub movable_start: Option<BTreeMap<u32, u64>>,
-    /// The crash kernel's reservation.
+    /// The crash kernel reservation.
     pub crashkernel: Option<Crashkernel>,
-    /// The nodes that each node asks for pages.
+    /// The fallback order of each node.
     pub fallback_order: Option<Vec<(u32, Vec<u32>)>>,
-    /// The zones of /proc/zoneinfo; `None` also where memory was added after boot, which changes them.
+    /// The zones in /proc/zoneinfo; also `None` if memory was added after boot, which changes them.
     pub zones: Option<Vec<ZoneSpan>>,
 }
 
 impl Observed {
-    /// Reads what a machine shows of its boot. Crash kernels that lie at `low_end` or above count as high; on
-    /// arm64, those above ZONE_DMA.
+    /// Reads what a machine shows of its boot. Crash kernels at or above `low_end` count as high; on arm64, those above
+    /// ZONE_DMA.
     pub fn of(evidence: &Evidence, low_end: u64, page_size: u64) -> Self {
         let no_log = BootLog::default();
         let log = evidence.log.read().unwrap_or(&no_log);
@@ -94,8 +94,8 @@ fn crashkernel(facts: &BootLines, low_end: u64) -> Crashkernel {
     Crashkernel { low, high, error: facts.crashkernel_error.clone(), is_silent: false }
 }
 
-/// The reservations as /proc/iomem shows them, where the log lost its beginning: what lies low beside one that
-/// lies high is for its devices.
+/// The reservations in /proc/iomem, for a log without its beginning: a low reservation next to a high one is for its
+/// devices.
 fn crashkernel_resources(evidence: &Evidence, low_end: u64) -> Option<Crashkernel> {
     let areas =
         evidence.resources.read()?.resources().iter().filter(|resource| resource.name == "Crash kernel");
@@ -109,7 +109,7 @@ fn crashkernel_resources(evidence: &Evidence, low_end: u64) -> Option<Crashkerne
     })
 }
 
-/// The regions of debugfs, if they have as many whole pages as at boot.
+/// The regions in debugfs, if they have as many whole pages as at boot.
 fn memory_after_boot(evidence: &Evidence, early: &[(u32, PhysRange)], page_size: u64) -> Option<Vec<Region>> {
     let regions = evidence.memblock_memory.read()?.whole()?;
     let page = PageSize::new(page_size)?;
@@ -119,7 +119,7 @@ fn memory_after_boot(evidence: &Evidence, early: &[(u32, PhysRange)], page_size:
     (pages == of_boot.fold(0, u64::saturating_add)).then(|| regions.to_vec())
 }
 
-/// /proc/zoneinfo's zones, unless memory blocks outside the ranges of boot were added to them.
+/// The zones in /proc/zoneinfo, unless memory blocks outside the boot ranges were added to them.
 fn zones_at_boot(evidence: &Evidence, early: &[(u32, PhysRange)], page_size: u64) -> Option<Vec<ZoneSpan>> {
     let zones = evidence.zones.read()?;
     let of_boot: u64 = early.iter().map(|(_, range)| range.size() / page_size.max(1)).sum();

@@ -1,9 +1,9 @@
-//! The page tables of x86's direct map: how many pages are taken, in which order, from where.
+//! The page tables of the x86 direct map: how many pages are allocated, in which order, from where.
 //!
-//! RAM is mapped from the top of memory down, in steps that grow as more is mapped, so that the page tables
-//! of a step lie in memory that the steps before have mapped. With `movable_node` it goes upwards from the
-//! kernel instead. The first pages come from a small buffer in the kernel's brk area
-//! (arch/x86/mm/init.c:init_mem_mapping, memory_map_top_down, memory_map_bottom_up, alloc_low_pages, 6.12).
+//! RAM is mapped from the top of memory down, in steps that grow as more is mapped, so that the page tables of a step
+//! are in memory mapped by earlier steps. With `movable_node`, it is mapped upwards from the kernel instead. The first
+//! pages come from a small buffer in the kernel's brk area (arch/x86/mm/init.c:init_mem_mapping, memory_map_top_down,
+//! memory_map_bottom_up, alloc_low_pages, 6.12).
 
 use std::collections::BTreeMap;
 
@@ -14,46 +14,46 @@ use crate::boot::early::{Early, Halt};
 const KIB_4: u64 = 1 << 12;
 const MIB_2: u64 = 1 << 21;
 const GIB: u64 = 1 << 30;
-/// Where the ISA hole ends: below it everything is mapped first, RAM or not.
+/// The end of the ISA hole: everything below is mapped first, RAM or not.
 const ISA_END: u64 = 1 << 20;
 
-/// What the mapping needs to know of the machine.
+/// The machine properties that the mapping depends on.
 pub(super) struct DirectMap {
-    /// Whether 1 GiB can be mapped with one entry.
+    /// Whether one entry can map 1 GiB.
     pub(super) gib_pages: bool,
-    /// Levels of the page tables.
+    /// Number of page table levels.
     pub(super) levels: u8,
     /// Pages in the buffer for the first page tables.
     pub(super) buffered: u64,
     /// RAM, ascending.
     pub(super) ram: Vec<PhysRange>,
-    /// First address behind RAM and ACPI data.
+    /// First address after RAM and ACPI data.
     pub(super) end: u64,
     /// The buffer for the first page tables.
     pub(super) buffer: PhysRange,
-    /// First address behind the kernel, where mapping upwards begins.
+    /// First address after the kernel, where bottom-up mapping starts.
     pub(super) kernel_end: u64,
 }
 
-/// The mapping under way.
+/// The mapping in progress.
 struct Mapping<'a, 'm> {
     machine: &'a DirectMap,
     early: &'a mut Early<'m>,
-    /// The tables there are, by how far an address is shifted to count them.
+    /// The existing tables, keyed by the shift that turns an address into a table number.
     tables: BTreeMap<u32, Numbers>,
     /// Pages left in the buffer.
     buffered: u64,
-    /// Whether the buffer may be used for the range that is mapped now: not for the one it lies in itself.
+    /// Whether the buffer may be used for the current range: not for the range that contains the buffer.
     may_use_buffer: bool,
-    /// What is mapped already, from where allocations are served.
+    /// The mapped range, which allocations come from.
     mapped: (u64, u64),
-    /// Page tables that were allocated, and the addresses from the first to the last of them.
+    /// The number of page tables allocated, and the address range they span.
     taken: u64,
     hull: Option<PhysRange>,
 }
 
 impl DirectMap {
-    /// Maps everything, and takes the pages that page tables need.
+    /// Maps everything, and allocates the page tables.
     pub(super) fn build(&self, early: &mut Early<'_>) -> Result<(), Halt> {
         let mut mapping = Mapping {
             machine: self,
@@ -79,7 +79,7 @@ impl DirectMap {
     }
 }
 
-/// The step after one in which enough was mapped.
+/// The step size after a step that mapped enough.
 const fn next_step(step: u64) -> u64 {
     step.saturating_mul(1 << 8)
 }
@@ -87,7 +87,7 @@ const fn next_step(step: u64) -> u64 {
 impl Mapping<'_, '_> {
     fn top_down(&mut self) -> Result<(), Halt> {
         let end = self.machine.end;
-        // Where 2 MiB are free, the first step ends there: its page tables are then in memory that is aligned.
+        // If 2 MiB are free, the first step ends there: its page tables are then in aligned memory.
         let request = Request { align: MIB_2, min: ISA_END, max: Some(end), ..Request::new(MIB_2) };
         let probe = self.early.try_alloc(&request, "finding where the first 2 MiB can be mapped")?;
         if let Some(probe) = probe {
@@ -131,7 +131,7 @@ impl Mapping<'_, '_> {
         Ok(())
     }
 
-    /// Maps the RAM inside a window; gives its bytes.
+    /// Maps the RAM inside a window; returns its size in bytes.
     fn map_ram(&mut self, start: u64, end: u64) -> Result<u64, Halt> {
         let Ok(window) = PhysRange::new(start, end) else { return Ok(0) };
         let parts: Vec<PhysRange> = self.machine.ram.iter().filter_map(|ram| ram.intersect(window)).collect();
@@ -145,8 +145,8 @@ impl Mapping<'_, '_> {
         Ok(bytes)
     }
 
-    /// Maps a range with the largest pages that fit, head and tail with smaller ones; but a head or tail that
-    /// shares its large page with RAM alone gets the large page at once.
+    /// Maps a range with the largest pages that fit, and its head and tail with smaller ones; but if the large page
+    /// around a head or tail contains only RAM, the large page is used right away.
     fn map(&mut self, range: PhysRange) -> Result<(), Halt> {
         self.map_with(range, if self.machine.gib_pages { GIB } else { MIB_2 })
     }
@@ -156,7 +156,7 @@ impl Mapping<'_, '_> {
             return self.need(range, 21);
         }
         let (level, smaller) = if page == GIB { (39, MIB_2) } else { (30, KIB_4) };
-        // Head, whole pages and tail; head and tail may meet, and are looked at apart all the same.
+        // Head, whole pages and tail; head and tail may meet, but are checked separately even then.
         let up = range.start().checked_next_multiple_of(page).unwrap_or(u64::MAX);
         let down = range.end() & !(page - 1);
         let parts = if up > down {
@@ -176,7 +176,7 @@ impl Mapping<'_, '_> {
         Ok(())
     }
 
-    /// Whether all the large pages that a range touches are RAM of one region.
+    /// Whether all the large pages that a range touches are RAM in a single region.
     fn is_ram_around(&self, range: PhysRange, page: u64) -> bool {
         let start = range.start() & !(page - 1);
         let around =
@@ -184,9 +184,9 @@ impl Mapping<'_, '_> {
         around.is_some_and(|around| self.machine.ram.iter().any(|ram| ram.encloses(around)))
     }
 
-    /// Takes the tables down to the level at which one covers `1 << shift` bytes, where they are not there yet.
+    /// Allocates the missing tables down to the level where one covers `1 << shift` bytes.
     fn need(&mut self, range: PhysRange, shift: u32) -> Result<(), Halt> {
-        // The topmost table is the image's own.
+        // The top-level table is part of the kernel image.
         let top = if self.machine.levels > 4 { 48 } else { 39 };
         for level in [48, 39, 30, 21].into_iter().filter(|level| *level <= top && *level >= shift) {
             let new =
@@ -196,7 +196,7 @@ impl Mapping<'_, '_> {
         Ok(())
     }
 
-    /// Takes so many pages, from the buffer as far as it may be used.
+    /// Takes this many pages, from the buffer as far as it may be used.
     fn take(&mut self, pages: u64) -> Result<(), Halt> {
         let buffered = if self.may_use_buffer { self.buffered.min(pages) } else { 0 };
         self.buffered = self.buffered.saturating_sub(buffered);
@@ -209,7 +209,8 @@ impl Mapping<'_, '_> {
         Ok(())
     }
 
-    /// Takes at once what would be taken page by page next to `page`, if it is free; gives the pages.
+    /// Allocates at once what would be allocated page by page next to `page`, if it is free; returns the number of
+    /// pages.
     fn allocate_beside(&mut self, page: PhysRange, wanted: u64) -> Result<u64, Halt> {
         let mut pages = wanted;
         while pages > 0 {
@@ -237,7 +238,7 @@ impl Mapping<'_, '_> {
     fn allocate(&mut self, pages: u64, (min, max): (u64, u64)) -> Result<PhysRange, Halt> {
         let bytes = pages.saturating_mul(KIB_4);
         let request = Request { align: KIB_4, min, max: Some(max), ..Request::new(bytes) };
-        // Every page in the account would hide the rest of it; but a failure is told in full.
+        // A trace line per page would bury the rest; failures, however, are reported in full.
         let Ok(range) = self.early.memblock.alloc(&request) else {
             return self.early.alloc(&request, "page tables of the direct map");
         };
@@ -246,7 +247,7 @@ impl Mapping<'_, '_> {
         Ok(range)
     }
 
-    /// One line for all page tables.
+    /// One trace line for all page tables.
     fn account(&mut self) {
         let buffered = self.machine.buffered.saturating_sub(self.buffered);
         self.early.note(
@@ -262,16 +263,16 @@ impl Mapping<'_, '_> {
     }
 }
 
-/// A set of numbers, as runs: the last of each by its first.
+/// A set of numbers stored as runs: the last number of each, keyed by its first.
 #[derive(Debug, Default)]
 struct Numbers(BTreeMap<u64, u64>);
 
 impl Numbers {
-    /// Adds all numbers from `first` to `last`, and gives how many are new.
+    /// Adds all numbers from `first` to `last`, and returns how many are new.
     fn insert(&mut self, mut first: u64, mut last: u64) -> u64 {
         let count = |first: u64, last: u64| last.saturating_sub(first).saturating_add(1);
         let mut new = count(first, last);
-        // A run before that reaches so far, and all that begin inside.
+        // An earlier run that reaches this far, and all runs that start inside.
         let touches = |(start, end): (&u64, &u64)| (*end >= first).then_some((*start, *end));
         let before = self.0.range(..first).next_back().and_then(touches);
         let inside = self.0.range(first..=last).map(|(start, end)| (*start, *end));
@@ -293,7 +294,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_new_once() {
+    fn numbers_count_as_new_only_once() {
         let mut numbers = Numbers::default();
         assert_eq!(numbers.insert(4, 7), 4);
         assert_eq!(numbers.insert(6, 9), 2);

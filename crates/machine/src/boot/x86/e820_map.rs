@@ -1,11 +1,11 @@
-//! The e820 map as the kernel keeps it: edited while parameters are parsed, sorted out once.
+//! The kernel's e820 map: edited while parameters are parsed, then sanitized once.
 
 use std::collections::BTreeMap;
 
 use firmware::e820::{E820Type, Entry};
 use memblock::PhysRange;
 
-/// Entries in the order in which they were made. Until [`E820Map::sort_out`] they may overlap.
+/// Entries in the order in which they were added. They may overlap until [`E820Map::sort_out`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct E820Map {
     entries: Vec<Entry>,
@@ -24,17 +24,17 @@ impl E820Map {
         self.entries.clear();
     }
 
-    /// Adds an entry, whatever is there already.
+    /// Adds an entry, regardless of existing ones.
     pub(crate) fn add(&mut self, range: PhysRange, kind: E820Type) {
         self.entries.push(Entry { range, kind });
     }
 
-    /// What has the type `from` inside a range gets the type `to`.
+    /// Changes the type `from` to `to` inside a range.
     pub(crate) fn retype(&mut self, range: PhysRange, from: E820Type, to: E820Type) {
         self.cut(range, Some(from), Some(to));
     }
 
-    /// Takes a range out of the map: what has the type `only` there, or everything.
+    /// Removes a range from the map: only entries of type `only`, or everything.
     pub(crate) fn remove(&mut self, range: PhysRange, only: Option<E820Type>) {
         self.cut(range, only, None);
     }
@@ -56,11 +56,12 @@ impl E820Map {
         self.entries = entries;
     }
 
-    /// Sorts the entries and resolves overlaps: where several cover an address, the type with the highest
-    /// number wins. Neighbours of one type become one entry, but for soft-reserved memory, whose ranges may
-    /// be devices of their own (arch/x86/kernel/e820.c:e820__update_table, 6.12). O(n log n) in entries.
+    /// Sorts the entries and resolves overlaps: if several cover an address, the highest type number wins. Adjacent
+    /// entries of one type are merged, except soft-reserved memory, whose ranges may be separate devices
+    /// (arch/x86/kernel/e820.c:e820__update_table, 6.12). O(n log n) in entries.
     pub(crate) fn sort_out(&mut self) {
-        // Each entry covers from its start to its end: how many of each type do, changes at these addresses.
+        // Each entry covers addresses from its start to its end; the number covering entries per type changes at these
+        // edges.
         let mut edges: Vec<(u64, bool, E820Type)> = Vec::with_capacity(self.entries.len().saturating_mul(2));
         for Entry { range, kind } in &self.entries {
             edges.push((range.start(), true, *kind));
@@ -84,8 +85,8 @@ impl E820Map {
         self.entries = sorted;
     }
 
-    /// The first address behind the last whole page of RAM or ACPI data that lies below `limit`, both in
-    /// bytes; 0 without any (arch/x86/kernel/e820.c:e820__end_of_ram_pfn, 6.12).
+    /// The first address after the last whole page of RAM or ACPI data below `limit`, both in bytes; 0 if there is none
+    /// (arch/x86/kernel/e820.c:e820__end_of_ram_pfn, 6.12).
     pub(crate) fn end_of_ram(&self, limit: u64) -> u64 {
         let counts = |kind| matches!(kind, E820Type::Ram | E820Type::Acpi);
         self.entries
@@ -97,7 +98,7 @@ impl E820Map {
     }
 }
 
-/// Appends an entry that lies above all others, or lengthens the last.
+/// Appends an entry above all others, or extends the last one.
 fn append(sorted: &mut Vec<Entry>, next: Entry) {
     match sorted.last_mut() {
         Some(last)
@@ -128,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn where_entries_overlap_the_higher_type_wins_whatever_the_order() {
+    fn the_higher_type_wins_where_entries_overlap_in_any_order() {
         let mut one = map(&[(0, 0x10, E820Type::Ram), (4, 8, E820Type::Reserved)]);
         let mut other = map(&[(4, 8, E820Type::Reserved), (0, 0x10, E820Type::Ram)]);
         one.sort_out();
@@ -138,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_merge_but_soft_reserved_ones_do_not() {
+    fn neighbors_merge_unless_soft_reserved() {
         let mut ram = map(&[(0, 4, E820Type::Ram), (4, 8, E820Type::Ram)]);
         ram.sort_out();
         assert_eq!(ram, map(&[(0, 8, E820Type::Ram)]));
@@ -149,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_touches_only_the_type_asked_for() {
+    fn a_removal_affects_only_the_given_type() {
         let mut cut = map(&[(0, 8, E820Type::Ram), (8, 0x10, E820Type::Acpi)]);
         cut.remove(r(4, 0xc), Some(E820Type::Ram));
         assert_eq!(cut, map(&[(0, 4, E820Type::Ram), (8, 0x10, E820Type::Acpi)]));

@@ -1,4 +1,4 @@
-//! Nodes: of the SRAT, else one over everything.
+//! Nodes: from the SRAT, otherwise one node for everything.
 
 use memblock::PhysRange;
 
@@ -10,7 +10,7 @@ use crate::boot::x86::{GIB_4, MIB, PAGE};
 use crate::command_line::BootParameters;
 use crate::command_line::acpi::AcpiMode;
 
-/// The first source of nodes that holds: the SRAT, or one node over everything. Then each node's data.
+/// The first source of nodes that works: the SRAT, or one node for everything. Then the node data.
 pub(super) fn numa_init(
     early: &mut Early<'_>,
     input: &BootInput,
@@ -39,14 +39,14 @@ pub(super) fn numa_init(
     settle(early, input, parameters, Ok(faked))?.map_err(|refused| Halt::Panic(refused.0))
 }
 
-/// Takes what a source says, if it holds.
+/// Uses a source if it works.
 fn settle(
     early: &mut Early<'_>,
     input: &BootInput,
     parameters: &BootParameters,
     nodes: Result<Nodes, numa::Refused>,
 ) -> Result<Result<Nodes, numa::Refused>, Halt> {
-    // The SRAT was read, or there is none: HOTPLUG is known, and allocations go from the top again.
+    // The SRAT was read, or there is none: HOTPLUG is known, and allocations are top-down again.
     early.memblock.set_bottom_up(false);
     let mut nodes = match nodes {
         Ok(nodes) => nodes,
@@ -59,7 +59,7 @@ fn settle(
     if let Some(fake) = parameters.numa.fake.as_ref().filter(|_| input.build.numa_emulation) {
         fake::emulate(&mut nodes, early, fake, GIB_4)?;
     }
-    // Less than 1 MiB without a node is taken for a rounding error of the firmware's.
+    // Less than 1 MiB without a node is treated as a rounding error in the firmware.
     if let Err(refused) = nodes.register(early, MIB)? {
         nodes.give_up(early)?;
         return Ok(Err(refused));

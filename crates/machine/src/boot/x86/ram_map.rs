@@ -1,4 +1,4 @@
-//! The map of RAM: as the firmware gives it, as the command line edits it, and as the kernel corrects it.
+//! The RAM map: as provided by the firmware, edited by the command line, and corrected by the kernel.
 
 use firmware::e820::{E820Type, Entry};
 use firmware::efi::{self, MemoryAttribute, MemoryType};
@@ -13,8 +13,8 @@ use crate::boot::x86::{ISA_HOLE, MIB, PAGE};
 use crate::command_line::{BootParameters, MapEdit};
 
 impl BootInput {
-    /// The e820 map as the firmware gives it, sorted out, and not edited by the command line: the map that
-    /// kexec_file_load hands to the next kernel. Empty where there is none, as on arm64.
+    /// The firmware's e820 map, sanitized but not edited by the command line: the map that kexec_file_load passes to
+    /// the next kernel. Empty if there is none, as on arm64.
     pub fn e820_of_firmware(&self) -> Vec<Entry> {
         let Platform::X86(platform) = &self.platform else { return Vec::new() };
         let parameters = BootParameters::parse(&self.command_line, Architecture::X86_64, &self.release);
@@ -22,10 +22,10 @@ impl BootInput {
     }
 }
 
-/// The map as the boot loader hands it over, sorted out.
+/// The boot loader's map, sanitized.
 ///
-/// Where it is made of EFI's by the kernel's own stub, that has read the command line already: memory for
-/// special purposes is kept for drivers unless `efi=nosoftreserve` makes it ordinary RAM.
+/// If the kernel's EFI stub builds it from EFI's map, the stub has already read the command line: special-purpose
+/// memory is kept for drivers unless `efi=nosoftreserve` makes it ordinary RAM.
 pub(super) fn firmware_map(
     early: &mut Early<'_>,
     platform: &X86Platform,
@@ -42,7 +42,7 @@ pub(super) fn firmware_map(
     e820
 }
 
-/// The same map, without a boot.
+/// The same map, outside a boot.
 pub(super) fn sorted_out(platform: &X86Platform, parameters: &BootParameters) -> E820Map {
     let mut e820 = E820Map::new(platform.e820.clone());
     let is_special = |entry: &&efi::Entry| {
@@ -60,7 +60,7 @@ pub(super) fn sorted_out(platform: &X86Platform, parameters: &BootParameters) ->
     e820
 }
 
-/// `mem=` and `memmap=`, each as it is parsed; then the map is sorted out again.
+/// `mem=` and `memmap=`, applied as they are parsed; then the map is sanitized again.
 pub(super) fn edit_map(early: &mut Early<'_>, e820: &mut E820Map, parameters: &BootParameters) {
     early.begin(Step {
         name: "parse_early_param",
@@ -106,7 +106,7 @@ pub(super) fn edit_map(early: &mut Early<'_>, e820: &mut E820Map, parameters: &B
     }
 }
 
-/// What the boot loader attached stays what it is, and is not handed out.
+/// Memory the boot loader attached keeps its type, and is reserved.
 pub(super) fn reserve_setup_data(
     early: &mut Early<'_>,
     e820: &mut E820Map,
@@ -126,7 +126,7 @@ pub(super) fn reserve_setup_data(
     Ok(())
 }
 
-/// Page 0 and the hole for ISA devices are not RAM, whatever the firmware says.
+/// Page 0 and the ISA hole are never RAM, whatever the firmware says.
 pub(super) fn trim_bios_range(early: &mut Early<'_>, e820: &mut E820Map) {
     early.begin(Step { name: "trim_bios_range", source: "arch/x86/kernel/setup.c:trim_bios_range (6.12)" });
     if let Ok(first) = PhysRange::new(0, PAGE) {
@@ -143,8 +143,8 @@ pub(super) fn trim_bios_range(early: &mut Early<'_>, e820: &mut E820Map) {
     e820.sort_out();
 }
 
-/// A kernel that runs from where the map has no RAM takes its own image for RAM all the same: kexec may have
-/// put it into memory that this kernel was not told about.
+/// A kernel that runs where the map has no RAM treats its own image as RAM anyway: kexec may have placed it in memory
+/// this kernel was not told about.
 pub(super) fn add_kernel_range(early: &mut Early<'_>, e820: &mut E820Map, input: &BootInput) {
     early.begin(Step {
         name: "e820_add_kernel_range",
@@ -168,13 +168,13 @@ pub(super) fn add_kernel_range(early: &mut Early<'_>, e820: &mut E820Map, input:
     early.note(format!("e820: add [{range}] usable"), "the kernel runs there, so it is RAM");
 }
 
-/// First page frame behind RAM and ACPI data.
+/// First page frame after RAM and ACPI data.
 pub(super) fn find_last_pages(early: &mut Early<'_>, e820: &E820Map, input: &BootInput) -> u64 {
     early.begin(Step {
         name: "e820__end_of_ram_pfn",
         source: "arch/x86/kernel/e820.c:e820__end_of_ram_pfn (6.12)",
     });
-    // What page tables of this many levels can map directly (MAXMEM).
+    // The limit of what page tables with this many levels can map directly (MAXMEM).
     let max_arch: u64 = if input.build.page_table_levels > 4 { 1 << 52 } else { 1 << 46 };
     let max_pfn = e820.end_of_ram(max_arch) / PAGE;
     let max_arch_pfn = max_arch / PAGE;

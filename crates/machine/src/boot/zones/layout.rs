@@ -1,4 +1,4 @@
-//! Zones: their limits, and what of each node lies in which.
+//! Zones: their limits, and which part of each node lies in which zone.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,13 +10,13 @@ use crate::boot::early::Early;
 /// A zone of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ZoneKind {
-    /// For devices that reach little: below 16 MiB on x86, what most devices reach on arm64.
+    /// For devices with limited reach: below 16 MiB on x86, what all devices reach on arm64.
     Dma,
-    /// For devices with 32 address lines.
+    /// For devices with 32-bit addresses.
     Dma32,
     /// Everything else.
     Normal,
-    /// Only pages that can be moved, so that the memory can be taken away.
+    /// Only movable pages, so that the memory can be removed.
     Movable,
 }
 
@@ -38,7 +38,7 @@ impl fmt::Display for ZoneKind {
     }
 }
 
-/// What of a node lies in a zone.
+/// The part of a node that lies in a zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ZoneSpan {
     /// The node's number.
@@ -51,20 +51,20 @@ pub struct ZoneSpan {
     pub present_pages: u64,
 }
 
-/// The limits of the zones, which hold for all nodes: each begins where the one below ends.
+/// The zone limits, common to all nodes: each zone starts where the one below ends.
 ///
 /// # Invariants
 ///
-/// The zones are in ascending order, Movable is not among them, and a zone's range is disjoint from the others'.
+/// The zones are in ascending order and disjoint, and Movable is not among them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ZoneLimits {
-    /// Page frames from the first to the one behind the last; a zone without pages is not there.
+    /// Half-open page frame ranges; empty zones are omitted.
     pub(crate) zones: Vec<(ZoneKind, u64, u64)>,
 }
 
 impl ZoneLimits {
-    /// Lays zones out from the first page of memory, each to its highest page frame
-    /// (mm/mm_init.c:free_area_init, 6.12).
+    /// Lays out zones from the first page of memory, each up to its highest page frame (mm/mm_init.c:free_area_init,
+    /// 6.12).
     pub(crate) fn new(first_pfn: u64, ends: &[(ZoneKind, u64)]) -> Self {
         let mut start = first_pfn;
         let mut zones = Vec::new();
@@ -78,7 +78,7 @@ impl ZoneLimits {
         Self { zones }
     }
 
-    /// Writes the limits down.
+    /// Records the limits in the trace.
     pub(crate) fn account(&self, early: &mut Early<'_>) {
         let page = early.memblock.page_size().bytes();
         for (kind, start, end) in &self.zones {
@@ -87,26 +87,26 @@ impl ZoneLimits {
         }
     }
 
-    /// The highest zone that has pages: Movable is carved out of it alone.
+    /// The highest zone with pages: Movable is taken only from this zone.
     pub(crate) fn highest(&self) -> Option<(ZoneKind, u64, u64)> {
         self.zones.last().copied()
     }
 }
 
-/// Pages of memory, and where each node's movable part begins.
+/// Pages of memory, and where each node's movable part starts.
 pub(crate) struct Layout<'a> {
     pub(crate) limits: &'a ZoneLimits,
-    /// Whole pages of memory, ascending, all attributes.
+    /// Whole pages of memory, ascending, whatever their flags.
     pub(crate) memory: Vec<PfnRange>,
     /// First movable page frame by node.
     pub(crate) movable: &'a BTreeMap<u32, u64>,
-    /// With `kernelcore=mirror` and mirrored memory: the pages that are mirrored, ascending. Above a node's
-    /// movable start they belong to its Normal zone, all others to Movable.
+    /// With `kernelcore=mirror` and mirrored memory: the mirrored pages, ascending. Above a node's movable start these
+    /// belong to its Normal zone, all others to Movable.
     pub(crate) mirrored: Option<Vec<(u64, u64)>>,
     pub(crate) page_size: u64,
 }
 
-/// The page frames of memory on a node, from the first to the one behind the last.
+/// The half-open page frame range of memory on a node.
 pub(crate) fn node_span(memory: &[PfnRange], node: u32) -> Option<(u64, u64)> {
     let pages = || memory.iter().filter(|pages| pages.node.map(NodeId::get) == Some(node));
     Some((pages().map(|pages| pages.start).min()?, pages().map(|pages| pages.end).max()?))
@@ -125,7 +125,7 @@ pub(crate) fn mirrored_pages(early: &Early<'_>) -> Vec<(u64, u64)> {
 }
 
 impl Layout<'_> {
-    /// The zones of every node that have memory, nodes ascending, zones ascending.
+    /// The zones of every node with memory, nodes ascending, zones ascending.
     pub(crate) fn zones(&self) -> Vec<ZoneSpan> {
         let nodes: std::collections::BTreeSet<u32> =
             self.memory.iter().filter_map(|pages| pages.node).map(NodeId::get).collect();
@@ -142,7 +142,7 @@ impl Layout<'_> {
         zones
     }
 
-    /// What Movable leaves a kernel zone of its node (mm/mm_init.c:adjust_zone_range_for_zone_movable, 6.12).
+    /// What Movable leaves of a kernel zone on its node (mm/mm_init.c:adjust_zone_range_for_zone_movable, 6.12).
     fn below_movable(&self, node: u32, start: u64, end: u64) -> (u64, u64) {
         match self.movable.get(&node) {
             // Mirrored pages lie among the movable ones, so the zone keeps its span.
@@ -161,7 +161,7 @@ impl Layout<'_> {
         (present_pages > 0).then_some(ZoneSpan { node, zone, span, present_pages })
     }
 
-    /// The pages of a piece of memory that count for a zone.
+    /// The pages in a piece of memory that count towards a zone.
     fn pages_in(&self, node: u32, zone: ZoneKind, (start, end): (u64, u64)) -> u64 {
         let pages = end.saturating_sub(start);
         let (Some(mirrored), true) = (&self.mirrored, self.movable.contains_key(&node)) else {
@@ -203,14 +203,14 @@ mod tests {
     }
 
     #[test]
-    fn a_zone_that_ends_where_it_begins_is_not_there() {
+    fn an_empty_zone_is_omitted() {
         let low =
             ZoneLimits::new(1, &[(ZoneKind::Dma, 0x10), (ZoneKind::Dma32, 0x80), (ZoneKind::Normal, 0x80)]);
         assert_eq!(low.highest(), Some((ZoneKind::Dma32, 0x10, 0x80)));
     }
 
     #[test]
-    fn a_span_reaches_over_holes_and_present_pages_do_not() {
+    fn a_span_includes_holes_and_present_pages_do_not() {
         let memory = [pages(0, 1, 9), pages(0, 0xc, 0xa0), pages(0, 0x100, 0x200)];
         assert_eq!(
             zones(&memory, &[]),
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn movable_takes_the_end_of_the_highest_zone_of_its_node() {
+    fn movable_takes_the_end_of_its_nodes_highest_zone() {
         let memory = [pages(0, 1, 0x100), pages(1, 0x100, 0x200)];
         assert_eq!(
             zones(&memory, &[(1, 0x180)])[2..],

@@ -1,4 +1,4 @@
-//! Where each node's movable memory begins.
+//! Where each node's movable memory starts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,10 +17,10 @@ const STEP: Step = Step {
 
 /// The first movable page frame of each node that has one.
 ///
-/// The ways exclude each other, in this order: hot-pluggable memory with `movable_node`, all memory that is
-/// not mirrored with `kernelcore=mirror`, and the amounts of `kernelcore=` and `movablecore=`. Whether the
-/// class of hot-pluggable memory makes it movable is asked of the rules. `largest_block` are the pages of the
-/// largest block of the page allocator.
+/// The methods exclude each other, in this order: hot-pluggable memory with `movable_node`, all memory that is not
+/// mirrored with `kernelcore=mirror`, and the amounts of `kernelcore=` and `movablecore=`. The rules decide whether the
+/// class of hot-pluggable memory makes it movable. `largest_block` is the number of pages in the page allocator's
+/// largest block.
 pub(crate) fn starts(
     early: &mut Early<'_>,
     limits: &ZoneLimits,
@@ -61,7 +61,7 @@ pub(crate) fn starts(
     starts
 }
 
-/// With `movable_node`: from the lowest hot-pluggable region of each node on.
+/// With `movable_node`: from each node's lowest hot-pluggable region.
 fn of_hotpluggable(early: &mut Early<'_>, rules: &Rules) -> BTreeMap<u32, u64> {
     let page_size = early.memblock.page_size();
     let kernel = rules::KernelFacts { movable_node: true, ..rules::KernelFacts::default() };
@@ -81,8 +81,8 @@ fn of_hotpluggable(early: &mut Early<'_>, rules: &Rules) -> BTreeMap<u32, u64> {
     starts
 }
 
-/// With `kernelcore=mirror`: from the lowest region above 4 GiB that is not mirrored; what lies below is the
-/// kernel's in any case.
+/// With `kernelcore=mirror`: from the lowest region above 4 GiB that is not mirrored; memory below is the kernel's in
+/// any case.
 fn of_unmirrored(early: &mut Early<'_>) -> BTreeMap<u32, u64> {
     const GIB_4: u64 = 1 << 32;
     let page_size = early.memblock.page_size();
@@ -139,18 +139,18 @@ fn of_amounts(
     Spread { memory, lowest, kernel, starts: BTreeMap::new() }.over_nodes()
 }
 
-/// The kernel's pages, being spread over nodes.
+/// The kernel's pages while they are spread over nodes.
 struct Spread<'a> {
     memory: &'a [PfnRange],
-    /// The first page frame of the zone that movable memory comes out of.
+    /// The first page frame of the zone that movable memory is taken from.
     lowest: u64,
-    /// Pages that the kernel still wants.
+    /// Pages the kernel still needs.
     kernel: u64,
     starts: BTreeMap<u32, u64>,
 }
 
 impl Spread<'_> {
-    /// Gives each node an equal part. What a node is too small for is spread again over all nodes, counting on
+    /// Gives each node an equal part. The amount that does not fit on a node is spread again over all nodes, assuming
     /// one node fewer each time.
     fn over_nodes(mut self) -> BTreeMap<u32, u64> {
         let nodes: BTreeSet<u32> =
@@ -172,14 +172,14 @@ impl Spread<'_> {
         self.starts
     }
 
-    /// Gives the kernel `part` pages of a node, from its start upwards, behind what it has already.
+    /// Gives the kernel `part` pages on a node, from its start upwards, after the pages it already has.
     fn give(&mut self, node: u32, mut part: u64) {
         for pages in self.memory.iter().filter(|pages| pages.node.map(NodeId::get) == Some(node)) {
             let mut start = pages.start.max(self.starts.get(&node).copied().unwrap_or(0));
             if start >= pages.end {
                 continue;
             }
-            // Below the zone that movable memory comes out of, everything is the kernel's.
+            // Below the zone that movable memory is taken from, everything is the kernel's.
             if start < self.lowest {
                 let below = pages.end.min(self.lowest).saturating_sub(start);
                 part = part.saturating_sub(below);
@@ -215,7 +215,7 @@ mod tests {
         Core { bytes: mib * MIB, percent: 0 }
     }
 
-    /// Nodes of these MiB, one behind the other, from 1 MiB on.
+    /// Nodes with these sizes in MiB, back to back, starting at 1 MiB.
     fn machine(nodes: &[u64]) -> Early<'static> {
         let mut memblock = Memblock::new();
         let mut start = MIB;
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_node_leaves_its_part_to_the_others() {
+    fn a_small_node_leaves_its_share_to_the_others() {
         let wanted = Movable { kernelcore: mib(600), ..Movable::default() };
         // 200 MiB each; the first has 99, and its 101 go to the second and third.
         let starts = starts_mib(&mut machine(&[99, 1000, 1000]), wanted);
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn with_movable_node_amounts_do_not_count() {
+    fn with_movable_node_amounts_are_ignored() {
         let wanted = Movable { movable_node: true, kernelcore: mib(512), ..Movable::default() };
         assert_eq!(starts_mib(&mut machine(&[1023, 1024]), wanted), []);
         let mut marked = machine(&[1023, 1024]);

@@ -1,11 +1,11 @@
-//! What Linux 6.12.117 was seen to do with each value in a guest of 2000 MiB.
+//! Observed behavior of Linux 6.12.117 for each value, in a guest with 2000 MiB.
 
 use proptest::prelude::*;
 
 use super::*;
 
 const M: u64 = 1 << 20;
-/// 2000 MiB without the holes below 1 MiB.
+/// 2000 MiB minus the holes below 1 MiB.
 const TOTAL: u64 = 2000 * M - 0x8_2000;
 
 fn target(architecture: Architecture, release: &str) -> Target {
@@ -47,7 +47,7 @@ fn what_the_kernel_reserves() {
 }
 
 #[test]
-fn ranges_are_held_against_memory_rounded_up_to_128_mib() {
+fn ranges_are_compared_with_memory_rounded_up_to_128_mib() {
     assert_eq!(request("crashkernel=2040M-:64M"), Ok(plain(64)));
     assert_eq!(request("crashkernel=1G-2G:64Mjunk"), Err(CrashkernelError::Zero));
     let (exact, _) = parse("crashkernel=1G-2G:64M", "6.12");
@@ -55,7 +55,7 @@ fn ranges_are_held_against_memory_rounded_up_to_128_mib() {
 }
 
 #[test]
-fn why_nothing_is_reserved_is_said_in_the_kernels_words() {
+fn the_reason_for_no_reservation_uses_the_kernels_words() {
     for (line, words) in [
         ("crashkernel=256M crashkernel=64M,cma", "crashkernel: unrecognized char: ,"),
         ("crashkernel=x crashkernel=256M,high", "crashkernel: memory value expected"),
@@ -90,7 +90,7 @@ fn some_failures_are_silent() {
 }
 
 #[test]
-fn low_memory_goes_with_high_and_0_is_not_the_default() {
+fn low_memory_accompanies_high_and_0_is_not_the_default() {
     let high = |low| CrashkernelRequest { high: true, low, ..plain(256) };
     assert_eq!(request("crashkernel=256M,high"), Ok(high(LowMemory::Default)));
     assert_eq!(request("crashkernel=256M,high crashkernel=0,low"), Ok(high(LowMemory::Bytes(0))));
@@ -108,7 +108,7 @@ fn x86_before_6_7_falls_back_to_high() {
 }
 
 #[test]
-fn cma_is_known_since_6_17_and_spoils_the_line_before() {
+fn cma_is_known_since_6_17_and_makes_the_value_malformed_before() {
     let line = "crashkernel=256M crashkernel=512M,cma";
     let (new, remarks) = parse(line, "6.17");
     assert_eq!(new.request(TOTAL), Ok(CrashkernelRequest { cma: Some(512 * M), ..plain(256) }));
@@ -122,7 +122,7 @@ fn cma_is_known_since_6_17_and_spoils_the_line_before() {
 }
 
 #[test]
-fn values_that_do_not_count_are_remarked_on() {
+fn ignored_values_are_remarked_on() {
     let remarked = |line| {
         let (_, remarks) = parse(line, "6.12");
         remarks.into_iter().map(|remark| remark.parameter).collect::<Vec<_>>()
@@ -135,7 +135,7 @@ fn values_that_do_not_count_are_remarked_on() {
 
 proptest! {
     #[test]
-    fn no_text_is_too_odd(line in "(crashkernel=[0-9MGE@:,hilow-]{0,16} ?){0,3}|\\PC*", total: u64) {
+    fn no_text_panics_the_parser(line in "(crashkernel=[0-9MGE@:,hilow-]{0,16} ?){0,3}|\\PC*", total: u64) {
         let _ = parse(&line, "6.12").0.request(total);
         let _ = parse(&line, "6.1").0.request(total);
     }

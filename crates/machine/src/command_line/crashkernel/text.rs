@@ -3,14 +3,14 @@
 use crate::command_line::crashkernel::error::CrashkernelError as Error;
 use crate::command_line::values::memparse::memparse;
 
-/// A size, and the address it has to lie at; 0 if anywhere.
+/// A size and its required address; 0 for anywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Size {
     pub(crate) bytes: u64,
     pub(crate) base: u64,
 }
 
-/// The last value of a kind: with this suffix, or with none of the known ones.
+/// The last value of a kind: with this suffix, or with none of the known suffixes.
 pub(crate) fn find_last<'a>(line: &'a str, suffix: Option<&str>, known: &[&str]) -> Option<&'a str> {
     let value = |(at, name): (usize, &str)| {
         let value = line.get(at..)?.strip_prefix(name)?;
@@ -23,7 +23,7 @@ pub(crate) fn find_last<'a>(line: &'a str, suffix: Option<&str>, known: &[&str])
     line.match_indices("crashkernel=").filter_map(value).filter(is_wanted).last()
 }
 
-/// A value without suffix: with ranges if there is a colon in it.
+/// A value without suffix; it has ranges if it contains a colon.
 pub(crate) fn parse_plain(value: &str, total_ram: u64) -> Result<Size, Error> {
     if value.contains(':') {
         return parse_ranges(value, total_ram);
@@ -33,7 +33,7 @@ pub(crate) fn parse_plain(value: &str, total_ram: u64) -> Result<Size, Error> {
         return Err(Error::MemoryValue);
     }
     match rest.chars().next() {
-        // What follows the address is not looked at, nor is it missed.
+        // Anything after the address is ignored, and a missing address is no error.
         Some('@') => Ok(Size { bytes, base: memparse(rest.get(1..).unwrap_or_default()).0 }),
         Some(other) => Err(Error::Unrecognized(other)),
         None => Ok(Size { bytes, base: 0 }),
@@ -78,7 +78,7 @@ fn parse_ranges(value: &str, total_ram: u64) -> Result<Size, Error> {
     Ok(Size { bytes, base })
 }
 
-/// Total memory as ranges see it: rounded up to 128 MiB, since firmware keeps some for itself.
+/// Total memory as ranges see it: rounded up to 128 MiB, because firmware keeps some for itself.
 fn rounded_total(total_ram: u64) -> u128 {
     u128::from(total_ram).next_multiple_of(u128::from(128_u32 << 20))
 }
@@ -88,7 +88,7 @@ fn size_at(text: &str) -> Result<(u64, &str), Error> {
     if rest.len() == text.len() { Err(Error::RangeValue) } else { Ok((size, rest)) }
 }
 
-/// The size of a value that ends in a suffix.
+/// The size in a value that ends in a suffix.
 pub(crate) fn parse_suffixed(value: &str, suffix: &str) -> Result<u64, Error> {
     let (bytes, rest) = memparse(value);
     if rest.len() == value.len() {

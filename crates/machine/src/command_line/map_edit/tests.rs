@@ -1,4 +1,4 @@
-//! What Linux 6.12.117 was seen to do with each value.
+//! Observed behavior of Linux 6.12.117 for each value.
 
 use proptest::prelude::*;
 
@@ -59,7 +59,7 @@ fn a_list_is_edited_in_order() {
 }
 
 #[test]
-fn what_is_behind_a_complete_value_is_ignored_but_the_value_is_not() {
+fn text_after_a_complete_value_is_ignored_but_the_value_counts() {
     let (map, remarks) = memmap(&["1Gx", "64M$768Mjunk", "exactmapfoo"]);
     assert_eq!((map.edits.len(), remarks.len()), (3, 2));
     let (map, _) = memmap(&["64M%768M-1+2x"]);
@@ -67,13 +67,13 @@ fn what_is_behind_a_complete_value_is_ignored_but_the_value_is_not() {
 }
 
 #[test]
-fn what_has_no_size_is_ignored_in_silence() {
+fn an_item_without_a_size_is_silently_ignored() {
     let (map, remarks) = memmap(&["", "foo", "@1G"]);
     assert_eq!((map, remarks.len()), (MapEdits::default(), 3));
 }
 
 #[test]
-fn a_size_of_0_adds_nothing_yet_alone_it_removes_all_ram() {
+fn a_size_of_0_adds_nothing_but_without_an_address_it_removes_all_ram() {
     let (map, _) = memmap(&["0@1G", "0$1G", "0%1G-1+2"]);
     assert_eq!((map.edits.len(), map.is_user_defined), (0, true));
     for value in ["0", "exact"] {
@@ -112,7 +112,7 @@ fn a_refused_mem_still_makes_the_map_user_defined() {
 }
 
 #[test]
-fn arm64_takes_the_last_limit_and_0_is_none() {
+fn arm64_uses_the_last_limit_and_0_means_no_limit() {
     let (mut map, mut remarks) = (MapEdits::default(), Remarks::default());
     map.arm64_mem(Some("64G"), &mut remarks);
     map.arm64_mem(Some("900M"), &mut remarks);
@@ -123,7 +123,7 @@ fn arm64_takes_the_last_limit_and_0_is_none() {
 
 proptest! {
     #[test]
-    fn no_text_is_too_odd(value in "[0-9xKMGTPE@#$!%+,-]{0,24}|\\PC*") {
+    fn no_text_panics_the_parser(value in "[0-9xKMGTPE@#$!%+,-]{0,24}|\\PC*") {
         memmap(&[&value]);
         mem(&[Some(&value)]);
     }

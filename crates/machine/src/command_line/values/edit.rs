@@ -1,9 +1,9 @@
-//! Changing a command line, for a what-if.
+//! Command line edits for what-ifs.
 
 use crate::command_line::values::grammar::{Word, is_blank, is_same_name, words};
 
-/// The line with a text added as the last that is for the kernel: at the end, or before a `--`. What is there
-/// stays as it is, byte for byte.
+/// The line with `text` added as the kernel's last parameter: at the end, or before a `--`. The existing text is kept
+/// byte for byte.
 ///
 /// ```
 /// use machine::command_line::edit::append;
@@ -22,12 +22,12 @@ pub fn append(line: &str, text: &str) -> String {
     format!("{kernel}{before}{text}{after}{init}")
 }
 
-/// The line without each parameter of a name, or, for `name=value`, without those of that value; and how many
-/// went. Dash and underscore are one letter in names. A value is compared as the kernel sees it, without its
+/// The line without the parameters of a name, or, for `name=value`, without those with that value; and how many were
+/// removed. Dashes and underscores in names are equivalent. Values are compared as the kernel sees them, without
 /// quotes.
 ///
-/// With a parameter go the blanks behind it, or, at the end, those before it. All else stays byte for byte,
-/// and what follows `--` is not touched.
+/// Removing a parameter also removes the blanks after it, or those before it at the end of the line. Everything else is
+/// kept byte for byte, and text after `--` is not touched.
 ///
 /// ```
 /// use machine::command_line::edit::remove;
@@ -35,7 +35,7 @@ pub fn append(line: &str, text: &str) -> String {
 /// assert_eq!(remove("memmap=a memmap=b", "memmap=b"), ("memmap=a".into(), 1));
 /// ```
 pub fn remove(line: &str, parameter: &str) -> (String, usize) {
-    // The one to remove is cut as the kernel cuts it: its `=` may be part of the name.
+    // Parsed as the kernel does: its `=` may be part of the name.
     let wanted = words(parameter).next();
     let is_wanted = |word: &Word<'_>| {
         wanted.is_some_and(|wanted| {
@@ -58,7 +58,7 @@ pub fn remove(line: &str, parameter: &str) -> (String, usize) {
     (kept, count)
 }
 
-/// What is for the kernel, and what is for init, from its `--` on.
+/// The kernel's part, and init's part from `--` on.
 fn halves(line: &str) -> (&str, &str) {
     let end = words(line).last().and_then(|word| word.at.checked_add(word.raw.len())).unwrap_or(0);
     let (_, rest) = line.split_at_checked(end).unwrap_or((line, ""));
@@ -74,7 +74,7 @@ mod tests {
     use crate::command_line::{has, parameters};
 
     #[test]
-    fn what_is_for_init_is_not_touched() {
+    fn inits_part_is_not_touched() {
         assert_eq!(append("quiet \"--\" mem=1G", "ro"), "quiet ro \"--\" mem=1G");
         assert_eq!(append("-- x", "ro"), "ro -- x");
         assert_eq!(remove("mem=1G -- mem=1G", "mem"), ("-- mem=1G".into(), 1));
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_blanks_of_what_goes_go() {
+    fn only_the_blanks_of_removed_parameters_are_removed() {
         assert_eq!(remove("a   mem=1G   b   c", "mem"), ("a   b   c".into(), 1));
         assert_eq!(remove("  mem=1G", "mem"), (String::new(), 1));
         assert_eq!(remove("a mem=1G ", "mem"), ("a".into(), 1));
@@ -107,7 +107,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_of_the_name_is_left(line in "((mem|ab|\"mem|--)?[=\" \\t1é-]{0,3}){0,8}", name in "mem|ab") {
+        fn no_parameter_of_the_name_is_left(line in "((mem|ab|\"mem|--)?[=\" \\t1é-]{0,3}){0,8}", name in "mem|ab") {
             let (left, count) = remove(&line, &name);
             prop_assert!(!has(&left, &name));
             let others = |line: &str| {
@@ -121,7 +121,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_appended_is_the_last_parameter(line in "((mem|ab|--)?[= \\t1é-]{0,3}){0,8}") {
+        fn appended_text_is_the_last_parameter(line in "((mem|ab|--)?[= \\t1é-]{0,3}){0,8}") {
             let appended = append(&line, "last=1");
             let mut all: Vec<_> = parameters(&appended).collect();
             prop_assert_eq!(all.pop(), Some(("last", Some("1"))));
@@ -129,7 +129,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_is_too_odd(line: String, text: String) {
+        fn no_text_panics_the_editor(line: String, text: String) {
             append(&line, &text);
             remove(&line, &text);
         }

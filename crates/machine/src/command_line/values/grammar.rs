@@ -1,6 +1,6 @@
-//! How a command line falls into parameters.
+//! How a command line splits into parameters.
 
-/// One parameter as it stands in the line, and what the kernel makes of it.
+/// One parameter: as written in the line, and as the kernel reads it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Word<'a> {
     /// Offset of its first byte in the line.
@@ -9,17 +9,17 @@ pub struct Word<'a> {
     pub raw: &'a str,
     /// The name, without quotes. May be empty, for the word `""`.
     pub name: &'a str,
-    /// What follows the first `=` that is not the word's first byte; `None` without one.
+    /// The text after the first `=` that is not the word's first byte; `None` if there is none.
     pub value: Option<&'a str>,
 }
 
-/// The parameters of a command line, in order, up to a `--`, as lib/cmdline.c:next_arg (6.12) cuts them.
+/// The parameters of a command line, in order, up to a `--`, split as in lib/cmdline.c:next_arg (6.12).
 ///
-/// Quotes may stand anywhere and hide the blanks up to the next quote. They stay part of the text, but for
-/// two: a quote that begins the word or the value is dropped, and then the one that ends it.
+/// Quotes may appear anywhere and hide blanks up to the next quote. They stay part of the text, with two exceptions: a
+/// quote at the start of the word or of the value is dropped, along with the one at the end.
 ///
-/// Blanks are the ASCII ones with the vertical tab. The kernel also takes the byte 0xa0 for one, which in
-/// UTF-8 only stands inside a character: such a character is not cut here. Lazy, O(bytes).
+/// Blanks are the ASCII ones including vertical tab. The kernel also treats the byte 0xa0 as a blank, which in UTF-8
+/// only occurs inside a character: such a character is not split here. Lazy, O(bytes).
 ///
 /// ```
 /// use machine::command_line::grammar::words;
@@ -39,7 +39,7 @@ pub fn words(command_line: &str) -> impl Iterator<Item = Word<'_>> {
     })
 }
 
-/// What the kernel takes for a blank between parameters.
+/// What the kernel treats as a blank between parameters.
 pub(crate) fn is_blank(c: char) -> bool {
     c.is_ascii_whitespace() || c == '\x0b'
 }
@@ -56,15 +56,14 @@ fn word_end(text: &str) -> usize {
 fn split(at: usize, raw: &str) -> Word<'_> {
     let word = raw.strip_prefix('"').unwrap_or(raw);
     let has_quote = word.len() < raw.len();
-    // A `=` in front is part of the name: the kernel notes where the sign stands, and 0 means that it saw
-    // none.
+    // A leading `=` is part of the name: the kernel stores the position of the sign, and 0 means it saw none.
     let equals = word.char_indices().skip(1).find(|&(_, c)| c == '=').map(|(at, _)| at);
     let halves = equals.and_then(|at| Some((word.get(..at)?, word.get(at..)?.strip_prefix('=')?)));
     let without_last = |text, strip: bool| if strip { strip_last_quote(text) } else { text };
     match halves {
         Some((name, value)) => {
             let inner = value.strip_prefix('"');
-            // One quote goes from the end, be it the word's or the value's.
+            // Only one quote is removed from the end, whether it is the word's or the value's.
             let value = without_last(inner.unwrap_or(value), has_quote || inner.is_some());
             Word { at, raw, name, value: Some(value) }
         }
@@ -76,8 +75,8 @@ fn strip_last_quote(text: &str) -> &str {
     text.strip_suffix('"').unwrap_or(text)
 }
 
-/// The parameters of a command line, in order, each with its value if it has one: [`words`], names and values
-/// only.
+/// The parameters of a command line, in order, each with its value if it has one: [`words`] reduced to names and
+/// values.
 ///
 /// ```
 /// let parameters: Vec<_> = machine::command_line::parameters(r#"quiet mem="1 G" -- single"#).collect();
@@ -87,8 +86,7 @@ pub fn parameters(command_line: &str) -> impl Iterator<Item = (&str, Option<&str
     words(command_line).map(|word| (word.name, word.value))
 }
 
-/// Whether a parameter of this name is given. Dash and underscore are one letter to the kernel
-/// (kernel/params.c:parameq, 6.12).
+/// Whether a parameter with this name is given. Dashes and underscores are equivalent (kernel/params.c:parameq, 6.12).
 ///
 /// ```
 /// use machine::command_line::has;
@@ -99,14 +97,14 @@ pub fn has(command_line: &str, name: &str) -> bool {
     parameters(command_line).any(|(given, _)| is_same_name(given, name))
 }
 
-/// The values of every parameter of this name, in order.
+/// The values of every parameter with this name, in order.
 pub fn values<'a>(command_line: &'a str, name: &'a str) -> impl Iterator<Item = &'a str> {
     parameters(command_line)
         .filter(move |(given, _)| is_same_name(given, name))
         .filter_map(|(_, value)| value)
 }
 
-/// Whether two names are one to the kernel, for which dash and underscore are one letter.
+/// Whether the kernel considers two names the same: dashes and underscores are equivalent.
 pub fn is_same_name(a: &str, b: &str) -> bool {
     let dashed = |c: u8| if c == b'-' { b'_' } else { c };
     a.len() == b.len() && a.bytes().map(dashed).eq(b.bytes().map(dashed))
@@ -128,14 +126,14 @@ mod tests {
 
     #[test]
     fn quotes_inside_a_word_stay() {
-        // Seen on 6.12.117, which names it among the unknown parameters as `a b"=c`.
+        // Observed on 6.12.117, which lists it among the unknown parameters as `a b"=c`.
         assert_eq!(parameters("\"a b\"=c").collect::<Vec<_>>(), [("a b\"", Some("c"))]);
         assert_eq!(parameters("\"mem=1G\"x").collect::<Vec<_>>(), [("mem", Some("1G\"x"))]);
         assert_eq!(parameters("a=b\" c\"d").collect::<Vec<_>>(), [("a", Some("b\" c\"d"))]);
     }
 
     #[test]
-    fn only_one_quote_is_taken_from_the_end() {
+    fn only_one_quote_is_removed_from_the_end() {
         assert_eq!(parameters("\"a=\"b\"\"\"").collect::<Vec<_>>(), [("a", Some("b\"\""))]);
         assert_eq!(parameters("a=\"").collect::<Vec<_>>(), [("a", Some(""))]);
         assert_eq!(parameters("a=b\"").collect::<Vec<_>>(), [("a", Some("b\""))]);
@@ -152,13 +150,13 @@ mod tests {
     }
 
     #[test]
-    fn an_equals_sign_in_front_is_part_of_the_name() {
+    fn a_leading_equals_sign_is_part_of_the_name() {
         let expected = [("=x", None), ("=y", Some("z")), ("mem", Some("1G"))];
         assert_eq!(parameters("=x =y=z mem=1G").collect::<Vec<_>>(), expected);
     }
 
     #[test]
-    fn what_follows_two_dashes_is_for_init() {
+    fn text_after_two_dashes_is_for_init() {
         assert!(!has("quiet -- movable_node", "movable_node"));
         assert!(!has("quiet \"--\" movable_node", "movable_node"));
         assert!(has("quiet --=1 movable_node", "movable_node"));
@@ -173,7 +171,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_word_stands_where_it_says(line in "[a=\" \\-\té]{0,24}") {
+        fn every_word_is_at_its_reported_offset(line in "[a=\" \\-\té]{0,24}") {
             let mut last = 0;
             for word in words(&line) {
                 prop_assert!(word.at >= last);
@@ -183,7 +181,7 @@ mod tests {
         }
 
         #[test]
-        fn plain_words_come_back(names in proptest::collection::vec("[a-z_]{1,8}(=[a-z0-9,]{0,6})?", 0..8)) {
+        fn plain_words_are_reproduced(names in proptest::collection::vec("[a-z_]{1,8}(=[a-z0-9,]{0,6})?", 0..8)) {
             let line = names.join(" ");
             prop_assert_eq!(words(&line).map(|word| word.raw).collect::<Vec<_>>(), names);
         }

@@ -1,10 +1,10 @@
-//! The kernel's strict readers of a whole value, and its words in lists.
+//! The kernel's strict parsers for whole values, and its word lists.
 
 use crate::command_line::values::memparse::number;
 use crate::releases::{self, Target};
 
-/// A yes or no by its first letters, as `lib/kstrtox.c:kstrtobool` (6.12) reads it; `None` is refused.
-/// The letters of `enable` and `disable` came with 6.14, those of `true` and `false` with 5.19.
+/// A boolean, decided by its first letters as in `lib/kstrtox.c:kstrtobool` (6.12); `None` if refused. The letters of
+/// `enable` and `disable` came with 6.14, those of `true` and `false` with 5.19.
 pub(crate) fn kstrtobool(value: &str, target: &Target) -> Option<bool> {
     let mut letters = value.bytes().map(|letter| letter.to_ascii_lowercase());
     match (letters.next()?, letters.next()) {
@@ -18,8 +18,8 @@ pub(crate) fn kstrtobool(value: &str, target: &Target) -> Option<bool> {
     }
 }
 
-/// A whole number up to `max` in base 0, and nothing else but a newline behind it, as
-/// `lib/kstrtox.c:kstrtouint` (6.12) reads it: one plus sign is allowed, overflow is not.
+/// A whole number up to `max` in base 0, followed by at most a newline, as in `lib/kstrtox.c:kstrtouint` (6.12): one
+/// plus sign is allowed, overflow is not.
 pub(crate) fn kstrtoull(value: &str, max: u64) -> Option<u64> {
     let digits = value.strip_prefix('+').unwrap_or(value);
     let digits = digits.strip_suffix('\n').unwrap_or(digits);
@@ -32,14 +32,14 @@ pub(crate) fn kstrtoull(value: &str, max: u64) -> Option<u64> {
     is_number.then(|| u64::from_str_radix(digits, radix).ok()).flatten().filter(|&number| number <= max)
 }
 
-/// As [`kstrtoull`], in base 10 only.
+/// Like [`kstrtoull`], but only base 10.
 pub(crate) fn kstrtouint_decimal(value: &str) -> Option<u32> {
     let digits = value.strip_prefix('+').unwrap_or(value);
     digits.chars().all(|c| c.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
 }
 
-/// A number with a sign at the start of a value, as `lib/cmdline.c:get_option` (6.12) takes it; `None`
-/// without a digit. What does not fit an `int` loses its upper bits, as there.
+/// A number with optional sign at the start of a value, as in `lib/cmdline.c:get_option` (6.12); `None` if there is no
+/// digit. Values that do not fit an `int` lose their upper bits, as in the kernel.
 pub(crate) fn get_option(value: &str) -> Option<i32> {
     let digits = value.strip_prefix('-').unwrap_or(value);
     let (magnitude, rest) = number(digits);
@@ -49,7 +49,7 @@ pub(crate) fn get_option(value: &str) -> Option<i32> {
     (rest.len() < digits.len()).then(|| if is_negative { magnitude.wrapping_neg() } else { magnitude })
 }
 
-/// Whether a list of words parted by commas holds this word (`lib/cmdline.c:parse_option_str`, 6.12).
+/// Whether a comma-separated list contains this word (`lib/cmdline.c:parse_option_str`, 6.12).
 pub(crate) fn has_word(list: &str, word: &str) -> bool {
     list.split(',').any(|given| given == word)
 }
@@ -62,7 +62,7 @@ mod tests {
     use crate::Architecture;
 
     #[test]
-    fn a_yes_is_known_by_its_first_letters() {
+    fn a_boolean_is_decided_by_its_first_letters() {
         let v6_12 = Target::new(Architecture::X86_64, "6.12".parse().unwrap());
         for (value, expected) in [
             ("y", Some(true)),
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_strict_number_has_nothing_behind_it() {
+    fn a_strict_number_has_no_trailing_text() {
         for (value, expected) in [
             ("301", Some(301)),
             ("0x10", Some(16)),
@@ -112,7 +112,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_is_too_odd(text in any::<String>()) {
+        fn no_text_panics_the_parsers(text in any::<String>()) {
             let _ = (kstrtoull(&text, u64::MAX), kstrtouint_decimal(&text), get_option(&text));
         }
     }

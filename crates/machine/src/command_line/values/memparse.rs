@@ -1,13 +1,12 @@
 //! Numbers and sizes as the kernel reads them.
 
-/// A size at the start of a text, in bytes, and what follows it, as `lib/cmdline.c:memparse` (6.12).
+/// A size at the start of a text, in bytes, and the rest of the text, as in `lib/cmdline.c:memparse` (6.12).
 ///
-/// The number is decimal, octal after `0` or hexadecimal after `0x`; one of K, M, G, T, P and E, of either
-/// case, shifts it left by 10 to 60 bits. What does not fit is lost at the top: `16E` is 0. Behind `0x`, an E
-/// is a digit.
+/// The number is decimal, octal after `0` or hexadecimal after `0x`; one of K, M, G, T, P and E, in either case, shifts
+/// it left by 10 to 60 bits. Overflow is lost at the top: `16E` is 0. After `0x`, an E is a digit.
 ///
-/// A text without a digit is 0, and nothing is taken from it but the suffix if it begins with one:
-/// `memmap=exact` is read as 0 with `xact` behind it.
+/// A text without a digit is 0 and consumes nothing but a leading suffix letter: `memmap=exact` is read as 0 followed
+/// by `xact`.
 ///
 /// ```
 /// use machine::command_line::memparse::memparse;
@@ -26,12 +25,13 @@ pub fn memparse(text: &str) -> (u64, &str) {
         Some(b'E') => 60,
         _ => return (number, rest),
     };
-    // Shifting in one go loses the same bits as the kernel's ten at a time.
+    // One large shift loses the same bits as the kernel's repeated shifts by ten.
     (number << shift, rest.get(1..).unwrap_or_default())
 }
 
-/// A number at the start of a text and what follows it, as `lib/vsprintf.c:simple_strtoull` with base 0
-/// (6.12): decimal, octal after `0`, hexadecimal after `0x`, modulo 2^64; 0 without a digit. No sign is read.
+/// A number at the start of a text, and the rest of the text, as in `lib/vsprintf.c:simple_strtoull` with base 0
+/// (6.12): decimal, octal after `0`, hexadecimal after `0x`, modulo 2^64; 0 if there is no digit. A sign is not
+/// accepted.
 ///
 /// ```
 /// use machine::command_line::memparse::number;
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_read_as_the_kernel_reads_them() {
+    fn sizes_are_parsed_as_in_the_kernel() {
         for (text, expected) in [
             ("", (0, "")),
             ("12M:", (12 << 20, ":")),
@@ -98,7 +98,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_is_too_odd(text in any::<String>()) {
+        fn no_text_panics_the_parser(text in any::<String>()) {
             let (_, rest) = memparse(&text);
             prop_assert!(text.ends_with(rest));
         }

@@ -1,4 +1,4 @@
-//! What is to be said about a parameter that does not do what it seems to.
+//! Remarks on parameters that do not do what they seem to.
 
 /// A value that the kernel refuses, misreads, or does not know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -7,13 +7,13 @@ pub struct Remark {
     pub parameter: String,
     /// How the kernel treats it, e.g. ``refused: `mem=` needs a size above 0``.
     pub what: String,
-    /// The document, or kernel file and function with its release, that says so.
+    /// The document, or the kernel file and function with its release, that supports the remark.
     pub source: &'static str,
-    /// Whether the kernel does not come up with this on its command line.
+    /// Whether the kernel fails to boot with this parameter.
     pub is_fatal: bool,
 }
 
-/// Collects remarks about the parameter at hand.
+/// Collects remarks about the current parameter.
 #[derive(Debug, Default)]
 pub(crate) struct Remarks {
     /// The parameter being read, as written.
@@ -26,7 +26,7 @@ impl Remarks {
         self.push(what.into(), source, false);
     }
 
-    /// The kernel dies of it.
+    /// A remark that the kernel does not survive the parameter.
     pub(crate) fn fatal(&mut self, what: impl Into<String>, source: &'static str) {
         self.push(what.into(), source, true);
     }

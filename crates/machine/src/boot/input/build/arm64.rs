@@ -1,21 +1,20 @@
-//! What is fixed when an arm64 kernel is built.
+//! Properties of an arm64 kernel build.
 
 use evidence::Release;
 
-/// What is fixed when an arm64 kernel is built and decides about its memory. Sizes are bytes.
+/// Properties of an arm64 kernel build that affect its memory. Sizes are in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arm64Build {
-    /// Bits of a physical address (`CONFIG_ARM64_PA_BITS`).
+    /// Physical address bits (`CONFIG_ARM64_PA_BITS`).
     pub physical_bits: u32,
-    /// Bits of a virtual address: `CONFIG_ARM64_VA_BITS`, but 48 where that is 52 and the processor has no
-    /// more.
+    /// Virtual address bits: `CONFIG_ARM64_VA_BITS`, or 48 if that is 52 and the processor supports only 48.
     pub virtual_bits: u32,
-    /// Whether KFENCE is built in. One that is off at boot may be turned on later, for which the linear map has
-    /// to be of single pages; one that is on takes a pool before the map is made.
+    /// Whether KFENCE is built in. If it is off at boot, it may be turned on later, which requires a linear map of
+    /// individual pages; if it is on, it takes a pool before the map is created.
     pub has_kfence: bool,
-    /// Whether KFENCE is on unless the command line says otherwise (`CONFIG_KFENCE_SAMPLE_INTERVAL`).
+    /// Whether KFENCE is on by default (`CONFIG_KFENCE_SAMPLE_INTERVAL`).
     pub kfence_is_on: bool,
-    /// Whether `rodata=full`, which maps single pages too, is the default.
+    /// Whether `rodata=full`, which also maps individual pages, is the default.
     pub rodata_full: bool,
     /// `struct mem_section`: 32 with page extensions.
     pub mem_section: u64,
@@ -27,13 +26,13 @@ pub struct Arm64Build {
     pub property: u64,
     /// `struct reserved_mem`.
     pub reserved_mem: u64,
-    /// A mask of processors that lies outside structures (`CONFIG_CPUMASK_OFFSTACK`), 0 where there is none.
+    /// Size of a CPU mask allocated separately (`CONFIG_CPUMASK_OFFSTACK`); 0 if none is.
     pub cpu_mask: u64,
 }
 
 impl Arm64Build {
-    /// Bytes of the linear map: half of the kernel's addresses; with 52 bits, all but what a kernel of 48 has
-    /// for the rest.
+    /// Bytes of the linear map: half of the kernel's addresses; with 52 bits, everything except the part a 48-bit
+    /// kernel uses for other things.
     pub const fn linear_map(&self) -> u64 {
         const BITS: u32 = 48;
         let all = match 1u64.checked_shl(self.virtual_bits) {
@@ -44,8 +43,8 @@ impl Arm64Build {
         if self.virtual_bits > BITS { all.saturating_sub(rest) } else { all / 2 }
     }
 
-    /// What Debian's 6.12.117 has; or, for a release that ends in `-mblab`, the kernel that this project built
-    /// for its captures: with linear maps of blocks and fewer processors.
+    /// The values of Debian's 6.12.117; or, for a release that ends in `-mblab`, of the kernel this project built for
+    /// its captures, which has a linear map of blocks and fewer processors.
     pub fn of(release: &Release) -> Self {
         let distribution = Self {
             physical_bits: 48,

@@ -1,4 +1,4 @@
-//! A build's facts, from its configuration.
+//! Build properties from the kernel configuration.
 
 use evidence::Configuration;
 
@@ -6,7 +6,7 @@ use crate::arch::Architecture;
 use crate::boot::input::build::Build;
 
 impl Build {
-    /// Corrects what a kernel's configuration says (`/proc/config.gz`, `/boot/config-RELEASE`). O(bytes).
+    /// Applies the kernel's configuration (`/proc/config.gz`, `/boot/config-RELEASE`). O(bytes).
     pub(crate) fn correct(&mut self, architecture: Architecture, config: &Configuration) {
         if architecture == Architecture::Arm64 {
             self.correct_arm64(config);
@@ -31,7 +31,7 @@ impl Build {
                 self.set_page_size(page_size << 10);
             }
         }
-        // 52 bits are for processors that have them, which the log tells.
+        // 52 bits apply only to processors that support them, which the log shows.
         let bits =
             |name| config.number(name).and_then(|bits| u32::try_from(bits).ok()).map(|bits| bits.min(48));
         let arm64 = &mut self.arm64;
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn the_configuration_of_a_small_kernel_is_taken_over() {
+    fn the_configuration_of_a_small_kernel_is_applied() {
         let build = corrected(
             "CONFIG_ARM64_64K_PAGES=y\nCONFIG_NR_CPUS=8\nCONFIG_DMA_CMA=y\nCONFIG_CMA_SIZE_MBYTES=32\n# CONFIG_KFENCE is not set\nCONFIG_ARM64_VA_BITS=52\n",
         );
@@ -70,13 +70,13 @@ mod tests {
     }
 
     #[test]
-    fn masks_outside_of_structures_are_as_large_as_the_processors_are_many() {
+    fn separately_allocated_masks_grow_with_the_processors() {
         let build = corrected("CONFIG_NR_CPUS=300\nCONFIG_CPUMASK_OFFSTACK=y\n");
         assert_eq!(build.arm64.cpu_mask, 40);
     }
 
     #[test]
-    fn numbers_that_are_none_change_nothing() {
+    fn malformed_numbers_change_nothing() {
         let before = Build::of(&crate::releases::checked(), Architecture::Arm64);
         let build =
             corrected("CONFIG_ARCH_FORCE_MAX_ORDER=99\nCONFIG_LOG_BUF_SHIFT=x\nCONFIG_ARM64_PA_BITS=\n");

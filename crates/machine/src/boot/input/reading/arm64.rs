@@ -1,4 +1,4 @@
-//! What an arm64 machine was booted with.
+//! The boot input of an arm64 machine.
 
 use firmware::fdt::Fdt;
 use firmware::iort::Iort;
@@ -12,7 +12,7 @@ use evidence::Release;
 use evidence::Source;
 use evidence::snapshot::Bytes;
 
-/// Where a boot loader puts a kernel in RAM that begins at 1 GiB, as large as Debian's 6.12.
+/// Where a boot loader places a kernel if RAM starts at 1 GiB, with the size of Debian's 6.12.
 const IMAGE: (u64, u64) = (0x4020_0000, 0x42d3_0000);
 
 impl Reading<'_> {
@@ -47,8 +47,7 @@ impl Reading<'_> {
         }
     }
 
-    /// The reserved region that is just as long as the tree says it is: nothing tells where a boot loader put
-    /// it.
+    /// The reserved region with exactly the tree's size: nothing shows where the boot loader put the tree.
     fn device_tree_at(&mut self, tree: &Fdt<'_>) -> Option<PhysRange> {
         let size = u64::try_from(tree.total_size()).ok()?;
         let logged = self.log.memblock.regions.iter();
@@ -73,7 +72,7 @@ impl Reading<'_> {
         found
     }
 
-    /// With EFI the map counts, which a kernel shows only in its log.
+    /// With EFI, memory comes from EFI's map, which a kernel shows only in its log.
     fn efi(&mut self, tree: &Fdt<'_>) -> Result<Option<EfiHandOver>, InputError> {
         let chosen = tree.chosen().ok().flatten();
         if chosen.and_then(|chosen| chosen.uefi_memory_map().ok().flatten()).is_none() {
@@ -108,7 +107,7 @@ impl Reading<'_> {
         Ok(Some(EfiHandOver { map, tables }))
     }
 
-    /// From `/chosen`; EFI's stub hands it over in a table of EFI's, and then the log shows it.
+    /// From `/chosen`; the EFI stub passes it in an EFI table instead, and then the log shows it.
     fn initrd(&mut self, tree: &Fdt<'_>, is_efi: bool) -> Option<PhysRange> {
         let chosen = tree.chosen().ok().flatten();
         if let Some(range) = chosen.and_then(|chosen| chosen.initrd().ok().flatten()) {
@@ -119,7 +118,7 @@ impl Reading<'_> {
         }
         let log = self.log;
         let of_init = || log.memblock.calls.iter().filter(|call| call.is_by("arm64_memblock_init"));
-        // It is added and reserved by the same range; the image is only reserved, or added alone for mem=.
+        // The ramdisk is added and reserved as the same range; the image is only reserved, or only added for mem=.
         let added = |range: PhysRange| {
             of_init().any(|call| call.kind == MemblockCallKind::Add && call.range == range)
         };
@@ -158,7 +157,7 @@ impl Reading<'_> {
             .any(|code| code.overlaps(range))
     }
 
-    /// The image's code up to its init section, as /proc/iomem has it.
+    /// The image's code up to its init section, from /proc/iomem.
     fn kernel_text(&self, image: PhysRange) -> PhysRange {
         let parts = self.tree.into_iter().flat_map(|tree| tree.resources().iter());
         let mut code = parts.filter(|resource| resource.name == "Kernel code");

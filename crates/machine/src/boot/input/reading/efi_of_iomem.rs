@@ -1,8 +1,8 @@
-//! EFI's map of an arm64 machine whose log does not show it, pieced together from /proc/iomem.
+//! The EFI map of an arm64 machine whose log does not show it, reconstructed from /proc/iomem.
 //!
-//! A kernel shows the map with `efi=debug` alone, and machines are not booted so. What it made of the map
-//! stands in /proc/iomem: ranges of memory, what of them is not mapped, and what is kept for drivers. A
-//! prediction from these is none about memory itself, but it is one about everything that follows.
+//! A kernel shows the map only with `efi=debug`, which machines usually do not boot with. The result is visible in
+//! /proc/iomem: memory ranges, unmapped parts, and ranges kept for drivers. A prediction based on this says nothing new
+//! about memory itself, but does predict everything that follows.
 
 use firmware::efi::{Entry, MemoryAttribute, MemoryType};
 use memblock::PhysRange;
@@ -14,7 +14,7 @@ use evidence::resources::Resource;
 const PAGE: u64 = 4096;
 
 impl Reading<'_> {
-    /// The hand-over as far as /proc/iomem, the reserved regions and the log show it; `None` without memory.
+    /// The EFI input, as far as /proc/iomem, the reserved regions and the log show it; `None` if there is no memory.
     pub(crate) fn efi_of_iomem(&mut self) -> Option<EfiHandOver> {
         let log = self.log;
         let at = |name: &str| log.efi.table(name);
@@ -51,15 +51,15 @@ impl Reading<'_> {
         Some(EfiHandOver { map, tables })
     }
 
-    /// What a resource of the top level was in EFI's map.
+    /// The EFI map entry that a top-level resource came from.
     fn entry_of(&self, resource: &Resource) -> Option<Entry> {
-        // Without privilege all addresses read 0.
+        // Without privilege all addresses read as 0.
         let range = resource.range().ok().filter(|range| range.size() >= PAGE)?;
         let mut entry =
             Entry { range, kind: MemoryType::CONVENTIONAL, attributes: MemoryAttribute::WRITE_BACK };
         match &*resource.name {
             "System RAM" => {}
-            // The copy of tables that the ramdisk brought: RAM until the kernel allocated it.
+            // The copy of the ramdisk's ACPI tables: RAM until the kernel allocated it.
             "reserved" if self.is_upgrade(range) => {}
             "reserved" => entry.kind = MemoryType::RUNTIME_SERVICES_DATA,
             "Soft Reserved" => entry.attributes |= MemoryAttribute::SPECIAL_PURPOSE,
@@ -73,8 +73,8 @@ impl Reading<'_> {
             == Some(range.size())
     }
 
-    /// The ramdisk: what is reserved, and as large as what the kernel says it freed of it. A last page that is
-    /// not full is reserved, too, but not freed.
+    /// The ramdisk: the reservation whose size matches what the kernel says it freed. A partial last page is reserved
+    /// too, but not freed.
     pub(crate) fn initrd_of_iomem(&self) -> Option<PhysRange> {
         let freed = self.log.boot.freed_initrd?;
         let sizes = [freed, freed.checked_add(PAGE)?];
@@ -129,7 +129,7 @@ Freeing initrd memory: 1604K
     }
 
     #[test]
-    fn each_range_is_what_the_kernel_made_it_of() {
+    fn each_range_is_traced_to_its_efi_type() {
         let efi = hand_over(IOMEM);
         let kinds: Vec<_> = efi.map.iter().map(|entry| (entry.range.start(), entry.kind)).collect();
         let (ram, firmware) = (MemoryType::CONVENTIONAL, MemoryType::RUNTIME_SERVICES_DATA);
@@ -151,7 +151,7 @@ Freeing initrd memory: 1604K
     }
 
     #[test]
-    fn addresses_that_are_hidden_are_no_map() {
+    fn hidden_addresses_give_no_map() {
         let hidden = "00000000-00000000 : System RAM\n00000000-00000000 : reserved\n";
         for iomem in ["", hidden] {
             let error = BootInput::of(&snapshot(iomem).into()).unwrap_err();

@@ -1,4 +1,4 @@
-//! What an x86 machine was booted with.
+//! The boot input of an x86 machine.
 
 use firmware::e820::{BootParams, E820Type, Entry, ZERO_PAGE_ENTRIES};
 use firmware::efi::{self, MemoryAttribute, MemoryType};
@@ -11,7 +11,7 @@ use crate::now::firmware_map::of_boot;
 use evidence::Release;
 use evidence::snapshot::FirmwareMapEntry;
 
-/// Where a kernel lies that is not randomised (`CONFIG_PHYSICAL_START`), as large as Debian's 6.12.
+/// Where a kernel lies without randomization (`CONFIG_PHYSICAL_START`), with the size of Debian's 6.12.
 const IMAGE: (u64, u64) = (0x100_0000, 0x3c0_0000);
 
 impl Reading<'_> {
@@ -60,8 +60,8 @@ impl Reading<'_> {
         Ok(self.finish(release, architecture, Platform::X86(platform), kernel_image, initrd))
     }
 
-    /// The map of the zero page; where that is full or not shown, the log's; else what /sys/firmware/memmap
-    /// had when its entries were numbered.
+    /// The map in the zero page; if that is full or not available, the map in the log; otherwise the boot entries of
+    /// /sys/firmware/memmap.
     fn e820(&mut self) -> Result<Vec<Entry>, InputError> {
         let page = self.zero_page();
         if let Some(entries) = page.as_ref().filter(|entries| entries.len() < ZERO_PAGE_ENTRIES) {
@@ -88,7 +88,7 @@ impl Reading<'_> {
         const FILE: &str = "/sys/kernel/boot_params/data";
         let bytes = self.evidence.boot_params.read()?;
         match BootParams::new(&bytes.0) {
-            // The kernel drops an entry without a byte, or that wraps, too.
+            // The kernel also drops entries that are empty or wrap around.
             Ok(params) => {
                 let entries: Vec<Entry> = params.entries().filter_map(Result::ok).collect();
                 (!entries.is_empty()).then_some(entries)
@@ -100,8 +100,8 @@ impl Reading<'_> {
         }
     }
 
-    /// The EFI memory map, of a kernel that was booted with efi=debug; or else, of one booted with
-    /// memblock=debug, what of it the kernel reserved: the boot services.
+    /// The EFI memory map, if the kernel was booted with efi=debug; otherwise, with memblock=debug, the part of it that
+    /// the kernel reserved: the boot services.
     fn efi_map(&self) -> Vec<efi::Entry> {
         if !self.log.efi.map.is_empty() {
             return self.log.efi.map.clone();
