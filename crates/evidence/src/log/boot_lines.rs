@@ -19,7 +19,6 @@ pub struct BootLines {
     /// `ACPI: Reserving … table memory at [mem …]`, except for copies of tables from the initial ramdisk: their
     /// addresses are a result of the boot.
     pub acpi_tables: Vec<PhysRange>,
-    /// Bytes of all tables `ACPI table found in initrd`; `None` without one.
     /// Total bytes of all tables in `ACPI table found in initrd` lines; `None` if there are none.
     pub acpi_upgrade: Option<u64>,
     /// The signature and size of each of these tables.

@@ -138,7 +138,7 @@ fn dma_end(
     let said = if uses_acpi { platform.iort_limit } else { dma_limit::of(tree) };
     let start = early.memblock.start_of_dram().unwrap_or(0);
     let last = early.memblock.end_of_dram().unwrap_or(1).saturating_sub(1);
-    let limit = if does(input, DMA_ZONE_ENDS_ANYWHERE) {
+    let limit = if has_behavior(input, DMA_ZONE_ENDS_ANYWHERE) {
         let cap = if start < GIB_4 - 1 { GIB_4 - 1 } else { u64::MAX };
         said.unwrap_or(u64::MAX).min(cap)
     } else {
@@ -183,7 +183,7 @@ fn crashkernel_policy(input: &BootInput, dma_end: u64) -> Policy {
 }
 
 /// Whether the kernel has the behavior named by a row of the releases table.
-fn does(input: &BootInput, what: &str) -> bool {
+fn has_behavior(input: &BootInput, what: &str) -> bool {
     is_known(what, &Target::new(Architecture::Arm64, input.release.clone()))
 }
 

@@ -12,7 +12,7 @@ use crate::command_line::cma::HugetlbCma;
 const GIB_4: u64 = 1 << 32;
 
 /// The request for an area.
-struct Wanted {
+struct AreaRequest {
     size: u64,
     base: u64,
     /// The area must end here or below.
@@ -37,7 +37,7 @@ pub(crate) fn reserve_default(
         source: "kernel/dma/contiguous.c:dma_contiguous_reserve (6.12)",
     });
     let wanted = match parameters.cma.default_area {
-        Some(area) => Wanted {
+        Some(area) => AreaRequest {
             size: area.size,
             base: area.base,
             limit: if area.limit == 0 { end } else { area.limit.min(end) },
@@ -45,7 +45,9 @@ pub(crate) fn reserve_default(
             is_fixed: area.limit > 0 && area.base.checked_add(area.size) == Some(area.limit),
             node: None,
         },
-        None => Wanted { size: input.build.cma, base: 0, limit: end, align: 1, is_fixed: false, node: None },
+        None => {
+            AreaRequest { size: input.build.cma, base: 0, limit: end, align: 1, is_fixed: false, node: None }
+        }
     };
     if wanted.size > 0 {
         declare(early, input.build.page_block(), &wanted, "the default CMA area")?;
@@ -91,13 +93,13 @@ pub(crate) fn reserve_for_huge_pages(
         }
         let size = round_up(bytes, page);
         let wanted =
-            Wanted { size, base: 0, limit: u64::MAX, align: page, is_fixed: false, node: Some(node) };
+            AreaRequest { size, base: 0, limit: u64::MAX, align: page, is_fixed: false, node: Some(node) };
         declare(early, input.build.page_block(), &wanted, "an area for gigantic pages")?;
     }
     Ok(())
 }
 
-/// The largest user page: 1 GiB with 4 KiB pages; otherwise a contiguous-PTE block.
+/// The largest user page: 1 GiB with 4 and 16 KiB pages, 16 GiB with 64 KiB pages.
 const fn gigantic_page(page: u64) -> u64 {
     match page >> 10 {
         4 | 16 => 1 << 30,
@@ -114,7 +116,7 @@ fn round_up(size: u64, align: u64) -> u64 {
 fn declare(
     early: &mut Early<'_>,
     page_block: u64,
-    wanted: &Wanted,
+    wanted: &AreaRequest,
     why: &str,
 ) -> Result<Option<PhysRange>, Halt> {
     early.begin(Step {
@@ -183,12 +185,12 @@ mod tests {
         Early::new(memblock)
     }
 
-    fn declared(early: &mut Early<'_>, wanted: &Wanted) -> Option<PhysRange> {
+    fn declared(early: &mut Early<'_>, wanted: &AreaRequest) -> Option<PhysRange> {
         declare(early, 2 * MIB, wanted, "a test").unwrap()
     }
 
-    const ANYWHERE: Wanted =
-        Wanted { size: 64 * MIB, base: 0, limit: u64::MAX, align: 1, is_fixed: false, node: None };
+    const ANYWHERE: AreaRequest =
+        AreaRequest { size: 64 * MIB, base: 0, limit: u64::MAX, align: 1, is_fixed: false, node: None };
 
     #[test]
     fn an_area_spares_low_memory_if_there_is_enough_above() {
@@ -200,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_fixed_area_is_reserved_there_or_not_at_all() {
-        let fixed = |base| Wanted { base, limit: base + 64 * MIB, is_fixed: true, ..ANYWHERE };
+        let fixed = |base| AreaRequest { base, limit: base + 64 * MIB, is_fixed: true, ..ANYWHERE };
         let mut early = machine(0);
         assert_eq!(declared(&mut early, &fixed(2 * GIB + MIB)), None, "not aligned");
         assert_eq!(declared(&mut early, &fixed(2 * GIB)), PhysRange::from_size(2 * GIB, 64 * MIB).ok());
@@ -209,6 +211,6 @@ mod tests {
 
     #[test]
     fn an_area_that_does_not_fit_below_its_limit_is_skipped() {
-        assert_eq!(declared(&mut machine(0), &Wanted { limit: 32 * MIB, ..ANYWHERE }), None);
+        assert_eq!(declared(&mut machine(0), &AreaRequest { limit: 32 * MIB, ..ANYWHERE }), None);
     }
 }

@@ -52,7 +52,7 @@ impl Debug {
         };
         let (size, _) = memparse(value);
         if size > LOG_MAX {
-            remarks.say("taken for 2 GiB: `log_buf over 2G is not supported`", LOG);
+            remarks.say("treated as 2 GiB: `log_buf over 2G is not supported`", LOG);
         }
         match size.min(LOG_MAX).checked_next_power_of_two().filter(|_| size > 0) {
             Some(size) => self.log_buf_len.push(size),

@@ -42,7 +42,7 @@ impl Classifier<'_> {
             Some(tree) => {
                 tree.system_ram().flat_map(|resource| self.of_resource(tree, resource, unknown)).collect()
             }
-            None => self.of_blocks_alone(),
+            None => self.of_blocks_only(),
         };
         ranges.sort_by_key(|range| range.range);
         ranges
@@ -293,7 +293,7 @@ impl Classifier<'_> {
 
     /// Without /proc/iomem: individual memory blocks, with similar neighbors joined. The driver that added a block
     /// stays unknown, and so does the class, unless the firmware's map lists the whole block.
-    fn of_blocks_alone(&self) -> Vec<MemoryRange> {
+    fn of_blocks_only(&self) -> Vec<MemoryRange> {
         let Some(blocks) = self.evidence.blocks.read() else { return Vec::new() };
         let mut runs: Vec<(PhysRange, Origin, bool)> = Vec::new();
         for range in blocks.blocks.iter().filter_map(|block| blocks.range_of(block)) {

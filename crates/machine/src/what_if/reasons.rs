@@ -57,8 +57,8 @@ impl<'a> Reasons<'a> {
             fits.max_by_key(|(fit, _)| *fit).map(|(_, line)| tell(line.line))
         };
         let gone = || Some(format!("no longer {}", best(&self.gone)?));
-        // For a reservation that is gone, the line that made it is no reason; memory, in contrast, goes because
-        // something removes it.
+        // A missing reservation is explained by the line that no longer makes it; missing memory, by a new line that
+        // removes it.
         if subject == Subject::Reserved && unlike.after.is_none() {
             return gone().or_else(|| best(&self.new));
         }

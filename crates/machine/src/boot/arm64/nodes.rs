@@ -31,7 +31,7 @@ pub(super) fn numa_init(
     tree: &Fdt<'_>,
     uses_acpi: bool,
 ) -> Result<Nodes, Halt> {
-    let shares_code = crate::boot::arm64::does(input, NUMA_MEMBLKS_ARE_SHARED);
+    let shares_code = crate::boot::arm64::has_behavior(input, NUMA_MEMBLKS_ARE_SHARED);
     let mut why_faked = "numa=off";
     if !parameters.numa.off {
         begin(early, shares_code)?;

@@ -270,7 +270,7 @@ pub(super) fn prepare(
     }
     early.begin(PREPARE);
     let bytes = reserved.count.saturating_mul(input.build.arm64.reserved_mem);
-    if bytes > 0 && crate::boot::arm64::does(input, RESERVED_MEMORY_IS_LISTED_LATE) {
+    if bytes > 0 && crate::boot::arm64::has_behavior(input, RESERVED_MEMORY_IS_LISTED_LATE) {
         early.try_alloc(&Request::new(bytes), "a list of all reserved memory")?;
     }
     let mut has_default_cma = reserved.has_default_cma;

@@ -152,7 +152,7 @@ impl Nodes {
         self.allocate_distances(early)
     }
 
-    /// The kernel's distance table: a byte for each pair of nodes, in pages of its own.
+    /// The kernel's distance table: a byte for each pair of nodes, page-aligned.
     pub(crate) fn allocate_distances(&mut self, early: &mut Early<'_>) -> Result<(), Halt> {
         let nodes = self.parsed.last().map_or(0, |last| u64::from(*last).saturating_add(1));
         if self.distances.is_empty() || nodes == 0 {

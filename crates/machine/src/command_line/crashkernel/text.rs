@@ -97,7 +97,7 @@ pub(crate) fn parse_suffixed(value: &str, suffix: &str) -> Result<u64, Error> {
     let unrecognized = |text: &str| text.chars().next().map_or(Error::MemoryValue, Error::Unrecognized);
     match rest.strip_prefix(suffix) {
         Some("") => Ok(bytes),
-        Some(behind) => Err(unrecognized(behind)),
+        Some(trailing) => Err(unrecognized(trailing)),
         None => Err(unrecognized(rest)),
     }
 }

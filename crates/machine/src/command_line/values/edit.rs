@@ -46,8 +46,8 @@ pub fn remove(line: &str, parameter: &str) -> (String, usize) {
     let (mut at, mut count) = (0, 0_usize);
     for word in words(line).filter(is_wanted) {
         kept.push_str(line.get(at..word.at).unwrap_or_default());
-        let behind = line.get(word.at..).and_then(|rest| rest.strip_prefix(word.raw)).unwrap_or_default();
-        at = line.len().saturating_sub(behind.trim_start_matches(is_blank).len());
+        let after = line.get(word.at..).and_then(|rest| rest.strip_prefix(word.raw)).unwrap_or_default();
+        at = line.len().saturating_sub(after.trim_start_matches(is_blank).len());
         count = count.saturating_add(1);
     }
     let rest = line.get(at..).unwrap_or_default();

@@ -47,7 +47,7 @@ impl Reading<'_> {
             brk,
         };
         for (is_seeded, what) in [
-            (platform.brk.is_some(), "what the kernel took of the area behind its image"),
+            (platform.brk.is_some(), "what the kernel took of the area after its image"),
             (!platform.setup_data.is_empty(), "what the boot loader attached as setup_data"),
             (!platform.acpi_tables.is_empty(), "where the ACPI tables lie"),
             (platform.acpi_upgrade.is_some(), "how large the initial ramdisk's ACPI tables are"),
