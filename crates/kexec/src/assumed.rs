@@ -1,5 +1,6 @@
-//! What a plan assumes where nothing shows it.
+//! What a plan assumes where the evidence says nothing.
 
+use evidence::Purpose;
 use evidence::{Release, Source, Unknown};
 use images::KernelImage;
 use machine::releases::{
@@ -11,11 +12,10 @@ use rules::{Loader, MapHandedOn};
 
 use crate::port::arm64_common::UNSEEN_TREE;
 use crate::request::Request;
-use evidence::Purpose;
 
 const NO_EFI_MAP: &str = "neither /sys/firmware/efi/runtime-map nor the kernel log (efi=debug) shows it";
 
-/// Everything that a plan assumes, each with its effect.
+/// Everything that a plan assumes, with the effect of each assumption.
 pub fn of(machine: &Machine, request: &Request<'_>) -> Vec<Unknown> {
     let mut assumed = Vec::new();
     let mut add = |unknown: Option<Unknown>| assumed.extend(unknown);
@@ -42,24 +42,24 @@ pub fn of(machine: &Machine, request: &Request<'_>) -> Vec<Unknown> {
 fn possible_cpus(machine: &Machine, request: &Request<'_>) -> Option<Unknown> {
     (request.purpose == Purpose::Crash && machine.state.possible_cpus.is_none()).then(|| {
         Unknown::new(
-            "how many CPUs there may ever be, each of which has a note in the dump's header",
+            "the number of possible CPUs, each of which has a note in the dump's header",
             "neither /sys/devices/system/cpu/possible nor the kernel log shows it",
-            "taken as one: the header is a page larger for each 73 CPUs, or ranges of memory, more",
+            "assumed to be one: each 73 more CPUs, or ranges of memory, make the header a page larger",
         )
     })
 }
 
-/// The tree of the next kernel is a copy of the boot's.
+/// The next kernel's tree is a copy of the boot device tree.
 fn device_tree(machine: &Machine, request: &Request<'_>) -> Option<Unknown> {
     if !matches!(request.kernel, KernelImage::Arm64(_)) || machine.state.device_tree.is_some() {
         return None;
     }
     let effect = match machine.state.loaded_device_trees.size(request.purpose) {
         Some(size) => {
-            format!("taken as of {size:#x} bytes, as in the last load that the kernel log tells of")
+            format!("assumed to have {size:#x} bytes, as in the last load in the kernel log")
         }
         None => format!(
-            "taken as of {UNSEEN_TREE:#x} bytes: its segment may end elsewhere, and what is placed after it may lie elsewhere"
+            "assumed to have {UNSEEN_TREE:#x} bytes: its segment may end elsewhere, and what is placed after it may lie elsewhere"
         ),
     };
     Some(Unknown::new(
@@ -69,13 +69,13 @@ fn device_tree(machine: &Machine, request: &Request<'_>) -> Option<Unknown> {
     ))
 }
 
-/// Half of RAM, which a load may take, is not known without the zones.
+/// A load may take half of RAM, which is not known without the zones.
 fn half_of_ram(machine: &Machine) -> Option<Unknown> {
     machine.zones().iter().all(|zone| zone.managed == 0).then(|| {
         Unknown::new(
             "how much RAM the page allocator has, of which a load may take half",
             "/proc/zoneinfo was not shown",
-            "taken as enough: a kernel may refuse this load (EINVAL), and the margins may be smaller",
+            "assumed to be enough: a kernel may refuse this load (EINVAL), and the margins may be smaller",
         )
     })
 }
@@ -83,7 +83,7 @@ fn half_of_ram(machine: &Machine) -> Option<Unknown> {
 fn tools_version(request: &Request<'_>) -> Option<Unknown> {
     if request.tools == KexecTools::CHECKED {
         return Some(Unknown::new(
-            "which version of kexec-tools loads",
+            "which version of kexec-tools is used",
             "kexec_load leaves the places to the program that calls it",
             &format!("planned as kexec-tools {} does it", KexecTools::CHECKED),
         ));
@@ -91,7 +91,7 @@ fn tools_version(request: &Request<'_>) -> Option<Unknown> {
     Some(Unknown::new(
         &format!("what kexec-tools {} does differently", request.tools),
         &format!("plans were compared with loads by kexec-tools {}", KexecTools::CHECKED),
-        "only what release notes say of it is followed; all else is as in the version compared",
+        "only what its release notes say is followed; all else is as in the version compared",
     ))
 }
 
@@ -100,7 +100,7 @@ fn elf_arguments(request: &Request<'_>) -> Option<Unknown> {
         Unknown::new(
             "with which arguments kexec-tools starts the ELF kernel",
             "its options decide",
-            "planned with --args-linux: without, kexec-tools refuses an initial ramdisk, and loads no segment of \
+            "planned with --args-linux: without it, kexec-tools refuses an initial ramdisk and loads no segment of \
              boot parameters",
         )
     })
@@ -119,7 +119,7 @@ fn efi_setup_data(machine: &Machine) -> Option<Unknown> {
         Unknown::new(
             "EFI's runtime map, which kexec-tools hands on as setup-data",
             NO_EFI_MAP,
-            "taken as none: there are two segments of setup-data more, and what is placed after them may lie elsewhere",
+            "assumed to be empty: otherwise there are two more segments of setup-data, and what is placed after them may lie elsewhere",
         )
     })
 }
@@ -154,19 +154,20 @@ fn release(machine: &Machine) -> Option<Unknown> {
     ))
 }
 
-/// Whether the running kernel does what a row of the table of releases names.
-fn does(machine: &Machine, what: &str) -> Option<bool> {
+/// Whether the running kernel behaves as this row of the table of releases says; `None` if its release or
+/// architecture is unknown.
+fn release_does(machine: &Machine, what: &str) -> Option<bool> {
     let map = machine.kernel.facts.map_handed_on;
     let architecture = machine.kernel.architecture.or_else(|| Architecture::from_map(map))?;
     Some(is_known(what, &Target::new(architecture, parsed_release(machine)?)))
 }
 
 fn cma(machine: &Machine) -> Option<Unknown> {
-    (does(machine, SEGMENTS_IN_CMA) == Some(true)).then(|| {
+    (release_does(machine, SEGMENTS_IN_CMA) == Some(true)).then(|| {
         Unknown::new(
             "which segments go into contiguous memory areas (CMA)",
             "this release tries those first, and nothing shows what is free there",
-            "taken as none; kexec-tools can forbid it (--no-cma)",
+            "assumed to be none; kexec-tools can forbid it (--no-cma)",
         )
     })
 }
@@ -176,24 +177,24 @@ fn efi_map(machine: &Machine) -> Option<Unknown> {
         Unknown::new(
             "the size of EFI's runtime map, which is handed on in the boot parameters",
             NO_EFI_MAP,
-            "taken as 0: the boot parameters may be larger, and what is placed after them may lie lower",
+            "assumed to be 0: the boot parameters may be larger, and what is placed after them may lie lower",
         )
     })
 }
 
-/// A kernel that keeps the header of a crash kernel up to date itself makes it larger. Whether it is configured so shows
-/// in /sys/devices/system/memory by the file crash_hotplug.
+/// A kernel that updates a crash kernel's header itself makes it larger. If the kernel is configured to do
+/// that, /sys/devices/system/memory has a file crash_hotplug.
 fn room_to_grow(machine: &Machine, request: &Request<'_>) -> Option<Unknown> {
     let evidence = &machine.evidence;
     let may_be_configured =
         evidence.blocks.read().is_none() || evidence.hotplug.crash_hotplug != Source::Missing;
-    let may_grow = may_be_configured && does(machine, CRASH_HEADER_IS_KEPT_CURRENT) != Some(false);
+    let may_grow = may_be_configured && release_does(machine, CRASH_HEADER_IS_KEPT_CURRENT) != Some(false);
     let is_unseen = machine.state.crash_elfcorehdr_size.is_none();
     (request.purpose == Purpose::Crash && hands_on_e820(machine) && is_unseen && may_grow).then(|| {
         Unknown::new(
             "how much room the crash header has to grow",
             "/sys/kernel/crash_elfcorehdr_size was not shown",
-            "taken as none: a kernel with CONFIG_CRASH_HOTPLUG makes it larger (900K as Debian configures it), and the RAM that the crash kernel is told of begins behind it",
+            "assumed to be none: a kernel with CONFIG_CRASH_HOTPLUG makes it larger (900K as Debian configures it), and the RAM that the crash kernel is told about begins after it",
         )
     })
 }

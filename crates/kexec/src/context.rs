@@ -1,4 +1,4 @@
-//! What a load has to work with: the same however large the initial ramdisk is.
+//! What a load works with, whatever the size of the initial ramdisk.
 
 use machine::Machine;
 use memblock::PhysRange;
@@ -7,33 +7,32 @@ use rules::Rules;
 use crate::dump::header::{CrashKernel, HeaderSize};
 use crate::request::Request;
 
-/// What a load has to work with.
+/// What a load works with.
 #[derive(Clone, Debug)]
 pub(crate) struct LoadContext<'a> {
     pub(crate) machine: &'a Machine,
     pub(crate) request: &'a Request<'a>,
     pub(crate) rules: &'a Rules,
-    /// Where places are searched.
+    /// The ranges to search.
     pub(crate) space: SearchSpace,
-    /// For a load for crashes.
+    /// Only for a crash load.
     pub(crate) crash: Option<CrashLoad>,
 }
 
 /// The ranges that are searched.
 #[derive(Clone, Debug)]
 pub(crate) struct SearchSpace {
-    /// Ascending, but for `in_order`.
+    /// Ascending, unless `in_order` is set.
     pub(crate) ranges: Vec<PhysRange>,
-    /// Bytes of the largest of them: what is larger needs no search.
+    /// Bytes of the largest range: anything larger needs no search.
     pub(crate) largest: u64,
-    /// Whether the order of the ranges is that of the search, whatever its direction: the scratch areas of kexec
-    /// handover.
+    /// Whether the ranges are searched in this order, whatever the direction: kexec handover's scratch areas.
     pub(crate) in_order: bool,
     /// Bytes in a page.
     pub(crate) page: u64,
 }
 
-/// What only a load for crashes has.
+/// What only a crash load has.
 #[derive(Clone, Debug)]
 pub(crate) struct CrashLoad {
     pub(crate) kernel: CrashKernel,

@@ -1,4 +1,4 @@
-//! Crash dumps: what one contains, what it leaves out and why, and how large its header is.
+//! Crash dumps: what a dump contains, what it leaves out and why, and how large its header is.
 
 mod coverage;
 pub(crate) mod header;

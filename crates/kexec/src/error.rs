@@ -11,17 +11,17 @@ pub use elf::ElfError;
 use crate::place::search::SearchError;
 use crate::segment::{MOST_SEGMENTS, SegmentKind};
 
-/// Why there is no plan. Each says what, and what was expected.
+/// Why there is no plan: what was found, and what was expected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
-    /// The resource tree was not shown, in which System RAM and the crash kernel's area stand.
+    /// The resource tree, which lists System RAM and the crash kernel's area, was not shown.
     #[error(
-        "/proc/iomem was not shown, which says where RAM and the crash kernel's memory lie: read it as root"
+        "/proc/iomem, which says where RAM and the crash kernel's memory lie, was not shown: read it as root"
     )]
     NoIomem,
-    /// kexec_file_load walks memblock, for places or for what the dump holds, and it was not shown.
+    /// memblock was not shown, in which kexec_file_load finds places or the memory to dump.
     #[error(
-        "/sys/kernel/debug/memblock was not shown, which kexec_file_load searches: read it as root, with debugfs mounted"
+        "/sys/kernel/debug/memblock, which kexec_file_load searches, was not shown: read it as root, with debugfs mounted"
     )]
     NoMemblock,
     /// Kexec handover is on, and nothing shows its scratch areas.
@@ -36,17 +36,19 @@ pub enum PlanError {
     NoMap,
     /// kexec-tools takes its ranges from /sys/firmware/memmap, which was not shown, or is empty.
     #[error(
-        "/sys/firmware/memmap was not shown, from which kexec-tools takes where an image may lie and what the next kernel is told: read it as root"
+        "/sys/firmware/memmap, from which kexec-tools takes where an image may lie and what the next kernel is told, was not shown: read it as root"
     )]
     NoFirmwareMap,
-    /// The kernel is for another architecture than the machine's.
+    /// The kernel is not for the machine's architecture.
     #[error("the kernel is for {kernel}, and the machine is not")]
     OtherArchitecture {
         /// What the kernel is for.
         kernel: &'static str,
     },
     /// Removable memory is to be avoided, and the kernel itself places.
-    #[error("kexec_file_load takes no advice where to place: only kexec_load can keep off removable memory")]
+    #[error(
+        "kexec_file_load cannot be told where to place an image: only kexec_load can avoid removable memory"
+    )]
     KernelPlaces,
     /// More segments than one load may have.
     #[error("{segments} segments: one load may have {MOST_SEGMENTS}")]
@@ -55,15 +57,15 @@ pub enum PlanError {
         segments: usize,
     },
     /// The segments take more than half of RAM.
-    #[error("the segments take {size:#x} bytes: all together may take half of RAM, {most:#x}")]
+    #[error("the segments take {size:#x} bytes: together they may take half of RAM, {most:#x}")]
     HalfOfRam {
         /// Bytes of all segments, whole pages.
         size: u64,
         /// Bytes of half of RAM.
         most: u64,
     },
-    /// It is not known which class memory is of, and the rules differ for those it may be.
-    #[error("nothing tells the class of the memory at {range}, and the rules depend on it")]
+    /// The class of this memory is unknown, and the rules differ for the possible ones.
+    #[error("nothing shows the class of the memory at {range}, and the rules depend on it")]
     ClassUnknown {
         /// The memory.
         range: PhysRange,
@@ -71,35 +73,36 @@ pub enum PlanError {
     /// No memory was set aside for a crash kernel.
     #[error("no memory is reserved for a crash kernel: boot with crashkernel=")]
     NoCrashKernel,
-    /// How many CPUs the crash header has to describe is not known.
+    /// The number of CPUs that the crash header has to describe is unknown.
     #[error(
-        "the size of the crash header is not known: it has a note for each possible CPU, and how many there may be was not shown, or is more than any"
+        "the size of the crash header is not known: it has a note for each possible CPU, and their number was not shown, or is impossibly large"
     )]
     HeaderSize,
-    /// The command line is longer than the kernel, or the loader, takes.
+    /// The command line is longer than the kernel, or the loader, accepts.
     #[error(
-        "the command line has {length} bytes with its end{}: the most is {most}",
+        "the command line has {length} bytes with its trailing NUL{}: the maximum is {most}",
         for_elfcorehdr(*.added)
     )]
     CommandLineTooLong {
-        /// Its bytes, the NUL behind it counted.
+        /// Its length in bytes, including the trailing NUL.
         length: u64,
-        /// Bytes of `elfcorehdr=`, which kexec_file_load on x86 sets aside in every load, and by kexec-tools of
-        /// `acpi_rsdp=`; 0 where nothing is added.
+        /// Bytes added for `elfcorehdr=`, which kexec_file_load on x86 sets aside in every load; with
+        /// kexec-tools also for `acpi_rsdp=`. 0 where nothing is added.
         added: u64,
-        /// `cmdline_size` of the kernel's header; 2048, what kexec-tools makes room for, where it adds to the line.
+        /// `cmdline_size` of the kernel's header, or 2048, the room in kexec-tools, where that adds to the
+        /// line.
         most: u64,
     },
     /// The kernel's file ends inside its setup code.
     #[error(
-        "the kernel's file has {file_size:#x} bytes and ends in its setup code: expected a kernel behind it"
+        "the kernel's file has {file_size:#x} bytes and ends in its setup code: expected a kernel after it"
     )]
     NoKernel {
         /// Bytes of the file.
         file_size: u64,
     },
-    /// More is loaded than there is room for: a kernel whose header asks for less than its file has, or more ranges
-    /// than a crash header can describe (kernel/kexec_core.c:sanity_check_segment_list, 6.12).
+    /// More is loaded than there is room for: a kernel whose header asks for less than the file's size, or
+    /// more ranges than a crash header can describe (kernel/kexec_core.c:sanity_check_segment_list, 6.12).
     #[error("{kind}: {loaded:#x} bytes are loaded, the segment has {size:#x}")]
     TooSmall {
         /// Which.
@@ -112,10 +115,10 @@ pub enum PlanError {
     /// EFI's map is larger than any memory.
     #[error("an EFI memory map of {size:#x} bytes does not fit beside the command line")]
     EfiMap {
-        /// Its bytes as given.
+        /// Its size in bytes, as given.
         size: u64,
     },
-    /// A segment has a size or an alignment that cannot be.
+    /// A segment has an impossible size or alignment.
     #[error("{kind}: {source}")]
     Segment {
         /// Which.
@@ -139,13 +142,13 @@ pub enum PlanError {
         /// Bytes of the largest range searched, segments in it or not.
         largest: u64,
     },
-    /// Wherever the kernel may lie, something else finds no room; the words are the kernel's own
+    /// Wherever the kernel goes, something else finds no room. The wording is the kernel's own
     /// (arch/arm64/kernel/kexec_image.c:image_load, 6.12).
     #[error(
         "Could not find any suitable kernel location! With the kernel at {kernel}, the first of {tries}: {source}"
     )]
     NoKernelLocation {
-        /// The lowest place, at which most room is left.
+        /// The lowest place, which leaves the most room.
         kernel: PhysRange,
         /// How many places were tried.
         tries: u64,
@@ -153,10 +156,10 @@ pub enum PlanError {
         #[source]
         source: Box<Self>,
     },
-    /// Of an arm64 Image.
+    /// An error specific to an arm64 Image.
     #[error(transparent)]
     Arm64(#[from] Arm64Error),
-    /// Of an ELF kernel.
+    /// An error specific to an ELF kernel.
     #[error(transparent)]
     Elf(#[from] ElfError),
 }
@@ -169,8 +172,8 @@ fn for_elfcorehdr(added: u64) -> String {
 }
 
 impl PlanError {
-    /// The error number with which the system call refuses the load, by its name; `None` where the plan, and not the
-    /// load, fails for lack of knowledge.
+    /// The name of the error number with which the system call refuses the load; `None` where the plan fails
+    /// for lack of knowledge, not the load.
     ///
     /// kernel/kexec_file.c:kexec_add_buffer and kernel/kexec_core.c:sanity_check_segment_list (6.12).
     pub const fn errno(&self) -> Option<&'static str> {

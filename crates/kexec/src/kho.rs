@@ -4,8 +4,8 @@ use crate::error::PlanError;
 use crate::place::segments::{SegmentNeeds, SegmentPlacer};
 use crate::segment::SegmentKind;
 
-/// Places the list of the scratch areas, 16 bytes each, which the next kernel reads before anything else; it goes
-/// before all other segments.
+/// Places the list of scratch areas, 16 bytes each, which the next kernel reads before anything else. It is
+/// placed before all other segments.
 pub(crate) fn place(placer: &mut SegmentPlacer<'_>, areas: usize) -> Result<(), PlanError> {
     let size = u64::try_from(areas).unwrap_or(u64::MAX).saturating_mul(16);
     if size == 0 {

@@ -1,7 +1,7 @@
 //! Where a kexec or kdump image goes, what the next kernel is told, and what the dump contains.
 //!
-//! A [`Plan`] says what Linux does with an image, and why: nothing is loaded. It is made of a
-//! [`Machine`](machine::Machine) and of what is to be loaded, a [`Request`]:
+//! A [`Plan`] says where Linux would put an image, and why; nothing is loaded. It is computed from a
+//! [`Machine`](machine::Machine) and a [`Request`], which describes the load:
 //!
 //! ```
 //! use evidence::{Snapshot, Source, snapshot::FirmwareMapEntry};
@@ -39,25 +39,27 @@
 //!
 //! # How a plan is made
 //! ```text
-//! Request -> port::registry -> Port -> search ranges, dump, crash header   (what it works with: LoadContext)
+//! Request -> port::registry -> Port -> search ranges, dump, crash header   (kept in a LoadContext)
 //!                                   -> begin: segments before the initrd, the next kernel's map, command line
 //!                                   -> complete: all segments, for each initrd that is tried  (Plan, Margins)
 //! ```
-//! A [`port`] is one loader on one architecture; it says what it reads and in which order it places. Which memory may be
-//! used, the [`rules`] decide. [`search`] is the search for a hole by itself. `tests/captures` compares plans with what
-//! kernels and kexec-tools printed when they loaded.
+//! A [`port`] is one loader on one architecture: what it reads, and in which order it places segments. The
+//! [`rules`] decide which memory may be used. [`search`] is only the search for a hole. `tests/captures`
+//! compares plans with what kernels and kexec-tools printed during real loads.
 //!
 //! # Not covered
 //! - Options of kexec-tools that change a load: `--mem-min`, `--mem-max`, `--pass-memmap-cmdline`, `--entry-32bit`,
 //!   `--real-mode`.
-//! - Images other than a bzImage, an x86 ELF kernel and an arm64 Image. [`images`] reads more of them; a zboot image has
-//!   to be unpacked first.
+//! - Images other than a bzImage, an x86 ELF kernel and an arm64 Image. [`images`] reads more formats; a
+//!   zboot image has to be unpacked first.
 //! - Signatures, lockdown and security modules. The kernel may still refuse a load that is planned here.
-//! - Control pages, which are no segments; segments in CMA areas (6.17). Kexec handover (6.16) follows its documents: no
-//!   load with it was compared.
-//! - On arm64: where the boot's device tree is, so that its own entry in the memory reservation block is recognized by
-//!   size only; pages of 16 and 64 KiB; the list of measurements (CONFIG_IMA_KEXEC), which makes the device tree larger.
-//! - What a boot loader attached as setup_data: the kernel splits the map around some of it, with the same meaning.
+//! - Control pages, which are not segments; segments in CMA areas (6.17). Kexec handover (6.16) follows its
+//!   documentation; no load with it was compared.
+//! - On arm64: the address of the boot device tree, whose own entry in the memory reservation block is
+//!   therefore recognized by size only; 16 and 64 KiB pages; the list of measurements (CONFIG_IMA_KEXEC),
+//!   which makes the device tree larger.
+//! - setup_data from a boot loader: the kernel splits the map around some of it, without changing its
+//!   meaning.
 #![forbid(unsafe_code)]
 
 pub mod assumed;

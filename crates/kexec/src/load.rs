@@ -1,5 +1,6 @@
-//! One load on one machine: the port that does it, and what that has to work with.
+//! One load on one machine: its port, and what the port works with.
 
+use evidence::Purpose;
 use machine::{Kho, Machine};
 use memblock::ranges;
 use rules::{Loader, Rules};
@@ -12,7 +13,6 @@ use crate::place::removable::removable;
 use crate::port::registry;
 use crate::port::steps::{Begun, Layout, Port};
 use crate::request::Request;
-use evidence::Purpose;
 
 /// One load.
 pub(crate) struct Load<'a> {
@@ -22,7 +22,7 @@ pub(crate) struct Load<'a> {
 }
 
 impl<'a> Load<'a> {
-    /// A load as it is asked for; for crashes, into the memory that is reserved for a crash kernel.
+    /// A load as requested; a crash load goes into the memory reserved for a crash kernel.
     pub(crate) fn of(
         machine: &'a Machine,
         request: &'a Request<'a>,
@@ -39,7 +39,7 @@ impl<'a> Load<'a> {
         Ok(Self::new(LoadContext { machine, request, rules, space, crash: None }, port))
     }
 
-    /// A load for crashes into this reservation, whatever is reserved: nothing else is searched.
+    /// A crash load into this reservation, which need not be the real one; nothing else is searched.
     pub(crate) fn in_crash_kernel(
         machine: &'a Machine,
         request: &'a Request<'a>,
@@ -60,13 +60,13 @@ impl<'a> Load<'a> {
         Self { context, port, limits }
     }
 
-    /// All that the loader does before the size of the initial ramdisk counts.
+    /// Everything that the loader does before the size of the initial ramdisk matters.
     pub(crate) fn begin(&self) -> Result<Begun<'_>, PlanError> {
         self.port.begin(&self.context)
     }
 
-    /// Finds places for all segments with an initial ramdisk of this many bytes, and checks what the kernel asks of
-    /// all of them together.
+    /// Finds places for all segments, with an initial ramdisk of this many bytes, and checks the kernel's
+    /// limits on all of them together.
     pub(crate) fn layout(&self, begun: &Begun<'_>, initrd: Option<u64>) -> Result<Layout, PlanError> {
         let layout = self.port.complete(&self.context, begun, initrd.filter(|&size| size > 0))?;
         self.limits.check(&layout.segments)?;
@@ -74,7 +74,7 @@ impl<'a> Load<'a> {
     }
 }
 
-/// Where a load for a reboot searches.
+/// The ranges that a load for a reboot searches.
 fn space_of_reboot(
     machine: &Machine,
     request: &Request<'_>,
@@ -82,7 +82,8 @@ fn space_of_reboot(
     port: &dyn Port,
 ) -> Result<SearchSpace, PlanError> {
     let page = machine.kernel.page_size;
-    // Only the kernel's own search is bound to scratch areas; without knowing whether there are any, nothing is planned.
+    // Only the kernel's own search is limited to scratch areas. If it is unknown whether there are any, there
+    // is no plan.
     match &machine.state.kho {
         Kho::Unknown => return Err(PlanError::NoScratch),
         Kho::On(areas) if request.loader == Loader::KexecFileLoad => {

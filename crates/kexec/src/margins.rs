@@ -1,18 +1,19 @@
-//! How much more would fit: the largest initial ramdisk, and what binds it.
+//! How much more would fit: the largest initial ramdisk, and what limits it.
 
 use crate::error::PlanError;
 
 /// How much more would fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Margins {
-    /// Bytes of the largest initial ramdisk that fits with all else as it is, whole pages; 0 when not one page fits.
+    /// Size in bytes of the largest initial ramdisk that fits with everything else unchanged: whole pages, 0
+    /// if not even one page fits.
     pub largest_initrd: u64,
-    /// Why one page more does not fit. `None` when no size was refused.
+    /// Why one more page does not fit; `None` if no size was refused.
     pub binds: Option<PlanError>,
 }
 
 impl Margins {
-    /// Doubles the size until it is refused, then halves the gap: about 60 searches at most, each O(candidates).
+    /// Doubles the size until it is refused, then bisects: at most about 60 searches, each O(candidates).
     pub(crate) fn of(page: u64, place: impl Fn(u64) -> Result<(), PlanError>) -> Self {
         let mut fits = 0_u64;
         let mut refused = 1_u64;
@@ -29,7 +30,7 @@ impl Margins {
             };
             refused = doubled;
         };
-        // One page more than `fits` is what binds, whatever was refused first.
+        // The error that counts is the one for `fits` + 1 pages, not the first one seen.
         while refused - fits > 1 {
             let pages = fits + (refused - fits) / 2;
             match place(pages.saturating_mul(page)) {

@@ -1,5 +1,6 @@
 //! A plan: what a load does, segment by segment, and why.
 
+use evidence::Purpose;
 use evidence::Unknown;
 use firmware::e820::Entry;
 use machine::Machine;
@@ -13,60 +14,62 @@ use crate::margins::Margins;
 use crate::request::Request;
 use crate::segment::{Segment, SegmentKind};
 use crate::tell::chosen::NextChosen;
-use evidence::Purpose;
 
 /// What a load does.
 ///
 /// # Invariants
 ///
-/// - Segments are whole pages, hold at least what is loaded of them, and no two overlap.
-/// - Each lies inside one range that was searched: for crashes [`CrashKernel::area`](crate::CrashKernel::area); for a
-///   reboot one of [`candidates`](crate::place::ranges::candidates), which are what the rules allow, or of kexec handover's
-///   scratch areas; with [`avoid_removable`](Request::avoid_removable) in none of
-///   [`removable`](crate::place::ranges::removable).
-/// - [`next_kernel`](Self::next_kernel) has RAM that a driver manages only where the firmware's own map has it.
-/// - [`vmcore`](Self::vmcore) ascends and touches none of the crash kernel's areas.
+/// - Segments are whole pages, at least as large as what is loaded into them, and do not overlap.
+/// - Each lies inside one range that was searched: for a crash load
+///   [`CrashKernel::area`](crate::CrashKernel::area); for a reboot one of
+///   [`search_ranges`](crate::search_ranges), which the rules allow, or one of kexec handover's scratch
+///   areas. With [`avoid_removable`](Request::avoid_removable), it lies in none of
+///   [`removable`](crate::removable()).
+/// - [`next_kernel`](Self::next_kernel) lists driver-managed RAM only where the firmware's own map does.
+/// - [`vmcore`](Self::vmcore) is ascending and does not touch the crash kernel's areas.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// When the kernel is started.
+    /// Whether the kernel is started by a reboot or by a crash.
     pub purpose: Purpose,
     /// The system call that loads.
     pub loader: Loader,
     /// The segments, in the order in which they are placed.
     pub segments: Vec<Segment>,
-    /// The command line that the kernel is given.
+    /// The command line of the next kernel.
     pub command_line: String,
-    /// The map it is given: on x86 the e820 map, in the loader's order, of which a kernel joins entries of one type that
-    /// touch; on arm64 the memory it is told of, see [`NextChosen::memory`].
+    /// The map of the next kernel: on x86 the e820 map in the loader's order, of which a kernel joins
+    /// adjacent entries of one type; on arm64 the memory it is told about, see [`NextChosen::memory`].
     pub next_kernel: Vec<Entry>,
-    /// What belongs to that map, and finds no room in it.
+    /// Entries of that map for which it has no room.
     pub next_kernel_lacks: Vec<Entry>,
-    /// What its device tree says, on arm64.
+    /// What the next kernel's device tree says, on arm64.
     pub chosen: Option<NextChosen>,
-    /// What the dump of a crash holds, one range for each PT_LOAD but the kernel's text; empty for a load that is
+    /// What a crash dump contains, one range for each PT_LOAD except the kernel's text; empty if the load is
     /// not for crashes.
     pub vmcore: Vec<PhysRange>,
     /// How much more would fit.
     pub margins: Margins,
-    /// What nothing shows, and what was assumed in its place.
+    /// What the evidence does not show, and what was assumed instead.
     pub assumed: Vec<Unknown>,
 }
 
 impl Plan {
-    /// The first segment that holds this, if there is one.
+    /// The first segment of this kind, if any.
     pub fn segment(&self, kind: SegmentKind) -> Option<&Segment> {
         self.segments.iter().find(|segment| segment.kind == kind)
     }
 
-    /// What of the invariants a plan shows by itself.
+    /// Whether the invariants hold that can be checked without the machine.
     fn is_consistent(&self, page: u64) -> bool {
         let whole =
             |range: PhysRange| range.start().is_multiple_of(page) && range.size().is_multiple_of(page);
-        let is_alone = |index: usize, range: PhysRange| {
+        let is_disjoint = |index: usize, range: PhysRange| {
             self.segments.iter().skip(index.saturating_add(1)).all(|other| !other.range.overlaps(range))
         };
         let is_good = |(index, segment): (usize, &Segment)| {
-            whole(segment.range) && segment.loaded <= segment.range.size() && is_alone(index, segment.range)
+            whole(segment.range)
+                && segment.loaded <= segment.range.size()
+                && is_disjoint(index, segment.range)
         };
         self.segments.iter().enumerate().all(is_good) && self.vmcore.is_sorted_by(|a, b| a.end() <= b.start())
     }
@@ -74,11 +77,11 @@ impl Plan {
 
 /// Plans a load.
 ///
-/// A search for each segment, and about 60 more for [`Margins`]; each search is O(ranges).
+/// One search for each segment, and about 60 more for [`Margins`]; each search is O(ranges).
 ///
 /// # Errors
 ///
-/// [`PlanError`] when the load would fail, or when it depends on what is not known.
+/// [`PlanError`] when the load would fail, or when it depends on something unknown.
 pub fn plan(machine: &Machine, request: &Request<'_>, rules: &Rules) -> Result<Plan, PlanError> {
     let load = Load::of(machine, request, rules)?;
     let begun = load.begin()?;

@@ -1,7 +1,8 @@
-//! The smallest changes with which a load that was refused would be taken.
+//! The smallest changes that would make a refused load succeed.
 
 use std::fmt;
 
+use evidence::Purpose;
 use machine::{Kho, Machine};
 use memblock::PhysRange;
 use rules::{Loader, Rules};
@@ -12,36 +13,35 @@ use crate::load::Load;
 use crate::margins::Margins;
 use crate::plan::plan;
 use crate::request::Request;
-use evidence::Purpose;
 
 const MIB: u64 = 1 << 20;
-/// Where an area is tried when none is reserved: as every reservation, above the first 16 MiB.
+/// Where an area is tried when none is reserved: like every reservation, above the first 16 MiB.
 const TRIED_AT: u64 = 256 * MIB;
 /// The largest reservation tried.
 const MOST_CRASHKERNEL: u64 = 1 << 40;
 
-/// A change with which the load would be taken: each was tried, with all else as it is.
+/// A change that would make the load succeed. Each was tried with everything else unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remedy {
-    /// An initial ramdisk of at most so many bytes.
+    /// A smaller initial ramdisk.
     SmallerInitrd {
-        /// Bytes of the largest that fits.
+        /// Bytes of the largest one that fits.
         largest: u64,
         /// Bytes of the one that did not.
         given: u64,
     },
-    /// A larger `crashkernel=`, or one at all.
+    /// A larger `crashkernel=`, or any at all.
     LargerCrashKernel {
-        /// Bytes of the smallest that fits, whole MiB.
+        /// Bytes of the smallest one that fits, whole MiB.
         least: u64,
-        /// Bytes that are reserved; 0 for none.
+        /// Bytes reserved now; 0 for none.
         reserved: u64,
     },
     /// The other system call.
     OtherLoader(Loader),
     /// `kho=off`.
     WithoutHandover,
-    /// Removable memory, too.
+    /// Allowing removable memory.
     RemovableMemory,
     /// More RAM.
     MoreRam {
@@ -50,7 +50,7 @@ pub enum Remedy {
     },
     /// A shorter command line.
     ShorterCommandLine {
-        /// Bytes it is too long.
+        /// Bytes by which it is too long.
         by: u64,
     },
 }
@@ -77,26 +77,26 @@ impl fmt::Display for Remedy {
             ),
             Self::OtherLoader(loader) => write!(f, "{} finds room for it", loader.as_str()),
             Self::WithoutHandover => f.write_str(
-                "booted with kho=off, this kernel would place it: kexec handover leaves an image nothing but its scratch areas (kho_scratch= makes them larger)",
+                "booted with kho=off, this kernel would find room for it: kexec handover limits images to its scratch areas (kho_scratch= makes them larger)",
             ),
-            Self::RemovableMemory => f.write_str("it fits when it may lie in memory that can be unplugged"),
-            Self::MoreRam { more } => write!(f, "with {more} bytes ({:.1} MiB) more RAM it would be taken", mib(more)),
-            Self::ShorterCommandLine { by: 1 } => f.write_str("a command line shorter by 1 byte is taken"),
-            Self::ShorterCommandLine { by } => write!(f, "a command line shorter by {by} bytes is taken"),
+            Self::RemovableMemory => f.write_str("it fits if it may lie in memory that can be unplugged"),
+            Self::MoreRam { more } => write!(f, "with {more} bytes ({:.1} MiB) more RAM it would fit", mib(more)),
+            Self::ShorterCommandLine { by: 1 } => f.write_str("a command line shorter by 1 byte is accepted"),
+            Self::ShorterCommandLine { by } => write!(f, "a command line shorter by {by} bytes is accepted"),
         }
     }
 }
 
-// Only shown.
+// For display only.
 #[allow(clippy::cast_precision_loss)]
 fn mib(bytes: u64) -> f64 {
     bytes as f64 / MIB as f64
 }
 
-/// The changes, of which one is enough, that would have this load taken; the smallest of each kind, and none that was
-/// not tried. Empty where nothing helps that is known here.
+/// The changes, any one of which would make this load succeed: the smallest of each kind, all of them tried.
+/// Empty if nothing known here helps.
 ///
-/// O(searches): some 60 for the largest initial ramdisk, some 20 for the smallest reservation.
+/// O(searches): about 60 for the largest initial ramdisk, about 20 for the smallest reservation.
 pub fn remedies(machine: &Machine, request: &Request<'_>, rules: &Rules, error: &PlanError) -> Vec<Remedy> {
     let is_planned = |request: &Request<'_>| plan(machine, request, rules).is_ok();
     match *error {
@@ -130,7 +130,7 @@ pub fn remedies(machine: &Machine, request: &Request<'_>, rules: &Rules, error: 
         Loader::KexecLoad => Loader::KexecFileLoad,
         Loader::KexecFileLoad => Loader::KexecLoad,
     };
-    // Another loader has another purgatory.
+    // The other loader has its own purgatory.
     if is_planned(&Request { loader: other, purgatory: None, avoid_removable: false, ..*request }) {
         found.push(Remedy::OtherLoader(other));
     }
@@ -151,7 +151,7 @@ fn smaller_initrd(machine: &Machine, request: &Request<'_>, rules: &Rules) -> Op
     (margins.largest_initrd > 0).then_some(Remedy::SmallerInitrd { largest: margins.largest_initrd, given })
 }
 
-/// The smallest reservation from where it is now, or would be, that holds everything.
+/// The smallest reservation that holds everything, starting where it is now or would be.
 fn larger_crash_kernel(machine: &Machine, request: &Request<'_>, rules: &Rules) -> Option<Remedy> {
     let now = CrashKernel::of(machine).ok();
     let start = now.map_or(TRIED_AT, |kernel| kernel.area.start());

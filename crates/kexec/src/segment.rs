@@ -4,7 +4,7 @@ use std::fmt;
 
 use memblock::PhysRange;
 
-/// The most segments of one load (include/linux/kexec.h:KEXEC_SEGMENT_MAX, 6.12).
+/// The maximum number of segments in one load (include/linux/kexec.h:KEXEC_SEGMENT_MAX, 6.12).
 pub const MOST_SEGMENTS: usize = 16;
 
 /// What a segment holds.
@@ -26,8 +26,8 @@ pub enum SegmentKind {
     Backup,
     /// The list of kexec handover's scratch areas.
     Handover,
-    /// setup_data: what EFI is to know, entries of the map behind the 128th, or a seed for random numbers (kexec_load
-    /// on x86, one segment for each).
+    /// setup_data: EFI data, entries of the map after the 128th, or a random seed (kexec_load on x86, one
+    /// segment for each).
     SetupData,
 }
 
@@ -59,13 +59,13 @@ impl fmt::Display for SegmentKind {
 pub struct Segment {
     /// What it holds.
     pub kind: SegmentKind,
-    /// Where it lies when the kernel is started: whole pages, half-open.
+    /// Where it lies when the kernel starts: whole pages, half-open.
     pub range: PhysRange,
     /// Bytes that are loaded (`bufsz`); the rest of the range is zeroed.
     pub loaded: u64,
-    /// The hole it was placed in starts at a multiple of this, in bytes: so does the segment, but for a kernel of arm64
-    /// with a `text_offset`, which begins that far behind.
+    /// The hole it was placed in starts at a multiple of this many bytes. So does the segment, except an
+    /// arm64 kernel with a `text_offset`, which starts that far into the hole.
     pub alignment: u64,
-    /// Why there.
+    /// Why it is there.
     pub reason: String,
 }

@@ -1,5 +1,7 @@
-//! What a dump holds of a machine's memory, what it leaves out and why, and what the header of one says in vain.
+//! What a dump contains of a machine's memory, what it leaves out and why, and how a header differs from the
+//! machine.
 
+use images::core_header::CoreHeader;
 use machine::{Machine, MemoryRange};
 use memblock::{PhysRange, ranges};
 use rules::{Loader, Rules, Use, Verdict};
@@ -7,18 +9,17 @@ use rules::{Loader, Rules, Use, Verdict};
 use crate::dump::header::CrashKernel;
 use crate::dump::ranges::dumped;
 use crate::error::PlanError;
-use images::core_header::CoreHeader;
 
 /// Memory that a dump leaves out, and the rule that says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeftOut {
     /// The memory.
     pub range: PhysRange,
-    /// The verdict; `None` where nothing tells the memory's class.
+    /// The verdict; `None` if the memory's class is unknown.
     pub verdict: Option<Verdict>,
 }
 
-/// The memory of the machine that a dump leaves out, ascending, cut where the reason changes.
+/// The memory of the machine that a dump leaves out, ascending, split where the reason changes.
 ///
 /// # Errors
 ///
@@ -63,14 +64,14 @@ fn of(
 /// How the header of a dump and a machine differ.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Difference {
-    /// What the header lists and is no memory of the machine.
+    /// Ranges that the header lists but that are not memory of the machine.
     pub in_vain: Vec<PhysRange>,
-    /// What a dump should hold and the header does not list.
+    /// Ranges that a dump should contain but that the header does not list.
     pub missing: Vec<PhysRange>,
 }
 
 impl Difference {
-    /// Holds a header against the machine that it is, or was, made for.
+    /// Compares a header with the machine that it is, or was, made for.
     ///
     /// # Errors
     ///

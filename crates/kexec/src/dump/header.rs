@@ -1,21 +1,21 @@
-//! The crash kernel: its memory, the header of the dump, and how much room that takes.
+//! The crash kernel: its memory, the header of the dump, and the header's size.
 
+use images::core_header::{FILE_HEADER, PROGRAM_HEADER};
 use machine::{KernelState, Machine};
 use memblock::PhysRange;
 
 use crate::error::PlanError;
-use images::core_header::{FILE_HEADER, PROGRAM_HEADER};
 
 /// The header's buffer is a multiple of this, whatever the size of a page (include/linux/crash_core.h:
 /// ELF_CORE_HEADER_ALIGN, 6.12).
 const HEADER_UNIT: u64 = 0x1000;
-/// That of kexec-tools 2.0.25 is a multiple of this.
+/// In kexec-tools 2.0.25, it is a multiple of this.
 const KEXEC_TOOLS_UNIT: u64 = 1024;
 
-/// How many CPUs a header has notes of where nothing shows how many there may be.
+/// The number of CPUs assumed in a header if it is not known.
 pub(crate) const ASSUMED_CPUS: u64 = 1;
 
-/// The memory that was set aside for a crash kernel.
+/// The memory reserved for a crash kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CrashKernel {
     /// Where its segments go: the only area, or the higher of two.
@@ -25,7 +25,7 @@ pub struct CrashKernel {
 }
 
 impl CrashKernel {
-    /// The resources called `Crash kernel`, as far as there are any.
+    /// The resources called `Crash kernel`.
     ///
     /// # Errors
     ///
@@ -52,17 +52,17 @@ impl CrashKernel {
 pub struct HeaderSize {
     /// Bytes that are loaded.
     pub loaded: u64,
-    /// Bytes it has room for, up to which it can grow when memory or CPUs are added; not rounded.
+    /// Bytes it has room for, to which it can grow when memory or CPUs are added; not rounded.
     pub room: u64,
 }
 
 impl HeaderSize {
-    /// The header for a dump of so many ranges.
+    /// The size of the header for a dump of this many ranges.
     ///
-    /// It has a note for each possible CPU, one of the kernel's (vmcoreinfo), a header for the kernel's text, and one
-    /// for each range. A kernel that keeps the header up to date itself (CONFIG_CRASH_HOTPLUG) makes room for as many
-    /// as were configured: `/sys/kernel/crash_elfcorehdr_size` is 56 bytes for each of 2 + CONFIG_NR_CPUS_DEFAULT +
-    /// CONFIG_CRASH_MAX_MEMORY_RANGES headers, and the file's header comes on top
+    /// It has a program header for the note of each possible CPU, for the kernel's own note (vmcoreinfo), for
+    /// the kernel's text, and for each range. A kernel that updates the header itself (CONFIG_CRASH_HOTPLUG)
+    /// makes room for the configured maximum: `/sys/kernel/crash_elfcorehdr_size` is 56 bytes for each of 2 +
+    /// CONFIG_NR_CPUS_DEFAULT + CONFIG_CRASH_MAX_MEMORY_RANGES headers, to which the file header is added
     /// (arch/x86/kernel/crash.c:crash_load_segments, 6.12).
     ///
     /// # Errors
@@ -86,7 +86,7 @@ impl HeaderSize {
         Ok(Self { loaded, room })
     }
 
-    /// The same by kexec-tools 2.0.25, which leaves no room to grow.
+    /// The same for kexec-tools 2.0.25, which leaves no room to grow.
     pub(crate) fn by_kexec_tools(state: &KernelState, ranges: u64) -> Result<Self, PlanError> {
         Self::in_units(state, ranges, KEXEC_TOOLS_UNIT)
     }

@@ -9,13 +9,13 @@ use crate::error::PlanError;
 use crate::place::allowed::allowed;
 use crate::place::ram::system_ram;
 
-/// What the dump of a crash kernel holds, ascending: one range for each PT_LOAD of its header but the kernel's text
+/// What a crash dump contains, ascending: one range for each PT_LOAD of its header except the kernel's text
 /// (arch/x86/kernel/crash.c:prepare_elf_headers, 6.12).
 ///
 /// # Errors
 ///
-/// [`PlanError::NoIomem`], or [`PlanError::ClassUnknown`] when the rules differ for the classes that memory may
-/// be of.
+/// [`PlanError::NoIomem`], or [`PlanError::ClassUnknown`] when the class of memory is unknown and the rules
+/// depend on it.
 pub fn dumped(
     machine: &Machine,
     crash_kernel: &CrashKernel,
@@ -26,14 +26,14 @@ pub fn dumped(
     allowed(machine, &system_ram(machine)?, &areas, Use::Vmcore(loader), rules)
 }
 
-/// What the dump of a crash kernel loaded by kexec_file_load holds on arm64, ascending: memblock's regions but NOMAP,
-/// to the byte, each by itself even where two touch, without the crash kernel's areas
+/// What the dump of a crash kernel loaded by kexec_file_load contains on arm64, ascending: memblock's regions
+/// except NOMAP ones, to the byte, not joined even where two touch, without the crash kernel's areas
 /// (arch/arm64/kernel/machine_kexec_file.c:prepare_elf_headers, 6.12). O(regions * log(regions) + ranges).
 ///
 /// # Errors
 ///
-/// [`PlanError::NoMemblock`], or [`PlanError::ClassUnknown`] when the rules differ for the classes that memory may
-/// be of.
+/// [`PlanError::NoMemblock`], or [`PlanError::ClassUnknown`] when the class of memory is unknown and the
+/// rules depend on it.
 pub fn dumped_of_memblock(
     machine: &Machine,
     crash_kernel: &CrashKernel,
@@ -42,7 +42,7 @@ pub fn dumped_of_memblock(
     let areas: Vec<PhysRange> = crash_kernel.areas().collect();
     let regions = machine.state.mapped_in_memblock.as_deref().ok_or(PlanError::NoMemblock)?;
     let page = machine.kernel.page_size;
-    // The machine's memory is whole pages; of a page at a region's end the region may have a part.
+    // The machine's memory is in whole pages; a region may start or end inside a page.
     let to_the_byte = |part: PhysRange| {
         let index = regions.partition_point(|region| region.end() <= part.start());
         let region = regions.get(index).copied().unwrap_or(part);

@@ -6,13 +6,13 @@ use memblock::PhysRange;
 /// Why there is no plan of an arm64 Image.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Arm64Error {
-    /// kexec-tools takes no tree whose seed was used and still stands there, as after a boot with `nokaslr`; it says
+    /// kexec-tools refuses a tree whose seed was used but not wiped, as after a boot with `nokaslr`; it says
     /// `setup_2nd_dtb failed` (kexec-tools 2.0.25).
     #[error(
         "kaslr-seed of /sys/firmware/fdt is not wiped to 0, and kexec-tools refuses that: boot without nokaslr, or load by kexec_file_load (kexec -s)"
     )]
     SeedNotWiped,
-    /// The header does not say how much memory the kernel uses: before Linux 3.17, or damaged.
+    /// The header does not say how much memory the kernel uses: it is older than Linux 3.17, or damaged.
     #[error("image_size of the kernel's header is 0: kexec_file_load takes images of Linux 3.17 or later")]
     NoImageSize,
     /// `text_offset` and `image_size` wrap.
@@ -25,7 +25,7 @@ pub enum Arm64Error {
     },
     /// The kernel's segment would begin inside a page, which is refused
     /// (kernel/kexec_core.c:sanity_check_segment_list, 6.12: EADDRNOTAVAIL).
-    #[error("text_offset {text_offset:#x} of the kernel's header is no multiple of a page, {page:#x}")]
+    #[error("text_offset {text_offset:#x} of the kernel's header is not a multiple of a page, {page:#x}")]
     TextOffset {
         /// As the header says.
         text_offset: u64,
@@ -35,7 +35,8 @@ pub enum Arm64Error {
     /// The boot's device tree cannot be read.
     #[error("/sys/firmware/fdt: {0}")]
     DeviceTree(#[from] FdtError),
-    /// The root's `#address-cells` or `#size-cells` have no room for an address or a size of the crash kernel.
+    /// The root's `#address-cells` or `#size-cells` are too small for an address or a size of the crash
+    /// kernel.
     #[error(
         "/sys/firmware/fdt: addresses of {address} and sizes of {size} cells do not hold {range}: expected 1 or 2 each"
     )]

@@ -2,18 +2,18 @@
 
 use memblock::PhysRange;
 
-/// Why there is no plan of an ELF kernel. The words in quotes are those of kexec-tools 2.0.25.
+/// Why there is no plan of an ELF kernel. Words in quotes are from kexec-tools 2.0.25.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ElfError {
-    /// kexec_file_load has a loader for bzImage on x86 and no other (arch/x86/kernel/machine_kexec_64.c:kexec_file_loaders,
-    /// 6.12). `kexec -s` does not get so far.
+    /// On x86, kexec_file_load has a loader for bzImage and no other
+    /// (arch/x86/kernel/machine_kexec_64.c:kexec_file_loaders, 6.12). `kexec -s` does not even get that far.
     #[error(
         "kexec_file_load takes no ELF kernel on x86, and kexec -s says \"Invalid memory segment\": only kexec_load takes it"
     )]
     NoFileLoad,
     /// A part of the kernel begins inside a page.
     #[error(
-        "the kernel has a part that lies at {address:#x}, which is no multiple of a page: kexec-tools refuses that, \"Base address: {address:#x} is not page aligned\""
+        "the kernel has a part that lies at {address:#x}, which is not a multiple of a page: kexec-tools refuses that, \"Base address: {address:#x} is not page aligned\""
     )]
     Unaligned {
         /// `p_paddr`.
@@ -21,7 +21,7 @@ pub enum ElfError {
     },
     /// A part of the kernel lies where no image may lie. It is never moved.
     #[error(
-        "the kernel has a part that lies at {range} and nowhere else, which is not inside one range of {within}: kexec-tools refuses that, \"Invalid memory segment {:#x} - {:#x}\"",
+        "the kernel has a part that lies at {range} and cannot move, which is not inside one range of {within}: kexec-tools refuses that, \"Invalid memory segment {:#x} - {:#x}\"",
         range.start(), range.last()
     )]
     Outside {
@@ -30,7 +30,7 @@ pub enum ElfError {
         /// What it had to lie in.
         within: &'static str,
     },
-    /// Two parts of the kernel lie in one place.
+    /// Two parts of the kernel overlap.
     #[error(
         "two parts of the kernel lie at {range}: kexec-tools refuses that, \"Overlapping memory segments\""
     )]
@@ -55,7 +55,8 @@ pub enum ElfError {
 
 impl ElfError {
     /// The error number with which the system call refuses the load, see
-    /// [`PlanError::errno`](crate::PlanError::errno). All others are refused by kexec-tools, which makes no call.
+    /// [`PlanError::errno`](crate::PlanError::errno). The other errors are found by kexec-tools, which then
+    /// makes no call.
     pub const fn errno(&self) -> Option<&'static str> {
         match self {
             Self::NoFileLoad => Some("ENOEXEC"),

@@ -1,6 +1,6 @@
 //! The parts of memory that the rules allow for a use.
 //!
-//! Nothing is decided here: [`rules`] is asked about each part, and only what it allows is given.
+//! Nothing is decided here: [`rules`] is asked about each part, and only what it allows is returned.
 
 use machine::{Machine, MemoryRange};
 use memblock::{PhysRange, ranges};
@@ -8,9 +8,9 @@ use rules::{Class, Loader, Rules, Use};
 
 use crate::error::PlanError;
 
-/// The parts of `spans` that may be used, whole within each span. A span may be of several classes or nodes, by
-/// which the machine's ranges are cut: the kernel does not see those seams.
-/// Spans ascend. O(spans + ranges), and a few for each of `crash_areas`.
+/// The parts of `spans` that may be used, joined within each span: the machine's ranges are split by class
+/// and node, but the kernel does not see those seams. Spans are ascending. O(spans + ranges), plus a little
+/// for each of `crash_areas`.
 pub(crate) fn allowed(
     machine: &Machine,
     spans: &[PhysRange],
@@ -18,7 +18,8 @@ pub(crate) fn allowed(
     of: Use,
     rules: &Rules,
 ) -> Result<Vec<PhysRange>, PlanError> {
-    // Memory is cut where an answer may change: the rules know the first MiB and the crash kernel's areas.
+    // Split memory where the answer may change: at the first MiB and at the crash kernel's areas, which the
+    // rules know.
     let first_mib = PhysRange::new(0, 1 << 20).ok();
     let cuts: Vec<PhysRange> = first_mib.into_iter().chain(crash_areas.iter().copied()).collect();
     let mut memories = machine.ranges.iter();
@@ -28,7 +29,7 @@ pub(crate) fn allowed(
         pass_below(&mut memories, span);
         for memory in memories.clone() {
             let Some(part) = memory.range.intersect(span) else { break };
-            // Nearly all memory is whole: it is asked about as it is, without a copy.
+            // Nearly all ranges are whole; they need no copy.
             if part == memory.range && !cuts.iter().any(|cut| cut.overlaps(part)) {
                 if is_allowed(machine, memory, of, rules)? {
                     of_span.push(part);
@@ -48,9 +49,9 @@ pub(crate) fn allowed(
     Ok(all)
 }
 
-/// The parts of `spans` that kexec-tools may place on, whole within each span. It reads of them in a map, and knows
-/// nothing of what the running kernel made of them: a part that is no System RAM here, as `mem=` or `memmap=` has it, is
-/// asked about as the boot memory that the map calls it.
+/// The parts of `spans` in which kexec-tools may place segments, joined within each span. kexec-tools reads
+/// them from a map and does not know what the running kernel made of them: a part that is not System RAM
+/// here, because of `mem=` or `memmap=`, counts as the boot memory that the map calls it.
 pub(crate) fn allowed_for_kexec_tools(
     machine: &Machine,
     spans: &[PhysRange],
@@ -63,7 +64,7 @@ pub(crate) fn allowed_for_kexec_tools(
     let mut all = Vec::with_capacity(spans.len());
     for &span in spans {
         pass_below(&mut memories, span);
-        // Nearly all memory is whole: it is asked about as it is, without a copy.
+        // Nearly all ranges are whole; they need no copy.
         if let Some(memory) = memories.as_slice().first()
             && memory.range == span
             && memory.listed_by_firmware
@@ -92,14 +93,14 @@ pub(crate) fn allowed_for_kexec_tools(
     Ok(all)
 }
 
-/// Passes what lies below a span. Spans and memories ascend: it lies below the next span, too.
+/// Skips memory below a span. Spans and memories are ascending: it lies below the next span, too.
 fn pass_below(memories: &mut std::slice::Iter<'_, MemoryRange>, span: PhysRange) {
     while memories.as_slice().first().is_some_and(|memory| memory.range.end() <= span.start()) {
         memories.next();
     }
 }
 
-/// A range, cut at both ends of each of `cuts`; ascending.
+/// A range, split at both ends of each of `cuts`; ascending.
 fn pieces(range: PhysRange, cuts: &[PhysRange]) -> Vec<PhysRange> {
     let mut pieces = vec![range];
     for cut in cuts {
@@ -112,12 +113,13 @@ fn pieces(range: PhysRange, cuts: &[PhysRange]) -> Vec<PhysRange> {
     pieces
 }
 
-/// The rules' answer; where nothing told the class, that of every class it may be, if they agree.
+/// The rules' answer; if the class is unknown, the answer for every possible class, if they agree.
 fn is_allowed(machine: &Machine, memory: &MemoryRange, of: Use, rules: &Rules) -> Result<bool, PlanError> {
     if let Some(verdict) = memory.verdict(rules, of, &machine.kernel) {
         return Ok(verdict.allowed);
     }
-    // Driver-managed memory is known by its resource's name; what has another name is of another class.
+    // Driver-managed memory is recognized by the name of its resource; memory with another name is of another
+    // class.
     let not_driver_managed = memory.resource.as_ref().is_some_and(|resource| resource.name == "System RAM");
     let mut answers = Class::ALL
         .into_iter()

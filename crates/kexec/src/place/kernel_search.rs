@@ -8,14 +8,14 @@ use crate::error::PlanError;
 use crate::place::allowed::allowed;
 use crate::place::ram::system_ram;
 
-/// The ranges that kexec_file_load searches for a load that a reboot starts, ascending: those of the resource tree,
-/// or, where the kernel keeps memblock, memory minus reserved (kernel/kexec_file.c:kexec_walk_resources and
-/// kexec_walk_memblock, 6.12). Busy or not does not matter: all System RAM is busy.
+/// The ranges that kexec_file_load searches in a load for a reboot, ascending: those of the resource tree or,
+/// if the kernel keeps memblock, memory minus reserved (kernel/kexec_file.c:kexec_walk_resources and
+/// kexec_walk_memblock, 6.12). Whether a resource is busy does not matter: all System RAM is.
 ///
 /// # Errors
 ///
 /// [`PlanError::NoIomem`] or [`PlanError::NoMemblock`] when what is searched was not shown,
-/// [`PlanError::ClassUnknown`] when the rules differ for the classes that memory may be of.
+/// [`PlanError::ClassUnknown`] when the class of memory is unknown and the rules depend on it.
 pub(crate) fn search_ranges(machine: &Machine, rules: &Rules) -> Result<Vec<PhysRange>, PlanError> {
     let spans = match machine.kernel.facts.walk {
         Walk::Resources => system_ram(machine)?,

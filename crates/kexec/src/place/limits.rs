@@ -1,15 +1,16 @@
-//! What the kernel asks of the segments of a load together, wherever they lie.
+//! The kernel's limits on all segments of a load together, wherever they lie.
 
 use machine::Machine;
 
 use crate::error::PlanError;
 use crate::segment::{MOST_SEGMENTS, Segment};
 
-/// What the kernel asks of the segments of a load together (kernel/kexec_core.c:sanity_check_segment_list, 6.12).
+/// The kernel's limits on all segments of a load together (kernel/kexec_core.c:sanity_check_segment_list,
+/// 6.12).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
     page: u64,
-    /// Pages that the page allocator was given; `None` where /proc/zoneinfo was not shown.
+    /// Pages that the page allocator manages; `None` if /proc/zoneinfo was not shown.
     pages: Option<u64>,
 }
 
@@ -19,9 +20,10 @@ impl Limits {
         Self { page: machine.kernel.page_size, pages: managed.filter(|&pages| pages > 0) }
     }
 
-    /// Whether a kernel would take these segments.
+    /// Checks whether a kernel would accept these segments.
     ///
-    /// Staged before the jump, they take as much memory as they cover: one, and all together, may have half of RAM.
+    /// They are staged in as much memory as they cover before the jump: each, and all together, may take half
+    /// of RAM.
     pub(crate) fn check(&self, segments: &[Segment]) -> Result<(), PlanError> {
         if segments.len() > MOST_SEGMENTS {
             return Err(PlanError::TooManySegments { segments: segments.len() });

@@ -12,8 +12,8 @@ pub(crate) fn system_ram(machine: &Machine) -> Result<Vec<PhysRange>, PlanError>
     Ok(tree.system_ram().filter_map(|resource| resource.range().ok()).collect())
 }
 
-/// System RAM but what /proc/iomem calls `reserved` in it, where kexec-tools looks on arm64 (kexec-tools 2.0.25,
-/// `kexec -d`: get_memory_ranges).
+/// System RAM without what /proc/iomem calls `reserved` in it: where kexec-tools searches on arm64
+/// (kexec-tools 2.0.25, `kexec -d`: get_memory_ranges).
 pub(crate) fn unreserved(machine: &Machine) -> Result<Vec<PhysRange>, PlanError> {
     let tree = machine.resources().ok_or(PlanError::NoIomem)?;
     let is_reserved = |resource: &&Resource| resource.name == "reserved" && resource.depth > 0;

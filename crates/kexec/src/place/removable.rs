@@ -6,8 +6,8 @@ use rules::{Consequence, Rules, Use};
 
 use crate::error::PlanError;
 
-/// Whether memory may be unplugged while an image lies on it, after which kexec has to be armed again; `None` where
-/// nothing tells its class.
+/// Whether memory may be unplugged while an image lies on it, after which kexec has to be armed again; `None`
+/// if its class is unknown.
 pub fn is_removable(machine: &Machine, memory: &MemoryRange, rules: &Rules) -> Option<bool> {
     let verdict = memory.verdict(rules, Use::AfterUnplug, &machine.kernel)?;
     Some(verdict.allowed && verdict.consequence == Consequence::RearmKexec)
@@ -17,7 +17,7 @@ pub fn is_removable(machine: &Machine, memory: &MemoryRange, rules: &Rules) -> O
 ///
 /// # Errors
 ///
-/// [`PlanError::ClassUnknown`] when nothing tells the class of memory that an unplug could take away.
+/// [`PlanError::ClassUnknown`] when the class of memory that may be unplugged is unknown.
 pub fn removable(machine: &Machine, rules: &Rules) -> Result<Vec<PhysRange>, PlanError> {
     let mut found = Vec::new();
     for memory in &machine.ranges {

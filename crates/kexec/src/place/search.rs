@@ -1,28 +1,29 @@
 //! The search for a hole: where a segment goes, given the ranges it may lie in and the segments before it.
 //!
-//! This is the search of kexec_file_load (kernel/kexec_file.c:kexec_locate_mem_hole, 6.12). It walks the ranges
-//! in the order of the search, and in each tries the outermost aligned address first; where an earlier segment
-//! is in the way, it steps one page further and aligns again. As alignments are whole pages, that visits every
-//! aligned address, so that the search may jump past the segment at once and find the same.
+//! This is the search of kexec_file_load (kernel/kexec_file.c:kexec_locate_mem_hole, 6.12). It walks the
+//! ranges in search order and tries the outermost aligned address of each first; if an earlier segment is in
+//! the way, it moves one page on and aligns again. As alignments are whole pages, that visits every aligned
+//! address, so jumping past the segment at once finds the same hole.
 //!
-//! Which ranges those are is not decided here: see [`candidates`](crate::place::ranges).
+//! The ranges are not chosen here: see [`search_ranges`](crate::search_ranges).
 
 use memblock::PhysRange;
 
 /// From which end a search begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Direction {
-    /// The highest address that fits, as x86 asks for all segments but the crash header.
+    /// The highest address that fits, as on x86 for all segments except the crash header.
     TopDown,
     /// The lowest address that fits.
     BottomUp,
 }
 
-/// What is looked for.
+/// What to search for.
 ///
 /// # Invariants
 ///
-/// `size` is not 0 and a multiple of the page, as `alignment` is, which is a power of two.
+/// `size` is a multiple of the page size and not 0. `alignment` is a power of two and a multiple of the page
+/// size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Search {
     size: u64,
@@ -32,19 +33,19 @@ pub struct Search {
     limit: u64,
 }
 
-/// Why a search cannot be made.
+/// Why a search is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SearchError {
     /// Nothing to place.
     #[error("a segment of 0 bytes: expected at least one")]
     Empty,
-    /// The size wraps when it is rounded up to whole pages.
+    /// The size overflows when it is rounded up to whole pages.
     #[error("a segment of {size:#x} bytes does not fit any address space")]
     Size {
         /// The size as given.
         size: u64,
     },
-    /// No power of two. Linux does not check, and would mask addresses with nonsense.
+    /// Not a power of two. Linux does not check, and would mask addresses with nonsense.
     #[error("an alignment of {alignment:#x} bytes: expected a power of two, or 0 for whole pages")]
     Alignment {
         /// The alignment as given.
@@ -58,7 +59,7 @@ impl Search {
     ///
     /// # Errors
     ///
-    /// [`SearchError`] for a size or an alignment that no search can be made with.
+    /// [`SearchError`] for an invalid size or alignment.
     pub const fn new(
         size: u64,
         alignment: u64,
@@ -90,12 +91,12 @@ impl Search {
         Self { limit, ..self }
     }
 
-    /// Bytes looked for, whole pages.
+    /// The size of the hole in bytes, whole pages.
     pub const fn size(&self) -> u64 {
         self.size
     }
 
-    /// The start is a multiple of this.
+    /// The start of the hole is a multiple of this.
     pub const fn alignment(&self) -> u64 {
         self.alignment
     }
@@ -110,9 +111,10 @@ impl Search {
         self.min
     }
 
-    /// Finds a hole in `candidates`, ascending ranges, beside the segments in `taken`, in any order.
+    /// Finds a hole in `candidates`, ascending ranges, that overlaps none of the segments in `taken`, in any
+    /// order.
     ///
-    /// Gives the hole and the candidate it lies in; `None` when there is none. O(candidates), and O(taken²)
+    /// Returns the hole and the candidate it lies in; `None` if there is none. O(candidates), and O(taken²)
     /// for each candidate that is large enough: there are at most 16 segments.
     ///
     /// ```
@@ -133,8 +135,8 @@ impl Search {
         }
     }
 
-    /// The same, but the candidates are looked at in the order given, whatever the direction; in each, the search
-    /// begins at its end.
+    /// The same, but tries the candidates in the order given, whatever the direction; within each, the search
+    /// starts from that end.
     pub fn find_in_order(
         &self,
         candidates: &[PhysRange],
@@ -143,14 +145,14 @@ impl Search {
         candidates.iter().find_map(|&candidate| Some((self.within(candidate, taken)?, candidate)))
     }
 
-    /// The hole nearest to the end of one candidate from which the search begins.
+    /// The hole in one candidate that is nearest to the end from which the search starts.
     fn within(&self, candidate: PhysRange, taken: &[PhysRange]) -> Option<PhysRange> {
         let bounds = PhysRange::new(self.min, self.limit).ok()?.intersect(candidate)?;
         let mut from = match self.direction {
             Direction::TopDown => bounds.end(),
             Direction::BottomUp => bounds.start(),
         };
-        // Each turn passes one segment for good, so there are no more turns than segments.
+        // Each iteration passes one segment for good, so there are no more iterations than segments.
         loop {
             let hole = self.aligned(from).filter(|&hole| bounds.encloses(hole))?;
             let Some(segment) = taken.iter().find(|segment| segment.overlaps(hole)) else {

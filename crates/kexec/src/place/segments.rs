@@ -1,4 +1,4 @@
-//! Places segments one after the other, and says why there.
+//! Places segments one after another, and records why they are there.
 
 use memblock::PhysRange;
 
@@ -7,7 +7,7 @@ use crate::error::{ElfError, PlanError};
 use crate::place::search::{Direction, Search};
 use crate::segment::{Segment, SegmentKind};
 
-/// Places segments one after the other.
+/// Places segments one after another.
 #[derive(Clone, Debug)]
 pub(crate) struct SegmentPlacer<'a> {
     space: &'a SearchSpace,
@@ -29,13 +29,13 @@ pub(crate) struct SegmentNeeds {
 }
 
 impl SegmentNeeds {
-    /// At the highest place there is, of whole pages.
+    /// At the highest page-aligned place.
     pub(crate) const fn highest(kind: SegmentKind, loaded: u64, size: u64) -> Self {
         let direction = Direction::TopDown;
         Self { kind, loaded, size, alignment: 0, min: 0, limit: u64::MAX, direction }
     }
 
-    /// At the lowest place there is, of whole pages.
+    /// At the lowest page-aligned place.
     pub(crate) const fn lowest(kind: SegmentKind, loaded: u64, size: u64) -> Self {
         Self { direction: Direction::BottomUp, ..Self::highest(kind, loaded, size) }
     }
@@ -78,7 +78,7 @@ impl<'a> SegmentPlacer<'a> {
         };
         let above = if min == 0 { String::new() } else { format!(", at or above {min:#x}") };
         let below = if limit == u64::MAX { String::new() } else { format!(", ending by {limit:#x}") };
-        let beside = if taken.is_empty() { "" } else { " beside the segments before" };
+        let beside = if taken.is_empty() { "" } else { " beside the earlier segments" };
         let reason = format!(
             "the {outermost} multiple of {:#x} that fits into {candidate}{above}{below}{beside}",
             search.alignment()
@@ -87,7 +87,7 @@ impl<'a> SegmentPlacer<'a> {
         Ok(range)
     }
 
-    /// Takes whole pages that are no matter of choice.
+    /// Adds a segment of whole pages whose place is fixed.
     pub(crate) fn fix(
         &mut self,
         kind: SegmentKind,

@@ -1,4 +1,4 @@
-//! What the kernel and kexec-tools do alike on arm64 with an Image.
+//! What the kernel and kexec-tools have in common on arm64 with an Image.
 
 use firmware::e820::{E820Type, Entry};
 use firmware::fdt::Fdt;
@@ -17,7 +17,7 @@ use crate::tell::chosen::{NextChosen, ToldBy, map_after_reboot};
 use crate::tell::e820::NextMap;
 use crate::tell::tree_size::{self, Edits};
 
-/// What a kernel lies at a multiple of, as its device tree does.
+/// The alignment of a kernel, and of the device tree that kexec_file_load places.
 pub(crate) const MIB_2: u64 = 0x20_0000;
 
 /// What is placed.
@@ -30,8 +30,8 @@ pub(crate) struct Parts {
     pub(crate) device_tree: u64,
 }
 
-/// What a load begins with on arm64: nothing is placed before the kernel, whose place may depend on the rest; the memory
-/// of the next kernel does not.
+/// The start of a load on arm64. Nothing is placed before the kernel, whose place may depend on the rest; the
+/// memory of the next kernel does not.
 pub(crate) fn begin<'c>(context: &'c LoadContext<'_>) -> Result<Begun<'c>, PlanError> {
     image(context)?;
     let tree = tree(context.machine)?;
@@ -46,7 +46,7 @@ pub(crate) fn begin<'c>(context: &'c LoadContext<'_>) -> Result<Begun<'c>, PlanE
     })
 }
 
-/// Finds the segments' places by `place`, and what the device tree says.
+/// Finds the segments' places with `place`, and what the device tree says.
 pub(crate) fn complete(
     context: &LoadContext<'_>,
     initrd: Option<u64>,
@@ -81,8 +81,8 @@ pub(crate) fn complete(
     Ok(Layout { segments, chosen })
 }
 
-/// What is taken as the size of the next kernel's device tree where neither the boot's nor that of an earlier load is
-/// shown, in bytes: larger than the trees of most machines, and without influence on where anything begins.
+/// The size in bytes assumed for the next kernel's device tree if neither the boot's tree nor that of an
+/// earlier load is shown: larger than most machines' trees, and it does not change where anything begins.
 pub(crate) const UNSEEN_TREE: u64 = 64 << 10;
 
 fn image(context: &LoadContext<'_>) -> Result<Arm64Header, PlanError> {
@@ -92,7 +92,7 @@ fn image(context: &LoadContext<'_>) -> Result<Arm64Header, PlanError> {
     }
 }
 
-/// The boot's device tree, where it is shown.
+/// The boot device tree, if it is shown.
 fn tree(machine: &Machine) -> Result<Option<Fdt<'_>>, PlanError> {
     let tree = machine.state.device_tree.as_deref().map(Fdt::new).transpose();
     Ok(tree.map_err(Arm64Error::DeviceTree)?)
@@ -104,7 +104,7 @@ fn usable_memory(context: &LoadContext<'_>) -> Vec<PhysRange> {
     crash.iter().flat_map(|crash| [Some(crash.area), crash.low]).flatten().collect()
 }
 
-/// What tells the next kernel about its memory, and the memory.
+/// How the next kernel learns about its memory, and that memory.
 fn memory(context: &LoadContext<'_>, tree: Option<&Fdt<'_>>) -> Result<(ToldBy, Vec<Entry>), PlanError> {
     let machine = context.machine;
     let usable_memory = usable_memory(context);
@@ -118,7 +118,7 @@ fn memory(context: &LoadContext<'_>, tree: Option<&Fdt<'_>>) -> Result<(ToldBy, 
     })
 }
 
-/// The kernel's segment, as it is searched: with the bytes before its text.
+/// The kernel's segment as it is searched for: with the bytes before its text.
 pub(crate) fn kernel_needs(kernel: &Arm64Header, page: u64) -> Result<SegmentNeeds, PlanError> {
     let &Arm64Header { file_size, text_offset, image_size } = kernel;
     if image_size == 0 {
@@ -136,12 +136,12 @@ pub(crate) fn kernel_needs(kernel: &Arm64Header, page: u64) -> Result<SegmentNee
     Ok(SegmentNeeds { alignment: MIB_2, ..SegmentNeeds::lowest(SegmentKind::Kernel, file_size, size) })
 }
 
-/// The kernel's segment, the first, begins with its text.
+/// Makes the kernel's segment, the first, begin with its text.
 pub(crate) fn begin_with_text(mut segments: Vec<Segment>, text_offset: u64) -> Vec<Segment> {
     if let Some(kernel) = segments.first_mut().filter(|_| text_offset > 0) {
         let start = kernel.range.start().saturating_add(text_offset);
         kernel.range = PhysRange::new(start, kernel.range.end()).unwrap_or(kernel.range);
-        kernel.reason = format!("{text_offset:#x} behind {}", kernel.reason);
+        kernel.reason = format!("{text_offset:#x} above {}", kernel.reason);
     }
     segments
 }
@@ -150,7 +150,7 @@ fn all_ram(ranges: impl IntoIterator<Item = PhysRange>) -> Vec<Entry> {
     ranges.into_iter().map(|range| Entry { range, kind: E820Type::Ram }).collect()
 }
 
-/// Whether kexec-tools finds a `kaslr-seed` to renew; it takes none that this kernel has not wiped, as it does not with
+/// Whether kexec-tools finds a `kaslr-seed` to renew; it refuses one that this kernel has not wiped, as with
 /// `nokaslr` (kexec-tools 2.0.25: setup_2nd_dtb).
 fn renewed_seed(tree: &Fdt<'_>) -> Result<bool, Arm64Error> {
     let seed = tree_size::chosen(tree).and_then(|chosen| chosen.property(b"kaslr-seed"));
@@ -160,7 +160,7 @@ fn renewed_seed(tree: &Fdt<'_>) -> Result<bool, Arm64Error> {
     }
 }
 
-/// Where what is loaded of a segment lies, to the byte.
+/// Where the loaded bytes of a segment lie.
 fn loaded(segments: &[Segment], kind: SegmentKind) -> Option<PhysRange> {
     let segment = segments.iter().find(|segment| segment.kind == kind)?;
     PhysRange::from_size(segment.range.start(), segment.loaded).ok()

@@ -1,8 +1,8 @@
 //! What kexec_file_load does on arm64 with an Image.
 //!
-//! The kernel goes to the lowest place there is. All else lies above it: the header of a dump, the initial ramdisk,
-//! which the kernel has to reach from where it runs, and the device tree. Where one of them finds no room, the kernel
-//! moves on, and all is tried again (arch/arm64/kernel/kexec_image.c:image_load,
+//! The kernel goes to the lowest place. Everything else lies above it: the header of a dump, the initial
+//! ramdisk, which the kernel must be able to reach, and the device tree. If one of them finds no room, the
+//! kernel moves up and everything is tried again (arch/arm64/kernel/kexec_image.c:image_load,
 //! arch/arm64/kernel/machine_kexec_file.c:load_other_segments, 6.12; Documentation/arch/arm64/booting.rst).
 
 use machine::Machine;
@@ -21,7 +21,7 @@ use crate::port::steps::{Begun, Layout, Port};
 use crate::request::Purgatory;
 use crate::segment::{Segment, SegmentKind};
 
-/// What the header of a dump lies at a multiple of.
+/// The alignment of the header of a dump.
 const KIB_64: u64 = 0x1_0000;
 /// The initial ramdisk and the kernel lie in one window of 32 GiB that begins at a multiple of 1 GiB.
 const GIB: u64 = 1 << 30;
@@ -70,8 +70,8 @@ impl Port for Arm64Kernel {
 
 /// Finds the segments' places.
 ///
-/// Each place of the kernel costs a search of the candidates for each segment; there are as many as kernels fit into
-/// memory at most, and more than a few only where memory is nearly full.
+/// Each place of the kernel costs one search of the candidates for each segment. There are at most as many
+/// places as kernels that fit into memory, and more than a few only if memory is nearly full.
 fn place(space: &SearchSpace, header: Option<u64>, parts: &Parts) -> Result<Vec<Segment>, PlanError> {
     let kernel = kernel_needs(&parts.kernel, space.page)?;
     let mut lowest: Option<(PhysRange, PlanError)> = None;
@@ -92,7 +92,7 @@ fn place(space: &SearchSpace, header: Option<u64>, parts: &Parts) -> Result<Vec<
         if !matches!(source, PlanError::NoHole { .. }) {
             return Err(source);
         }
-        // The first failure says most: there is most room above the lowest place.
+        // The first failure says most: the lowest place leaves the most room above it.
         let failed = lowest.unwrap_or((at, source));
         if is_final {
             return Err(no_location(failed, tries));
@@ -106,7 +106,7 @@ fn no_location((kernel, source): (PhysRange, PlanError), tries: u64) -> PlanErro
     PlanError::NoKernelLocation { kernel, tries, source: Box::new(source) }
 }
 
-/// What found no room, and whether it will find none above either.
+/// What found no room, and whether moving the kernel up cannot help.
 struct Failure {
     source: PlanError,
     is_final: bool,
@@ -122,7 +122,7 @@ fn place_others(
     let above = |needs: SegmentNeeds, alignment| SegmentNeeds { alignment, min: kernel.end(), ..needs };
     if let Some(size) = header {
         let header = above(SegmentNeeds::highest(SegmentKind::ElfCoreHeader, size, size), KIB_64);
-        // From a higher kernel on there is only less room.
+        // A higher kernel only leaves less room.
         placer.place(header).map_err(|source| Failure { source, is_final: true })?;
     }
     if let Some(size) = parts.initrd {
@@ -130,7 +130,8 @@ fn place_others(
         let limit = window.saturating_add(WINDOW);
         let initrd = above(SegmentNeeds::lowest(SegmentKind::Initrd, size, size), 0);
         if let Err(source) = placer.place(SegmentNeeds { limit, ..initrd }) {
-            // A higher kernel has another window: only what is too large for any, or fits not even without, never fits.
+            // A higher kernel has another window. Only a ramdisk that is too large for any window, or finds
+            // no room even without one, never fits.
             let fits_a_window = size <= WINDOW.saturating_sub(kernel.size());
             let is_final = !fits_a_window || placer.clone().place(initrd).is_err();
             return Err(Failure { source, is_final });

@@ -1,8 +1,8 @@
 //! What kexec-tools does on arm64 with an Image, for kexec_load.
 //!
-//! All lies as low as it fits but for the header of a dump, each behind the kernel: initial ramdisk, device tree,
-//! purgatory. There is no second try (kexec-tools 2.0.25, `kexec -d`: image_arm64_load, arm64_load_other_segments,
-//! load_crashdump_segments).
+//! Everything except the header of a dump goes as low as it fits, after the kernel: initial ramdisk, device
+//! tree, purgatory. There is no second try (kexec-tools 2.0.25, `kexec -d`: image_arm64_load,
+//! arm64_load_other_segments, load_crashdump_segments).
 
 use machine::Machine;
 use memblock::PhysRange;
@@ -25,7 +25,7 @@ use crate::segment::{Segment, SegmentKind};
 pub(crate) struct Arm64Tools;
 
 impl Port for Arm64Tools {
-    /// System RAM but what /proc/iomem calls `reserved` in it.
+    /// System RAM without what /proc/iomem calls `reserved` in it.
     fn search_ranges(&self, machine: &Machine, rules: &Rules) -> Result<Vec<PhysRange>, PlanError> {
         allowed(machine, &unreserved(machine)?, &[], Use::KexecImage(Loader::KexecLoad), rules)
     }

@@ -33,10 +33,10 @@ const fn row(
     Row { architecture, loader, takes, port }
 }
 
-/// All ports. Of two rows that take a kernel, the first counts.
+/// All ports. The first row that takes a kernel counts.
 #[rustfmt::skip]
 static ROWS: &[Row] = &[
-    // kexec_file_load takes no ELF kernel on x86; its port says so.
+    // kexec_file_load takes no ELF kernel on x86; the port returns that error.
     row(Architecture::X86_64, Loader::KexecFileLoad, |kernel| is_bz_image(kernel) || is_elf(kernel), &X86Kernel),
     row(Architecture::X86_64, Loader::KexecLoad,     is_bz_image,    &X86Tools),
     row(Architecture::X86_64, Loader::KexecLoad,     is_elf,         &X86ToolsElf),
@@ -74,8 +74,8 @@ fn rows(machine: &Machine, loader: Loader) -> impl Iterator<Item = &'static Row>
     ROWS.iter().filter(move |row| row.architecture == architecture && row.loader == loader)
 }
 
-/// The machine's architecture; where no port serves that, or nothing names it, the one whose firmware leaves this kind
-/// of map.
+/// The machine's architecture; if no port serves it, or it is unknown, the one whose firmware leaves this
+/// kind of map.
 fn architecture(machine: &Machine) -> Architecture {
     let map = machine.kernel.facts.map_handed_on;
     let named = machine.kernel.architecture.filter(|named| named.facts().map_handed_on == map);
@@ -86,21 +86,21 @@ fn architecture(machine: &Machine) -> Architecture {
     })
 }
 
-/// The ranges that a loader searches for places for an image that a reboot starts, ascending. No two are joined, even
-/// where they touch: each is searched by itself.
+/// The ranges that a loader searches in a load for a reboot, ascending. Ranges that touch are not joined:
+/// each is searched separately.
 ///
 /// # Errors
 ///
-/// [`PlanError::NoIomem`], [`PlanError::NoMemblock`] or [`PlanError::NoFirmwareMap`] when what is searched was not
-/// shown, [`PlanError::ClassUnknown`] when the rules differ for the classes that memory may be of.
+/// [`PlanError::NoIomem`], [`PlanError::NoMemblock`] or [`PlanError::NoFirmwareMap`] when what is searched
+/// was not shown, [`PlanError::ClassUnknown`] when the class of memory is unknown and the rules depend on it.
 pub fn search_ranges(machine: &Machine, loader: Loader, rules: &Rules) -> Result<Vec<PhysRange>, PlanError> {
-    // All ports of a loader on one architecture search the same.
+    // All ports of a loader on one architecture search the same ranges.
     let row = rows(machine, loader).next().ok_or(PlanError::NoIomem)?;
     row.port.search_ranges(machine, rules)
 }
 
-/// The usual size of purgatory, as loads of Debian machines show it; `None` for a loader that has none, as
-/// kexec_file_load on arm64, or takes no such kernel.
+/// The usual size of purgatory, as seen in loads on Debian machines; `None` for a loader that has none
+/// (kexec_file_load on arm64), or that does not take such a kernel.
 pub fn purgatory(loader: Loader, kernel: &KernelImage<'_>) -> Option<Purgatory> {
     let row = ROWS.iter().find(|row| row.loader == loader && (row.takes)(kernel))?;
     row.port.purgatory()

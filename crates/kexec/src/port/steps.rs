@@ -1,4 +1,4 @@
-//! What a port of a loader answers.
+//! The interface of a port.
 
 use machine::Machine;
 use memblock::PhysRange;
@@ -15,14 +15,14 @@ use crate::tell::e820::NextMap;
 
 /// One loader on one architecture: the kernel (kexec_file_load), or kexec-tools (kexec_load).
 ///
-/// A plan asks in this order: where to search, or for crashes what the dump contains and how large its header is;
-/// then [`begin`](Self::begin) once, and [`complete`](Self::complete) for each size of initial ramdisk that is tried.
+/// A plan calls these in order: where to search, or for crashes what the dump contains and how large its
+/// header is; then [`begin`](Self::begin) once, and [`complete`](Self::complete) for each size of initial
+/// ramdisk that is tried.
 pub(crate) trait Port: Sync {
-    /// The ranges that are searched for a load that a reboot starts, ascending; no two are joined, even where they
-    /// touch.
+    /// The ranges searched in a load for a reboot, ascending; ranges that touch are not joined.
     fn search_ranges(&self, machine: &Machine, rules: &Rules) -> Result<Vec<PhysRange>, PlanError>;
 
-    /// What the dump of a crash kernel contains, ascending: one range for each PT_LOAD but the kernel's text.
+    /// What a crash dump contains, ascending: one range for each PT_LOAD except the kernel's text.
     fn dumped(
         &self,
         machine: &Machine,
@@ -30,14 +30,14 @@ pub(crate) trait Port: Sync {
         rules: &Rules,
     ) -> Result<Vec<PhysRange>, PlanError>;
 
-    /// The size of the header of a dump of this many ranges.
+    /// The size of the header for a dump of this many ranges.
     fn header_size(&self, machine: &Machine, ranges: u64) -> Result<HeaderSize, PlanError>;
 
-    /// The usual size of purgatory, where it loads one.
+    /// The usual size of purgatory, if it loads one.
     fn purgatory(&self) -> Option<Purgatory>;
 
-    /// What the loader does before the size of the initial ramdisk counts: segments placed so far, the map handed
-    /// over, the command line.
+    /// What the loader does before the size of the initial ramdisk matters: segments placed so far, the map
+    /// handed over, the command line.
     fn begin<'c>(&self, context: &'c LoadContext<'_>) -> Result<Begun<'c>, PlanError>;
 
     /// The rest, with an initial ramdisk of this many bytes, not 0.
@@ -60,7 +60,7 @@ pub(crate) struct Begun<'c> {
     pub(crate) command_line: String,
 }
 
-/// What depends on it.
+/// What depends on the initial ramdisk.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
     /// In the order in which they are placed.

@@ -1,11 +1,12 @@
-//! A bzImage and what goes with it on x86: the kernel and kexec-tools place the same parts in the same order, each at the
-//! highest place there is.
+//! A bzImage and what is loaded with it on x86: the kernel and kexec-tools place the same parts in the same
+//! order, each at the highest place.
+
+use images::SetupHeader;
 
 use crate::error::PlanError;
 use crate::place::segments::{SegmentNeeds, SegmentPlacer};
 use crate::request::Purgatory;
 use crate::segment::SegmentKind;
-use images::SetupHeader;
 
 /// The lowest starts: of purgatory and the boot parameters, of a kernel, and of an initial ramdisk
 /// (arch/x86/kernel/kexec-bzimage64.c:MIN_PURGATORY_ADDR and those below it, 6.12; kexec-tools 2.0.25, as seen).
@@ -13,7 +14,7 @@ const MIN_LOW: u64 = 0x3000;
 pub(crate) const MIN_KERNEL: u64 = 0x10_0000;
 const MIN_INITRD: u64 = 0x100_0000;
 
-/// What the loaders differ in.
+/// What differs between the loaders.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Parts {
     pub(crate) purgatory: Purgatory,

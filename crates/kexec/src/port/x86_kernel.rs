@@ -1,7 +1,8 @@
 //! What kexec_file_load does on x86_64 with a bzImage.
 //!
-//! All segments go to the highest place there is, but for the header of a dump, in this order: header, purgatory,
-//! boot parameters, kernel, initial ramdisk (arch/x86/kernel/kexec-bzimage64.c:bzImage64_load, 6.12).
+//! All segments go to the highest place, except the header of a dump, which goes to the lowest. Their order:
+//! header, purgatory, boot parameters, kernel, initial ramdisk
+//! (arch/x86/kernel/kexec-bzimage64.c:bzImage64_load, 6.12).
 
 use images::{KernelImage, SetupHeader};
 use machine::Machine;
@@ -26,8 +27,8 @@ use crate::tell::e820::NextMap;
 const BOOT_PARAMS: u64 = 0x1000;
 /// Set aside for `elfcorehdr=0x... `, whether or not the load is for crashes.
 const ELFCOREHDR_PARAMETER: u64 = 30;
-/// What follows the command line and EFI's map: setup_data of EFI, 16 + 96 bytes, whether or not there is EFI, and a
-/// seed for random numbers, 16 + 32 bytes. Some kernels are configured to have more.
+/// What follows the command line and EFI's map: EFI's setup_data, 16 + 96 bytes, whether or not there is EFI,
+/// and a random seed, 16 + 32 bytes. Some kernels are configured to have more.
 const SETUP_DATA: u64 = 160;
 
 /// kexec_file_load on x86_64.
@@ -97,14 +98,15 @@ impl Port for X86Kernel {
     }
 }
 
-/// Bytes of the boot parameters: the zero page, the command line with the NUL behind it and room for `elfcorehdr=`,
-/// rounded up to 16; EFI's map, rounded up to 16; and setup_data.
+/// Bytes of the boot parameters: the zero page, the command line with its trailing NUL and room for
+/// `elfcorehdr=`, rounded up to 16; EFI's map, rounded up to 16; and setup_data.
 fn boot_parameters_size(context: &LoadContext<'_>, kernel: &SetupHeader) -> Result<u64, PlanError> {
     let state = &context.machine.state;
-    // The descriptors as they are.
+    // The descriptors are copied as they are.
     let efi_map = state.efi_runtime.map_or(0, |map| map.entries.saturating_mul(map.descriptor));
     let length = u64::try_from(context.request.command_line.len()).unwrap_or(u64::MAX).saturating_add(1);
-    // Set aside for a crash, and asked of every load (arch/x86/kernel/kexec-bzimage64.c:bzImage64_load, 6.12).
+    // Set aside for crash loads, but checked in every load (arch/x86/kernel/kexec-bzimage64.c:bzImage64_load,
+    // 6.12).
     let added = ELFCOREHDR_PARAMETER;
     let most = kernel.cmdline_size;
     if length.saturating_add(added) > most {

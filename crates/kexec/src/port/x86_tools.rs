@@ -1,11 +1,12 @@
-//! What kexec-tools 2.0.25 does by kexec_load on x86_64 with a bzImage.
+//! What kexec-tools 2.0.25 does on x86_64 with a bzImage, by kexec_load.
 //!
-//! User space places the segments and writes the map, so this is the behaviour of one program, as it was seen: what
-//! `kexec -d -c -l` and `kexec -d -c -p` print on captured machines, and on ones whose /sys/firmware/memmap and
-//! /proc/iomem were made up to find the edges of each rule.
+//! User space places the segments and writes the map, so this is the behavior of one program, as observed:
+//! what `kexec -d -c -l` and `kexec -d -c -p` print on captured machines, and on ones whose
+//! /sys/firmware/memmap and /proc/iomem were made up to find the edges of each rule.
 //!
-//! For crashes, the backup of the first 640 KiB and the header of the dump come first. Then, in this order, purgatory,
-//! boot parameters, kernel and initial ramdisk go to the highest place there is, and setup_data to the lowest.
+//! In a crash load, the backup of the first 640 KiB and the header of the dump come first. Then purgatory,
+//! boot parameters, kernel and initial ramdisk go, in this order, to the highest place, and setup_data to the
+//! lowest.
 
 use images::KernelImage;
 use machine::Machine;
@@ -22,12 +23,12 @@ use crate::port::x86_image::{self, MIN_KERNEL, Parts};
 use crate::port::x86_tools_common::{crash, length, memory, setup_data, tell};
 use crate::request::Purgatory;
 
-/// The boot parameters begin with the kernel's setup code, of which at least a page is taken.
+/// The boot parameters begin with the kernel's setup code, which counts as at least a page.
 const MIN_SETUP_CODE: u64 = 0x1000;
-/// What stands between the setup code and the command line.
+/// Bytes between the setup code and the command line.
 const BEFORE_COMMAND_LINE: u64 = 0x40;
 
-/// kexec_load by kexec-tools on x86_64, of a bzImage.
+/// kexec_load by kexec-tools on x86_64, with a bzImage.
 #[derive(Debug)]
 pub(crate) struct X86Tools;
 

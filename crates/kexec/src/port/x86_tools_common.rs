@@ -1,4 +1,4 @@
-//! What kexec-tools does alike on x86_64 with a bzImage and with an ELF kernel.
+//! What kexec-tools does on x86_64 both with a bzImage and with an ELF kernel.
 
 pub(crate) mod crash;
 pub(crate) mod memory;

@@ -1,14 +1,16 @@
-//! What kexec-tools 2.0.25 does by kexec_load on x86_64 with an ELF kernel, `vmlinux`.
+//! What kexec-tools 2.0.25 does on x86_64 with an ELF kernel, `vmlinux`, by kexec_load.
 //!
-//! As for a bzImage ([`x86_load`](crate::port::x86_tools)), this is the behaviour of one program, as it was seen: what
-//! `kexec -d -c -l --args-linux` and `kexec -d -c -p --args-linux` print, with kernels and with files made up to find the
-//! edges of each rule, on machines and on maps made up likewise. Without `--args-linux` kexec-tools refuses an initial
-//! ramdisk, and loads other segments than the boot parameters, which was not looked at further.
+//! As with a bzImage ([`x86_tools`](crate::port::x86_tools)), this is the behavior of one program, as
+//! observed: what `kexec -d -c -l --args-linux` and `kexec -d -c -p --args-linux` print for real kernels and
+//! for files made up to find the edges of each rule, on real machines and on made-up maps. Without
+//! `--args-linux`, kexec-tools refuses an initial ramdisk and loads other segments than the boot parameters;
+//! that was not examined further.
 //!
-//! Each part of the kernel lies where its header says (`p_paddr`), and is never moved. Then purgatory and
-//! the boot parameters go to the lowest places there are; for crashes the backup of the first 640 KiB and the header of the
-//! dump to the highest; the initial ramdisk to the highest below 896 MiB, for crashes, too: where the crash kernel's area
-//! lies above, there is none; and setup_data to the lowest again.
+//! Each part of the kernel goes where its header says (`p_paddr`), and is never moved. Then purgatory and the
+//! boot parameters go to the lowest places; in a crash load, the backup of the first 640 KiB and the header
+//! of the dump go to the highest; the initial ramdisk goes to the highest below 896 MiB, even in a crash
+//! load, so that there is no place for it if the crash kernel's area lies above; and setup_data goes to the
+//! lowest again.
 
 use images::{ElfKernel, KernelImage};
 use machine::Machine;
@@ -25,16 +27,16 @@ use crate::port::x86_tools_common::{crash, memory, setup_data, tell};
 use crate::request::Purgatory;
 use crate::segment::SegmentKind;
 
-/// The zero page as far as the places of EDD end (0xd00 + 6 * 82, Documentation/arch/x86/zero-page.rst), and 2048 bytes for
-/// the command line, however long it is.
+/// The zero page up to the end of its EDD entries (0xd00 + 6 * 82, Documentation/arch/x86/zero-page.rst), and
+/// 2048 bytes for the command line, however long it is.
 const BOOT_PARAMETERS: u64 = 0x16ec;
-/// Bytes of the command line that find room, the NUL behind them counted.
+/// Bytes of the command line that fit, including the trailing NUL.
 const MOST_COMMAND_LINE: usize = 2048;
 /// Where an initial ramdisk may lie: above 16 MiB, below 896 MiB.
 const MIN_INITRD: u64 = 0x100_0000;
 const INITRD_LIMIT: u64 = 0x3800_0000;
 
-/// kexec_load by kexec-tools on x86_64, of an ELF kernel.
+/// kexec_load by kexec-tools on x86_64, with an ELF kernel.
 #[derive(Debug)]
 pub(crate) struct X86ToolsElf;
 
@@ -88,20 +90,20 @@ impl Port for X86ToolsElf {
                 ..SegmentNeeds::highest(SegmentKind::Initrd, size, size)
             });
             place.map_err(|error| match error {
-                // That of another loader names the largest range, which may well lie above the limit.
+                // `NoHole` would name the largest range, which may well lie above the limit.
                 PlanError::NoHole { size, min, .. } => {
                     PlanError::Elf(ElfError::InitrdLimit { size, min, limit: INITRD_LIMIT })
                 }
                 error => error,
             })?;
         }
-        // On machines with EFI nothing of it is handed on, as it is with a bzImage.
+        // Unlike with a bzImage, nothing of EFI is handed on.
         setup_data::place(&mut placer, 0, &begun.map)?;
         Ok(Layout { segments: placer.segments(), chosen: None })
     }
 }
 
-/// The command line as far as it finds room; nobody is told of the rest.
+/// The part of the command line that fits; the rest is dropped silently.
 fn cut(mut command_line: String) -> String {
     if command_line.len() >= MOST_COMMAND_LINE {
         let end = (0..MOST_COMMAND_LINE).rev().find(|&end| command_line.is_char_boundary(end));
@@ -122,13 +124,13 @@ fn place_kernel(
         let outside = PlanError::Elf(ElfError::Outside { range, within });
         let candidate =
             context.space.ranges.iter().find(|candidate| candidate.encloses(range)).ok_or(outside)?;
-        let reason = format!("where the kernel's program header has it (p_paddr), inside {candidate}");
+        let reason = format!("where the kernel's program header puts it (p_paddr), inside {candidate}");
         placer.fix(SegmentKind::Kernel, range, segment.loaded, reason)?;
     }
     Ok(())
 }
 
-/// The pages of a part, which has to begin with one.
+/// The pages of a part, which has to begin at a page boundary.
 fn whole_pages(memory: PhysRange, page: u64) -> Result<PhysRange, PlanError> {
     let address = memory.start();
     if !address.is_multiple_of(page) {

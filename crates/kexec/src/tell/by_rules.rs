@@ -6,8 +6,8 @@ use machine::{Machine, MemoryRange};
 use memblock::{PhysRange, ranges};
 use rules::{Loader, Rules, Use};
 
-/// The memory that the next kernel is told of, by the rules alone, ascending and joined: what a plan says where the
-/// firmware's own map is not shown. Memory whose class nothing tells is left out.
+/// The memory that the next kernel is told about, by the rules only, ascending and joined: what a plan says
+/// if the firmware's own map is not shown. Memory of unknown class is left out.
 pub fn told(machine: &Machine, loader: Loader, rules: &Rules) -> Vec<PhysRange> {
     let is_told = |memory: &&MemoryRange| {
         let verdict = memory.verdict(rules, Use::NextKernel(loader), &machine.kernel);
@@ -17,11 +17,11 @@ pub fn told(machine: &Machine, loader: Loader, rules: &Rules) -> Vec<PhysRange> 
     ranges::merged(told).collect()
 }
 
-/// A map of the next kernel, made as its loader makes it, with its RAM as the rules have it: what they say the next
-/// kernel is not told about is cut out, and what they say it is told about is added at the end.
+/// The next kernel's map as its loader makes it, with its RAM corrected by the rules: RAM that they say the
+/// next kernel is not told about is cut out, and RAM that they say it is told about is added at the end.
 ///
-/// With [`Rules::LINUX`] that changes nothing: tests hold both against each other on every capture. Other rules reach
-/// the map by this. Memory whose class nothing tells stays as the loader has it, and so does less than a page.
+/// With [`Rules::LINUX`] that changes nothing, which tests check on every capture; other rules reach the map
+/// this way. Memory of unknown class stays as the loader has it, and so does anything smaller than a page.
 /// O(entries + ranges).
 pub(crate) fn corrected(map: Vec<Entry>, machine: &Machine, loader: Loader, rules: &Rules) -> Vec<Entry> {
     let page = machine.kernel.page_size;

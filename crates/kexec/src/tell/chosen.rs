@@ -1,4 +1,5 @@
-//! What the next kernel is told on arm64: by `/chosen` of its device tree, and by what that leads to.
+//! What the next kernel is told on arm64: by `/chosen` of its device tree, and by the EFI map to which that
+//! points.
 
 use firmware::e820::{E820Type, Entry};
 use firmware::efi::{self, MemoryAttribute, MemoryType};
@@ -17,32 +18,33 @@ pub struct NextChosen {
     pub elfcorehdr: Option<PhysRange>,
     /// `linux,usable-memory-range`: the crash kernel's area, then the one below 4 GiB; empty for a reboot.
     pub usable_memory: Vec<PhysRange>,
-    /// What is added to the memory reservation block: initial ramdisk and header of the dump; by kexec-tools nothing.
+    /// Entries added to the memory reservation block: the initial ramdisk and the header of the dump; none
+    /// with kexec-tools.
     pub reserved: Vec<PhysRange>,
-    /// Whether there is a `kaslr-seed`, and of kexec_file_load a `rng-seed`: not when the kernel has no random numbers
-    /// yet, or kexec-tools finds none to renew.
+    /// Whether there is a `kaslr-seed`, and with kexec_file_load an `rng-seed`: not if the kernel has no
+    /// random numbers yet, or kexec-tools finds no seed to renew.
     pub seeds: bool,
-    /// What tells the next kernel of its memory.
+    /// How the next kernel learns about its memory.
     pub memory: ToldBy,
 }
 
-/// What tells a kernel on arm64 of its memory.
+/// How an arm64 kernel learns about its memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ToldBy {
     /// The memory nodes of the device tree.
     MemoryNodes,
-    /// EFI's map of the boot, to which the device tree leads.
+    /// EFI's map of this boot, to which the device tree points.
     EfiMap,
-    /// One of these, and nothing shows which, or what it says: the boot's tree, or EFI's map, which the log has only after
-    /// a boot with `efi=debug`. The memory is what the rules say is told.
+    /// One of these, but it is not shown which, or what it says: the boot device tree, or EFI's map, which is
+    /// in the log only after a boot with `efi=debug`. The memory is what the rules say is told.
     NotShown,
-    /// `linux,usable-memory-range`, which cuts either to the crash kernel's areas.
+    /// `linux,usable-memory-range`, which limits either to the crash kernel's areas.
     UsableMemoryRange,
 }
 
-/// The map of a kernel that is started by a reboot: what the firmware told this one, be it by EFI or by the tree
-/// (drivers/firmware/efi/efi-init.c:efi_init, drivers/of/fdt.c:early_init_dt_scan_memory, 6.12). Memory that was added
-/// since is not in it. Empty where it is EFI's and is not shown.
+/// The map of a kernel started by a reboot: what the firmware told this one, by EFI or by the device tree
+/// (drivers/firmware/efi/efi-init.c:efi_init, drivers/of/fdt.c:early_init_dt_scan_memory, 6.12). Memory added
+/// since is not in it. Empty if it is EFI's and not shown.
 ///
 /// # Errors
 ///
@@ -64,8 +66,8 @@ pub(crate) fn map_after_reboot(
     Ok((ToldBy::MemoryNodes, ram.into_iter().map(|range| Entry { range, kind: E820Type::Ram }).collect()))
 }
 
-/// EFI's map as an arm64 kernel understands it: memory that is not the firmware's is RAM where it can be cached, and
-/// neighbours of one type are one entry. What does not behave like memory at all is left out
+/// EFI's map as an arm64 kernel understands it: memory that the firmware does not use is RAM if it can be
+/// cached, and adjacent entries of one type are joined. What does not behave like memory at all is left out
 /// (drivers/firmware/efi/efi-init.c:is_memory, is_usable_memory, 6.12).
 fn of_efi(map: &[efi::Entry]) -> Vec<Entry> {
     let cached =

@@ -16,35 +16,36 @@ const MIB: u64 = 1 << 20;
 pub struct NextMap {
     /// The entries handed over, in the order in which the kernel writes them.
     pub entries: Vec<Entry>,
-    /// What there was no room for.
+    /// Entries for which there was no room.
     pub dropped: Vec<Entry>,
 }
 
 impl NextMap {
-    /// All entries are handed over.
+    /// A map of which all entries are handed over.
     pub(crate) const fn of_all(entries: Vec<Entry>) -> Self {
         Self { entries, dropped: Vec::new() }
     }
 
-    /// The first [`ZERO_PAGE_ENTRIES`] are handed over, and the rest is dropped without a word
+    /// The first [`ZERO_PAGE_ENTRIES`] are handed over, and the rest is dropped silently
     /// (arch/x86/kernel/crash.c:add_e820_entry, arch/x86/kernel/kexec-bzimage64.c:setup_e820_entries, 6.12).
     pub(crate) fn with_the_first(mut entries: Vec<Entry>) -> Self {
         let dropped = entries.split_off(entries.len().min(ZERO_PAGE_ENTRIES));
         Self { entries, dropped }
     }
 
-    /// The map of a kernel that is started by a reboot: the firmware's of boot. What was added since is not in it, and
-    /// neither `mem=` nor `memmap=` changed it (arch/x86/kernel/kexec-bzimage64.c:setup_e820_entries, 6.12).
+    /// The map of a kernel started by a reboot: the firmware's map at boot. Memory added since is not in it,
+    /// and neither `mem=` nor `memmap=` changed it (arch/x86/kernel/kexec-bzimage64.c:setup_e820_entries,
+    /// 6.12).
     ///
     /// # Errors
     ///
-    /// [`PlanError::NoMap`] where nothing shows the firmware's.
+    /// [`PlanError::NoMap`] if nothing shows the firmware's map.
     pub fn after_reboot(state: &KernelState) -> Result<Self, PlanError> {
         state.firmware_map.clone().map(Self::with_the_first).ok_or(PlanError::NoMap)
     }
 
-    /// The map of a crash kernel whose header lies at `header`: RAM of the first MiB, what the resource tree calls ACPI
-    /// tables, ACPI storage and reserved, the low area, and its own without its header
+    /// The map of a crash kernel whose header lies at `header`: RAM of the first MiB, what the resource tree
+    /// calls ACPI tables, ACPI storage and reserved, the low area, and its own area without the header
     /// (arch/x86/kernel/crash.c:crash_setup_memmap_entries, 6.12).
     ///
     /// # Errors
@@ -66,7 +67,7 @@ impl NextMap {
                 tree.resources().iter().filter(|resource| E820Type::from_name(&resource.name) == Some(kind));
             entries.extend(called.filter_map(range).map(|range| Entry { range, kind }));
         }
-        // Not rounded: the map may go on in the middle of a page.
+        // Not rounded: the map may continue in the middle of a page.
         let header = PhysRange::from_size(header.start(), size.room).unwrap_or(header);
         let (below, above) = crash_kernel.area.subtract(header);
         let own = [below, above].into_iter().flatten().filter(|range| range.size() >= PAGE);

@@ -1,11 +1,13 @@
 //! The size of the device tree that is handed to the next kernel.
 //!
-//! It is the boot's tree with `/chosen` edited and all blocks packed (drivers/of/kexec.c:of_kexec_alloc_and_setup_fdt,
-//! 6.12). The kernel edits it by libfdt, whose rules make the size (Devicetree Specification 0.4, chapter 5; libfdt.h):
-//! what a property held is replaced in place, a new one takes three cells and its value in whole cells, and its name
-//! is added to the strings unless it stands there already, be it as the end of another; names are never taken out.
+//! It is the boot device tree with `/chosen` edited and all blocks packed
+//! (drivers/of/kexec.c:of_kexec_alloc_and_setup_fdt, 6.12). The kernel edits it with libfdt, whose rules
+//! determine the size (Devicetree Specification 0.4, chapter 5; libfdt.h): the value of an existing property
+//! is replaced in place; a new property takes three cells plus its value in whole cells, and its name is
+//! added to the strings unless it is already there, possibly as the end of another name; names are never
+//! removed.
 //!
-//! kexec-tools edits it by libfdt, too, and less: see [`Edits::loader`].
+//! kexec-tools also uses libfdt, and edits less: see [`Edits::loader`].
 
 use firmware::fdt::{Fdt, Node};
 use memblock::PhysRange;
@@ -13,11 +15,11 @@ use rules::Loader;
 
 use crate::error::Arm64Error;
 
-/// Bytes of the header of a packed tree, of an entry of the memory reservation block, and of a cell.
+/// Bytes of a packed tree's header, of an entry of the memory reservation block, and of a cell.
 const HEADER: u64 = 40;
 const RESERVATION: u64 = 16;
 const CELL: u64 = 4;
-/// A node without properties: the token, `chosen` in whole cells, and the token at its end.
+/// A node without properties: the begin token, `chosen` in whole cells, and the end token.
 const CHOSEN: u64 = 16;
 /// Bytes of `rng-seed` (drivers/of/kexec.c:RNG_SEED_SIZE, 6.12).
 const RNG_SEED: u64 = 128;
@@ -25,9 +27,9 @@ const RNG_SEED: u64 = 128;
 /// What is written into a tree.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Edits<'a> {
-    /// kexec_file_load writes all of the following. kexec-tools reserves nothing, marks nothing, renews a `kaslr-seed`
-    /// only where there is one, and without an initial ramdisk takes out that of this boot after it has packed the tree,
-    /// whose size stays (kexec-tools 2.0.25, trees that it handed to kexec_load).
+    /// kexec_file_load writes all of the following. kexec-tools reserves nothing, marks nothing, renews a
+    /// `kaslr-seed` only if there is one, and without an initial ramdisk removes this boot's only after
+    /// packing the tree, so the size stays the same (kexec-tools 2.0.25, trees that it handed to kexec_load).
     pub(crate) loader: Loader,
     pub(crate) command_line: &'a str,
     pub(crate) has_initrd: bool,
@@ -37,11 +39,11 @@ pub(crate) struct Edits<'a> {
     pub(crate) seeds: bool,
 }
 
-/// Bytes of the tree that is handed over.
+/// Size in bytes of the tree that is handed over.
 ///
 /// # Errors
 ///
-/// [`Arm64Error::Cells`] when the root's cells do not hold the crash kernel's areas.
+/// [`Arm64Error::Cells`] when the root's cells are too small for the crash kernel's areas.
 pub(crate) fn size(tree: &Fdt<'_>, edits: &Edits<'_>) -> Result<u64, Arm64Error> {
     let mut writing = Writing::of(tree);
     let is_by_kernel = edits.loader == Loader::KexecFileLoad;
@@ -62,7 +64,7 @@ pub(crate) fn size(tree: &Fdt<'_>, edits: &Edits<'_>) -> Result<u64, Arm64Error>
         writing.set("linux,elfcorehdr", pair);
         writing.set("linux,usable-memory-range", pair.saturating_mul(length(edits.crash_areas)));
     }
-    // With the NUL behind it.
+    // With the trailing NUL.
     writing.set("bootargs", length(edits.command_line.as_bytes()).saturating_add(1));
     if is_by_kernel {
         writing.delete("kaslr-seed");
@@ -79,7 +81,7 @@ pub(crate) fn size(tree: &Fdt<'_>, edits: &Edits<'_>) -> Result<u64, Arm64Error>
     } else {
         kept_reservations(tree, false)
     };
-    // One more ends the block.
+    // A last, empty entry ends the block.
     let reservations = reservations.saturating_add(1);
     let blocks = writing.structure.saturating_add(length(&writing.strings));
     Ok(HEADER.saturating_add(reservations.saturating_mul(RESERVATION)).saturating_add(blocks))
@@ -94,14 +96,14 @@ pub(crate) fn chosen<'a>(tree: &Fdt<'a>) -> Option<Node<'a>> {
     tree.root().children().find(|node| node.name() == "chosen")
 }
 
-/// Entries of the memory reservation block that stay: not the boot's initial ramdisk, and not the tree itself, which a
-/// boot loader may have listed. Where that lies is not shown; an entry of just its size is taken for it.
-/// kexec-tools keeps all.
+/// Entries of the memory reservation block that are kept: all except the boot's initial ramdisk and the tree
+/// itself, which a boot loader may have listed. The tree's address is not shown, so an entry of exactly its
+/// size is assumed to be the tree. kexec-tools keeps all entries.
 fn kept_reservations(tree: &Fdt<'_>, takes_own_out: bool) -> u64 {
     let initrd = tree.chosen().ok().flatten().and_then(|chosen| chosen.initrd().ok().flatten());
     let own_size = u64::try_from(tree.total_size()).unwrap_or(u64::MAX);
     let entries = tree.memreserve().take_while(|entry| match entry {
-        // An entry that wraps is copied like any other; one of no bytes ends the block.
+        // An entry that wraps is copied like any other; an empty one ends the block.
         Err(fault) => matches!(fault, firmware::fdt::FdtError::Range { .. }) && !fault.is_empty_range(),
         Ok(_) => true,
     });
@@ -116,7 +118,8 @@ fn kept_reservations(tree: &Fdt<'_>, takes_own_out: bool) -> u64 {
     kept
 }
 
-/// Bytes of an address and a size by the root's cells; where those are missing libfdt takes 2 and 1.
+/// Bytes of an address and a size in the root's cells; libfdt assumes 2 and 1 if these properties are
+/// missing.
 fn pair_of_cells(tree: &Fdt<'_>, areas: &[PhysRange]) -> Result<u64, Arm64Error> {
     let cells = |name: &[u8], default| match tree.root().property(name) {
         Some(property) => property.cell().unwrap_or(0),
@@ -137,7 +140,7 @@ fn pair_of_cells(tree: &Fdt<'_>, areas: &[PhysRange]) -> Result<u64, Arm64Error>
     }
 }
 
-/// A tree being written: only what its size hangs on.
+/// A tree being written: only what its size depends on.
 #[derive(Clone, Debug)]
 struct Writing {
     /// Bytes of the structure block.

@@ -1,7 +1,8 @@
-//! What kexec-tools 2.0.25 adds for crashes on x86: a backup of the first 640 KiB, the header of the dump, and a map of
-//! the little memory that a crash kernel may use.
+//! What kexec-tools 2.0.25 adds in a crash load on x86: a backup of the first 640 KiB, the header of the
+//! dump, and a map of the little memory that a crash kernel may use.
 
 use firmware::e820::{E820Type, Entry};
+use images::KernelImage;
 use machine::{KernelState, Machine};
 use memblock::{PhysRange, ranges};
 
@@ -9,20 +10,19 @@ use crate::dump::header::{CrashKernel, HeaderSize};
 use crate::error::PlanError;
 use crate::port::x86_tools_common::memory;
 use crate::tell::e820::NextMap;
-use images::KernelImage;
 
 /// The first 640 KiB, which a crash kernel needs for itself.
 const LOW_END: u64 = 0xa_0000;
-/// The most entries of a crash kernel's map.
+/// The maximum number of entries in a crash kernel's map.
 const MOST_ENTRIES: usize = 1024;
-/// The longest command line that something is added to, with the NUL behind it.
+/// The longest command line to which something may be added, including the additions and the trailing NUL.
 const MOST_COMMAND_LINE: u64 = 2048;
 
-/// The header of the dump takes at least so much.
+/// The smallest segment for the header of the dump.
 const HEADER_ROOM: u64 = 0x4000;
 
-/// What is saved for the dump when the machine crashes: the first System RAM that lies within the first 640 KiB. Where
-/// none does, all of them, though then the dump does not use what was saved.
+/// What is saved for the dump when the machine crashes: the first System RAM that lies within the first 640
+/// KiB. If there is none, all 640 KiB, although the dump then does not use them.
 pub(crate) fn backup_area(machine: &Machine) -> Result<PhysRange, PlanError> {
     let tree = machine.resources().ok_or(PlanError::NoIomem)?;
     let mut ram = tree.system_ram().filter_map(|resource| resource.range().ok());
@@ -30,10 +30,10 @@ pub(crate) fn backup_area(machine: &Machine) -> Result<PhysRange, PlanError> {
     Ok(ram.find(|range| low.encloses(*range)).unwrap_or(low))
 }
 
-/// The header for a dump of so many ranges of RAM.
+/// The size of the header for a dump of this many ranges of RAM.
 ///
-/// Room is made for one program header for each range of memory that the tool took notice of, though those that are no
-/// RAM have none.
+/// There is room for one program header for each range of memory that the tool knows, though ranges that are
+/// not RAM get none.
 pub(crate) fn header_size(machine: &Machine, ram: u64) -> Result<HeaderSize, PlanError> {
     let tree = machine.resources().ok_or(PlanError::NoIomem)?;
     let others = u64::try_from(memory::beside_ram(tree).count()).unwrap_or(u64::MAX);
@@ -41,10 +41,11 @@ pub(crate) fn header_size(machine: &Machine, ram: u64) -> Result<HeaderSize, Pla
     Ok(HeaderSize { loaded, room: loaded.max(HEADER_ROOM) })
 }
 
-/// The map of a crash kernel: what was saved, its own areas without the segments in `taken`, given as places and bytes,
-/// and of what the resource tree calls ACPI's, persistent or reserved memory all that lies beside these.
+/// The map of a crash kernel: the memory that was saved; its own areas without the segments in `taken`, given
+/// as places and bytes; and what the resource tree calls ACPI, persistent or reserved memory and does not
+/// overlap these.
 ///
-/// The segments are taken out byte by byte, so that the map may go on in the middle of a page.
+/// The segments are cut out to the byte, so the map may continue in the middle of a page.
 pub(crate) fn map(
     machine: &Machine,
     kernel: &CrashKernel,
@@ -69,8 +70,9 @@ pub(crate) fn map(
     Ok(map)
 }
 
-/// Where ACPI's root pointer lies, if the boot parameters say it and EFI's runtime map, by which a kernel finds it, is not
-/// handed on. With an ELF kernel it never is, and what EFI says is told.
+/// The address of ACPI's root pointer, if the boot parameters have it and EFI's runtime map, by which a
+/// kernel finds it, is not handed on. With an ELF kernel that map never is, and the address from EFI is
+/// passed.
 pub(crate) fn told_rsdp(kernel: &KernelImage<'_>, state: &KernelState) -> Option<u64> {
     match kernel {
         KernelImage::BzImage(_) => {
@@ -81,8 +83,8 @@ pub(crate) fn told_rsdp(kernel: &KernelImage<'_>, state: &KernelState) -> Option
     }
 }
 
-/// The command line of a crash kernel: where ACPI's root pointer lies, if that is told, and in KiB where the header of the
-/// dump lies, are put behind it. Whether the kernel takes as much is not checked.
+/// The command line of a crash kernel: the address of ACPI's root pointer, if it is passed, and the address
+/// of the dump's header in KiB are appended. Whether the kernel accepts that length is not checked.
 pub(crate) fn command_line(given: &str, rsdp: Option<u64>, header: PhysRange) -> Result<String, PlanError> {
     let rsdp = rsdp.map(|address| format!(" acpi_rsdp={address:#x}")).unwrap_or_default();
     let line = format!("{given}{rsdp} elfcorehdr={}K", header.start() / 1024);
@@ -94,7 +96,7 @@ pub(crate) fn command_line(given: &str, rsdp: Option<u64>, header: PhysRange) ->
     Ok(line)
 }
 
-/// Bytes of a command line with the NUL behind it.
+/// Bytes of a command line, including the trailing NUL.
 pub(crate) fn length(command_line: &str) -> u64 {
     u64::try_from(command_line.len()).unwrap_or(u64::MAX).saturating_add(1)
 }

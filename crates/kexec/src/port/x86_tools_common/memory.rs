@@ -1,4 +1,5 @@
-//! The memory that kexec-tools 2.0.25 knows of on x86: where it places an image, and what it tells the next kernel.
+//! The memory that kexec-tools 2.0.25 knows on x86: where it places an image, and what it tells the next
+//! kernel.
 
 use evidence::ResourceTree;
 use firmware::e820::{E820Type, Entry};
@@ -9,13 +10,14 @@ use rules::Rules;
 use crate::error::PlanError;
 use crate::place::allowed::allowed_for_kexec_tools;
 
-/// The most entries of /sys/firmware/memmap that it takes; with one more it says so, and reads /proc/iomem.
+/// The maximum number of entries of /sys/firmware/memmap; with one more, kexec-tools says so and reads
+/// /proc/iomem.
 const MOST_ENTRIES: usize = 2048;
-/// A first range of RAM that starts below this is made to start here.
+/// If the first entry is RAM and starts below this, it is made to start here.
 const FIRST_START: u64 = 0x400;
 
-/// The ranges in which it looks for places, ascending: the RAM of the map that it reads, also what the running kernel
-/// does not use.
+/// The ranges in which it searches for places, ascending: the RAM of the map that it reads, even where the
+/// running kernel does not use it.
 pub(crate) fn search_ranges(machine: &Machine, rules: &Rules) -> Result<Vec<PhysRange>, PlanError> {
     let told = told_after_reboot(machine)?.into_iter();
     let ram: Vec<PhysRange> =
@@ -23,10 +25,11 @@ pub(crate) fn search_ranges(machine: &Machine, rules: &Rules) -> Result<Vec<Phys
     allowed_for_kexec_tools(machine, &ram, rules)
 }
 
-/// The map of a kernel that is started by a reboot, by address: the firmware's as it is now, with the DIMMs that were
-/// added; what `mem=` and `memmap=` changed is not in it. With `add_efi_memmap`, the resource tree's.
+/// The map of a kernel started by a reboot, by address: the firmware's map as it is now, including DIMMs that
+/// were added; what `mem=` and `memmap=` changed is not in it. With `add_efi_memmap`, the map from the
+/// resource tree.
 ///
-/// No entry is joined with another, or cut where another lies on it.
+/// Entries are neither joined nor cut where they overlap.
 pub(crate) fn told_after_reboot(machine: &Machine) -> Result<Vec<Entry>, PlanError> {
     let mut entries = match machine.state.firmware_map_now.as_deref() {
         _ if has_add_efi_memmap(&machine.kernel.command_line) => of_resources(machine)?,
@@ -37,31 +40,31 @@ pub(crate) fn told_after_reboot(machine: &Machine) -> Result<Vec<Entry>, PlanErr
     if let Some(first) = entries.first().filter(|first| first.kind == E820Type::Ram).copied() {
         let start = first.range.start().max(FIRST_START);
         let moved = PhysRange::new(start, first.range.end()).ok().map(|range| Entry { range, ..first });
-        // What ends before is handed over turned around, which the next kernel passes over.
+        // An entry that ends before is handed over reversed, and the next kernel skips it.
         entries.splice(..1, moved);
     }
     Ok(entries)
 }
 
-/// What it tells by the resource tree: of RAM, what has exactly this name.
+/// What it takes from the resource tree: of RAM, only what has exactly this name.
 fn of_resources(machine: &Machine) -> Result<Vec<Entry>, PlanError> {
     let tree = machine.resources().ok_or(PlanError::NoIomem)?;
     Ok(resources(tree).collect())
 }
 
-/// The resources it takes notice of that are no RAM, in the order of /proc/iomem, at any depth.
+/// The resources it knows that are not RAM, in the order of /proc/iomem, at any depth.
 pub(crate) fn beside_ram(tree: &ResourceTree) -> impl Iterator<Item = Entry> {
     resources(tree).filter(|entry| entry.kind != E820Type::Ram)
 }
 
-/// The resources it takes notice of, in the order of /proc/iomem, at any depth.
+/// The resources it knows, in the order of /proc/iomem, at any depth.
 fn resources(tree: &ResourceTree) -> impl Iterator<Item = Entry> {
     let known = tree.resources().iter().filter_map(|resource| Some((resource, kind(&resource.name)?)));
     known.filter_map(|(resource, kind)| Some(Entry { range: resource.range().ok()?, kind }))
 }
 
-/// The entries of /sys/firmware/memmap as it takes them: sorted by address, and reserved if of a type that it has no
-/// name for.
+/// The entries of /sys/firmware/memmap as it reads them: sorted by address; types that it has no name for are
+/// reserved.
 fn as_read(map: &[Entry]) -> Vec<Entry> {
     let known = |entry: &Entry| Entry { kind: known(entry.kind).unwrap_or(E820Type::Reserved), ..*entry };
     let mut entries: Vec<Entry> = map.iter().map(known).collect();
@@ -69,7 +72,7 @@ fn as_read(map: &[Entry]) -> Vec<Entry> {
     entries
 }
 
-/// The type of memory that it knows by this name in /proc/iomem.
+/// The type of memory that it associates with this name in /proc/iomem.
 fn kind(name: &str) -> Option<E820Type> {
     E820Type::from_name(name).or((name == "reserved").then_some(E820Type::Reserved)).and_then(known)
 }
@@ -82,8 +85,8 @@ const fn known(kind: E820Type) -> Option<E820Type> {
     }
 }
 
-/// Whether `add_efi_memmap` is on the command line of the running kernel. kexec-tools 2.0.25 was seen to look at the first
-/// 512 bytes of /proc/cmdline only.
+/// Whether `add_efi_memmap` is on the command line of the running kernel. kexec-tools 2.0.25 was seen to read
+/// only the first 512 bytes of /proc/cmdline.
 fn has_add_efi_memmap(line: &str) -> bool {
     const READ: usize = 512;
     let read = line.as_bytes().get(..READ).unwrap_or(line.as_bytes());

@@ -15,7 +15,7 @@ const MIN_SETUP_DATA: u64 = 0x10_0000;
 const SETUP_DATA_HEADER: u64 = 16;
 /// An e820 entry (Documentation/arch/x86/zero-page.rst).
 const E820_ENTRY: u64 = 20;
-/// What is handed on of EFI: 16 + 96 bytes, on a machine with EFI alone.
+/// EFI data: 16 + 96 bytes, only on a machine with EFI.
 const EFI_SETUP_DATA: u64 = 0x70;
 /// A seed for random numbers, 16 + 32 bytes.
 const RANDOM_SEED: u64 = 0x30;
@@ -28,8 +28,8 @@ pub(crate) fn efi_map(context: &LoadContext<'_>) -> u64 {
     entries.saturating_mul(EFI_RANGE)
 }
 
-/// Each piece of setup_data is a segment of its own, and takes a page at least. Of EFI's runtime map so many bytes are
-/// handed on.
+/// Each piece of setup_data is a segment of its own and takes at least a page. `efi_map` is the size of EFI's
+/// runtime map in bytes.
 pub(crate) fn place(placer: &mut SegmentPlacer<'_>, efi_map: u64, map: &NextMap) -> Result<(), PlanError> {
     let efi = (efi_map > 0).then_some([EFI_SETUP_DATA, efi_map]);
     let beyond = map.entries.len().saturating_sub(ZERO_PAGE_ENTRIES);

@@ -11,7 +11,8 @@ use crate::segment::SegmentKind;
 use crate::tell::by_rules;
 use crate::tell::e820::NextMap;
 
-/// The map of the next kernel and its command line; for crashes with what both tell of, which is placed.
+/// The map and the command line of the next kernel. For a crash load, also places the backup and the header,
+/// which they describe.
 pub(crate) fn tell(
     placer: &mut SegmentPlacer<'_>,
     context: &LoadContext<'_>,
