@@ -24,6 +24,8 @@ pub enum Architecture {
 }
 
 /// The properties of an architecture's kernels and its kexec-tools port, unless the machine shows otherwise.
+// Independent facts.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug)]
 pub struct ArchFacts {
     /// The output of `uname -m`; the first word is the usual one.

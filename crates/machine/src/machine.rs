@@ -124,7 +124,7 @@ impl Machine {
         };
         let ranges = classifier.ranges(&mut unknown);
         let state = KernelState::of(&evidence, BootInput::of(&evidence).ok().as_ref());
-        Ok(Self { kernel, state, ranges, firmware, hotpluggable, unknown, evidence })
+        Ok(Self { evidence, kernel, state, ranges, firmware, hotpluggable, unknown })
     }
 
     /// The resource tree, if /proc/iomem was read.

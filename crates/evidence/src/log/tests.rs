@@ -1,3 +1,5 @@
+use std::fmt::Write;
+
 use super::*;
 
 /// An EFI boot with `efi=debug` and `runtime` entries in the runtime map.
@@ -7,12 +9,14 @@ fn boot(rsdp: u64, runtime: u64) -> String {
          [    0.000000] efi: ACPI 2.0={rsdp:#x}\n[    0.100000] efi: EFI runtime memory map:\n"
     );
     for number in 0..runtime {
-        log += &format!(
+        writeln!(
+            log,
             "[    0.100000] efi: mem{number:02}: [Runtime Data|RUN|  |  |  |  |  |  |  |  |  |   |WB|WT|WC|UC] \
-             range=[{:#018x}-{:#018x}] (0MB)\n",
+             range=[{:#018x}-{:#018x}] (0MB)",
             number << 12,
             (number << 12) + 0xfff
-        );
+        )
+        .unwrap();
     }
     log
 }

@@ -51,7 +51,7 @@ impl DirectMap {
                     self.rodata = Some(Rodata::On);
                 } else {
                     remarks.say(
-                        &format!(
+                        format!(
                             "changes nothing: a built-in `full` stays, before Linux {}",
                             first_release("rodata=on unmaps no alias", target)
                         ),

@@ -51,7 +51,7 @@ impl Numa {
                 self.fake(fake, remarks);
             } else {
                 remarks.say(
-                    &format!(
+                    format!(
                         "ignored in silence: fake nodes are known since Linux {}",
                         first_release("numa=fake=", target)
                     ),

@@ -53,16 +53,13 @@ impl Kernel {
         unknown.extend(Unknown::from_source(
             "/proc/version",
             &evidence.version,
-            &format!(
-                "the verdicts are those of Linux {}, the release they were checked against",
-                CHECKED_NAME
-            ),
+            &format!("the verdicts are those of Linux {CHECKED_NAME}, the release they were checked against"),
         ));
         let release = evidence.version.read().and_then(|version| version.release.clone());
         if let Some(other) = release.as_ref().filter(|release| !releases::is_checked(release)) {
             unknown.push(Unknown::new(
                 &format!("what Linux {other} does differently"),
-                &format!("the rules were checked against Linux {}", CHECKED_NAME),
+                &format!("the rules were checked against Linux {CHECKED_NAME}"),
                 &format!(
                     "the verdicts are those of {}; {}",
                     CHECKED_NAME,

@@ -130,7 +130,7 @@ fn memory_of_unknown_class_is_searched_where_the_rules_are_of_one_mind() {
 
 #[test]
 fn a_search_of_what_was_not_shown_is_refused() {
-    let mut machine = Machine::of(&with_iomem("40000000-4fffffff : System RAM\n")).unwrap();
+    let mut machine = Machine::of(with_iomem("40000000-4fffffff : System RAM\n")).unwrap();
     machine.kernel.facts.walk = Walk::Memblock;
     let search = |machine: &Machine| search_ranges(machine, Loader::KexecFileLoad, &Rules::LINUX);
     assert_eq!(search(&machine), Err(PlanError::NoMemblock));
