@@ -24,7 +24,7 @@ pub fn of(machine: &Machine, request: &Request<'_>) -> Vec<Unknown> {
     add(half_of_ram(machine));
     match request.loader {
         Loader::KexecLoad => {
-            add(tools_version(request));
+            add(Some(tools_version(request)));
             add(elf_arguments(request));
             add(efi_setup_data(machine));
             add(acpi_rsdp(machine, request));
@@ -80,19 +80,19 @@ fn half_of_ram(machine: &Machine) -> Option<Unknown> {
     })
 }
 
-fn tools_version(request: &Request<'_>) -> Option<Unknown> {
+fn tools_version(request: &Request<'_>) -> Unknown {
     if request.tools == KexecTools::CHECKED {
-        return Some(Unknown::new(
+        return Unknown::new(
             "which version of kexec-tools is used",
             "kexec_load leaves the places to the program that calls it",
             &format!("planned as kexec-tools {} does it", KexecTools::CHECKED),
-        ));
+        );
     }
-    Some(Unknown::new(
+    Unknown::new(
         &format!("what kexec-tools {} does differently", request.tools),
         &format!("plans were compared with loads by kexec-tools {}", KexecTools::CHECKED),
         "only what its release notes say is followed; all else is as in the version compared",
-    ))
+    )
 }
 
 fn elf_arguments(request: &Request<'_>) -> Option<Unknown> {

@@ -32,7 +32,7 @@ pub(crate) fn search(machine: &Machine, loader: Loader) -> Option<RangeSet> {
             Walk::Memblock => walk_memblock(machine),
         },
         // kexec-tools reads a map on x86, and exact names elsewhere.
-        Loader::KexecLoad if is_x86(machine) => ram(&map_of_tools(machine)?),
+        Loader::KexecLoad if is_x86(machine) => Some(ram(&map_of_tools(machine)?)),
         Loader::KexecLoad => {
             Some(minus(&named(machine, |name| name == "System RAM")?, &reserved_in_ram(machine)?))
         }
@@ -80,8 +80,8 @@ pub(crate) fn told(machine: &Machine, loader: Loader) -> Option<RangeSet> {
     }
     match loader {
         // The map of boot, whatever was added since.
-        Loader::KexecFileLoad => ram(machine.state.firmware_map.as_ref()?),
-        Loader::KexecLoad => ram(&map_of_tools(machine)?),
+        Loader::KexecFileLoad => Some(ram(machine.state.firmware_map.as_ref()?)),
+        Loader::KexecLoad => Some(ram(&map_of_tools(machine)?)),
     }
 }
 
@@ -107,8 +107,8 @@ fn map_of_tools(machine: &Machine) -> Option<Vec<Entry>> {
     (map.len() <= 2048).then_some(map)
 }
 
-fn ram(map: &[Entry]) -> Option<RangeSet> {
-    Some(map.iter().filter(|entry| entry.kind == E820Type::Ram).map(|entry| entry.range).collect())
+fn ram(map: &[Entry]) -> RangeSet {
+    map.iter().filter(|entry| entry.kind == E820Type::Ram).map(|entry| entry.range).collect()
 }
 
 /// What a dump contains.
