@@ -69,7 +69,7 @@ fn an_offset_of_the_text_is_left_before_the_kernel_and_is_no_part_of_its_segment
     let segments = place(&space, None, &Parts { kernel, ..parts(1) }).unwrap();
     assert_eq!(segments[0].range, r(0x4008_0000, 0x4048_0000));
     assert_eq!(segments[1].range.start(), 0x4048_0000);
-    assert!(segments[0].reason.starts_with("0x80000 behind the lowest multiple"), "{}", segments[0].reason);
+    assert!(segments[0].reason.starts_with("0x80000 above the lowest multiple"), "{}", segments[0].reason);
 }
 
 #[test]

@@ -85,7 +85,8 @@ fn where_nothing_counts_cpus_a_plan_for_crashes_assumes_one_and_says_so() {
     };
     let (unknown, one) = (with(None), with(Some(1)));
     assert_eq!(unknown.segments, one.segments);
-    let says = |plan: &Plan| plan.assumed.iter().any(|assumed| assumed.effect.starts_with("taken as one"));
+    let says =
+        |plan: &Plan| plan.assumed.iter().any(|assumed| assumed.effect.starts_with("assumed to be one"));
     assert!(says(&unknown) && !says(&one), "{:?}", unknown.assumed);
 }
 
