@@ -102,8 +102,8 @@ pub(crate) fn in_untold_memory(subject: &Subject<'_>, image: &Image<'_>) -> Opti
          to it",
         image.words()
     );
-    let remedy = "load it by kexec_load (kexec -c) if that tells the next kernel about the memory; kexec_file_load puts it there \
-                  however much other memory is free";
+    let remedy = "load it by kexec_load (kexec -c) if that tells the next kernel about the memory; \
+                  kexec_file_load puts it there however much other memory is free";
     finding(Code::ImageInUntoldMemory, Severity::Warning, what, evidence, image, remedy)
 }
 
