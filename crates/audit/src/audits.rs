@@ -12,7 +12,7 @@ use crate::loaded::Loaded;
 use crate::subject::Subject;
 use crate::unknowable as open;
 
-/// What is wrong with a machine as it is, with what is loaded now: the worst first. O(log + ranges).
+/// What is wrong with a machine and with what is loaded on it now, worst first. O(log + ranges).
 pub fn audit(machine: &Machine, rules: &Rules) -> Vec<Finding> {
     let subject = Subject::of(machine, rules);
     let known = |purpose| match subject.loaded(purpose) {
@@ -32,7 +32,7 @@ pub fn audit(machine: &Machine, rules: &Rules) -> Vec<Finding> {
     sorted(CHECKS.iter().filter_map(of).collect())
 }
 
-/// What is wrong with a plan: the worst first.
+/// What is wrong with a plan, worst first.
 pub fn of_plan(machine: &Machine, plan: &Plan, rules: &Rules) -> Vec<Finding> {
     let subject = Subject::of(machine, rules);
     let image = Image::of_plan(plan);

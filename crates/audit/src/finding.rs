@@ -1,17 +1,17 @@
-//! Findings: what is wrong with what is loaded, or with what would be.
+//! Findings: what is wrong with what is loaded or would be.
 
 use std::fmt;
 
-/// One thing that is wrong, with what shows it and what to do.
+/// One problem, what shows it, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// Which.
+    /// Which problem it is.
     pub code: Code,
     /// How bad it is.
     pub severity: Severity,
     /// What is wrong, on this machine.
     pub what: String,
-    /// What shows it: ranges, numbers and lines of this machine, never general knowledge. Not empty.
+    /// What shows it: ranges, numbers and lines from this machine, never general knowledge. Not empty.
     pub evidence: Vec<String>,
     /// What to do about it.
     pub remedy: String,
@@ -20,9 +20,9 @@ pub struct Finding {
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// Good to know: somebody may have meant it.
+    /// Good to know: it may be intended.
     Note,
-    /// It breaks something before long, or with the next unplug.
+    /// It will break something soon, or with the next unplug.
     Warning,
     /// A kexec or a dump goes wrong as things are.
     Error,
@@ -61,12 +61,13 @@ pub enum Code {
     KdumpOnlinesDumpedMemory,
     /// `next-kernel-map-overflow`.
     ///
-    /// The zero page holds 128 (arch/x86/kernel/crash.c:add_e820_entry, whose answer nobody looks at, and
-    /// arch/x86/kernel/kexec-bzimage64.c:setup_e820_entries, 6.12). kexec-tools appends the rest as SETUP_E820_EXT.
+    /// The zero page holds 128 entries (arch/x86/kernel/crash.c:add_e820_entry, whose return value is
+    /// ignored, and arch/x86/kernel/kexec-bzimage64.c:setup_e820_entries, 6.12). kexec-tools appends the rest
+    /// as SETUP_E820_EXT.
     NextKernelMapOverflow,
     /// `image-in-removed-memory`.
     ///
-    /// Neither the unplug nor the jump looks (kernel/kexec_core.c:kernel_kexec, mm/memory_hotplug.c, 6.12).
+    /// Neither the unplug nor the jump checks (kernel/kexec_core.c:kernel_kexec, mm/memory_hotplug.c, 6.12).
     ImageInRemovedMemory,
     /// `image-in-removable-memory`.
     ///
@@ -75,17 +76,18 @@ pub enum Code {
     ImageInRemovableMemory,
     /// `image-in-untold-memory`.
     ///
-    /// The map of boot is handed on, in which hot-added memory is not
+    /// The boot map is handed on, which does not contain hot-added memory
     /// (arch/x86/kernel/kexec-bzimage64.c:setup_e820_entries, 6.12).
     ImageInUntoldMemory,
     /// `dump-misses-memory`.
     ///
-    /// kexec-tools takes resources named exactly `System RAM` on some architectures; and the header is rebuilt at
-    /// MEM_ONLINE, which never comes for memory that stays offline (kernel/crash_core.c:crash_memhp_notifier, 6.12).
+    /// On some architectures, kexec-tools takes only resources named exactly `System RAM`; and the header is
+    /// rebuilt at MEM_ONLINE, which never comes for memory that stays offline
+    /// (kernel/crash_core.c:crash_memhp_notifier, 6.12).
     DumpMissesMemory,
     /// `soft-reserved-not-carried`.
     ///
-    /// Neither loader hands on what `memmap=` changed: the firmware's own map is
+    /// Neither loader hands on what `memmap=` changed, only the firmware's own map
     /// (arch/x86/kernel/kexec-bzimage64.c:setup_e820_entries, 6.12).
     SoftReservedNotCarried,
     /// `crashkernel-too-small`.
@@ -108,8 +110,9 @@ pub enum Code {
     LoadLimitSpent,
     /// `image-over-interrupt-tables`.
     ///
-    /// A GICv3 cannot be told to let go of its LPI tables; EFI machines reserve them
-    /// (drivers/irqchip/irq-gic-v3-its.c:gic_reserve_range by efi_mem_reserve_persistent, 6.12), others do not.
+    /// A GICv3 cannot be told to release its LPI tables; EFI machines reserve them
+    /// (drivers/irqchip/irq-gic-v3-its.c:gic_reserve_range by efi_mem_reserve_persistent, 6.12), others do
+    /// not.
     ImageOverInterruptTables,
 }
 

@@ -1,13 +1,12 @@
-//! An image, be it loaded or planned.
+//! An image, loaded or planned.
 
+use evidence::log::LoadRecord;
 use firmware::e820::Entry;
+use kexec::{Plan, Purpose};
 use memblock::PhysRange;
 use rules::Loader;
 
-use evidence::log::LoadRecord;
-use kexec::{Plan, Purpose};
-
-/// What findings ask of an image.
+/// What checks look at in an image.
 #[derive(Clone, Debug)]
 pub(crate) struct Image<'a> {
     pub(crate) purpose: Purpose,
@@ -15,15 +14,15 @@ pub(crate) struct Image<'a> {
     pub(crate) is_loaded: bool,
     /// What each segment holds, and where it lies.
     pub(crate) segments: Vec<(String, PhysRange)>,
-    /// `None` where it is not known.
+    /// `None` if it is unknown.
     pub(crate) command_line: Option<&'a str>,
-    /// The e820 map handed over; empty where there is none.
+    /// The e820 map handed over; empty if there is none.
     pub(crate) map: &'a [Entry],
-    /// What finds no room in that map; a record does not show it.
+    /// Entries for which that map has no room; a record does not show them.
     pub(crate) lacks: &'a [Entry],
     /// The ranges of the dump.
     pub(crate) dumped: &'a [PhysRange],
-    /// Where all this is known from, as evidence.
+    /// The source of all this, as evidence.
     pub(crate) known_from: String,
 }
 

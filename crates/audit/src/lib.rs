@@ -1,9 +1,9 @@
-//! What is wrong with a machine's kexec and kdump: with what is loaded, or with a plan.
+//! Finds what is wrong with a machine's kexec and kdump: with what is loaded, or with a plan.
 //!
-//! [`audit`] and [`of_plan`] run every check of one registry. Each finding rests on data of the machine at hand, which it
-//! quotes; without evidence there is no finding. What memory may be used for is decided by the [`rules`]. Where a loaded
-//! image lies is known only from the kernel log ([`evidence::log::LoadLog`]); [`unknowable`] says which findings stay open
-//! without it.
+//! [`audit`] and [`of_plan`] run every check in one registry. Each finding quotes the data of the machine
+//! that it rests on; without evidence there is no finding. The [`rules`] decide what memory may be used for.
+//! Only the kernel log ([`evidence::log::LoadLog`]) shows where a loaded image lies; [`unknowable`] says
+//! which findings stay open without it.
 //!
 //! ```
 //! use audit::Code;

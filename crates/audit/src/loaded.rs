@@ -13,20 +13,21 @@ pub(crate) enum Loaded<'a> {
     Nothing,
     /// This, by kexec_file_load: the log's last load for the purpose.
     Known(&'a LoadRecord),
-    /// Something by kexec_load, of which no log tells.
+    /// Something loaded by kexec_load, which leaves nothing in the log.
     ByKexecLoad,
-    /// Something of which the log does not tell enough.
+    /// Something that the log does not show in full.
     Untold,
-    /// Nothing tells whether something is loaded.
+    /// It is unknown whether anything is loaded.
     Unseen,
 }
 
 impl Subject<'_> {
-    /// What is loaded, by sysfs, and as what the log knows it.
+    /// What is loaded, from sysfs and the log.
     ///
-    /// kexec_load leaves nothing in the log, so the log's last load may not be the last there was. For crash kernels
-    /// of x86, `crash_hotplug` tells: with kexec_file_load the kernel always keeps the header itself, and the file
-    /// says 1 (arch/x86/kernel/crash.c:arch_crash_hotplug_support, 6.12). For a reboot nothing tells.
+    /// kexec_load leaves nothing in the log, so the log's last load may not be the last one made. For crash
+    /// kernels on x86, `crash_hotplug` shows it: with kexec_file_load the kernel always updates the header
+    /// itself, and the file says 1 (arch/x86/kernel/crash.c:arch_crash_hotplug_support, 6.12). For a reboot,
+    /// nothing shows it.
     pub(crate) fn loaded(&self, purpose: Purpose) -> Loaded<'_> {
         match self.is_loaded(purpose).read() {
             Some(false) => return Loaded::Nothing,
@@ -41,7 +42,7 @@ impl Subject<'_> {
         last.filter(|record| record.is_whole).map_or(Loaded::Untold, Loaded::Known)
     }
 
-    /// The file of sysfs that says whether an image is loaded.
+    /// The sysfs file that says whether an image is loaded.
     pub(crate) const fn is_loaded(&self, purpose: Purpose) -> &Source<bool> {
         let kexec = &self.machine.evidence.kexec;
         match purpose {

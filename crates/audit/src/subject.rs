@@ -1,4 +1,4 @@
-//! The machine that is audited, and what several checks ask of it.
+//! The machine that is audited, and what several checks ask about it.
 
 use evidence::log::LoadLog;
 use evidence::snapshot::BlockState;
@@ -13,7 +13,7 @@ use rules::{MapHandedOn, Rules};
 pub(crate) struct Subject<'a> {
     pub(crate) machine: &'a Machine,
     pub(crate) rules: &'a Rules,
-    /// System RAM of all kinds, as /proc/iomem shows it now; `None` where it could not be read.
+    /// System RAM of all kinds, as /proc/iomem shows it now; `None` if it could not be read.
     pub(crate) ram: Option<RangeSet>,
 }
 
@@ -24,7 +24,7 @@ impl<'a> Subject<'a> {
         Self { machine, rules, ram }
     }
 
-    /// The parts of `of` that are no System RAM now, ascending; none where System RAM is not known.
+    /// The parts of `of` that are not System RAM now, ascending; empty if System RAM is unknown.
     pub(crate) fn gone(&self, of: impl IntoIterator<Item = PhysRange>) -> Vec<PhysRange> {
         let of: RangeSet = of.into_iter().collect();
         self.ram.as_ref().map_or_else(Vec::new, |ram| ranges::difference(of.iter(), ram.iter()).collect())
@@ -56,28 +56,29 @@ impl<'a> Subject<'a> {
             || self.chosen(|chosen| chosen.elfcorehdr().is_ok_and(|header| header.is_some()))
     }
 
-    /// Whether the machine was booted by a device tree that does not mention EFI; no where there is no device tree.
+    /// Whether the machine was booted with a device tree that does not mention EFI; false without a device
+    /// tree.
     pub(crate) fn is_booted_without_efi(&self) -> bool {
         self.chosen(|chosen| chosen.uefi_system_table().is_ok_and(|table| table.is_none()))
     }
 
-    /// Asks the node `/chosen` of the device tree; no where there is none.
+    /// Asks `/chosen` of the device tree; false if there is none.
     fn chosen(&self, ask: impl FnOnce(&Chosen<'_>) -> bool) -> bool {
         let Some(bytes) = self.machine.state.device_tree.as_deref() else { return false };
         Fdt::new(bytes).ok().and_then(|tree| tree.chosen().ok().flatten().map(|c| ask(&c))).unwrap_or(false)
     }
 
-    /// How many memory blocks are offline; `None` where nothing tells.
+    /// The number of memory blocks that are offline; `None` if unknown.
     pub(crate) fn offline_blocks(&self) -> Option<usize> {
         match self.machine.evidence.blocks.read() {
             Some(all) => Some(all.blocks.iter().filter(|block| block.state == BlockState::Offline).count()),
-            // Zones tell whether all memory is online, and not how large blocks are.
+            // Zones show whether all memory is online, but not how large blocks are.
             None => self.machine.ranges.iter().all(|memory| memory.state == Some(State::Online)).then_some(0),
         }
     }
 }
 
-/// Bytes as people write them, with one digit behind the point where they are not whole.
+/// Bytes as people write them, with one decimal place if they are not whole.
 pub(crate) fn size(bytes: u64) -> String {
     for (shift, unit) in [(30, "G"), (20, "M"), (10, "K")] {
         let whole = bytes >> shift;

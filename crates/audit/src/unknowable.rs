@@ -13,14 +13,14 @@ pub(crate) fn of(subject: &Subject<'_>) -> Vec<Unknown> {
     for (purpose, what, open) in [
         (
             Purpose::Crash,
-            "what is loaded as crash kernel",
-            "dump-header-stale, dump-misses-memory and kdump-onlines-dumped-memory cannot be told",
+            "what is loaded as the crash kernel",
+            "dump-header-stale, dump-misses-memory and kdump-onlines-dumped-memory cannot be checked",
         ),
         (
             Purpose::Reboot,
             "what is loaded for a reboot",
             "image-in-removed-memory, image-in-removable-memory, image-in-untold-memory, \
-             image-over-interrupt-tables and soft-reserved-not-carried cannot be told of it",
+             image-over-interrupt-tables and soft-reserved-not-carried cannot be checked for it",
         ),
     ] {
         let is_in_no_log = matches!(subject.loaded(purpose), Loaded::Untold | Loaded::ByKexecLoad);
@@ -39,35 +39,35 @@ pub(crate) fn of(subject: &Subject<'_>) -> Vec<Unknown> {
     if matches!(subject.loaded(Purpose::Crash), Loaded::Known(_)) && !is_file_load {
         unknown.push(Unknown::new(
             "whether the crash kernel was loaded by kexec_file_load",
-            "/sys/devices/system/memory/crash_hotplug was not shown, which is 0 after kexec_load",
-            "the last load that the kernel log tells of is taken for what is loaded",
+            "/sys/devices/system/memory/crash_hotplug, which is 0 after kexec_load, was not shown",
+            "the last load in the kernel log is assumed to be what is loaded",
         ));
     }
     if matches!(subject.loaded(Purpose::Reboot), Loaded::Known(_)) {
         unknown.push(Unknown::new(
             "whether kexec_load has loaded another image for a reboot since",
-            "it leaves nothing in the kernel log, and nothing else tells",
-            "the last load that the log tells of is taken for what is loaded",
+            "it leaves nothing in the kernel log, and nothing else shows it",
+            "the last load in the log is assumed to be what is loaded",
         ));
     }
     unknown.extend(Unknown::from_source(
         "/proc/iomem",
         &subject.machine.evidence.resources,
-        "only kdump-not-armed and load-limit-spent can be told, and crashkernel-not-reserved in part",
+        "only kdump-not-armed and load-limit-spent can be checked, and crashkernel-not-reserved in part",
     ));
     let limits = limits::unseen(subject);
     if !limits.is_empty() {
         unknown.push(Unknown::new(
             &format!("whether loads are still allowed: {}", limits.join(", ")),
             "not there below /proc/sys/kernel, or not captured",
-            "load-limit-spent cannot be told",
+            "load-limit-spent cannot be checked",
         ));
     }
     if interrupt_tables::are_in_doubt(subject) {
         unknown.push(Unknown::new(
             "whether the interrupt controller's tables are reserved",
             "/sys/kernel/debug/memblock/reserved was not shown",
-            "image-over-interrupt-tables cannot be told",
+            "image-over-interrupt-tables cannot be checked",
         ));
     }
     unknown
@@ -78,10 +78,10 @@ fn why_unknown(subject: &Subject<'_>, purpose: Purpose) -> Option<String> {
     match subject.loaded(purpose) {
         Loaded::Nothing | Loaded::Known(_) => None,
         Loaded::ByKexecLoad => Some(format!(
-            "{path} is 1 and crash_hotplug is 0: it was loaded by kexec_load, of which no log tells"
+            "{path} is 1 and crash_hotplug is 0: it was loaded by kexec_load, which leaves nothing in the log"
         )),
         Loaded::Untold => Some(match &subject.machine.evidence.log {
-            Source::Read(_) => format!("{path} is 1, and the kernel log does not tell of the load"),
+            Source::Read(_) => format!("{path} is 1, and the kernel log does not show the load"),
             Source::Missing => format!("{path} is 1, and there is no kernel log"),
             Source::Unreadable { why, .. } => format!("{path} is 1, and {why}"),
         }),
@@ -92,7 +92,7 @@ fn why_unknown(subject: &Subject<'_>, purpose: Purpose) -> Option<String> {
     }
 }
 
-/// The file of sysfs that tells whether an image is loaded, by the name it has in a snapshot.
+/// The sysfs file that says whether an image is loaded, as it is named in a snapshot.
 const fn file(purpose: Purpose) -> &'static str {
     match purpose {
         Purpose::Reboot => "kexec_loaded",

@@ -36,13 +36,13 @@ pub enum Placement {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Arm64Image {
-    /// How far behind a multiple of 2 MiB the image lies, in bytes. 0x80000 when `image_size` is `None`: such
-    /// old kernels wrote it in their own byte order.
+    /// The image's offset from a multiple of 2 MiB, in bytes. 0x80000 if `image_size` is `None`: kernels that
+    /// old wrote it in their own byte order.
     pub text_offset: u64,
-    /// The memory from the image's start that the kernel uses, in bytes: more than the file. `None` before
-    /// Linux 3.17, where it cannot be told; kexec_file_load refuses such images.
+    /// The memory that the kernel uses from the image's start on, in bytes: more than the file. `None` before
+    /// Linux 3.17, where the header does not say; kexec_file_load refuses such images.
     pub image_size: Option<u64>,
-    /// `flags`, as they stand.
+    /// `flags`, as in the header.
     pub flags: u64,
     /// Whether the kernel runs in big-endian mode.
     pub big_endian: bool,
@@ -80,7 +80,7 @@ struct WirePe {
 
 /// The image's base is a multiple of this.
 const BASE_ALIGNMENT: u64 = 2 << 20;
-/// Where an image that does not give its size lies behind its base.
+/// The offset from its base of an image that does not give its size.
 const OLD_TEXT_OFFSET: u64 = 0x8_0000;
 /// `IMAGE_FILE_MACHINE_ARM64`.
 const PE_ARM64: u16 = 0xaa64;
@@ -95,8 +95,8 @@ impl Arm64Image {
     ///
     /// # Errors
     ///
-    /// [`ImageError::TooShort`] when header or PE header do not fit into the file, [`ImageError::Value`] for
-    /// a magic, a size or a PE machine that cannot be, [`ImageError::Range`] when offset and size wrap.
+    /// [`ImageError::TooShort`] if header or PE header do not fit into the file, [`ImageError::Value`] for an
+    /// invalid magic, size or PE machine, [`ImageError::Range`] if offset and size wrap.
     pub fn new(bytes: &[u8]) -> Result<Self, ImageError> {
         let wire: &WireHeader = view(bytes, 0, "the arm64 Image header")?;
         if wire.magic != *b"ARM\x64" {
@@ -141,8 +141,8 @@ impl Arm64Image {
     ///
     /// # Errors
     ///
-    /// [`ImageError::Range`] when it runs past the last address. A base that is no multiple of 2 MiB is
-    /// [`ImageError::Value`], about `text_offset`, which counts from one.
+    /// [`ImageError::Range`] if it runs past the last address, [`ImageError::Value`] if the base is not a
+    /// multiple of 2 MiB.
     pub fn placed_at(&self, base: u64) -> Result<Option<PhysRange>, ImageError> {
         if !base.is_multiple_of(BASE_ALIGNMENT) {
             let expected = "a multiple of 0x200000";
@@ -151,12 +151,12 @@ impl Arm64Image {
         }
         let Some(size) = self.image_size else { return Ok(None) };
         let error = |source| ImageError::Range { what: "the image at this base", offset: 8, source };
-        // A sum that wraps would be a start past the last address: no size fits behind that.
+        // A saturated sum is the last address, above which no size fits.
         PhysRange::from_size(base.saturating_add(self.text_offset), size).map(Some).map_err(error)
     }
 }
 
-/// Where the PE header lies: `res5`, which means it when the file begins as an EFI program does.
+/// Where the PE header lies: `res5`, if the file begins like an EFI program.
 fn pe_offset(bytes: &[u8], wire: &WireHeader) -> Result<Option<u32>, ImageError> {
     let offset = wire.res5.get();
     if !wire.code0.starts_with(b"MZ") || offset == 0 {

@@ -1,8 +1,8 @@
 //! The x86 bzImage: real-mode setup code, then a kernel that unpacks itself.
 //!
 //! Source: Linux `Documentation/arch/x86/boot.rst`, "The Real-Mode Kernel Header" and "Details of Header
-//! Fields". The flags of bits 5 and 6 of `xloadflags` are not described there; their names are those of the
-//! interface header `arch/x86/include/uapi/asm/bootparam.h`.
+//! Fields". Bits 5 and 6 of `xloadflags` are not described there; their names are from the interface header
+//! `arch/x86/include/uapi/asm/bootparam.h`.
 
 use std::ops::Range;
 
@@ -18,7 +18,7 @@ mod loadable;
 pub use loadable::{Paging, Unloadable};
 
 bitflags::bitflags! {
-    /// `loadflags`: of these, what a kernel says in its file.
+    /// `loadflags`: those that a kernel sets in its file.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct LoadFlags: u8 {
         /// `LOADED_HIGH`: the kernel is made for 1 MiB (a bzImage), not for 64 KiB (a zImage).
@@ -36,7 +36,7 @@ bitflags::bitflags! {
         const CAN_BE_LOADED_ABOVE_4G = 1 << 1;
         /// `XLF_EFI_HANDOVER_32`: 32-bit EFI may enter the kernel at `handover_offset`.
         const EFI_HANDOVER_32 = 1 << 2;
-        /// `XLF_EFI_HANDOVER_64`: 64-bit EFI may enter the kernel 0x200 bytes behind `handover_offset`.
+        /// `XLF_EFI_HANDOVER_64`: 64-bit EFI may enter the kernel 0x200 bytes after `handover_offset`.
         const EFI_HANDOVER_64 = 1 << 3;
         /// `XLF_EFI_KEXEC`: EFI's runtime services can be handed to this kernel by kexec.
         const EFI_KEXEC = 1 << 4;
@@ -66,11 +66,11 @@ bitflags::bitflags! {
 pub struct BzImage {
     /// The boot protocol's version, major number in the high byte: `0x20f` is 2.15.
     pub version: u16,
-    /// 512-byte sectors of setup code, the boot sector not counted; the header's 0 is given as 4.
+    /// 512-byte sectors of setup code, without the boot sector; a 0 in the header is given as 4.
     pub setup_sects: u8,
-    /// Where the protected-mode kernel lies in the file, in bytes: behind the setup code, as long as `syssize`
-    /// says. Before protocol 2.04 the size cannot be told, and this goes to the file's end. A signature may
-    /// follow.
+    /// Where the protected-mode kernel lies in the file, in bytes: after the setup code, as long as `syssize`
+    /// says. Before protocol 2.04 the size is unknown, and this extends to the end of the file. A signature
+    /// may follow.
     pub kernel: Range<usize>,
     /// The length of the file in bytes.
     pub file_size: usize,
@@ -80,21 +80,21 @@ pub struct BzImage {
     pub xload_flags: XLoadFlags,
     /// Whether the kernel runs where it is loaded, since 2.05; if not, it moves itself to `pref_address`.
     pub relocatable: bool,
-    /// What a relocatable kernel's address must be a multiple of, or since 2.10 should be, in bytes: a power
-    /// of two. Since 2.05; `None` too for a kernel that is not relocatable and gives none.
+    /// The alignment that a relocatable kernel's address must have, or since 2.10 should have, in bytes: a
+    /// power of two. Since 2.05; also `None` for a kernel that is not relocatable and gives none.
     pub kernel_alignment: Option<u32>,
     /// The smallest alignment with which the kernel starts, in bytes. Since 2.10, and optional.
     pub min_alignment: Option<u32>,
     /// The preferred load address. Since 2.10, and optional.
     pub pref_address: Option<u64>,
-    /// How many bytes from its runtime address the kernel needs before it knows of memory. Since 2.10.
+    /// Bytes that the kernel needs from its runtime address on before it knows the memory map. Since 2.10.
     pub init_size: Option<u32>,
-    /// The longest command line in bytes, without the 0 at its end; 255 before 2.06.
+    /// The longest command line in bytes, without the trailing NUL; 255 before 2.06.
     pub cmdline_size: u32,
     /// The highest address that a byte of the initial ramdisk may have; `0x37ff_ffff` before 2.03. With
-    /// [`XLoadFlags::CAN_BE_LOADED_ABOVE_4G`], a 64-bit loader may put it above all the same.
+    /// [`XLoadFlags::CAN_BE_LOADED_ABOVE_4G`], a 64-bit loader may still put it higher.
     pub initrd_addr_max: u32,
-    /// Where in the file the compressed kernel within the kernel lies. Since 2.08, and optional.
+    /// Where in the file the kernel's compressed payload lies. Since 2.08, and optional.
     pub payload: Option<Range<usize>>,
     /// Where `kernel_info` lies, in bytes from the kernel's start. Since 2.15.
     pub kernel_info_offset: Option<u32>,
@@ -232,8 +232,8 @@ impl BzImage {
         })
     }
 
-    /// The memory that the kernel uses before it knows of memory, when it is loaded at `load_address`: the
-    /// rule for the runtime start address of boot.rst, "init_size".
+    /// The memory that the kernel uses before it knows the memory map, if it is loaded at `load_address`: the
+    /// rule for the runtime start address in boot.rst, "init_size".
     ///
     /// `None` when the header does not say, before protocol 2.10, or when the range would wrap.
     pub fn runtime_range(&self, load_address: u64) -> Option<PhysRange> {
@@ -258,7 +258,7 @@ fn kernel(
     slice(bytes, 0, start as u64, "the setup code")?;
     let rest = bytes.len().saturating_sub(start);
     let size = if version >= 0x204 { u64::from(wire.syssize.get()) * 16 } else { rest as u64 };
-    // The size is rounded up to a paragraph, and it is the builder's choice to fill that up.
+    // The size is rounded up to a paragraph; the file need not be padded that far.
     slice(bytes, start as u64, size.saturating_sub(15), "the kernel, by syssize,")?;
     if size == 0 {
         let expected = "the kernel's size in paragraphs of 16 bytes";

@@ -1,7 +1,7 @@
 //! The ELF header of a dump: what a crash kernel finds at `elfcorehdr=` and shows as the beginning of `/proc/vmcore`.
 //!
-//! It is all that a crash kernel knows of the memory it dumps. What it does not list is not dumped, and what it lists
-//! in vain is read all the same.
+//! It is all that a crash kernel knows about the memory it dumps. Memory that it does not list is not dumped,
+//! and memory that it lists is read even if it is gone.
 //!
 //! Source: System V ABI (gABI), chapters "ELF Header" and "Program Header"; kernel/crash_core.c:
 //! crash_prepare_elf64_headers (6.12).
@@ -44,7 +44,7 @@ const _: () = assert!(size_of::<Header>() == 64 && size_of::<Segment>() == 56);
 pub struct CoreHeader {
     /// The processor of the kernel that crashed.
     pub machine: Machine,
-    /// Where notes lie: in memory for a header that waits for its crash, one for each possible CPU and one of the
+    /// Where the notes lie: in memory while the header waits for a crash, one for each possible CPU and the
     /// kernel's own (vmcoreinfo); in a dump, in its file.
     pub notes: Vec<CoreNote>,
     /// The memory of the dump, in the order of the header.
@@ -56,7 +56,7 @@ pub struct CoreHeader {
 pub struct CoreNote {
     /// Where its content lies: `p_offset`.
     pub offset: u64,
-    /// Its bytes.
+    /// Its size in bytes.
     pub size: u64,
 }
 
@@ -65,21 +65,22 @@ pub struct CoreNote {
 pub struct CoreLoad {
     /// The memory: `p_paddr` and `p_memsz`.
     pub memory: PhysRange,
-    /// Where its content lies: `p_offset`. The physical address again for a header that waits for its crash; in a
-    /// dump, the place in its file.
+    /// Where its content lies: `p_offset`. While the header waits for a crash, the physical address again; in
+    /// a dump, the place in its file.
     pub offset: u64,
     /// Where the crashed kernel saw it: `p_vaddr`.
     pub virtual_address: u64,
 }
 
 impl CoreHeader {
-    /// Reads the header at the start of `bytes`, which may go on: a dump, or the memory that a header has to itself.
+    /// Reads the header at the start of `bytes`, which may be longer: a dump, or the memory reserved for a
+    /// header.
     ///
     /// # Errors
     ///
-    /// [`ImageError::Value`] for bytes that are no ELF core file of a 64-bit machine we know, or for headers of
-    /// another size; [`ImageError::TooShort`] when they end before the last header; [`ImageError::Range`] for memory
-    /// that wraps.
+    /// [`ImageError::Value`] for bytes that are not an ELF core file of a known 64-bit machine, or for
+    /// headers of another size; [`ImageError::TooShort`] if they end before the last header;
+    /// [`ImageError::Range`] for memory that wraps.
     pub fn new(bytes: &[u8]) -> Result<Self, ImageError> {
         let short = |what, start: usize, size: usize| ImageError::TooShort {
             what,
@@ -119,8 +120,8 @@ impl CoreHeader {
         Ok(Self { machine, notes, loads })
     }
 
-    /// The RAM of the dump, in the header's order. The kernel's text, which Linux lists a second time and first of all
-    /// because it is mapped twice, is left out.
+    /// The RAM of the dump, in the header's order. The kernel's text is left out: Linux lists it a second
+    /// time, before everything else, because it is mapped twice.
     pub fn ram(&self) -> impl Iterator<Item = PhysRange> {
         let text = self
             .loads
@@ -131,7 +132,7 @@ impl CoreHeader {
 
     /// The bytes of the header as Linux writes them, not padded.
     ///
-    /// Notes and loads that there are no numbers for, from the 65,536th on, are left out.
+    /// Notes and loads from the 65,536th on, which the header cannot count, are left out.
     pub fn to_bytes(&self) -> Vec<u8> {
         let count = self.notes.len().saturating_add(self.loads.len());
         let count = u16::try_from(count).unwrap_or(u16::MAX);
@@ -195,7 +196,7 @@ impl CoreHeader {
     }
 }
 
-/// The processor, if this is the header of a 64-bit core file of one that we know.
+/// The processor, if this is the header of a 64-bit core file of a known one.
 fn checked(header: &Header) -> Result<Machine, ImageError> {
     let value = |what, offset, found: u64, expected| ImageError::Value { what, offset, found, expected };
     let ident = &header.e_ident;

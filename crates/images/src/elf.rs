@@ -1,7 +1,7 @@
 //! ELF kernels: `vmlinux`, as it was linked.
 //!
-//! kexec_load takes them, by way of kexec-tools. kexec_file_load does so on some architectures, of which x86 and
-//! arm64 are none.
+//! kexec_load takes them, through kexec-tools. kexec_file_load does so on some architectures, but not on x86
+//! or arm64.
 //!
 //! Source: System V ABI (gABI), chapters "ELF Header" and "Program Header".
 
@@ -45,9 +45,9 @@ pub struct Segment {
     pub header_offset: u64,
     /// Where the content lies in the file, in bytes. May be empty.
     pub file: Range<usize>,
-    /// Where it goes: `p_paddr` and `p_memsz`. What is longer than the content is filled with zeros.
+    /// Where it goes: `p_paddr` and `p_memsz`. Memory past the end of the content is filled with zeros.
     ///
-    /// arm64 links `p_paddr` equal to `p_vaddr`: there, only distances mean something.
+    /// arm64 links `p_paddr` equal to `p_vaddr`: only differences are meaningful there.
     pub memory: PhysRange,
     /// The virtual address at which the kernel will see it, `p_vaddr`. 0 for x86's per-CPU data.
     pub virtual_address: u64,
@@ -57,13 +57,14 @@ pub struct Segment {
 
 /// What an ELF kernel's headers say.
 ///
-/// Holding one proves that every segment's content lies inside the file and that no two segments overlap.
+/// A value of this type proves that every segment's content lies inside the file and that no two segments
+/// overlap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ElfImage {
     /// The processor.
     pub machine: Machine,
-    /// `e_entry`, as it stands: a physical address for x86, a virtual one for arm64.
+    /// `e_entry`, as in the header: a physical address for x86, a virtual one for arm64.
     pub entry: u64,
     /// The segments that are loaded, in order of their physical addresses; at least one.
     pub segments: Vec<Segment>,
@@ -81,8 +82,8 @@ impl ElfImage {
     ///
     /// # Errors
     ///
-    /// [`ImageError::Value`] for another class, byte order, machine or type, and for an entry or sizes that
-    /// cannot be; [`ImageError::TooShort`] when headers or contents lie past the end of the file;
+    /// [`ImageError::Value`] for another class, byte order, machine or type, and for an invalid entry or
+    /// size; [`ImageError::TooShort`] if headers or contents lie past the end of the file;
     /// [`ImageError::Range`] and [`ImageError::Overlap`] for memory that wraps or is claimed twice.
     pub fn new(bytes: &[u8]) -> Result<Self, ImageError> {
         let (header, machine) = header(bytes)?;
@@ -115,9 +116,10 @@ impl ElfImage {
 
     /// The physical address of the entry, when every segment lies where its header says.
     ///
-    /// An entry that is no physical address of code is taken for a virtual one. Always there.
+    /// An entry that is not a physical address of code is assumed to be virtual. Always `Some` for a parsed
+    /// image.
     pub fn entry_address(&self) -> Option<u64> {
-        // Code only: x86's per-CPU data have the virtual address 0, and would hold an entry of 0.
+        // Code only: x86's per-CPU data have the virtual address 0, and would contain an entry of 0.
         let mut code = self.segments.iter().filter(|segment| segment.executable);
         if code.clone().any(|segment| segment.memory.contains(self.entry)) {
             return Some(self.entry);
@@ -134,12 +136,12 @@ impl ElfImage {
     }
 }
 
-/// The file header, with what must hold before a field of it means anything.
+/// The file header, after the checks that its fields need to mean anything.
 fn header(bytes: &[u8]) -> Result<(&Header, Machine), ImageError> {
     let size = size_of::<Header>() as u64;
     let too_short = ImageError::TooShort { what: "the ELF header", start: 0, size, len: bytes.len() };
     let value = |what, offset, found, expected| Err(ImageError::Value { what, offset, found, expected });
-    // Class and order first: with another one, the rest would be read from the wrong places.
+    // Class and byte order first: with others, the rest would be read from the wrong places.
     let ident = bytes.get(..16).ok_or(too_short)?;
     let byte = |at: usize| u64::from(ident.get(at).copied().unwrap_or(0));
     if !ElfImage::has_marks(ident) {
@@ -177,7 +179,7 @@ fn program_headers<'a>(
     let value = |what, offset, found, expected| Err(ImageError::Value { what, offset, found, expected });
     let (count, each) = (header.e_phnum(LittleEndian), header.e_phentsize(LittleEndian));
     let start = header.e_phoff(LittleEndian);
-    // 0xffff says that the number stands elsewhere. No kernel has so many, and a file that says so is damaged.
+    // 0xffff means that the number is stored elsewhere. No kernel has that many, so the file is damaged.
     if count == wire::PN_XNUM {
         return value("e_phnum", 0x38, count.into(), "fewer than 0xffff program headers");
     }
@@ -185,7 +187,7 @@ fn program_headers<'a>(
         return value("e_phentsize", 0x36, each.into(), "0x38, the size of a program header");
     }
     if count != 0 && start < size_of::<Header>() as u64 {
-        return value("e_phoff", 0x20, start, "0x40 or more, behind the ELF header");
+        return value("e_phoff", 0x20, start, "0x40 or more, after the ELF header");
     }
     let size = u64::from(count) * SEGMENT_SIZE;
     let what = "the table of program headers";

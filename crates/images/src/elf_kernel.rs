@@ -1,13 +1,14 @@
-//! What an ELF kernel's headers say of how it is loaded.
+//! What an ELF kernel's headers say about how it is loaded.
 
 use memblock::PhysRange;
 
 use crate::ElfImage;
 use crate::elf::Machine;
 
-/// What the headers of an x86_64 ELF kernel say of how it is loaded: where each part of it has to lie.
+/// What the headers of an x86_64 ELF kernel say about how it is loaded: where each of its parts has to lie.
 ///
-/// Nothing is taken for granted here: parts may overlap, or begin inside a page. A plan refuses what kexec-tools does.
+/// The parts are not checked: they may overlap, or begin inside a page. A plan refuses what kexec-tools
+/// refuses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ElfKernel {
     /// Its parts, in the order of the file's program headers.
@@ -24,7 +25,8 @@ pub struct ElfSegment {
 }
 
 impl ElfKernel {
-    /// What parsed headers say; `None` for another processor than x86_64. What takes no memory is no part.
+    /// What parsed headers say; `None` for processors other than x86_64. Segments that take no memory are
+    /// left out.
     pub fn of(image: &ElfImage) -> Option<Self> {
         if image.machine != Machine::X86_64 {
             return None;

@@ -1,4 +1,4 @@
-//! Why a file is no kernel image, or a damaged one.
+//! Why a file is not a kernel image, or is damaged.
 
 use memblock::{PhysRange, RangeError};
 
@@ -7,7 +7,7 @@ use super::Look;
 /// Why bytes are not a kernel image. Offsets are bytes from the start of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ImageError {
-    /// The file has no kernel format's marks.
+    /// The file has the magic of no kernel format.
     #[error(
         "this is {looks}; expected a kernel image: an x86 bzImage (\"HdrS\" at byte 0x202), a 64-bit ELF file, \
          an arm64 Image (\"ARMd\" at byte 0x38) or an EFI zboot image (\"zimg\" at byte 4)"
@@ -16,7 +16,7 @@ pub enum ImageError {
         /// What the file looks like.
         looks: Look,
     },
-    /// Something lies, or would lie, past the end of the file: it was cut off, or the header is damaged.
+    /// A part lies past the end of the file: the file was truncated, or the header is damaged.
     #[error("byte {start:#x}: {what} has {size:#x} bytes from there, but the file ends at byte {len:#x}")]
     TooShort {
         /// What does not fit.
@@ -28,19 +28,19 @@ pub enum ImageError {
         /// The length of the file.
         len: usize,
     },
-    /// A field has a value that it cannot have.
+    /// A field has an invalid value.
     #[error("byte {offset:#x}: {what} is {found:#x}, expected {expected}")]
     Value {
         /// The field.
         what: &'static str,
         /// Where it lies.
         offset: u64,
-        /// What stood there.
+        /// The value found.
         found: u64,
-        /// What may stand there.
+        /// The values allowed.
         expected: &'static str,
     },
-    /// An address and a size do not make a range of memory.
+    /// An address and a size do not form a range of memory.
     #[error("byte {offset:#x}: {what}: {source}")]
     Range {
         /// What the range is.

@@ -1,8 +1,8 @@
 //! Kernel images: what their headers say about how they are loaded.
 //!
-//! [`Image::new`] tells the formats apart by content, never by name. Only headers are read; a kernel's code is
-//! left alone, and what a header says is checked against the file's length, so that a file that was cut off is
-//! found here and not by the next kernel.
+//! [`Image::new`] recognizes a format by content, never by name. It reads only headers, not the kernel's
+//! code, and checks what they say against the file's length, so a truncated file is found here and not by the
+//! next kernel.
 
 #![forbid(unsafe_code)]
 
@@ -55,17 +55,17 @@ pub enum Image<'a> {
 }
 
 impl<'a> Image<'a> {
-    /// Reads the headers of the image that is `bytes`, a whole file.
+    /// Reads the headers of an image; `bytes` is a whole file.
     ///
     /// The cost does not depend on the file's size; for ELF it grows with the number of program headers.
     ///
     /// # Errors
     ///
-    /// [`ImageError::NotKernel`] when the file has no format's marks, with what it looks like; otherwise those
-    /// of the format whose marks it has.
+    /// [`ImageError::NotKernel`] if the file has no known magic, with what it looks like; otherwise the
+    /// errors of the format whose magic it has.
     pub fn new(bytes: &'a [u8]) -> Result<Self, ImageError> {
-        // A zboot image and an arm64 Image are EFI programs, as most bzImages are: the marks that say more
-        // come first.
+        // Zboot images and arm64 Images are EFI programs, as are most bzImages: check the more specific magic
+        // first.
         if Zboot::has_marks(bytes) {
             Zboot::new(bytes).map(Self::Zboot)
         } else if ElfImage::has_marks(bytes) {

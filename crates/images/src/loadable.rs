@@ -1,33 +1,33 @@
-//! What a kernel's header says of how it is loaded, whatever its format.
+//! What a kernel's header says about how it is loaded, whatever its format.
 
 use crate::elf_kernel::ElfKernel;
 use crate::setup_header::SetupHeader;
 use crate::{Arm64Image, Image};
 
-/// What a kernel's header says of how it is loaded.
+/// What a kernel's header says about how it is loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KernelImage<'a> {
     /// An x86 bzImage.
     BzImage(SetupHeader),
-    /// An x86_64 ELF kernel, `vmlinux`, which kexec_load alone takes.
+    /// An x86_64 ELF kernel, `vmlinux`, which only kexec_load takes.
     Elf(&'a ElfKernel),
     /// An arm64 Image.
     Arm64(Arm64Header),
 }
 
-/// What an arm64 Image's header says, by the names of Documentation/arch/arm64/booting.rst.
+/// What an arm64 Image's header says, with the names of Documentation/arch/arm64/booting.rst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arm64Header {
     /// Bytes of the file.
     pub file_size: u64,
-    /// How far behind a multiple of 2 MiB the image lies.
+    /// The image's offset from a multiple of 2 MiB.
     pub text_offset: u64,
-    /// The memory from the image's start that the kernel uses, in bytes.
+    /// The memory that the kernel uses from the image's start on, in bytes.
     pub image_size: u64,
 }
 
 impl KernelImage<'_> {
-    /// What it is for.
+    /// The architecture it is for.
     pub const fn architecture(&self) -> &'static str {
         match self {
             Self::BzImage(_) | Self::Elf(_) => "x86",
@@ -35,9 +35,10 @@ impl KernelImage<'_> {
         }
     }
 
-    /// What the header of a parsed image says. `None` for one that no loader here takes as it is: a bzImage before
-    /// boot protocol 2.10, an arm64 Image before Linux 3.17, whose headers do not say how much memory the kernel
-    /// needs; ELF, which [`ElfKernel::of`] reads; and a zboot image, which has to be unpacked first.
+    /// What the header of a parsed image says. `None` for an image that no loader here takes as it is: a
+    /// bzImage before boot protocol 2.10 or an arm64 Image before Linux 3.17, whose headers do not say how
+    /// much memory the kernel needs; ELF, which [`ElfKernel::of`] reads; and a zboot image, which has to be
+    /// unpacked first.
     pub fn of(image: &Image<'_>) -> Option<Self> {
         match image {
             Image::BzImage(image) => SetupHeader::of(image).map(Self::BzImage),

@@ -1,19 +1,20 @@
-//! What a file that is no kernel image looks like.
+//! What a file looks like that is not a kernel image.
 
 use std::fmt;
 
-/// What the first bytes of a file say it is. A guess: it serves messages, nothing depends on it.
+/// What the first bytes of a file suggest it is. A guess for messages; nothing depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Look {
-    /// A file without a byte.
+    /// An empty file.
     Empty,
-    /// A compressed file, by the name of the tool that unpacks it. Distributions ship arm64 kernels so.
+    /// A compressed file, with the name of the tool that unpacks it. Distributions ship arm64 kernels this
+    /// way.
     Compressed(&'static str),
-    /// A cpio archive: an initial ramdisk begins so.
+    /// A cpio archive, which may be an initial ramdisk.
     Cpio,
     /// A flattened device tree.
     DeviceTree,
-    /// A program for EFI or Windows that has no kernel's marks, or too few bytes for them.
+    /// An EFI or Windows program without a kernel's magic, or too short to have one.
     Efi {
         /// Length of the file.
         len: usize,
@@ -22,15 +23,15 @@ pub enum Look {
     RiscV,
     /// Printable text.
     Text,
-    /// Nothing but zeros, as a failed download or a hole leaves behind.
+    /// Nothing but zeros, as left by a failed download or a hole.
     Zeros,
     /// None of these: the first four bytes, with zeros where the file is shorter.
     Unknown([u8; 4]),
 }
 
-/// How much of a file is looked at to call it text.
+/// How many bytes of a file are checked to call it text.
 const TEXT: usize = 512;
-/// What the compressions begin with. Sources: RFC 1952, RFC 8878, the xz and lz4 file formats; the others as
+/// The magic of each compression. Sources: RFC 1952, RFC 8878, the xz and lz4 file formats; the others as
 /// listed in Linux `Documentation/arch/x86/boot.rst`, "payload_offset".
 const COMPRESSIONS: [(&[u8], &str); 8] = [
     (&[0x1f, 0x8b], "gzip"),
@@ -67,7 +68,7 @@ impl Look {
     }
 }
 
-/// What the file is and, where there is one, the way on from there.
+/// What the file is and, if there is one, the next step.
 impl fmt::Display for Look {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -75,7 +76,7 @@ impl fmt::Display for Look {
             Self::Compressed(tool) => write!(f, "a file compressed with {tool} (unpack it first: {tool} -d)"),
             Self::Cpio => f.write_str("a cpio archive (an initial ramdisk?)"),
             Self::DeviceTree => f.write_str("a flattened device tree"),
-            // Where the last of the marks ends: a bzImage's "HdrS".
+            // The last magic, a bzImage's "HdrS", ends here.
             Self::Efi { len } if *len < 0x206 => {
                 write!(f, "an EFI program that was cut off at byte {len:#x}")
             }

@@ -1,21 +1,22 @@
-//! What an x86 kernel's setup header says of how it is loaded.
+//! What an x86 kernel's setup header says about how it is loaded.
 
 use crate::BzImage;
 
-/// What a bzImage's setup header says of how it is loaded, by the names of Documentation/arch/x86/boot.rst.
+/// What a bzImage's setup header says about how it is loaded, with the names of
+/// Documentation/arch/x86/boot.rst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SetupHeader {
     /// Bytes of the file.
     pub file_size: u64,
-    /// Sectors of 512 bytes of the setup code, the boot sector not counted; 0 stands for 4.
+    /// 512-byte sectors of setup code, without the boot sector; 0 means 4.
     pub setup_sects: u8,
-    /// Where the kernel would like to lie.
+    /// The kernel's preferred address.
     pub pref_address: u64,
     /// Its start must be a multiple of this.
     pub kernel_alignment: u64,
-    /// Bytes it needs from its start on until it has looked at the memory map.
+    /// Bytes it needs from its start on until it has read the memory map.
     pub init_size: u64,
-    /// The longest command line, without the NUL behind it.
+    /// The longest command line, without the trailing NUL.
     pub cmdline_size: u64,
 }
 
@@ -34,7 +35,7 @@ impl SetupHeader {
         })
     }
 
-    /// Bytes of the setup code, the boot sector counted.
+    /// Bytes of the setup code, including the boot sector.
     pub const fn setup_code(&self) -> u64 {
         let sectors = match self.setup_sects {
             0 => 4,
@@ -43,7 +44,8 @@ impl SetupHeader {
         (sectors + 1) * 512
     }
 
-    /// Bytes of the file that are loaded as the kernel: all behind the setup code. `None` when the file ends before.
+    /// Bytes of the file that are loaded as the kernel: everything after the setup code. `None` if the file
+    /// ends before.
     pub fn loaded(&self) -> Option<u64> {
         self.file_size.checked_sub(self.setup_code()).filter(|&rest| rest > 0)
     }

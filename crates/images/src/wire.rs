@@ -1,4 +1,4 @@
-//! Reading wire structures out of a file's bytes.
+//! Reads wire structures from a file's bytes.
 
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
@@ -14,8 +14,8 @@ where
     )
 }
 
-/// `bytes[start..start + size]`, with numbers out of a file. They wrap nowhere: an end past the last number
-/// is past the file, too.
+/// `bytes[start..start + size]`, with numbers from a file. An end that would overflow is past the end of the
+/// file, too.
 pub(super) fn slice<'a>(
     bytes: &'a [u8],
     start: u64,

@@ -1,9 +1,9 @@
 //! EFI zboot images: an EFI program that carries a compressed kernel and unpacks it. arm64, RISC-V and LoongArch
 //! build them as `vmlinuz.efi`.
 //!
-//! No document describes the header. Source: images as they are built, and the agreement of the loaders that
-//! take them apart (U-Boot, QEMU, kexec-tools): "MZ" at 0, "zimg" at 4, the payload's offset and size as
-//! 32-bit numbers at 8 and 0xc, and the name of its compression, ended by 0, in the bytes from 0x18 to 0x38.
+//! No document describes the header. Source: images as built, and the loaders that unpack them (U-Boot, QEMU,
+//! kexec-tools), which agree: "MZ" at 0, "zimg" at 4, the payload's offset and size as 32-bit numbers at 8
+//! and 0xc, and the NUL-terminated name of its compression in bytes 0x18 to 0x38.
 
 use std::fmt;
 use std::ops::Range;
@@ -27,11 +27,11 @@ pub enum Compression<'a> {
     Xz,
     /// `zstd` or, as Linux's build names it, `zstd22`.
     Zstd,
-    /// Another name, such as `lzma`, `lzo` or `lz4`: one that is not unpacked here.
+    /// Another name, such as `lzma`, `lzo` or `lz4`, which is not unpacked here.
     Other(&'a str),
 }
 
-/// The name, without the tail that only Linux's build gives it.
+/// The name, without the suffix that only Linux's build adds.
 impl fmt::Display for Compression<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -45,7 +45,7 @@ impl fmt::Display for Compression<'_> {
 
 /// An EFI zboot image.
 ///
-/// Holding one proves that the payload lies inside the file, behind the header.
+/// A value of this type proves that the payload lies inside the file, after the header.
 ///
 /// ```no_run
 /// use images::{Image, Zboot};
@@ -88,8 +88,8 @@ impl<'a> Zboot<'a> {
     ///
     /// # Errors
     ///
-    /// [`ImageError::TooShort`] when header or payload do not fit into the file, [`ImageError::Value`] when a
-    /// mark is missing, the payload is empty or begins inside the header, or the compression has no name.
+    /// [`ImageError::TooShort`] if header or payload do not fit into the file, [`ImageError::Value`] if a
+    /// magic is missing, the payload is empty or begins inside the header, or the compression has no name.
     pub fn new(bytes: &'a [u8]) -> Result<Self, ImageError> {
         let wire: &WireHeader = view(bytes, 0, "the zboot header")?;
         let value = |what, offset, found, expected| Err(ImageError::Value { what, offset, found, expected });
@@ -102,7 +102,7 @@ impl<'a> Zboot<'a> {
         }
         let (offset, size) = (wire.payload_offset.get(), wire.payload_size.get());
         if u64::from(offset) < HEADER_SIZE {
-            return value("the payload's offset", 8, offset.into(), "0x40 or more, behind the header");
+            return value("the payload's offset", 8, offset.into(), "0x40 or more, after the header");
         }
         if size == 0 {
             return value("the payload's size", 0xc, 0, "the compressed kernel's size in bytes");
@@ -124,7 +124,7 @@ impl<'a> Zboot<'a> {
     }
 }
 
-/// The compression that a field of the header names.
+/// The compression named in a field of the header.
 fn compression(field: &[u8; 32]) -> Result<Compression<'_>, ImageError> {
     let len = field.iter().position(|byte| !byte.is_ascii_graphic()).unwrap_or(field.len());
     let end = field.get(len).copied();

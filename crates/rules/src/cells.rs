@@ -184,7 +184,7 @@ pub(super) static ZONE_ONLINE_POLICY: Rule = Rule {
     source: "mm/memory_hotplug.c:zone_for_pfn_range (6.12)",
     cases: &[],
     otherwise: no(
-        "each block's zone is chosen when it is onlined, by the online policy or by who onlines it",
+        "each block's zone is chosen when it is onlined, by the online policy or by whoever onlines it",
     ),
 };
 
@@ -200,7 +200,7 @@ pub(super) static IMAGE_BOOT: Rule = Rule {
         ),
         when(
             reserved_in_the_walk,
-            no("placement walks memory minus reserved, and memblock holds this reserved"),
+            no("placement walks memory minus reserved, and this is reserved in memblock"),
         ),
     ],
     otherwise: yes("boot memory is System RAM to both loaders"),
@@ -216,7 +216,7 @@ pub(super) static IMAGE_HOTPLUGGABLE: Rule = Rule {
         ),
         when(
             reserved_in_the_walk,
-            no("placement walks memory minus reserved, and memblock holds this reserved"),
+            no("placement walks memory minus reserved, and this is reserved in memblock"),
         ),
         when(
             walk_sees_the_flag_with_movable_node,
@@ -284,7 +284,7 @@ pub(super) static IMAGE_DRIVER_MANAGED: Rule = Rule {
         when(
             kexec_tools_reads_a_map_with_it,
             yes(
-                "it must not, but kexec-tools places by /sys/firmware/memmap, which lists it as RAM (memmap= took it out of this kernel only)",
+                "it must not, but kexec-tools follows /sys/firmware/memmap, which lists it as RAM (memmap= took it out of this kernel only)",
             ),
         ),
         when(
@@ -366,7 +366,7 @@ pub(super) static DUMPED: Rule = Rule {
             no("kexec_file_load leaves the first MiB out of the dump on x86, where it is always reserved"),
         ),
     ],
-    otherwise: yes("all System RAM is dumped, but for the crash kernel's own reservation"),
+    otherwise: yes("all System RAM is dumped, except the crash kernel's own reservation"),
 };
 
 pub(super) static DUMPED_DRIVER_MANAGED: Rule = Rule {
@@ -393,7 +393,7 @@ pub(super) static UNPLUG_HOTPLUGGABLE: Rule = Rule {
     source: "linux-mm, D. Hildenbrand, 1 October 2021; arch/arm64/mm/mmu.c:prevent_bootmem_remove_notifier (6.12)",
     cases: &[when(
         boot_memory_stays,
-        no("this architecture refuses to take boot memory offline; could it be unplugged, kexec would have to be armed again")
+        no("this architecture refuses to take boot memory offline; if it could be unplugged, kexec would have to be armed again")
             .then(Consequence::RearmKexec),
     )],
     otherwise: yes("if its blocks can be taken offline; a loaded image may lie on it and was told about it: after an unplug kexec has to be armed again")

@@ -1,7 +1,8 @@
 //! The rules: which memory may be used for what, and why.
 //!
-//! Memory has a [`Class`], given once by who provided it. Each [`Use`] asks the same table, one row a use,
-//! one column a class, and gets a [`Verdict`] with its reason. Nothing else in the project decides.
+//! Memory has a [`Class`], determined once by who provided it. Each [`Use`] consults the same table, one row
+//! per use and one column per class, and gets a [`Verdict`] with its reason. Nothing else in the project
+//! decides.
 //!
 //! | class | how it comes | flag in memblock | kernel resource |
 //! |---|---|---|---|
@@ -27,13 +28,13 @@
 //! | kexec image may lie there | yes | yes (see [`Rules::AS_MEANT`]) | yes, even offline | **no** |
 //! | next kernel is told | yes | **yes, it has to be** | depends on the loader | **no** |
 //! | in the crash dump | yes | yes | yes | **yes** |
-//! | after unplug | cannot be | arm kexec again | arm kexec again | the dump's ranges change |
+//! | after unplug | not possible | arm kexec again | arm kexec again | the dump's ranges change |
 //!
 //! NOMAP memory is never allocated, placed on or dumped, whatever its class.
 //!
-//! The rules are a value. [`Rules::LINUX`] is what released kernels do, [`Rules::AS_MEANT`] what the
-//! discussion that made the flag meant, and two more are the alternatives it weighed; they differ in a few
-//! cells only. (linux-mm, "memblock: add MEMBLOCK_DRIVER_MANAGED to mimic
+//! A set of rules is a value. [`Rules::LINUX`] is what released kernels do, [`Rules::AS_MEANT`] what the
+//! discussion that introduced the flag intended, and two more are alternatives that it considered; they
+//! differ in only a few cells. (linux-mm, "memblock: add MEMBLOCK_DRIVER_MANAGED to mimic
 //! IORESOURCE_SYSRAM_DRIVER_MANAGED", D. Hildenbrand and M. Rapoport, September and October 2021.)
 
 #![no_std]
@@ -69,7 +70,7 @@ pub enum Use {
     NextKernel(Loader),
     /// Does the crash dump contain it, when this loader loaded the crash kernel?
     Vmcore(Loader),
-    /// Can it be unplugged, and what is to be done then?
+    /// Can it be unplugged, and what has to be done then?
     AfterUnplug,
 }
 
@@ -89,16 +90,16 @@ pub enum Loader {
 pub struct Memory {
     /// Who provided it.
     pub class: Class,
-    /// Whether it is not in the kernel's direct map: memblock's attribute NOMAP.
+    /// Whether it is missing from the kernel's direct map: memblock's attribute NOMAP.
     pub nomap: bool,
     /// Whether the map the firmware gave at boot lists it as RAM. Usually follows from the class, but
     /// `memmap=` can make RAM that the firmware does not list, or hide listed RAM from this kernel.
     pub listed_by_firmware: bool,
-    /// Whether memblock still carried HOTPLUG there when the zones were sized; `None` where nothing tells.
-    /// Linux drops it from every node the kernel already sits on, with `numa=off`, and wherever the device
-    /// tree alone said it.
+    /// Whether memblock still had HOTPLUG set there when the zones were sized; `None` if unknown. Linux drops
+    /// it from every node that the kernel occupies early on, with `numa=off`, and where only the device tree
+    /// marked it.
     pub kept_hotplug: Option<bool>,
-    /// Whether memblock holds all of it reserved, as far as that is shown.
+    /// Whether all of it is reserved in memblock, as far as that is shown.
     pub reserved: bool,
     /// Whether all of it lies below 1 MiB.
     pub below_1_mib: bool,
@@ -106,33 +107,33 @@ pub struct Memory {
     pub in_crash_kernel: bool,
 }
 
-/// What the rules ask about the running kernel and the loader's port. Nothing here follows from the
-/// architecture's name: each is a fact somebody read.
+/// What the rules ask about the running kernel and the loader's port. Nothing here is derived from the
+/// architecture's name: each is a separate fact.
 // Independent facts, not states of one thing: an enum for each would only rename true and false.
 #[allow(clippy::struct_excessive_bools)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct KernelFacts {
     /// `movable_node` on the command line.
     pub movable_node: bool,
-    /// How kexec_file_load searches a place.
+    /// How kexec_file_load searches for a place.
     pub walk: Walk,
     /// Whether HOTPLUG is still set in memblock when an image is loaded. Linux 6.12 clears it on all
     /// memory at the end of boot (mm/memblock.c:free_low_memory_core_early).
     pub hotplug_flag_survives_boot: bool,
-    /// How the next kernel learns of its memory.
+    /// How the next kernel learns about its memory.
     pub map_handed_on: MapHandedOn,
     /// Whether the installed kexec-tools port takes only resources named exactly `System RAM` into the
     /// dump (arm64, riscv, loongarch), or every name that contains it (x86).
     pub kexec_tools_wants_exact_name: bool,
-    /// Whether kexec_file_load leaves the first MiB out of the dump, as x86 does: it is always reserved
-    /// there (arch/x86/kernel/crash.c:elf_header_exclude_ranges). kexec-tools keeps it by a backup.
+    /// Whether kexec_file_load leaves the first MiB out of the dump, as x86 does: it is always reserved there
+    /// (arch/x86/kernel/crash.c:elf_header_exclude_ranges). kexec-tools keeps it with a backup.
     pub dump_skips_first_mib: bool,
     /// Whether no boot memory can be taken offline, whatever the firmware calls it: arm64 refuses
     /// (arch/arm64/mm/mmu.c:prevent_bootmem_remove_notifier).
     pub boot_memory_stays: bool,
 }
 
-/// How kexec_file_load searches a place for a segment (kernel/kexec_file.c:kexec_locate_mem_hole).
+/// How kexec_file_load searches for a segment's place (kernel/kexec_file.c:kexec_locate_mem_hole).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Walk {
     /// The kernel keeps memblock after boot (CONFIG_ARCH_KEEP_MEMBLOCK): memory minus reserved.
@@ -144,10 +145,10 @@ pub enum Walk {
 /// How the next kernel learns which memory it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MapHandedOn {
-    /// By an e820 map: kexec_file_load writes the one of boot, kexec-tools the one of
-    /// /sys/firmware/memmap, to which hot-added DIMMs are appended.
+    /// From an e820 map: kexec_file_load writes the boot map, kexec-tools the one in /sys/firmware/memmap, to
+    /// which hot-added DIMMs are appended.
     E820,
-    /// By the device tree or EFI map of boot, passed on as it was.
+    /// From the device tree or EFI map of this boot, passed on unchanged.
     BootFirmware,
 }
 
@@ -166,7 +167,7 @@ pub struct Verdict {
     pub consequence: Consequence,
 }
 
-/// What is to be done when memory has been unplugged.
+/// What has to be done after memory was unplugged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Consequence {
     /// Nothing.
@@ -200,7 +201,7 @@ struct Rule {
     name: &'static str,
     source: &'static str,
     cases: &'static [Case],
-    /// Holds when no case does.
+    /// The answer if no case applies.
     otherwise: Answer,
 }
 
@@ -224,7 +225,7 @@ struct Question<'a> {
     loader: Option<Loader>,
 }
 
-// The two tables of the design. Read a row against the table above; the cells stand in rules/cells.rs.
+// Compare each row with the table above. The cells are in cells.rs.
 #[rustfmt::skip]
 impl Rules {
     /// What released Linux does.
@@ -239,8 +240,9 @@ impl Rules {
         after_unplug:     [&cells::UNPLUG_NEVER,     &cells::UNPLUG_HOTPLUGGABLE,    &cells::UNPLUG_REARM,       &cells::UNPLUG_DUMP_CHANGES],
     };
 
-    /// What the discussion of 2021 meant, where Linux 6.12 does otherwise: with `movable_node`, hot-pluggable
-    /// memory is spared, movable, and without kexec images, whether or not the flag is still set.
+    /// What the discussion of 2021 intended where Linux 6.12 differs: with `movable_node`, hot-pluggable
+    /// memory is spared by early allocations, movable, and free of kexec images, whether or not the flag is
+    /// still set.
     pub const AS_MEANT: Self = Self {
         name: "as-meant",
         early_allocation: [&cells::EARLY_BOOT,       &cells::EARLY_HOTPLUGGABLE_MEANT, &cells::EARLY_OVER,       &cells::EARLY_OVER],
@@ -249,8 +251,8 @@ impl Rules {
         ..Self::LINUX
     };
 
-    /// An alternative that was weighed: HOTPLUG for all hot-added memory, no DRIVER_MANAGED; such memory is
-    /// avoided by early allocations and by kexec images, with or without `movable_node`.
+    /// An alternative that was considered: HOTPLUG for all hot-added memory, no DRIVER_MANAGED; early
+    /// allocations and kexec images avoid such memory, with or without `movable_node`.
     pub const HOTPLUG_FOR_ALL: Self = Self {
         name: "hotplug-for-all",
         early_allocation: [&cells::EARLY_BOOT,       &cells::EARLY_NEVER_HOTPLUG,    &cells::EARLY_OVER,         &cells::EARLY_OVER],
@@ -259,7 +261,7 @@ impl Rules {
         ..Self::LINUX
     };
 
-    /// An alternative that was weighed: the check of `movable_node` in should_skip_region dropped, so that
+    /// An alternative that was considered: without the check of `movable_node` in should_skip_region, so that
     /// hot-pluggable memory is avoided even without it.
     pub const NO_MOVABLE_NODE_CHECK: Self = Self {
         name: "no-movable-node-check",

@@ -4,7 +4,6 @@ use machine::{MemoryRange, State, command_line};
 use rules::Class;
 
 use crate::finding::{Code, Finding, Severity};
-
 use crate::image::Image;
 use crate::subject::{Subject, sized};
 
@@ -51,11 +50,11 @@ pub(crate) fn onlined_by_this_crash_kernel(subject: &Subject<'_>) -> Option<Find
     Some(Finding {
         code: Code::KdumpOnlinesDumpedMemory,
         severity: Severity::Error,
-        what: "this crash kernel has taken memory of the crashed kernel into use: what it held is being overwritten"
+        what: "this crash kernel is using memory of the crashed kernel: its contents are being overwritten"
             .to_owned(),
         evidence,
         remedy: format!(
-            "trust nothing that the dump holds of it; from now on load the crash kernel with {PARAMETER} on its \
+            "trust nothing in the dump from that memory; from now on load the crash kernel with {PARAMETER} on its \
              command line"
         ),
     })

@@ -1,5 +1,6 @@
 //! The memory that is set aside for a crash kernel: none, too little, or unused.
 
+use kexec::{CrashKernel, PlanError, Purpose, SegmentKind};
 use machine::boot::{BootInput, predict};
 use machine::command_line::BootParameters;
 use machine::command_line::crashkernel::CrashkernelError;
@@ -7,20 +8,15 @@ use memblock::PhysRange;
 use rules::Class;
 
 use crate::finding::{Code, Finding, Severity};
-use kexec::CrashKernel;
-use kexec::PlanError;
-use kexec::SegmentKind;
-
 use crate::loaded::Loaded;
 use crate::subject::{Subject, size, sized};
-use kexec::Purpose;
 
-/// The finding behind a crash kernel's plan that cannot be made; `None` where the cause is another.
+/// The finding for a crash kernel that cannot be planned; `None` if the cause is a different one.
 pub fn of_plan_error(error: &PlanError) -> Option<Finding> {
     let header = SegmentKind::ElfCoreHeader;
     let remedy = match error {
         PlanError::NoHole { .. } | PlanError::NoKernelLocation { .. } => {
-            "boot with more crashkernel=, or load a smaller initial ramdisk"
+            "boot with a larger crashkernel=, or load a smaller initial ramdisk"
         }
         PlanError::TooSmall { kind, .. } if *kind == header => {
             "a kernel with a larger CONFIG_CRASH_MAX_MEMORY_RANGES has room for more ranges of memory"
@@ -36,7 +32,7 @@ pub fn of_plan_error(error: &PlanError) -> Option<Finding> {
     })
 }
 
-/// The reservation is smaller than the running kernel: another of its kind does not fit.
+/// The reservation is smaller than the running kernel: another kernel like it does not fit.
 pub(crate) fn too_small(subject: &Subject<'_>) -> Option<Finding> {
     let area = CrashKernel::of(subject.machine).ok()?.area;
     let kernel = running_kernel(subject)?;
@@ -52,7 +48,7 @@ pub(crate) fn too_small(subject: &Subject<'_>) -> Option<Finding> {
             format!("{} : Crash kernel", sized(area)),
             format!("{} : Kernel code to Kernel bss", sized(kernel)),
         ],
-        remedy: "boot with more crashkernel=".to_owned(),
+        remedy: "boot with a larger crashkernel=".to_owned(),
     })
 }
 
@@ -109,7 +105,7 @@ pub(crate) fn not_reserved(subject: &Subject<'_>) -> Option<Finding> {
         },
         evidence,
         remedy: if given_back {
-            "boot again: what was given back does not return before".to_owned()
+            "boot again: memory that was given back returns only then".to_owned()
         } else {
             "boot with a value that fits: physmem what-if --append crashkernel=256M says where it would lie"
                 .to_owned()
@@ -117,7 +113,7 @@ pub(crate) fn not_reserved(subject: &Subject<'_>) -> Option<Finding> {
     })
 }
 
-/// What the kernel had when it reserved, as far as /proc/iomem shows it.
+/// The memory that the kernel had when it made the reservation, as far as /proc/iomem shows it.
 fn boot_memory(subject: &Subject<'_>) -> u64 {
     let of_boot = |class| matches!(class, Some(Class::Boot | Class::BootHotpluggable));
     subject

@@ -1,22 +1,21 @@
-//! The crash header beside the memory that there is: what it lists too much, and what it misses.
+//! The crash header compared with the memory that exists: what it lists but is gone, and what it misses.
 //!
-//! x86 rebuilds the header when a memory block goes online or offline, from the System RAM that the resource tree holds
-//! at that moment (arch/x86/kernel/crash.c:arch_crash_handle_hotplug_event, 6.12). Memory is taken offline before it is
-//! removed and added before it goes online, so that what happens to blocks that are offline reaches no header.
+//! x86 rebuilds the header when a memory block goes online or offline, from the System RAM in the resource
+//! tree at that moment (arch/x86/kernel/crash.c:arch_crash_handle_hotplug_event, 6.12). Memory goes offline
+//! before it is removed, and is added before it goes online, so changes to offline blocks reach no header.
 
+use evidence::log::{LoadRecord, MemoryEvent};
+use kexec::CrashKernel;
+use kexec::dump::dumped;
 use machine::State;
 use memblock::{PhysRange, ranges};
 use rules::Loader;
 
 use crate::finding::{Code, Finding, Severity};
-use evidence::log::{LoadRecord, MemoryEvent};
-use kexec::CrashKernel;
-use kexec::dump::dumped;
-
 use crate::image::Image;
 use crate::subject::{Subject, sized};
 
-/// Memory that was unplugged behind the header's last rebuild.
+/// Memory that was unplugged after the header's last rebuild.
 pub(crate) fn stale(subject: &Subject<'_>, record: &LoadRecord) -> Option<Finding> {
     let gone = subject.gone(record.dumped.iter().copied());
     if !keeps_the_header(subject) {
@@ -33,14 +32,14 @@ pub(crate) fn stale(subject: &Subject<'_>, record: &LoadRecord) -> Option<Findin
                 &gone,
                 record,
                 Severity::Error,
-                "the kernel log tells of no event of memory (crash hp) since the load, so the header was not rebuilt",
+                "the kernel log shows no memory event (crash hp) since the load, so the header was not rebuilt",
             )
         } else {
             listed_and_gone(
                 &gone,
                 record,
                 Severity::Warning,
-                "the kernel log tells of no events of memory at all (they are debug messages): had any memory gone \
+                "the kernel log shows no memory events at all (they are debug messages): had any memory gone \
                  online or offline after the removal, the header would be right again",
             )
         };
@@ -69,8 +68,8 @@ fn listed_and_gone(
     Some(finding(severity, format!("the crash header {lists} memory that is gone: {}", list(gone)), evidence))
 }
 
-/// By the number of events: blocks that went offline behind the last that went online, and are offline no longer, were
-/// removed, and the block that went offline last was removed behind the last rebuild.
+/// By counting events: blocks that went offline after the last one that went online, and are no longer
+/// offline, were removed. The block that went offline last was removed after the last rebuild.
 fn removed_after_last_rebuild(
     subject: &Subject<'_>,
     record: &LoadRecord,
@@ -80,12 +79,12 @@ fn removed_after_last_rebuild(
         record.events.iter().rev().take_while(|event| **event == MemoryEvent::Offline).count();
     let offline_now = subject.offline_blocks()?;
     let removed = taken_offline.checked_sub(offline_now).filter(|&removed| removed > 0)?;
-    // Rebuilt in between, the header may have lost what is gone since the load.
+    // If it was rebuilt in between, the header may no longer list what is gone since the load.
     let rebuilt_between =
         record.events.windows(2).any(|pair| pair == [MemoryEvent::Offline, MemoryEvent::Online]);
     let blocks = if removed == 1 { "a memory block".to_owned() } else { format!("{removed} memory blocks") };
     let what = if rebuilt_between || gone.is_empty() {
-        format!("the crash header lists {blocks} that were removed after it was last rebuilt")
+        format!("the crash header lists {blocks} removed after it was last rebuilt")
     } else {
         format!("the crash header lists memory that was removed after it was last rebuilt: {}", list(gone))
     };
@@ -110,7 +109,7 @@ fn removed_after_last_rebuild(
 }
 
 fn gone_of_load(gone: &PhysRange) -> String {
-    format!("{} was in the header when it was loaded, and is no System RAM any more", sized(*gone))
+    format!("{} was in the header when it was loaded, and is no longer System RAM", sized(*gone))
 }
 
 fn finding(severity: Severity, what: String, evidence: Vec<String>) -> Finding {
@@ -120,7 +119,7 @@ fn finding(severity: Severity, what: String, evidence: Vec<String>) -> Finding {
         what,
         evidence,
         remedy: "load the crash kernel again (kexec_file_load -p) now, and after each unplug once the memory is gone \
-                 from /proc/iomem; a udev rule that skips the reload where crash_hotplug is 1 keeps the fault"
+                 from /proc/iomem; a udev rule that skips the reload where crash_hotplug is 1 leaves the header wrong"
             .to_owned(),
     }
 }
@@ -136,7 +135,7 @@ pub(crate) fn misses_added_memory(subject: &Subject<'_>, record: &LoadRecord) ->
     }
     let missing = not_dumped(subject, &record.dumped)?;
     let parts = subject.machine.parts();
-    // Had it gone online, the kernel would have rebuilt the header.
+    // If it had gone online, the kernel would have rebuilt the header.
     let never_online = |range: &PhysRange| {
         let states = subject.machine.ranges_in(*range).filter_map(|memory| {
             let part = memory.range.intersect(*range)?;
@@ -157,12 +156,10 @@ pub(crate) fn misses_added_memory(subject: &Subject<'_>, record: &LoadRecord) ->
         return None;
     }
     evidence.push(match (keeps, subject.shows_hotplug()) {
-        (true, true) => "the kernel log tells of no event of memory (crash hp) since the load".to_owned(),
-        (true, false) => {
-            "the kernel log tells of no events of memory at all (they are debug messages): had other \
+        (true, true) => "the kernel log shows no memory event (crash hp) since the load".to_owned(),
+        (true, false) => "the kernel log shows no memory events at all (they are debug messages): had other \
                           memory gone online or offline since, the header would hold it"
-                .to_owned()
-        }
+            .to_owned(),
         (false, _) => {
             "this kernel never rebuilds a crash header (no crash_hotplug, no crash_elfcorehdr_size)"
                 .to_owned()
@@ -183,7 +180,7 @@ pub(crate) fn misses_added_memory(subject: &Subject<'_>, record: &LoadRecord) ->
     })
 }
 
-/// What a complete dump holds and the planned one does not.
+/// What a complete dump contains and the planned one does not.
 pub(crate) fn planned_dump_misses_memory(subject: &Subject<'_>, image: &Image<'_>) -> Option<Finding> {
     if image.is_loaded {
         return None;
@@ -206,8 +203,8 @@ pub(crate) fn planned_dump_misses_memory(subject: &Subject<'_>, image: &Image<'_
     })
 }
 
-/// What the rules put into the dump of kexec_file_load, and is in none of `dumped`. The kernel's own loader is the
-/// measure: it takes all System RAM.
+/// What the rules put into the dump of kexec_file_load and `dumped_now` lacks. The kernel's own loader is the
+/// reference: it takes all System RAM.
 fn not_dumped(subject: &Subject<'_>, dumped_now: &[PhysRange]) -> Option<Vec<PhysRange>> {
     let crash_kernel = CrashKernel::of(subject.machine).ok()?;
     let mut wanted = dumped(subject.machine, &crash_kernel, Loader::KexecFileLoad, subject.rules).ok()?;

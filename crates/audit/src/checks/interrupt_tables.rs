@@ -1,19 +1,19 @@
-//! Tables that an interrupt controller of arm64 keeps on writing to, under an image.
+//! Tables under an image that an arm64 interrupt controller keeps writing to.
 //!
-//! A GICv3 holds the addresses of its tables of LPIs (the interrupts of PCI) and cannot be told to let them go. With
-//! EFI the kernel reserves them for the kernels to come; without, kexec_file_load sees free memory there.
+//! A GICv3 keeps the addresses of its LPI tables (PCI interrupts) and cannot be told to release them. With
+//! EFI, the kernel reserves them for later kernels; without EFI, kexec_file_load sees free memory there.
 
 use evidence::log::InterruptTable;
 use machine::range_set::RangeSet;
 use memblock::{PhysRange, ranges};
 
 use crate::finding::{Code, Finding, Severity};
-
 use crate::image::Image;
 use crate::subject::{Subject, sized};
 
-/// Bytes of a table: of 2^16 interrupts, as many as Linux uses, one byte each of properties, one bit each of pending
-/// ones, in units of 64 KiB (drivers/irqchip/irq-gic-v3-its.c:LPI_PROPBASE_SZ and LPI_PENDBASE_SZ, 6.12).
+/// Bytes of a table: Linux uses 2^16 interrupts, with one byte each for properties and one bit each for
+/// pending ones, in units of 64 KiB (drivers/irqchip/irq-gic-v3-its.c:LPI_PROPBASE_SZ and LPI_PENDBASE_SZ,
+/// 6.12).
 const TABLE: u64 = 64 << 10;
 
 /// Segments, loaded or planned, over such tables.
@@ -25,7 +25,7 @@ pub(crate) fn under(subject: &Subject<'_>, image: &Image<'_>) -> Option<Finding>
         for free in ranges::difference([table].into_iter(), reserved.iter()) {
             for (name, range) in image.segments.iter().filter(|(_, range)| range.overlaps(free)) {
                 evidence.push(format!(
-                    "{name} at {} lies over {}, which memblock does not hold reserved; the kernel log: {line}",
+                    "{name} at {} lies over {}, which is not reserved in memblock; the kernel log: {line}",
                     sized(*range),
                     sized(free)
                 ));
@@ -35,7 +35,7 @@ pub(crate) fn under(subject: &Subject<'_>, image: &Image<'_>) -> Option<Finding>
     if evidence.is_empty() {
         return None;
     }
-    evidence.push("the device tree tells of no EFI, which would have reserved the tables".to_owned());
+    evidence.push("the device tree shows no EFI, which would have reserved the tables".to_owned());
     evidence.push(image.known_from.clone());
     Some(Finding {
         code: Code::ImageOverInterruptTables,
@@ -45,18 +45,18 @@ pub(crate) fn under(subject: &Subject<'_>, image: &Image<'_>) -> Option<Finding>
             image.words()
         ),
         evidence,
-        remedy: "boot by UEFI, with which the kernel reserves the tables; or, where a kernel does no more than load \
-                 another, boot it with irqchip.gicv3_nolpi=1"
+        remedy: "boot with UEFI, so that the kernel reserves the tables; or, if this kernel only loads another one, boot \
+                 it with irqchip.gicv3_nolpi=1"
             .to_owned(),
     })
 }
 
-/// Whether there are tables, and nothing tells whether they are reserved.
+/// Whether there are tables, but it is unknown whether they are reserved.
 pub(crate) fn are_in_doubt(subject: &Subject<'_>) -> bool {
     reserved(subject).is_none() && !tables(subject).is_empty()
 }
 
-/// The tables that nobody hands down, with the lines that tell of them; none on a machine that was booted by EFI.
+/// The tables that are not handed on, with the log lines that show them; none on a machine booted with EFI.
 fn tables(subject: &Subject<'_>) -> Vec<(String, PhysRange)> {
     if !subject.is_booted_without_efi() {
         return Vec::new();
@@ -67,7 +67,7 @@ fn tables(subject: &Subject<'_>) -> Vec<(String, PhysRange)> {
     tables.unwrap_or_default().iter().filter_map(range).collect()
 }
 
-/// What memblock holds reserved; `None` where it is not shown.
+/// What is reserved in memblock; `None` if that is not shown.
 fn reserved(subject: &Subject<'_>) -> Option<RangeSet> {
     let table = subject.machine.evidence.memblock_reserved.read()?;
     Some(table.regions.iter().map(|region| region.range).collect())

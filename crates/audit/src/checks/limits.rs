@@ -1,10 +1,10 @@
-//! Limits on loads that leave none.
+//! Limits that allow no further load.
+
+use kexec::Purpose;
 
 use crate::finding::{Code, Finding, Severity};
-
 use crate::image::Image;
 use crate::subject::Subject;
-use kexec::Purpose;
 
 /// One limit below /proc/sys/kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl Limit {
         }
     }
 
-    /// Its value, where it was read; 1 where loads are disabled.
+    /// Its value, if it was read. For `kexec_load_disabled`, 1 means that loads are disabled.
     fn value(self, subject: &Subject<'_>) -> Option<i64> {
         let kexec = &subject.machine.evidence.kexec;
         match self {
@@ -69,7 +69,7 @@ fn of(subject: &Subject<'_>, limits: &[Limit]) -> Option<Finding> {
         [Limit::Reboot] => "no kernel for a reboot",
         _ => "no kernel",
     };
-    // Whoever disables loads may have meant it; a crash kernel that is not there will not come any more, either.
+    // Disabling loads may be intended; but if no crash kernel is loaded now, none can be until the next boot.
     let crash_loaded = subject.machine.evidence.kexec.crash_loaded.read().copied();
     let lacks_crash_kernel = crash_loaded == Some(false) && spent.iter().any(|limit| *limit != Limit::Reboot);
     let severity = if lacks_crash_kernel { Severity::Warning } else { Severity::Note };
@@ -82,10 +82,10 @@ fn of(subject: &Subject<'_>, limits: &[Limit]) -> Option<Finding> {
     Some(Finding {
         code: Code::LoadLimitSpent,
         severity,
-        what: format!("{purpose} can be loaded any more before the next boot, nor loaded again after an unplug"),
+        what: format!("{purpose} can be loaded until the next boot, not even again after an unplug"),
         evidence,
-        remedy: "reboot: these values only go down; load first and lock down then, and leave one load for each unplug \
-                 that is to come"
+        remedy: "reboot: these values only go down; load first, then lock down, and leave one load for each \
+                 future unplug"
             .to_owned(),
     })
 }

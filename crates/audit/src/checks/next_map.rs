@@ -1,18 +1,15 @@
 //! Maps that have more entries than kexec_file_load hands over.
 
 use firmware::e820::{E820Type, Entry, ZERO_PAGE_ENTRIES};
+use kexec::dump::dumped;
+use kexec::{CrashKernel, HeaderSize, NextMap, Purpose};
 use memblock::PhysRange;
 use rules::Loader;
 
 use crate::finding::{Code, Finding, Severity};
-use kexec::NextMap;
-use kexec::dump::dumped;
-use kexec::{CrashKernel, HeaderSize};
-
 use crate::image::Image;
 use crate::loaded::Loaded;
 use crate::subject::{Subject, sized};
-use kexec::Purpose;
 
 const PAGE: u64 = 0x1000;
 const MIB: u64 = 1 << 20;
@@ -20,7 +17,8 @@ const MIB: u64 = 1 << 20;
 /// More lost entries than this are counted, not listed.
 const MOST_LISTED: usize = 16;
 
-/// The crash kernel that is loaded, or would be: its map is made of /proc/iomem, so that the machine shows it either way.
+/// The crash kernel that is, or would be, loaded: its map is made from /proc/iomem, so the machine shows it
+/// either way.
 pub(crate) fn overflows_after_crash(subject: &Subject<'_>) -> Option<Finding> {
     let loaded = subject.loaded(Purpose::Crash);
     if !subject.hands_over_e820() || matches!(loaded, Loaded::ByKexecLoad) {
@@ -39,19 +37,19 @@ pub(crate) fn overflows_after_crash(subject: &Subject<'_>) -> Option<Finding> {
         }
         _ => (
             "a crash kernel would be told",
-            "counted by /proc/iomem, as the kernel does at a load".to_owned(),
+            "counted from /proc/iomem, as the kernel does at a load".to_owned(),
         ),
     };
     finding(who, &map.entries, &map.dropped, source)
 }
 
-/// A kernel that a reboot starts: its map is that of the firmware.
+/// A kernel started by a reboot: its map is the firmware's.
 pub(crate) fn overflows_after_reboot(subject: &Subject<'_>) -> Option<Finding> {
     if !subject.hands_over_e820() {
         return None;
     }
     let map = NextMap::after_reboot(&subject.machine.state).ok()?;
-    let source = "counted by the firmware's map, which is handed on".to_owned();
+    let source = "counted from the firmware's map, which is handed on".to_owned();
     finding("a kernel that a reboot starts is told", &map.entries, &map.dropped, source)
 }
 
@@ -78,7 +76,7 @@ fn finding(who: &str, entries: &[Entry], dropped: &[Entry], source: String) -> O
     let has_ram = entries.iter().filter(is_ram).any(|entry| entry.range.end() > MIB);
     let loses_ram = dropped.iter().any(|entry| is_ram(&entry));
     let result = match (loses_ram, has_ram) {
-        (true, false) => ": no RAM above 1 MiB, with which it cannot boot",
+        (true, false) => ": no RAM above 1 MiB, so it cannot boot",
         (true, true) => ", without part of its RAM",
         (false, _) => ", without part of what is reserved",
     };

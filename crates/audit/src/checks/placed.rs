@@ -1,18 +1,17 @@
 //! Where an image lies: in memory that is gone, that may go, or that the next kernel is not told about.
 
 use firmware::e820::E820Type;
+use kexec::place::is_removable;
 use machine::range_set::RangeSet;
 use machine::{MemoryRange, State};
 use memblock::{PhysRange, ranges};
 use rules::Use;
 
 use crate::finding::{Code, Finding, Severity};
-use kexec::place::is_removable;
-
 use crate::image::Image;
 use crate::subject::{Subject, sized};
 
-/// A loaded image in memory that is no System RAM any more.
+/// A loaded image in memory that is no longer System RAM.
 pub(crate) fn in_removed_memory(subject: &Subject<'_>, image: &Image<'_>) -> Option<Finding> {
     if !image.is_loaded {
         return None;
@@ -20,8 +19,7 @@ pub(crate) fn in_removed_memory(subject: &Subject<'_>, image: &Image<'_>) -> Opt
     let of = |(name, range): &(String, PhysRange)| {
         let name = name.clone();
         let gone = subject.gone([*range]).into_iter();
-        gone.map(move |gone| format!("{name} at {} is no System RAM any more", sized(gone)))
-            .collect::<Vec<_>>()
+        gone.map(move |gone| format!("{name} at {} is no longer System RAM", sized(gone))).collect::<Vec<_>>()
     };
     let evidence: Vec<String> = image.segments.iter().flat_map(of).collect();
     let what = "the loaded image lies in memory that was unplugged: kexec -e, or a reboot by kexec, jumps into nothing";
@@ -46,7 +44,7 @@ pub(crate) fn in_removable_memory(subject: &Subject<'_>, image: &Image<'_>) -> O
         format!("{name} at {}: {}; {}", sized(part.range), memory.provider, how_it_can_go(&part))
     });
     let remedy = if image.is_loaded {
-        "after an unplug of that memory load the image again; nothing in the kernel tells when that is needed"
+        "after an unplug of that memory load the image again; nothing in the kernel reports when that is needed"
     } else {
         "plan with --loader load --avoid-removable, or load the image again after an unplug of that memory"
     };
@@ -54,14 +52,14 @@ pub(crate) fn in_removable_memory(subject: &Subject<'_>, image: &Image<'_>) -> O
     finding(Code::ImageInRemovableMemory, Severity::Warning, what, evidence.collect(), image, remedy)
 }
 
-/// What stands between memory and its unplug.
+/// How easily memory can be unplugged.
 fn how_it_can_go(part: &MemoryRange) -> String {
     let kernel_zones: Vec<&str> =
         part.zones.iter().map(String::as_str).filter(|zone| *zone != "Movable").collect();
     match part.state {
         Some(State::Offline) => "offline: it can go at any time".to_owned(),
         _ if !kernel_zones.is_empty() => format!(
-            "in {}, a kernel zone: it can go where nothing unmovable lies in its blocks",
+            "in {}, a kernel zone: it can go if nothing unmovable lies in its blocks",
             kernel_zones.join(", ")
         ),
         _ if !part.zones.is_empty() => "in ZONE_MOVABLE: it can go at any time".to_owned(),
@@ -69,7 +67,8 @@ fn how_it_can_go(part: &MemoryRange) -> String {
     }
 }
 
-/// An image in memory that the map handed over does not call RAM, or of which the rules say that it is not told.
+/// An image in memory that the map handed over does not call RAM, or that, by the rules, the next kernel is
+/// not told about.
 pub(crate) fn in_untold_memory(subject: &Subject<'_>, image: &Image<'_>) -> Option<Finding> {
     let of = Use::NextKernel(image.loader);
     let evidence: Vec<String> = if image.map.is_empty() {
@@ -103,8 +102,8 @@ pub(crate) fn in_untold_memory(subject: &Subject<'_>, image: &Image<'_>) -> Opti
          to it",
         image.words()
     );
-    let remedy = "load it by kexec_load (kexec -c) where that tells of the memory; kexec_file_load puts it there \
-                  however much other memory is free";
+    let remedy = "load it by kexec_load (kexec -c) if that tells the next kernel about the memory; \
+                  kexec_file_load puts it there however much other memory is free";
     finding(Code::ImageInUntoldMemory, Severity::Warning, what, evidence, image, remedy)
 }
 

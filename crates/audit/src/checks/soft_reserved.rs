@@ -1,6 +1,7 @@
-//! Soft Reserved memory that the command line made: to the next kernel it is RAM, unless its command line makes it again.
+//! Memory that the command line made Soft Reserved: it is RAM to the next kernel, unless that kernel's
+//! command line does the same.
 //!
-//! Where the firmware itself calls the memory specific purpose, its map says so to the next kernel.
+//! If the firmware itself calls the memory specific purpose, its map says so to the next kernel.
 
 use firmware::e820::{E820Type, Entry};
 use machine::Architecture;
@@ -10,11 +11,10 @@ use memblock::{PhysRange, ranges};
 use rules::MapHandedOn;
 
 use crate::finding::{Code, Finding, Severity};
-
 use crate::image::Image;
 use crate::subject::{Subject, sized};
 
-/// Linux knew it until 6.10; it makes EFI's memory of specific purpose where EFI does not.
+/// In Linux until 6.10. It marks EFI memory as specific purpose where EFI does not.
 const EFI_FAKE_MEM: &str = "efi_fake_mem";
 
 /// An image, loaded or planned.
@@ -25,13 +25,13 @@ pub(crate) fn not_carried_by(subject: &Subject<'_>, image: &Image<'_>) -> Option
     finding(subject, &lost, &what, vec![from, image.known_from.clone()])
 }
 
-/// Whatever is loaded next, for all that the machine shows.
+/// Any image loaded next, as far as the machine shows.
 pub(crate) fn not_carried_by_a_load(subject: &Subject<'_>) -> Option<Finding> {
     let lost = lost(subject, subject.machine.state.firmware_map.as_deref()?, "");
     finding(subject, &lost, "a kernel that is loaded without it on its command line", Vec::new())
 }
 
-/// What is Soft Reserved here, RAM by the map, and made Soft Reserved by no edit of the next command line.
+/// What is Soft Reserved here and RAM in the map, and is not made Soft Reserved by the next command line.
 fn lost(subject: &Subject<'_>, map: &[Entry], next_line: &str) -> Vec<PhysRange> {
     let fake = |line| command_line::values(line, EFI_FAKE_MEM).collect::<Vec<_>>();
     let (here, there) = (fake(&subject.machine.kernel.command_line), fake(next_line));
@@ -84,7 +84,7 @@ fn finding(subject: &Subject<'_>, lost: &[PhysRange], who: &str, more: Vec<Strin
     Some(Finding {
         code: Code::SoftReservedNotCarried,
         severity: Severity::Warning,
-        what: format!("{who} takes memory for ordinary RAM that is Soft Reserved now"),
+        what: format!("{who} treats memory as ordinary RAM that is Soft Reserved now"),
         evidence,
         remedy: if parameters.is_empty() {
             "make it Soft Reserved on the next kernel's command line: memmap=SIZE%START-1+0xefffffff"

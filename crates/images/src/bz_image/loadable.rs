@@ -1,20 +1,20 @@
-//! Whether kexec_file_load takes a bzImage.
+//! Whether kexec_file_load accepts a bzImage.
 
 use super::{BzImage, LoadFlags, XLoadFlags};
 
-/// The page tables of the kernel that runs, under which the next one is entered.
+/// The running kernel's page tables, with which the next kernel is entered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Paging {
-    /// Of four levels: 48-bit virtual addresses.
+    /// Four levels: 48-bit virtual addresses.
     FourLevel,
-    /// Of five levels: 57-bit virtual addresses, the flag `la57` in /proc/cpuinfo and no `no5lvl`.
+    /// Five levels: 57-bit virtual addresses, with the flag `la57` in /proc/cpuinfo and without `no5lvl`.
     FiveLevel,
 }
 
 /// Why kexec_file_load refuses a bzImage, or why its kernel could not run where it is put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Unloadable {
-    /// The kernel is older than the flags by which it could say that it can be loaded.
+    /// The kernel is older than the flags that say whether it can be loaded.
     #[error(
         "the kernel has boot protocol {}.{:02} (byte 0x206), expected 2.12 or later: older ones do not say \
          whether they have a 64-bit entry", version >> 8, version & 0xff
@@ -29,10 +29,11 @@ pub enum Unloadable {
     /// The kernel is 32-bit; kexec_file_load enters in 64-bit mode.
     #[error("the kernel has no 64-bit entry: XLF_KERNEL_64 (byte 0x236, bit 0) is not set")]
     No64BitEntry,
-    /// The kernel, or what it is told, must lie below 4 GiB; kexec_file_load puts both wherever there is room.
+    /// The kernel, or the data passed to it, must lie below 4 GiB; kexec_file_load puts both wherever there
+    /// is room.
     #[error("the kernel cannot lie above 4 GiB: XLF_CAN_BE_LOADED_ABOVE_4G (byte 0x236, bit 1) is not set")]
     NotAbove4G,
-    /// The running kernel has 5-level page tables, and the next would not start under them.
+    /// The running kernel has 5-level page tables, with which the next one would not start.
     #[error(
         "the running kernel uses 5-level page tables, which this one cannot be entered with: XLF_5LEVEL (byte \
          0x236, bit 5) is not set"
@@ -44,11 +45,11 @@ pub enum Unloadable {
 }
 
 impl BzImage {
-    /// Whether kexec_file_load of a running 64-bit kernel with this kind of page tables can use the image.
+    /// Whether kexec_file_load in a running 64-bit kernel with these page tables can use the image.
     ///
-    /// Of several reasons against it the first is given, in the order of [`Unloadable`]. Signatures and lockdown
-    /// are other questions. The protocol, the place and the flags are what kexec_file_load itself looks at;
-    /// that a kernel which cannot be relocated is of no use follows from boot.rst, "pref_address".
+    /// Of several reasons against it, the first in the order of [`Unloadable`] is returned. Signatures and
+    /// lockdown are not considered. kexec_file_load itself checks the protocol, the place and the flags; that
+    /// a kernel which cannot be relocated is useless follows from boot.rst, "pref_address".
     ///
     /// # Errors
     ///
