@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &WhatIfArguments, out: &mut impl Write) -> Result<(
     let before = boot_input::predict(&snapshot, &EditArguments::default(), &Rules::LINUX)?;
     let rules = arguments.rules.unwrap_or(&Rules::LINUX);
     let after = boot_input::predict(&snapshot, &arguments.edits, rules)?;
-    // Without the kernel's own account of its memory the rules are asked about the predicted memory.
+    // Without /proc/iomem, the rules are applied to the predicted memory.
     let machine = snapshot.iomem.read().and_then(|_| Machine::of(&snapshot).ok());
     let changes = what_if::changes(side(&before), side(&after), machine.as_ref());
     if arguments.json {
