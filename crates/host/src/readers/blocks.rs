@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn the_device_behind_a_block_is_the_last_part_of_its_link() {
+    fn the_device_of_a_block_is_the_last_part_of_its_link() {
         let mut machine = Machine::new();
         machine.file("memory/memory5/state", "online\n");
         machine.link("memory/memory5/firmware_node", "../../../LNXSYSTM:00/LNXSYBUS:00/PNP0C80:00");
