@@ -78,7 +78,8 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// Bytes as people write them, with one decimal place if they are not whole.
+/// A size with one decimal if it is not whole, even if that is `.0`. Unlike in physmem's tables it is truncated, not
+/// rounded; the text is part of the JSON output.
 pub(crate) fn size(bytes: u64) -> String {
     for (shift, unit) in [(30, "G"), (20, "M"), (10, "K")] {
         let whole = bytes >> shift;

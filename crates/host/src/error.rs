@@ -1,4 +1,4 @@
-//! What can go wrong as a whole. A single file that cannot be read is no error: the snapshot says so.
+//! Errors of a whole read or capture. A single unreadable file is not an error: the snapshot records it.
 
 use std::path::PathBuf;
 
@@ -13,9 +13,9 @@ pub enum ReadError {
         "cannot open {path}: {source}; give a root directory, a tar archive of one, or a snapshot in JSON"
     )]
     Open {
-        /// What was asked for.
+        /// The path to read.
         path: PathBuf,
-        /// What the system said.
+        /// The error from the system.
         source: std::io::Error,
     },
     /// Nothing below it looks like a Linux machine.
@@ -24,7 +24,7 @@ pub enum ReadError {
          sys/devices/system/memory); give the directory that holds proc/ and sys/"
     )]
     NoTree {
-        /// What was asked for.
+        /// The path to read.
         path: PathBuf,
     },
     /// More than one directory below it looks like a Linux machine.
@@ -33,7 +33,7 @@ pub enum ReadError {
         roots.join(", ")
     )]
     SeveralTrees {
-        /// What was asked for.
+        /// The path to read.
         path: PathBuf,
         /// The directories that hold a tree.
         roots: Vec<String>,
@@ -44,7 +44,7 @@ pub enum ReadError {
          in JSON: {why}"
     )]
     UnknownFormat {
-        /// What was asked for.
+        /// The path to read.
         path: PathBuf,
         /// What it looked like.
         why: String,
@@ -52,11 +52,11 @@ pub enum ReadError {
     /// The archive ends early, or its bytes contradict themselves.
     #[error(
         "{path} is cut short or damaged after {entries} entries{}: {source}; copy it again from \
-         where it came from",
+         its source",
         last.as_ref().map(|name| format!(" (the last one was {name})")).unwrap_or_default()
     )]
     Damaged {
-        /// What was asked for.
+        /// The path to read.
         path: PathBuf,
         /// How many entries were whole.
         entries: u64,
@@ -66,9 +66,9 @@ pub enum ReadError {
         source: std::io::Error,
     },
     /// The archive is of a kind that is not read.
-    #[error("{path} is not read: {why}")]
+    #[error("{path} is not supported: {why}")]
     Unsupported {
-        /// What was asked for.
+        /// The path to read.
         path: PathBuf,
         /// What is in the way, where, and how to do without it.
         why: String,
@@ -76,15 +76,15 @@ pub enum ReadError {
     /// The archive is larger than anything this program is meant for.
     #[error("{path} is too large: {what}; unpack the part with proc/ and sys/ and give that directory")]
     TooLarge {
-        /// What was asked for.
+        /// The path to read.
         path: PathBuf,
         /// The limit that was passed.
         what: String,
     },
     /// The JSON does not hold a snapshot.
-    #[error("{path} is no snapshot: {source}; expected JSON as `physmem capture -o FILE.json` writes it")]
+    #[error("{path} is not a snapshot: {source}; expected JSON written by `physmem capture -o FILE.json`")]
     BadJson {
-        /// What was asked for.
+        /// The path to read.
         path: PathBuf,
         /// What is wrong, with line and column.
         source: serde_json::Error,
@@ -92,14 +92,14 @@ pub enum ReadError {
     /// It was written by a newer physmem.
     #[error("{path} has schema {found}, this physmem reads up to {SCHEMA}: use a newer physmem")]
     NewerSchema {
-        /// What was asked for.
+        /// The path to read.
         path: PathBuf,
         /// The schema it names.
         found: u64,
     },
 }
 
-/// Why no capture was written. The output file is then as it was before.
+/// Why no capture was written. The output file is unchanged.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CaptureError {
@@ -109,13 +109,13 @@ pub enum CaptureError {
     /// The name of the output does not say what to write.
     #[error("{path}: the name must end in .tar.gz, .tgz, .tar or .json, which says what to write")]
     UnknownExtension {
-        /// The output that was asked for.
+        /// The output path.
         path: PathBuf,
     },
     /// The output exists and was not to be replaced.
-    #[error("{path} exists already: choose another name, or ask for it to be replaced")]
+    #[error("{path} already exists: choose another name, or replace it")]
     Exists {
-        /// The output that was asked for.
+        /// The output path.
         path: PathBuf,
     },
     /// Writing failed.
@@ -123,12 +123,12 @@ pub enum CaptureError {
     Write {
         /// The file that could not be written.
         path: PathBuf,
-        /// What the system said.
+        /// The error from the system.
         source: std::io::Error,
     },
     /// The origin is a snapshot in JSON, which holds no files to put into an archive.
     #[error(
-        "{path} holds no files to archive: give the machine or the capture it was made of, or write .json"
+        "{path} holds no files to archive: give the machine or the capture it was made from, or write .json"
     )]
     NoFiles {
         /// What was to be captured.

@@ -1,9 +1,11 @@
-//! Reads the physical memory of a Linux machine into one [`Snapshot`], and writes captures of it.
+//! Reads what a Linux machine shows about its physical memory into a [`Snapshot`], and writes captures.
 //!
-//! The machine is the one this runs on ([`read_live`]), or any directory laid out as a machine's root, or a
-//! tar archive of one: a capture written by [`capture::write`], a sosreport, a copy made by hand ([`read`]); or
-//! what firmware hands over, each table in a file of its own ([`read_firmware`]).
-//! Nothing is written to the machine, and nothing needs root; what root alone may see is recorded in the
+//! - [`read_live`] reads the running machine.
+//! - [`read`] reads a copy of a machine's root directory or a tar archive of one: a capture from
+//!   [`capture::write`], a sosreport, a copy made by hand.
+//! - [`read_firmware`] reads firmware tables, each from its own file.
+//!
+//! Reading changes nothing on the machine and needs no root. Files that only root may read are recorded in the
 //! snapshot as unreadable *for lack of privilege*.
 //!
 //! ```no_run
@@ -21,13 +23,12 @@
 //! `/sys/kernel/boot_params/data`, `/sys/devices/system/{memory,node}`, `/sys/kernel/kexec*`,
 //! `/sys/kernel/debug/memblock`, the parameters of `memory_hotplug`, and the kernel log.
 //!
-//! In the snapshot's maps (`acpi_tables`, `memory_hotplug`, `kexec`, `nodes.lists`) a file that does not
-//! exist has no entry; one that exists and cannot be read has one, which says why.
+//! In the snapshot's maps (`acpi_tables`, `memory_hotplug`, `kexec`, `nodes.lists`), a missing file has no
+//! entry; an unreadable file has an entry that says why.
 //!
 //! # Limits
-//! A file that is larger than any kernel prints it is unreadable, not half read. An archive is read as a
-//! stream: only the files named above are kept, and their sum is limited, so that a hostile or huge one
-//! cannot exhaust memory.
+//! A file larger than any kernel prints is unreadable, not half read. Archives are streamed: only the files
+//! above are kept, up to a total limit, so a hostile or huge archive cannot exhaust memory.
 #![forbid(unsafe_code)]
 
 pub mod capture;

@@ -1,4 +1,4 @@
-//! From a path to a snapshot.
+//! Reads a path into a snapshot.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -22,23 +22,23 @@ use crate::root::{compression, files, unpack};
 
 /// A snapshot as JSON is a few MiB for the largest machines.
 const LARGEST_JSON: u64 = 512 << 20;
-/// What is looked at to tell a snapshot from an archive.
+/// The bytes inspected to tell a JSON snapshot from an archive.
 const HEAD: u64 = 512;
 
 /// Reads a machine or a capture.
 ///
-/// `path` is a directory with a machine's `proc/` and `sys/` in it, or in its only sub-directory; a tar
-/// archive of one, plain or compressed with gzip, xz or zstd; or a snapshot in JSON. What a file is, is told
-/// by its first bytes. The path `/` is the machine this runs on, see [`read_live`]; below any other
-/// directory no symbolic link is followed.
+/// `path` is a directory with a machine's `proc/` and `sys/` in it or in its only subdirectory; a tar archive
+/// of one, plain or compressed with gzip, xz or zstd; or a JSON snapshot. Files are recognized by their first
+/// bytes. `/` is the running machine, see [`read_live`]; below any other directory, symbolic links are not
+/// followed.
 ///
 /// # Errors
-/// Where nothing at all can be read; [`ReadError`] says what was expected. A single file that is missing or
-/// unreadable is no error: its field in the snapshot says so.
+/// If nothing can be read at all; [`ReadError`] says what was expected. A single missing or unreadable file is
+/// not an error: its field in the snapshot says so.
 ///
 /// # Cost
-/// A directory: a handful of system calls a file, seven a memory block. An archive: one pass through it; what
-/// is kept of it, at most a GiB, is in memory at once.
+/// For a directory, a handful of system calls for each file and seven for each memory block. For an archive,
+/// one pass, with the files to read (at most 1 GiB) in memory at once.
 pub fn read(path: &Path) -> Result<Snapshot, ReadError> {
     match Opened::open(path)? {
         Opened::Live => read_live(),
@@ -52,10 +52,10 @@ pub fn read(path: &Path) -> Result<Snapshot, ReadError> {
     }
 }
 
-/// Reads the machine this runs on.
+/// Reads the running machine.
 ///
-/// The architecture is the kernel's word where it is in `/proc/sys/kernel/arch`, otherwise that of `uname`;
-/// the kernel log comes from `/dev/kmsg`, otherwise from a file of this boot.
+/// The architecture comes from `/proc/sys/kernel/arch`, or else from `uname`; the kernel log from `/dev/kmsg`,
+/// or else from a log file of this boot.
 ///
 /// # Errors
 /// [`ReadError::Open`] if `/` cannot be opened.
@@ -65,7 +65,7 @@ pub fn read_live() -> Result<Snapshot, ReadError> {
     Ok(of_this_machine(&tree))
 }
 
-/// What a path turned out to be.
+/// What a path leads to.
 pub(crate) enum Opened {
     Live,
     Directory(Directory, Manifest),
@@ -85,7 +85,7 @@ impl Opened {
             let manifest = manifest(path, &tree)?;
             return Ok(Self::Directory(tree, manifest));
         }
-        // Asked of the path: opening a pipe waits until somebody writes into it.
+        // Check the path, not the open file: opening a pipe blocks until there is a writer.
         if !path.metadata().map_err(cannot_open)?.is_file() {
             let source = io::Error::other("neither a directory nor a regular file");
             return Err(cannot_open(source));
@@ -109,7 +109,7 @@ impl Opened {
     }
 }
 
-/// The directory itself, or the only directory in it, whichever holds a tree.
+/// The directory itself or its only subdirectory, whichever holds a tree.
 fn with_tree(path: &Path, directory: Directory) -> Result<Directory, ReadError> {
     let holds_tree = |tree: &dyn Tree| {
         files::MARKERS.iter().any(|marker| {
@@ -131,7 +131,7 @@ fn with_tree(path: &Path, directory: Directory) -> Result<Directory, ReadError> 
     }
 }
 
-/// The number that every version of a snapshot or manifest begins with.
+/// The version number that every snapshot and manifest has.
 #[derive(Deserialize)]
 struct Schema {
     schema: u64,
@@ -175,7 +175,7 @@ fn manifest(path: &Path, tree: &dyn Tree) -> Result<Manifest, ReadError> {
     }
 }
 
-/// The snapshot of a tree that is not the machine this runs on.
+/// The snapshot of a tree that is not the running machine.
 pub(crate) fn of_capture(path: &Path, tree: &dyn Tree, manifest: &Manifest) -> Snapshot {
     let mut snapshot = of_tree(tree);
     snapshot.origin = path.display().to_string();
@@ -187,7 +187,7 @@ pub(crate) fn of_capture(path: &Path, tree: &dyn Tree, manifest: &Manifest) -> S
     snapshot
 }
 
-/// The snapshot of the machine this runs on; `tree` is its root.
+/// The snapshot of the running machine; `tree` is its root.
 pub(crate) fn of_this_machine(tree: &dyn Tree) -> Snapshot {
     let mut snapshot = of_tree(tree);
     snapshot.origin = "/".into();
@@ -203,7 +203,7 @@ pub(crate) fn of_this_machine(tree: &dyn Tree) -> Snapshot {
     snapshot
 }
 
-/// What is read the same way everywhere.
+/// The fields that are read the same way from any tree.
 fn of_tree(tree: &dyn Tree) -> Snapshot {
     let version = text::never_empty(tree, files::VERSION);
     let iomem = text::iomem(tree);

@@ -87,7 +87,7 @@ impl fmt::Display for Remedy {
     }
 }
 
-// For display only.
+// A fixed unit: remedies are compared with `crashkernel=`, which is in MiB. Precision only matters for display.
 #[allow(clippy::cast_precision_loss)]
 fn mib(bytes: u64) -> f64 {
     bytes as f64 / MIB as f64

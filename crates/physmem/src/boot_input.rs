@@ -1,4 +1,4 @@
-//! Reading and editing what a boot is predicted from.
+//! Reads and edits the input of a boot prediction.
 
 use evidence::{Evidence, Source};
 use machine::boot::{self, BootInput, Prediction};
@@ -11,7 +11,7 @@ use crate::cli::{BootSourceArguments, EditArguments};
 use crate::failure::Failure;
 use crate::input;
 
-/// A boot: what it is given, by which rules, and what comes of it.
+/// A boot: its input, the rules, and the prediction.
 #[derive(Debug)]
 pub(crate) struct Boot {
     pub(crate) input: BootInput,
@@ -19,7 +19,7 @@ pub(crate) struct Boot {
     pub(crate) prediction: Prediction,
 }
 
-/// The snapshot that the arguments ask for.
+/// The snapshot that the arguments name.
 pub(crate) fn snapshot(arguments: &BootSourceArguments) -> Result<Snapshot, Failure> {
     if arguments.firmware.is_empty() {
         return input::snapshot(&arguments.input);
@@ -27,7 +27,7 @@ pub(crate) fn snapshot(arguments: &BootSourceArguments) -> Result<Snapshot, Fail
     Ok(host::read_firmware(&arguments.firmware)?)
 }
 
-/// Predicts the boot of a machine, with its command line and release edited.
+/// Predicts a boot, with the edits applied to command line and release.
 pub(crate) fn predict(
     snapshot: &Snapshot,
     edits: &EditArguments,
@@ -64,7 +64,7 @@ pub(crate) fn predict(
     Ok(Boot { input, rules, prediction })
 }
 
-/// The machine as it would be had it been booted otherwise.
+/// The snapshot with the edits applied.
 fn edit(snapshot: &Snapshot, edits: &EditArguments) -> Result<Snapshot, Failure> {
     let mut edited = snapshot.clone();
     if let Some(line) = &edits.cmdline {

@@ -1,4 +1,4 @@
-//! Why a command failed, and with which exit code.
+//! Why a command failed, its exit code, and what the user can do.
 
 use std::io;
 use std::path::PathBuf;
@@ -24,23 +24,23 @@ pub(crate) enum Failure {
     Boot { origin: String, source: machine::boot::BootError },
     #[error("--remove {parameter}: the command line has no such parameter; it is: {line}")]
     NotRemoved { parameter: String, line: String },
-    #[error("nothing is to be different: give --append, --remove, --cmdline, --kernel-release or --rules")]
+    #[error("nothing to change: give --append, --remove, --cmdline, --kernel-release or --rules")]
     NothingAsked,
-    #[error("{origin} shows nothing of what came of its boot: there is nothing to compare")]
+    #[error("{origin} shows nothing about its boot: there is nothing to compare")]
     NothingToVerify { origin: String },
     #[error("{}: {source}", path.display())]
     Image { path: PathBuf, source: images::ImageError },
-    #[error("{}: this is an {kind}; loads of an x86 bzImage or ELF kernel and of an arm64 Image can be planned", path.display())]
+    #[error("{}: this is an {kind}; expected an x86 bzImage or ELF kernel, or an arm64 Image", path.display())]
     ImageKind { path: PathBuf, kind: String },
     #[error("{}: {source}", path.display())]
     Unloadable { path: PathBuf, source: images::bz_image::Unloadable },
     #[error("cannot read {option} {}: {source}", path.display())]
     Given { option: &'static str, path: PathBuf, source: io::Error },
-    #[error("{option} {}: this is no regular file, expected one", path.display())]
+    #[error("{option} {}: not a regular file", path.display())]
     NoFile { option: &'static str, path: PathBuf },
-    #[error("{option} {}: this is an empty file, which neither system call loads", path.display())]
+    #[error("{option} {}: empty file, which neither system call loads", path.display())]
     EmptyFile { option: &'static str, path: PathBuf },
-    #[error("{}: this is the header of an {of} machine's dump, and {origin} is none", path.display())]
+    #[error("{}: this is the dump header of an {of} machine, but {origin} is not one", path.display())]
     OtherHeader { path: PathBuf, of: images::elf::Machine, origin: String },
     #[error("{origin} does not show its command line (/proc/cmdline), which --reuse-cmdline takes")]
     NoCommandLine { origin: String },
@@ -48,11 +48,11 @@ pub(crate) enum Failure {
     Packed { path: PathBuf, why: String },
     #[error("{}: {source}", path.display())]
     CoreHeader { path: PathBuf, source: images::ImageError },
-    #[error("--avoid-removable needs --loader load: kexec_file_load takes no advice where to place")]
+    #[error("--avoid-removable needs --loader load: kexec_file_load places segments itself")]
     KernelPlaces,
     #[error("{origin}: {}{source}{}", coded(*.code), refused(*.loader, source))]
     Plan { origin: String, code: Option<Code>, loader: Loader, source: PlanError, remedies: Vec<Remedy> },
-    #[error("unknown column {column:?}; known are: {known}")]
+    #[error("unknown column {column:?}; known columns: {known}")]
     Column { column: String, known: String },
     #[error("{target} is not on this machine: {known}")]
     NoTarget { target: String, known: String },
@@ -65,7 +65,7 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// 1 for a failure, 2 for a wrong use.
+    /// 1 for a failure, 2 for a usage error.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Column { .. } | Self::NothingAsked | Self::KernelPlaces => 2,
@@ -86,37 +86,35 @@ impl Failure {
     fn remedy(&self) -> Option<&'static str> {
         match self {
             Self::Machine { source: machine::MachineError::Nothing { .. }, .. } => {
-                Some("run as root, or give --from a capture that root made (physmem capture -o FILE)")
+                Some("run as root, or use --from with a capture made by root (physmem capture -o FILE)")
             }
             Self::BootInput { source: machine::boot::InputError::NoMap(_), .. } => Some(
-                "run as root, or give --from a capture that root made, or --firmware a file with the map",
+                "run as root, use --from with a capture made by root, or --firmware with a file that has the map",
             ),
             Self::NothingToVerify { .. } => {
-                Some("capture the machine as root soon after it booted; memblock=debug shows most")
+                Some("capture the machine as root soon after boot; memblock=debug shows the most")
             }
-            Self::ImageKind { .. } => {
-                Some("give --kernel the bzImage or Image of a build, or a /boot/vmlinuz")
-            }
+            Self::ImageKind { .. } => Some("use --kernel with a bzImage, an Image or a /boot/vmlinuz"),
             Self::Unloadable { .. } => {
-                Some("give --kernel a relocatable 64-bit kernel, as those of distributions are")
+                Some("use --kernel with a relocatable 64-bit kernel, such as a distribution kernel")
             }
-            Self::EmptyFile { .. } => Some("leave the option out to load the kernel alone"),
+            Self::EmptyFile { .. } => Some("omit the option to load only the kernel"),
             Self::NoCommandLine { .. } => Some("give the command line with --append"),
             Self::CoreHeader { .. } => Some(
-                "give /proc/vmcore as the crash kernel has it, a dump in ELF form (makedumpfile -E), or the \
-                 memory at elfcorehdr=; other forms of dumps have no such header",
+                "use /proc/vmcore from the crash kernel, an ELF dump (makedumpfile -E), or the memory at elfcorehdr=; \
+                 other dump formats have no such header",
             ),
             _ => None,
         }
     }
 }
 
-/// The finding that a refusal is.
+/// The code of the finding for this refusal.
 fn coded(code: Option<Code>) -> String {
     code.map_or_else(String::new, |code| format!("{code}: "))
 }
 
-/// How the kernel would say it.
+/// How the kernel or kexec-tools would report it.
 fn refused(loader: Loader, error: &PlanError) -> String {
     let by_the_program = matches!(
         error,
@@ -141,39 +139,41 @@ fn plan_remedy(error: &PlanError) -> &'static str {
         | PlanError::NoScratch
         | PlanError::NoMap
         | PlanError::ClassUnknown { .. } => {
-            "run as root, or give --from a capture that root made (physmem capture -o FILE)"
+            "run as root, or use --from with a capture made by root (physmem capture -o FILE)"
         }
-        PlanError::OtherArchitecture { .. } => "give --kernel a kernel for this machine",
+        PlanError::OtherArchitecture { .. } => "use --kernel with a kernel for this machine",
         PlanError::NoCrashKernel => {
-            "physmem what-if --append crashkernel=256M says where the reservation would lie"
+            "physmem what-if --append crashkernel=256M shows where the reservation would go"
         }
         PlanError::HeaderSize => "the list of possible CPUs is damaged: capture the machine again",
-        PlanError::CommandLineTooLong { .. } => "give a shorter command line with --append",
+        PlanError::CommandLineTooLong { .. } => "use a shorter command line with --append",
         PlanError::NoKernel { .. } => "the file was cut off, or its header is damaged: copy the kernel again",
         PlanError::TooSmall { kind: SegmentKind::ElfCoreHeader, .. } => {
-            "a kernel with a larger CONFIG_CRASH_MAX_MEMORY_RANGES has room for more ranges of memory"
+            "a kernel with a larger CONFIG_CRASH_MAX_MEMORY_RANGES has room for more memory ranges"
         }
         PlanError::TooSmall { .. } | PlanError::Segment { .. } => {
             "the kernel's header is damaged, or something was added to its file: copy the kernel again"
         }
         PlanError::NoHole { kind: SegmentKind::Initrd, .. } => {
-            "give a smaller --initrd; a crash kernel's goes into its reservation: boot with more crashkernel="
+            "use a smaller --initrd; for a crash kernel, boot with a larger crashkernel="
         }
         PlanError::NoHole { .. } | PlanError::NoKernelLocation { .. } => {
-            "only more memory helps, or for a crash kernel more crashkernel="
+            "add memory; for a crash kernel, boot with a larger crashkernel="
         }
-        PlanError::KernelPlaces => "give --loader load",
-        PlanError::Arm64(Arm64Error::SeedNotWiped) => "give --loader file",
-        PlanError::Elf(ElfError::NoFileLoad) => "give --loader load, or --kernel the bzImage (/boot/vmlinuz)",
+        PlanError::KernelPlaces => "use --loader load",
+        PlanError::Arm64(Arm64Error::SeedNotWiped) => "use --loader file",
+        PlanError::Elf(ElfError::NoFileLoad) => {
+            "use --loader load, or --kernel with the bzImage (/boot/vmlinuz)"
+        }
         PlanError::Elf(ElfError::InitrdLimit { .. }) => {
-            "give a smaller --initrd, or --kernel the bzImage, whose initial ramdisk may lie anywhere; a crash kernel's area can be reserved lower (crashkernel=256M@512M)"
+            "use a smaller --initrd, or --kernel with the bzImage, whose initial ramdisk may go anywhere; for a crash kernel, reserve a lower area (crashkernel=256M@512M)"
         }
-        PlanError::Elf(_) => "give --kernel the bzImage (/boot/vmlinuz), which can lie anywhere",
+        PlanError::Elf(_) => "use --kernel with the bzImage (/boot/vmlinuz), which can go anywhere",
         PlanError::Arm64(_) => "the kernel's header or the machine's device tree is damaged: copy it again",
         PlanError::TooManySegments { .. } => {
-            "each program header of an ELF kernel is a segment: give --kernel the bzImage (/boot/vmlinuz), which is one"
+            "each program header of an ELF kernel is a segment: use --kernel with the bzImage (/boot/vmlinuz), which is a single segment"
         }
-        PlanError::HalfOfRam { .. } => "give a smaller --initrd, or more memory",
+        PlanError::HalfOfRam { .. } => "use a smaller --initrd, or add memory",
         PlanError::EfiMap { .. } => "the map's size is wrong: this is a bug of physmem",
     }
 }

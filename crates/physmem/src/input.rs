@@ -1,4 +1,4 @@
-//! Reading the machine a command is about.
+//! Reads the machine a command works on.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use machine::{Machine, Snapshot};
 use crate::cli::InputArguments;
 use crate::failure::Failure;
 
-/// The snapshot that the arguments ask for.
+/// The snapshot that the arguments name.
 pub(crate) fn snapshot(arguments: &InputArguments) -> Result<Snapshot, Failure> {
     match arguments.from.as_deref().or(arguments.sysroot.as_deref()) {
         Some(path) if path == Path::new("/") => Ok(host::read_live()?),
@@ -16,7 +16,7 @@ pub(crate) fn snapshot(arguments: &InputArguments) -> Result<Snapshot, Failure> 
     }
 }
 
-/// The machine that the arguments ask for.
+/// The machine that the arguments name.
 pub(crate) fn machine(arguments: &InputArguments) -> Result<Machine, Failure> {
     let snapshot = snapshot(arguments)?;
     let origin = snapshot.origin.clone();

@@ -27,7 +27,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            // Nothing useful is left to do when even the message cannot be printed.
+            // If even the message cannot be printed, there is nothing left to do.
             let _ = error.print();
             return ExitCode::from(if asked { 0 } else { 2 });
         }
@@ -37,7 +37,7 @@ fn main() -> ExitCode {
         // The reader of the pipe has seen enough: `physmem show | head`.
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(failure) => {
-            // One line, as scripts and logs expect of an error; only its remedies are broken into lines.
+            // One line, as scripts and logs expect; only the remedies are wrapped.
             let _ = writeln!(io::stderr(), "physmem: {}", lines::printable(&failure.to_string()));
             for remedy in failure.remedies() {
                 let _ = lines::wrapped(&mut io::stderr(), "  help: ", "    ", &remedy);

@@ -1,4 +1,4 @@
-//! A tree that remembers what was read of it: what a capture has to hold is what the reader asked for.
+//! A tree that records what is read from it: a capture holds exactly what the readers asked for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,12 +15,12 @@ use crate::root::tree::{Entry, Kind, Tree, join};
 pub(crate) struct Recording {
     pub(crate) files: BTreeMap<String, Vec<u8>>,
     pub(crate) links: BTreeMap<String, String>,
-    /// Directories, also those that nothing was read of: that they exist is an answer, too.
+    /// Directories, even if nothing in them was read: that they exist is also an answer.
     pub(crate) directories: BTreeSet<String>,
     pub(crate) unreadable: BTreeMap<String, Refusal>,
 }
 
-/// A tree that passes everything on to another one, and remembers the answers.
+/// A tree that forwards to another one and records the answers.
 pub(crate) struct Recorder<'a> {
     tree: Box<dyn Tree + 'a>,
     prefix: String,
@@ -28,13 +28,13 @@ pub(crate) struct Recorder<'a> {
 }
 
 impl<'a> Recorder<'a> {
-    /// Records what is read of `tree`.
+    /// Records what is read from `tree`.
     pub(crate) fn new(tree: Box<dyn Tree + 'a>, recording: &'a Mutex<Recording>) -> Self {
         Self { tree, prefix: String::new(), recording }
     }
 
     fn notes(&self) -> MutexGuard<'_, Recording> {
-        // A thread that panicked while it held the lock left whole entries behind: each is one insertion.
+        // Even after a panic under the lock the entries are whole: each is one insertion.
         self.recording.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -91,7 +91,7 @@ impl Tree for Recorder<'_> {
                     Kind::Link => {
                         self.link(&below);
                     }
-                    // If its content matters, it will be read.
+                    // If its content matters, a reader will read it.
                     Kind::Other => {}
                 }
             }

@@ -1,4 +1,4 @@
-//! Captures: what was read of a machine, in a file that reads back to the same snapshot.
+//! Writing a capture.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -21,56 +21,55 @@ use crate::root::files;
 use crate::root::manifest::{AsCaptured, Manifest, Refusal};
 use crate::root::tree::Tree;
 
-/// What to do where the output exists already.
+/// What to do if the output already exists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Existing {
     /// Leave it alone and fail.
     #[default]
     Keep,
-    /// Put the capture in its place, at the very end.
+    /// Replace it once the capture is complete.
     Replace,
 }
 
 /// What went into a capture.
 #[derive(Clone, Debug)]
 pub struct CaptureReport {
-    /// What was read, and what the capture reads back to (but for `origin`).
+    /// What was read. The capture reads back as the same, except for `origin`.
     pub snapshot: Snapshot,
-    /// How many files of the machine it holds.
+    /// The number of files in it.
     pub files: usize,
-    /// The sum of their bytes, before compression.
+    /// Their total size in bytes, before compression.
     pub bytes: u64,
-    /// What was there and could not be read, in order of the paths.
+    /// Files that exist but could not be read, in order of their paths.
     pub unreadable: Vec<Unreadable>,
 }
 
-/// One file of the machine that a capture had to do without.
+/// A file that is missing from a capture because it could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreadable {
     /// The file's absolute path on the machine.
     pub path: String,
-    /// What went wrong, as one sentence with the path in it.
+    /// What went wrong, as a sentence that names the path.
     pub why: String,
     /// Whether more privilege would have helped.
     pub for_lack_of_privilege: bool,
 }
 
-/// Captures the machine at `root` (`/` for the one this runs on, or anything that [`crate::read`] takes)
-/// into `out`.
+/// Captures the machine at `root` into `out`. `root` is `/` for the running machine, or anything that
+/// [`crate::read`] takes.
 ///
-/// The end of `out` says what is written: `.tar.gz`, `.tgz` and `.tar` are a tree laid out as the machine's
-/// root with exactly the files that were read and their links, and the file `physmem-capture.json`, which
-/// lists what could not be read and why; `.json` is the snapshot. [`crate::read`] of it gives the
-/// same snapshot again, but for `origin`. The same tree gives the same bytes: the archive holds no times and
-/// no owners.
+/// The extension of `out` selects the format. `.tar.gz`, `.tgz` and `.tar` hold exactly the files and links
+/// that were read, laid out as in the machine's root, and `physmem-capture.json`, which lists what could not be
+/// read and why. `.json` is the snapshot. [`crate::read`] of either returns the same snapshot, except for
+/// `origin`. The output is reproducible: the archive records no times and no owners.
 ///
-/// The output is written beside its place under a temporary name and moved there at the end, so it is whole
-/// or not there. Only its owner may read it: it tells physical addresses, which the kernel hides from users.
+/// The output is written under a temporary name in the same directory and renamed at the end, so it is either
+/// complete or absent. Only its owner may read it, because it contains physical addresses, which the kernel
+/// hides from users.
 ///
 /// # Errors
-/// Where the machine cannot be read, the name has another ending, the output exists (with
-/// [`Existing::Keep`]) or cannot be written. A file of the machine that cannot be read is no error: the
-/// report and the capture say so.
+/// If the machine cannot be read, the extension is unknown, or the output exists (with [`Existing::Keep`]) or
+/// cannot be written. An unreadable file of the machine is not an error: the report and the capture list it.
 pub fn write(root: &Path, out: &Path, existing: Existing) -> Result<CaptureReport, CaptureError> {
     let format = Format::of(out)?;
     if existing == Existing::Keep && out.symlink_metadata().is_ok() {
@@ -158,7 +157,7 @@ fn recorded(
     of_capture(root, &tree, manifest)
 }
 
-/// The log of a live machine comes from no file, and the file of another boot must not take its place.
+/// Records the log of a live machine, which comes from no file, in place of a log file of another boot.
 fn put_live_log(recording: &mut Recording, log: &Source<String>) {
     for path in files::KERNEL_LOGS {
         recording.files.remove(path);
@@ -228,7 +227,7 @@ fn header(kind: EntryType, size: u64) -> Header {
     header
 }
 
-/// Writes a file beside `out` and moves it to its place once it is whole.
+/// Writes a file next to `out` and renames it once it is complete.
 fn replace(
     out: &Path,
     existing: Existing,
@@ -241,7 +240,7 @@ fn replace(
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).map_err(failed)?;
     let written = write(&mut file).and_then(|()| file.sync_all()).and_then(|()| moved(&draft, out, existing));
     written.map_err(|source| {
-        // The error that matters is the one at hand.
+        // The first error is the one to report.
         let _ = std::fs::remove_file(&draft);
         if source.kind() == io::ErrorKind::AlreadyExists {
             CaptureError::Exists { path: out.to_owned() }
@@ -256,7 +255,7 @@ fn moved(draft: &Path, out: &Path, existing: Existing) -> io::Result<()> {
         return std::fs::rename(draft, out);
     }
     match renameat_with(CWD, draft, CWD, out, RenameFlags::NOREPLACE) {
-        // The file system cannot refuse to replace. A second name can: it fails where there is one.
+        // The file system does not support NOREPLACE. A hard link also fails if the name exists.
         Err(Errno::INVAL | Errno::NOSYS) => {
             std::fs::hard_link(draft, out)?;
             std::fs::remove_file(draft)

@@ -1,5 +1,5 @@
-//! What firmware hands over, each in a file of its own: told apart by content, and put together as a machine
-//! that has not booted yet.
+//! Firmware tables and maps, each in its own file: recognized by content, and combined into a machine that has
+//! not booted yet.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -16,15 +16,15 @@ use firmware::srat::Srat;
 use crate::firmware_input::kind::Kind;
 use crate::firmware_input::text;
 
-/// No table and no log is larger.
+/// The largest file: no table or log is larger.
 const LARGEST: u64 = 256 << 20;
 /// The flattened device tree's first bytes (Devicetree Specification 0.4, 5.2).
 const DEVICE_TREE: [u8; 4] = [0xd0, 0x0d, 0xfe, 0xed];
-/// An x86 zero page, and where its signature stands (Documentation/arch/x86/boot.rst).
+/// An x86 zero page, and where its signature is (Documentation/arch/x86/boot.rst).
 const ZERO_PAGE: usize = 4096;
 const HDRS: std::ops::Range<usize> = 0x202..0x206;
 
-/// Why files of firmware could not be read as one machine.
+/// Why firmware files could not be read as one machine.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FirmwareFileError {
@@ -36,7 +36,7 @@ pub enum FirmwareFileError {
         /// What the system said.
         source: io::Error,
     },
-    /// It is nothing that firmware hands over.
+    /// The file is not from firmware.
     #[error(
         "{path}: {what}; expected a flattened device tree (/sys/firmware/fdt, *.dtb), an ACPI SRAT or SLIT \
          (/sys/firmware/acpi/tables), an x86 zero page (/sys/kernel/boot_params/data), or text with lines \
@@ -48,7 +48,7 @@ pub enum FirmwareFileError {
         /// What it looks like.
         what: &'static str,
     },
-    /// It is a capture, not what firmware hands over.
+    /// The file is a capture, not from firmware.
     #[error("{path} is {what}: give it with --from")]
     Capture {
         /// The file.
@@ -57,7 +57,7 @@ pub enum FirmwareFileError {
         what: &'static str,
     },
     /// A device tree that cannot be read.
-    #[error("{path} is a flattened device tree, and damaged: {source}")]
+    #[error("{path} is a damaged flattened device tree: {source}")]
     DeviceTree {
         /// The file.
         path: PathBuf,
@@ -65,7 +65,7 @@ pub enum FirmwareFileError {
         source: FdtError,
     },
     /// An ACPI table that cannot be read.
-    #[error("{path} is an ACPI {signature}, and damaged: {source}")]
+    #[error("{path} is a damaged ACPI {signature}: {source}")]
     Acpi {
         /// The file.
         path: PathBuf,
@@ -74,8 +74,8 @@ pub enum FirmwareFileError {
         /// What is wrong, and where.
         source: AcpiError,
     },
-    /// An ACPI table that says nothing about a boot's memory.
-    #[error("{path} is an ACPI {signature}, which does not decide a boot: SRAT and SLIT do")]
+    /// An ACPI table that does not affect a boot's memory.
+    #[error("{path} is an ACPI {signature}, which does not affect a boot: only SRAT and SLIT do")]
     OtherAcpi {
         /// The file.
         path: PathBuf,
@@ -83,14 +83,14 @@ pub enum FirmwareFileError {
         signature: String,
     },
     /// A zero page that cannot be read.
-    #[error("{path} is an x86 zero page, and damaged: {source}")]
+    #[error("{path} is a damaged x86 zero page: {source}")]
     ZeroPage {
         /// The file.
         path: PathBuf,
         /// What is wrong, and where.
         source: E820Error,
     },
-    /// A line of text that begins as one of a memory map and does not read as one.
+    /// A line that begins like one of a memory map but is malformed.
     #[error("{path}: {source}")]
     Text {
         /// The file.
@@ -98,16 +98,16 @@ pub enum FirmwareFileError {
         /// What is wrong, in which line, and what was expected.
         source: firmware::log::LogError,
     },
-    /// Two files hold the same.
-    #[error("{path} is {what}, and another file is one too: give one of them")]
+    /// Two files of the same kind.
+    #[error("{path} is {what}, and so is another file: give only one of them")]
     Twice {
         /// The second of them.
         path: PathBuf,
         /// What it is.
         what: &'static str,
     },
-    /// Two files are of two architectures.
-    #[error("{path} is {what} of {architecture}, and another file is of {other}: give those of one machine")]
+    /// Two files of different architectures.
+    #[error("{path} is {what} of {architecture}, and another file is of {other}: give files of one machine")]
     TwoArchitectures {
         /// The second of them.
         path: PathBuf,
@@ -118,18 +118,18 @@ pub enum FirmwareFileError {
         /// The architecture of the other.
         other: &'static str,
     },
-    /// Tables about nodes, and nothing that says where memory is.
+    /// Only tables about nodes, which do not say where memory is.
     #[error(
-        "none of the files is a memory map: an SRAT or SLIT says on which node memory lies, not where there \
-         is any; add a device tree, a zero page or text with an e820 map"
+        "none of the files is a memory map: an SRAT or SLIT says which node memory belongs to, not where \
+         memory is; add a device tree, a zero page or text with an e820 map"
     )]
     NoMap,
 }
 
-/// Reads a machine that has not booted yet from what its firmware hands over.
+/// Reads a machine that has not booted yet from its firmware tables and maps.
 ///
-/// A device tree makes it an arm64 machine, whose command line is the tree's `bootargs`; a zero page or an e820
-/// map an x86 one. A kernel log also gives command line and release, and may go with either.
+/// A device tree makes it an arm64 machine, with the tree's `bootargs` as command line; a zero page or an e820
+/// map makes it x86. A kernel log may accompany either, and also provides the command line and release.
 ///
 /// # Errors
 ///
@@ -164,7 +164,7 @@ pub fn read_firmware(paths: &[PathBuf]) -> Result<Snapshot, FirmwareFileError> {
     Ok(machine)
 }
 
-/// Puts one file where a machine would show it, and says what it is.
+/// Adds a file to the machine; returns what it is.
 fn add(machine: &mut Snapshot, path: &Path, bytes: Vec<u8>) -> Result<Kind, FirmwareFileError> {
     let of = || path.to_owned();
     let unknown = |what| Err(FirmwareFileError::Unknown { path: path.to_owned(), what });
@@ -209,7 +209,7 @@ fn add(machine: &mut Snapshot, path: &Path, bytes: Vec<u8>) -> Result<Kind, Firm
     }
     let text = String::from_utf8_lossy(&bytes);
     if bytes.contains(&0) {
-        return unknown("it is neither a table that is known nor text");
+        return unknown("it is neither a known table nor text");
     }
     match text::read(machine, &text) {
         Ok(Some(kind)) => Ok(kind),
@@ -218,7 +218,7 @@ fn add(machine: &mut Snapshot, path: &Path, bytes: Vec<u8>) -> Result<Kind, Firm
     }
 }
 
-/// Four letters and the length of the whole table (ACPI 6.5, 5.2.6); a table cut short still says its name.
+/// Four letters and the length of the whole table (ACPI 6.5, 5.2.6); a truncated table still has its name.
 fn acpi_signature(bytes: &[u8]) -> Option<String> {
     let signature = bytes.get(..4)?;
     let length = u32::from_le_bytes(bytes.get(4..8)?.try_into().ok()?);
@@ -229,7 +229,7 @@ fn acpi_signature(bytes: &[u8]) -> Option<String> {
     (is_name && fits).then(|| String::from_utf8_lossy(signature).into_owned())
 }
 
-/// What `--from` would read.
+/// A file that `--from` reads.
 fn archive(bytes: &[u8]) -> Option<&'static str> {
     let is_packed =
         [&b"\x1f\x8b"[..], b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"].iter().any(|magic| bytes.starts_with(magic));

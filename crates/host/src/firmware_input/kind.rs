@@ -1,6 +1,6 @@
-//! What a file of the firmware's is.
+//! Kinds of firmware files.
 
-/// What a file is, in words, and of which architecture a map of its kind is.
+/// What a file is, in words, and the architecture it implies.
 #[derive(Clone, Copy)]
 pub(crate) struct Kind {
     pub(crate) what: &'static str,

@@ -1,4 +1,4 @@
-//! Memory maps in text: a kernel log, lines cut out of one, or lines written by hand.
+//! Memory maps in text: a kernel log, an excerpt of one, or lines written by hand.
 
 use std::fmt::Write;
 
@@ -13,7 +13,7 @@ use crate::firmware_input::kind::Kind;
 /// text: what stands before the banner of a boot is taken for that of an earlier one.
 const HEADING: &str = "BIOS-provided physical RAM map:";
 
-/// Puts a text where a machine would show it, and says what it is; `None` without a map in it.
+/// Adds a text to the machine; returns what it is, or `None` if it has no map.
 pub(crate) fn read(machine: &mut Snapshot, text: &str) -> Result<Option<Kind>, LogError> {
     let of_bios = |text: &str| -> Result<usize, LogError> {
         log::e820(text.as_bytes()).try_fold(0, |count: usize, line| {
@@ -39,10 +39,10 @@ pub(crate) fn read(machine: &mut Snapshot, text: &str) -> Result<Option<Kind>, L
             ("text with an EFI memory map", "aarch64", text.to_owned())
         }
     };
-    if let Some(banner) = behind(text, "Linux version ") {
+    if let Some(banner) = after(text, "Linux version ") {
         machine.version = Source::Read(format!("Linux version {banner}"));
     }
-    if let Some(line) = behind(text, "Kernel command line: ").or_else(|| behind(text, "Command line: ")) {
+    if let Some(line) = after(text, "Kernel command line: ").or_else(|| after(text, "Command line: ")) {
         machine.command_line = Source::Read(line.to_owned());
     }
     machine.kernel_log = Source::Read(log);
@@ -51,17 +51,17 @@ pub(crate) fn read(machine: &mut Snapshot, text: &str) -> Result<Option<Kind>, L
 
 /// Whether the EFI map's lines are numbered, `efi: mem00: [...`: only x86 does that.
 fn numbers_its_lines(text: &str) -> bool {
-    behind(text, "efi: mem0").or_else(|| behind(text, "efi: mem1")).is_some_and(|rest| {
+    after(text, "efi: mem0").or_else(|| after(text, "efi: mem1")).is_some_and(|rest| {
         rest.split_once(':').is_some_and(|(digits, _)| digits.bytes().all(|byte| byte.is_ascii_digit()))
     })
 }
 
-/// The rest of the first line that holds a text.
-fn behind<'a>(text: &'a str, marker: &str) -> Option<&'a str> {
+/// The rest of the first line that contains `marker`.
+fn after<'a>(text: &'a str, marker: &str) -> Option<&'a str> {
     text.lines().find_map(|line| Some(line.split_once(marker)?.1.trim_end()))
 }
 
-/// Lines that begin with `[mem 0x…-0x…]` and a type, as the lines of a log that they are short for.
+/// Expands lines that begin with `[mem 0x…-0x…]` and a type to log lines.
 fn plain_lines(text: &str) -> Option<String> {
     let mut named = String::new();
     let mut has_any = false;

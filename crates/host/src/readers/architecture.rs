@@ -1,4 +1,4 @@
-//! The machine's architecture, as `uname -m` prints it, from whatever says it plainly.
+//! The machine's architecture, as `uname -m` prints it.
 
 use evidence::Source;
 
@@ -6,7 +6,7 @@ use crate::readers::text::{value, whole};
 use crate::root::files;
 use crate::root::tree::Tree;
 
-/// The architectures by Linux's own names. A word that is not among them is no evidence.
+/// Architectures by their Linux names. Other words are no evidence.
 const KNOWN: [&str; 20] = [
     "x86_64",
     "i386",
@@ -31,8 +31,7 @@ const KNOWN: [&str; 20] = [
 ];
 
 /// Looks for the architecture in `/proc/sys/kernel/arch`, a kept `uname -a`, `/proc/version`, and the banner
-/// at the head of the kernel log. Nothing is concluded from devices or tables: x86's exist for 32 and 64
-/// bits.
+/// at the top of the kernel log. Devices and tables are no evidence: x86 has the same ones for 32 and 64 bits.
 pub(crate) fn read(tree: &dyn Tree, version: &Source<String>, log: &Source<String>) -> Source<String> {
     if let Source::Read(arch) = value(tree, files::ARCHITECTURE)
         && !arch.is_empty()
@@ -48,14 +47,14 @@ pub(crate) fn read(tree: &dyn Tree, version: &Source<String>, log: &Source<Strin
     found.map_or(Source::Missing, Source::Read)
 }
 
-/// `Linux HOST RELEASE ... MACHINE [PROCESSOR PLATFORM] GNU/Linux`: a host may be called anything, so the
+/// `Linux HOST RELEASE ... MACHINE [PROCESSOR PLATFORM] GNU/Linux`: a host can have any name, so the
 /// first three words do not count.
 fn in_uname(text: &str) -> Option<&str> {
     let line = text.lines().find(|line| line.starts_with("Linux "))?;
     line.split_whitespace().skip(3).find(|word| KNOWN.contains(word))
 }
 
-/// The line of a kernel log that repeats `/proc/version`.
+/// The banner in a kernel log: the text of `/proc/version`.
 fn banner_of(log: &str) -> Option<&str> {
     log.lines().find_map(|line| line.find("Linux version ").and_then(|at| line.get(at..)))
 }
@@ -81,7 +80,7 @@ fn in_banner(banner: &str) -> Option<&str> {
     suffix.or_else(compiler).or_else(last)
 }
 
-/// Compilers' names for architectures, where they are not the kernel's.
+/// Compiler names of architectures that differ from the kernel's.
 fn name_of_triple(machine: &str) -> Option<&str> {
     match machine {
         "powerpc64le" => Some("ppc64le"),
@@ -118,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn the_kernels_own_word_comes_first() {
+    fn proc_sys_kernel_arch_comes_first() {
         let mut archive = Archive::default();
         let version = Source::Read("Linux version 6.1 (x86_64-linux-gnu-gcc) #1".into());
         assert_eq!(read(&archive, &version, &Source::Missing), Source::Read("x86_64".into()));
@@ -132,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn the_logs_banner_counts_where_proc_version_was_not_taken_along() {
+    fn the_banner_in_the_log_counts_if_proc_version_is_missing() {
         let log = Source::Read(
             "<6>[    0.0] Booting\n<5>[ 0.0] Linux version 6.1 (riscv64-linux-gnu-gcc) #1\n".into(),
         );

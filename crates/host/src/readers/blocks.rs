@@ -1,9 +1,8 @@
 //! `/sys/devices/system/memory`: the memory blocks.
 //!
-//! A large machine has tens of thousands of them, a directory each, so this is where reading takes its
-//! time. A block costs six system calls (`state` and `valid_zones` are opened, read and closed); its nodes
-//! come from one listing of each node, and `firmware_node` is looked for once a range where the ranges are
-//! known.
+//! A large machine has tens of thousands of them, each a directory, so this takes most of the time. A block
+//! costs six system calls (open, read and close of `state` and `valid_zones`). Its nodes come from one listing
+//! of each node, and `firmware_node` is read once for each range if the ranges are known.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -21,16 +20,16 @@ use crate::root::files;
 use crate::root::source::{and_then, map, nonsense, quoted};
 use crate::root::tree::{Entry, Kind, Tree, numbered};
 
-/// Room for an attribute: the longest, `valid_zones`, is a handful of words.
+/// Buffer size for an attribute: the longest, `valid_zones`, is a handful of words.
 const ATTRIBUTE: usize = 256;
-/// How many blocks a thread takes at a time: so few do not pay for a second thread.
+/// The number of blocks a thread takes at a time; up to this many are not worth a second thread.
 const SHARE: usize = 1024;
-/// More do not help: they wait for each other in the process's table of open files.
+/// More threads do not help: they contend for the process's file table.
 const MOST_READERS: usize = 8;
 
-/// All memory blocks. Without the block size the numbers mean nothing, so then nothing is read.
+/// All memory blocks. Without the block size their numbers mean nothing, so they are not read.
 pub(crate) fn read(tree: &dyn Tree, iomem: &Source<String>) -> Source<MemoryBlocks> {
-    // The links of the nodes are as long a listing as the blocks are, so both are made at once.
+    // Listing the links of the nodes takes as long as listing the blocks, so do both at once.
     let (entries, links) = thread::scope(|scope| {
         let links = scope.spawn(|| BlockLinks::read(tree));
         (tree.list(files::MEMORY_BLOCKS), joined(links))
@@ -66,9 +65,9 @@ fn block_size(tree: &dyn Tree) -> Source<u64> {
     }
 }
 
-/// The blocks in which a System RAM resource begins: the only ones whose firmware device is looked for.
-/// Hot-added memory is one resource a device, so its first block speaks for all of it; looking at every
-/// block would cost a fifth of the whole time. Nothing where the resources are not known.
+/// The blocks in which a System RAM resource begins: only for these is the firmware device read. Hot-added
+/// memory has one resource for each device, so its first block is representative; reading it for every block
+/// would take a fifth of the total time. `None` if the resources are not known.
 fn first_blocks(iomem: &Source<String>, block_size: u64) -> Option<BTreeSet<u64>> {
     let tree = iomem.read().and_then(|text| ResourceTree::parse(text).ok())?;
     let starts = tree.system_ram().map(|resource| resource.start);
@@ -88,8 +87,8 @@ fn blocks(
         .filter_map(|entry| Some((numbered(&entry.name, "memory")?, entry.kind)))
         .collect();
     numbers.sort_unstable_by_key(|(number, _)| *number);
-    // Without /proc/iomem, which is hidden from most users, it is runs of blocks of the same nodes that are
-    // taken for one range; and where there are few blocks, each one is asked.
+    // Without /proc/iomem, which is hidden from most users, a run of blocks on the same nodes counts as one
+    // range; if there are few blocks, read all.
     let asks_all = first.is_none() && numbers.len() < SHARE;
     let begins_a_range = |pair: &[(u64, Kind)]| match pair {
         [(before, _), (number, _)] => {
@@ -118,7 +117,7 @@ fn blocks(
         let others: Vec<_> = (1..readers(shares.len()))
             .map(|_| {
                 scope.spawn(|| match tree.below(files::MEMORY_BLOCKS) {
-                    // A descriptor of its own: the kernel counts the users of a shared one at every call.
+                    // Its own descriptor: for a shared one, the kernel updates a reference count at every call.
                     Source::Read(directory) => reader(&*directory),
                     // Then the others read its shares.
                     Source::Missing | Source::Unreadable { .. } => Vec::new(),
@@ -135,8 +134,8 @@ fn blocks(
     blocks
 }
 
-/// How many threads are worth having. What takes the time is the kernel looking up names in a large cold
-/// cache, which several processors do side by side.
+/// The number of threads worth having. Most of the time is spent on name lookups in a large cold cache, which
+/// the kernel does in parallel on several CPUs.
 fn readers(shares: usize) -> usize {
     let processors = thread::available_parallelism().map_or(1, NonZero::get);
     shares.clamp(1, processors.min(MOST_READERS))
@@ -151,7 +150,7 @@ fn read_share(
     let mut path = String::new();
     let mut blocks = Vec::with_capacity(share.len());
     for (number, kind) in share {
-        // Not through a block that is itself a link: it may lead out of the tree.
+        // Not if the block is itself a link, which may lead out of the tree.
         let asks_firmware = *kind == Kind::Directory && first.contains(number);
         let mut block = block(directory, *number, asks_firmware, &mut path);
         block.nodes = links.of(*number);
@@ -163,8 +162,7 @@ fn read_share(
     blocks
 }
 
-/// One block, still without its nodes. `path` is room for the names, kept from block to block: there are
-/// some hundred thousand.
+/// One block, without its nodes. `path` is a buffer reused for every block: there may be a hundred thousand.
 fn block(directory: &dyn Tree, number: u64, asks_firmware: bool, path: &mut String) -> MemoryBlock {
     path.clear();
     // Writing to a string cannot fail.
@@ -196,7 +194,7 @@ fn attribute<'a>(
     }
 }
 
-/// Does something with the path of a file in the directory `path`, and takes the name off again.
+/// Calls `visit` with the path of a file in the directory `path`, then restores `path`.
 fn with_file<T>(path: &mut String, file: &str, visit: impl FnOnce(&str) -> T) -> T {
     let directory = path.len();
     path.push_str(file);
@@ -214,7 +212,7 @@ fn state(text: &[u8]) -> BlockState {
     }
 }
 
-/// The links `nodeN` in the block's own directory.
+/// The `nodeN` links in the block's directory.
 fn own_links(directory: &dyn Tree, number: u64) -> Vec<u32> {
     let Source::Read(entries) = directory.list(&format!("memory{number}")) else { return Vec::new() };
     let mut nodes: Vec<u32> = entries.iter().filter_map(|entry| numbered(&entry.name, "node")).collect();
@@ -369,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn the_device_behind_a_block_is_the_last_part_of_its_link() {
+    fn the_device_of_a_block_is_the_last_part_of_its_link() {
         let mut machine = Machine::new();
         machine.file("memory/memory5/state", "online\n");
         machine.link("memory/memory5/firmware_node", "../../../LNXSYSTM:00/LNXSYBUS:00/PNP0C80:00");

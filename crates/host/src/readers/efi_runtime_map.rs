@@ -7,7 +7,7 @@ use crate::root::files;
 use crate::root::source::{and_then, map};
 use crate::root::tree::{Tree, numbered};
 
-/// How many entries there are. One is read, so that a map that only root may see is told from an empty one.
+/// The number of entries. Their types are read too, to tell a map that only root may read from an empty one.
 pub(crate) fn entries(tree: &dyn Tree) -> Source<u32> {
     and_then(tree.list(files::EFI_RUNTIME_MAP), |entries| {
         let numbers: Vec<u32> = entries.iter().filter_map(|entry| numbered(&entry.name, "")).collect();
@@ -23,7 +23,7 @@ mod tests {
     use crate::root::archive::{Archive, Node};
 
     #[test]
-    fn entries_are_counted_and_one_that_cannot_be_read_makes_the_number_unknown() {
+    fn an_unreadable_entry_makes_the_number_of_entries_unknown() {
         let mut archive = Archive::default();
         assert_eq!(entries(&archive), Source::Missing);
         for n in 0..11 {

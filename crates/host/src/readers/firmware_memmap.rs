@@ -1,4 +1,4 @@
-//! `/sys/firmware/memmap`: one directory an entry, with the files `start`, `end` and `type`.
+//! `/sys/firmware/memmap`: one directory for each entry, with the files `start`, `end` and `type`.
 
 use evidence::Source;
 use evidence::snapshot::FirmwareMapEntry;
@@ -8,8 +8,8 @@ use crate::root::files;
 use crate::root::source::{and_then, nonsense, quoted};
 use crate::root::tree::{Tree, numbered};
 
-/// The firmware's map in order of the entries' numbers. One entry that cannot be read or makes no sense
-/// makes the map unreadable: a map with a hole in it would be a wrong one.
+/// The firmware map in order of the entry numbers. One unreadable or malformed entry makes the whole map
+/// unreadable: a map with a hole would be wrong.
 pub(crate) fn read(tree: &dyn Tree) -> Source<Vec<FirmwareMapEntry>> {
     and_then(tree.list(files::FIRMWARE_MEMMAP), |entries| {
         let mut numbers: Vec<u32> = entries.iter().filter_map(|entry| numbered(&entry.name, "")).collect();
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_come_in_order_of_their_numbers_not_of_their_names() {
+    fn entries_are_sorted_by_number_not_by_name() {
         let archive = with(&[
             (10, "0x3000", "0x3fff", "Reserved"),
             (2, "0x2000", "0x2fff", "System RAM"),
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_map_with_one_bad_entry_is_not_shown_without_it() {
+    fn one_bad_entry_makes_the_map_unreadable() {
         let archive = with(&[(0, "0x0", "0xfff", "System RAM"), (1, "4096", "0x1fff", "System RAM")]);
         let Source::Unreadable { why, .. } = read(&archive) else { panic!() };
         assert!(why.contains("memmap/1/start"), "{why}");

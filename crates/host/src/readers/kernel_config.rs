@@ -1,4 +1,4 @@
-//! The kernel's build configuration: `/proc/config.gz`, or the file that the distribution installed.
+//! The kernel's build configuration: `/proc/config.gz` or the installed file.
 
 use std::io::Read;
 
@@ -10,11 +10,11 @@ use crate::root::files;
 use crate::root::source::{and_then, nonsense, or_else, text};
 use crate::root::tree::Tree;
 
-/// A configuration has some hundred KiB.
+/// A configuration is a few hundred KiB.
 const LARGEST: u64 = 16 << 20;
 
-/// The configuration of the running kernel: `/proc/config.gz` where the kernel carries it along, otherwise
-/// the installed file of exactly this release.
+/// The configuration of the running kernel: `/proc/config.gz` if the kernel has it, otherwise the installed
+/// file of exactly this release.
 pub(crate) fn read(tree: &dyn Tree, version: &Source<String>) -> Source<String> {
     let carried = and_then(tree.read(files::CONFIG_GZ, 16 << 20), |bytes| {
         let mut config = Vec::new();

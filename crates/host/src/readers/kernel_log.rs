@@ -7,15 +7,15 @@ use crate::root::files;
 use crate::root::source::nonsense;
 use crate::root::tree::Tree;
 
-/// The kernel cuts a line of its log after about a thousand characters, time and prefix included: a command
-/// line that goes on beyond this many need not be whole there.
+/// The kernel cuts log lines after about a thousand characters, time and prefix included: a command line longer
+/// than this may be incomplete there.
 const CUT_LINE: usize = 900;
 
-/// The log of a capture or of a sosreport.
+/// The log of a capture or a sosreport.
 ///
-/// A file may be of an earlier boot, such as what a service left in `var/log` months ago: a log that shows
-/// another kernel's banner or command line is not taken. Of the others it is the one that shows most of this
-/// boot. One that shows neither, because its beginning was overwritten, is taken where there is no better.
+/// A file may be from an earlier boot, such as one that a service wrote to `var/log` months ago. A log with
+/// another kernel's banner or command line is rejected. Of the others, the one that shows most of this boot
+/// wins. A log that shows neither, because its beginning was overwritten, is a last resort.
 pub(crate) fn of_files(
     tree: &dyn Tree,
     version: &Source<String>,
@@ -24,7 +24,7 @@ pub(crate) fn of_files(
     best_of_files(tree, version, command_line).0
 }
 
-/// The log, and how much of this boot it shows.
+/// The log, and how much of this boot it shows (0 to 2).
 fn best_of_files(
     tree: &dyn Tree,
     version: &Source<String>,
@@ -34,7 +34,7 @@ fn best_of_files(
     let mut shown_by_best = 0;
     for path in files::KERNEL_LOGS {
         let found = match whole(tree, path) {
-            // Written by a service that was not allowed to read the log, or not yet.
+            // Written by a service that could not read the log, or not yet.
             Source::Read(log) if log.trim().is_empty() => continue,
             Source::Read(log) => match shown_of_boot(&log, version, command_line) {
                 Some(shown) => {
@@ -57,8 +57,8 @@ fn best_of_files(
     (best, shown_by_best)
 }
 
-/// How many of the banner and the command line of this boot a log shows; nothing if one of them is another
-/// boot's. What is not known of this boot, or not in the log, proves nothing.
+/// How many of this boot's banner and command line a log shows; `None` if one of them is from another boot. If
+/// it is unknown for this boot or not in the log, it proves nothing.
 fn shown_of_boot(log: &str, version: &Source<String>, command_line: &Source<String>) -> Option<usize> {
     let shows = |known: &Source<String>, marker: &str, is_same: fn(&str, &str) -> bool| {
         let Some(known) = known.read() else { return Some(0_usize) };
@@ -74,8 +74,8 @@ fn shown_of_boot(log: &str, version: &Source<String>, command_line: &Source<Stri
     banner.checked_add(line)
 }
 
-/// Whether a log's banner is that of `/proc/version`. Where a copy's `/proc/version` was put together from
-/// `uname`, it lacks the builder and the compiler, and has the architecture at its end.
+/// Whether a log's banner matches `/proc/version`. If a copy's `/proc/version` was composed from `uname`, it
+/// lacks builder and compiler and ends with the architecture.
 fn is_same_banner(banner: &str, version: &str) -> bool {
     let begins = |text: &str, start: &str| {
         text.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace))
@@ -90,7 +90,7 @@ fn is_same_banner(banner: &str, version: &str) -> bool {
         || (release(banner) == release(version) && same_build())
 }
 
-/// Whether a line of the log repeats `/proc/cmdline`, or as much of it as fits into a line.
+/// Whether a log line shows `/proc/cmdline`, or as much of it as fits on a line.
 fn is_same_command_line(line: &str, command_line: &str) -> bool {
     let shown = line.split_once(": ").map_or("", |(_, shown)| shown).trim();
     // Since Linux 6.19 a long command line goes on in the next line, after a backslash.
@@ -99,10 +99,10 @@ fn is_same_command_line(line: &str, command_line: &str) -> bool {
     shown == command_line || beginning.is_some_and(|beginning| command_line.starts_with(beginning))
 }
 
-/// The log of the machine this runs on: what the kernel has, or else a file of this boot.
+/// The log of the running machine: from the kernel, or else from a file of this boot.
 ///
-/// A file may be of an earlier boot, and then its addresses are no longer true. It has to show this
-/// kernel's banner and command line.
+/// A file from an earlier boot would have wrong addresses, so it must show this kernel's banner and command
+/// line.
 pub(crate) fn of_this_machine(
     kmsg: Source<String>,
     tree: &dyn Tree,
@@ -202,14 +202,14 @@ mod tests {
     }
 
     #[test]
-    fn a_log_without_its_beginning_is_taken_only_where_there_is_no_better() {
+    fn a_log_without_its_beginning_is_a_last_resort() {
         let tail = "[77.0] usb 1-1: new device\n";
         assert_eq!(chosen(&[(OWN, tail)]), Source::Read(tail.into()));
         assert_eq!(chosen(&[(OWN, tail), (SOS, THIS)]), Source::Read(THIS.into()));
     }
 
     #[test]
-    fn a_version_put_together_from_uname_is_the_same_kernels() {
+    fn a_version_composed_from_uname_matches_its_kernel() {
         let log = "Linux version 6.1-x (root@vm) (gcc (Debian) 12.2) #1 SMP Sun Nov 22";
         assert!(is_same_banner(log, "Linux version 6.1-x #1 SMP Sun Nov 22 aarch64 GNU/Linux"));
         assert!(!is_same_banner(log, "Linux version 6.1-x #1 SMP Sun Nov 23 aarch64 GNU/Linux"));
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_line_longer_than_a_line_of_the_log_is_known_by_its_beginning() {
+    fn a_command_line_longer_than_a_log_line_is_matched_by_its_beginning() {
         let long = format!("quiet {}", "memmap=4K$300M ".repeat(100));
         let marker = "Kernel command line: ";
         assert!(is_same_command_line(&format!("{marker}{}", &long[..970]), long.trim_end()));

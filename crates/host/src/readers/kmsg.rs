@@ -1,4 +1,4 @@
-//! The kernel log of the machine this runs on, from `/dev/kmsg`.
+//! The kernel log of the running machine, from `/dev/kmsg`.
 
 use std::fmt::Write;
 
@@ -8,12 +8,12 @@ use rustix::io::{Errno, read, retry_on_intr};
 
 use crate::root::source::nonsense;
 
-/// The kernel never hands out a longer record; a smaller buffer makes it refuse long ones.
+/// The longest record. With a smaller buffer, the kernel refuses long records.
 const RECORD: usize = 8192;
-/// More than the largest log buffer (`log_buf_len=2G`) is not expected from a machine that answers honestly.
+/// More than the largest log buffer (`log_buf_len=2G`) holds.
 const MOST_RECORDS: usize = 1 << 24;
 
-/// All records that are there now, as `dmesg --raw` prints them. Does not wait for new ones.
+/// All current records, as `dmesg --raw` prints them. Does not wait for new ones.
 pub(crate) fn kernel_log() -> Source<String> {
     let device = match openat(
         CWD,
@@ -30,7 +30,7 @@ pub(crate) fn kernel_log() -> Source<String> {
         match retry_on_intr(|| read(&device, &mut record)) {
             Ok(0) | Err(Errno::AGAIN) => break,
             Ok(count) => print(&mut log, record.get(..count).unwrap_or_default()),
-            // Overwritten while we were reading: the next read goes on with the oldest that is left.
+            // Overwritten while reading: the next read continues with the oldest record left.
             Err(Errno::PIPE) => {}
             Err(error) => return failed(error),
         }
@@ -53,7 +53,7 @@ fn failed(error: Errno) -> Source<String> {
 }
 
 /// `PRIORITY,NUMBER,MICROSECONDS,FLAGS...;TEXT`, then lines that begin with a space and describe the
-/// device. What is no such record is not lost: it is printed as it is.
+/// device. Anything else is printed unchanged.
 fn print(log: &mut String, record: &[u8]) {
     let record = String::from_utf8_lossy(record);
     let Some((head, body)) = record.split_once(';') else {
@@ -71,7 +71,7 @@ fn print(log: &mut String, record: &[u8]) {
     }
 }
 
-/// The kernel writes control characters, bytes that are no ASCII and backslashes as `\xHH`.
+/// The kernel writes control characters, non-ASCII bytes and backslashes as `\xHH`.
 fn unescaped(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_record_is_kept() {
+    fn anything_but_a_record_is_kept() {
         assert_eq!(printed("no semicolon"), "no semicolon\n");
         assert_eq!(printed("x,y,z;text"), "<0>[    0.000000] text\n");
     }

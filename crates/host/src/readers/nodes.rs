@@ -1,4 +1,4 @@
-//! `/sys/devices/system/node`: the NUMA nodes and which memory blocks they are linked to.
+//! `/sys/devices/system/node`: the NUMA nodes and the memory blocks they link to.
 
 use evidence::Source;
 use evidence::snapshot::{Node, Nodes};
@@ -52,20 +52,20 @@ fn distances(text: &str, node: u32) -> Source<Vec<u32>> {
     }
 }
 
-/// Which nodes each memory block is linked to, from the nodes' side.
+/// The nodes of each memory block, from the links in the nodes' directories.
 ///
 /// # Invariants
-/// The pairs are sorted, and each is there once.
+/// The pairs are sorted and unique.
 #[derive(Debug, Default)]
 pub(crate) struct BlockLinks {
     pairs: Vec<(u64, u32)>,
 }
 
 impl BlockLinks {
-    /// Collects the links `nodeN/memoryM`: one listing a node, however many blocks there are.
+    /// Collects the links `nodeN/memoryM`: one listing for each node, however many blocks there are.
     ///
-    /// Nothing is returned where a node that has memory, by the kernel's own list, has no such link: then
-    /// they were not copied, and a block that lies on two nodes would seem to lie on one.
+    /// Empty if a node in `has_memory` has no such link: the links were not copied then, and a block on two nodes
+    /// would seem to be on one.
     pub(crate) fn read(tree: &dyn Tree) -> Self {
         let Source::Read(entries) = tree.list(files::NODES) else { return Self::default() };
         let has_memory = value(tree, &format!("{}/has_memory", files::NODES));
@@ -93,7 +93,7 @@ impl BlockLinks {
     }
 }
 
-/// Whether a list such as `0-1,4` holds a number.
+/// Whether a list such as `0-1,4` contains a number.
 fn is_in_list(list: &str, number: u32) -> bool {
     list.split(',').any(|part| {
         let (low, high) = part.split_once('-').unwrap_or((part, part));
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn links_of_which_a_node_lacks_its_own_are_not_trusted() {
+    fn links_are_ignored_if_a_node_with_memory_has_none() {
         let mut archive = Archive::default();
         file(&mut archive, "node0/memory3", "");
         file(&mut archive, "node1/cpulist", "1\n");

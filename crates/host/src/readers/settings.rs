@@ -1,4 +1,4 @@
-//! Single values: of memory hotplug, of kexec, and the ACPI tables and memblock's tables beside them.
+//! Memory hotplug and kexec settings, ACPI tables, and memblock's tables.
 
 use std::collections::BTreeMap;
 
@@ -10,16 +10,16 @@ use crate::root::files;
 use crate::root::source::{map, or_else};
 use crate::root::tree::Tree;
 
-/// The SRAT of the largest machines has some hundred KiB.
+/// The SRAT of the largest machines is a few hundred KiB.
 const LARGEST_TABLE: usize = 16 << 20;
 
-/// A binary file of the firmware.
+/// A binary file from firmware.
 pub(crate) fn bytes(tree: &dyn Tree, path: &str) -> Source<Bytes> {
     map(tree.read(path, LARGEST_TABLE), Bytes)
 }
 
-/// The ACPI tables that speak of memory, by file name. A table that the machine does not have is not in the
-/// map; where the directory cannot be read, all four are there and say why.
+/// The ACPI tables about memory, by file name. A table that the machine does not have is not in the map; if the
+/// directory cannot be read, all of [`files::ACPI_SIGNATURES`] are there and say why.
 pub(crate) fn acpi_tables(tree: &dyn Tree) -> BTreeMap<String, Source<Bytes>> {
     match tree.list(files::ACPI_TABLES) {
         Source::Read(entries) => entries
@@ -50,7 +50,7 @@ pub(crate) fn memory_hotplug(tree: &dyn Tree) -> BTreeMap<String, Source<String>
         .collect()
 }
 
-/// What the kernel says about kexec, by the name of [`files::KEXEC`].
+/// The kernel's kexec settings, by their names in [`files::KEXEC`].
 pub(crate) fn kexec(tree: &dyn Tree) -> BTreeMap<String, Source<String>> {
     files::KEXEC
         .iter()
@@ -63,13 +63,13 @@ pub(crate) fn kexec(tree: &dyn Tree) -> BTreeMap<String, Source<String>> {
         .collect()
 }
 
-/// memblock's tables, where the kernel keeps them after boot.
+/// memblock's tables, if the kernel keeps them after boot.
 pub(crate) fn memblock(tree: &dyn Tree) -> MemblockFiles {
     let table = |name: &str| whole(tree, &format!("{}/{name}", files::MEMBLOCK));
     MemblockFiles { memory: table("memory"), reserved: table("reserved"), physmem: table("physmem") }
 }
 
-/// The scratch areas of kexec handover, where the kernel has it and it is on.
+/// The scratch areas of kexec handover, if the kernel supports it and it is on.
 pub(crate) fn handover(tree: &dyn Tree) -> HandoverFiles {
     let file = |name: &str| whole(tree, &format!("{}/{name}", files::HANDOVER));
     HandoverFiles { scratch_phys: file("scratch_phys"), scratch_len: file("scratch_len") }
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn only_tables_that_speak_of_memory_are_read() {
+    fn only_tables_about_memory_are_read() {
         let tables = acpi_tables(&tree(&[
             ("sys/firmware/acpi/tables/DSDT", "x"),
             ("sys/firmware/acpi/tables/SRAT", "one"),

@@ -1,4 +1,4 @@
-//! The texts of `/proc`, and when one of them hides what it knows.
+//! The texts of `/proc`, and whether `/proc/iomem` hides its addresses.
 
 use evidence::Source;
 
@@ -9,7 +9,7 @@ use crate::root::tree::Tree;
 /// A machine with thousands of devices prints a few hundred KiB; this is room for the largest.
 const LARGEST: usize = 64 << 20;
 
-/// A text as it is, without the zeros that a copy may have put at its end.
+/// A text, without trailing zeros that a copy may have added.
 pub(crate) fn whole(tree: &dyn Tree, path: &str) -> Source<String> {
     map(tree.read(path, LARGEST), unpadded)
 }
@@ -19,7 +19,7 @@ fn unpadded(mut bytes: Vec<u8>) -> String {
     text(bytes)
 }
 
-/// A text that no kernel leaves empty: an empty one comes of a copy that failed.
+/// A text that is never empty: an empty one is a failed copy.
 pub(crate) fn never_empty(tree: &dyn Tree, path: &str) -> Source<String> {
     and_then(whole(tree, path), |text| {
         if text.is_empty() {
@@ -47,8 +47,8 @@ pub(crate) fn command_line(tree: &dyn Tree) -> Source<String> {
 
 /// `/proc/iomem`, unless its addresses are hidden.
 ///
-/// A reader without `CAP_SYS_ADMIN` gets all lines, but with every address zero. They look like data, so
-/// they are reported as unreadable.
+/// Without `CAP_SYS_ADMIN`, the kernel prints every line with zeros as addresses. They look like data, so the file
+/// is reported as unreadable.
 pub(crate) fn iomem(tree: &dyn Tree) -> Source<String> {
     and_then(never_empty(tree, files::IOMEM), |text| {
         if is_hidden(&text) {
@@ -64,7 +64,7 @@ pub(crate) fn iomem(tree: &dyn Tree) -> Source<String> {
     })
 }
 
-/// Whether every address is zero. A single line without a name proves nothing; no kernel prints only that.
+/// Whether every address is zero. A single line without a name is not enough; no kernel prints only that.
 fn is_hidden(iomem: &str) -> bool {
     let mut lines = 0_usize;
     let mut named = false;
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn zeros_at_the_end_of_a_copy_are_no_text() {
+    fn trailing_zeros_of_a_copy_are_removed() {
         let mut archive = Archive::default();
         archive.insert("proc/padded".into(), Node::File(b"8000000\n\0\0\0".to_vec()));
         assert_eq!(value(&archive, "proc/padded"), Source::Read("8000000".into()));
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_utf8_do_not_hide_the_rest() {
+    fn invalid_utf8_does_not_hide_the_rest() {
         let mut archive = Archive::default();
         archive.insert(files::COMMAND_LINE.into(), Node::File(b"quiet \xff mem=1G \n".to_vec()));
         assert_eq!(command_line(&archive), Source::Read("quiet \u{fffd} mem=1G ".into()));

@@ -1,4 +1,4 @@
-//! A tree in memory, as it comes out of an archive.
+//! A tree in memory, read from an archive.
 
 use std::collections::BTreeMap;
 
@@ -12,30 +12,29 @@ use crate::root::tree::{Entry, Kind, Tree, join};
 pub(crate) enum Node {
     /// A file's bytes.
     File(Vec<u8>),
-    /// A symbolic link's text.
+    /// A symbolic link's target.
     Link(Vec<u8>),
-    /// A directory. One with something in it needs no node.
+    /// A directory. Only an empty one needs a node.
     Directory,
-    /// Something that was not kept, and why.
+    /// An entry that was not kept, and why.
     Refused(String),
 }
 
 /// A tree in memory: nodes by path.
 ///
-/// Reading a file or link costs one look-up; listing a directory costs its whole content, sub-directories
-/// included.
+/// Reading a file or link costs one lookup; listing a directory walks everything below it.
 #[derive(Debug, Default)]
 pub(crate) struct Archive {
     nodes: BTreeMap<String, Node>,
 }
 
 impl Archive {
-    /// Adds or replaces a node. In a tar archive the last entry of a name counts.
+    /// Adds or replaces a node. In a tar archive, the last entry of a name counts.
     pub(crate) fn insert(&mut self, path: String, node: Node) {
         self.nodes.insert(path, node);
     }
 
-    /// What is at a path.
+    /// The node at a path.
     pub(crate) fn node(&self, path: &str) -> Option<&Node> {
         self.nodes.get(path)
     }
@@ -146,7 +145,7 @@ impl Tree for Part<'_> {
                 (None, Node::Link(_)) => (below, Kind::Link),
                 (None, Node::File(_) | Node::Refused(_)) => (below, Kind::Other),
             };
-            // What is below one directory need not be contiguous: `a`, `a.b`, `a/c` is their order.
+            // The content of a directory may not be contiguous: `a`, `a.b`, `a/c` is the sort order.
             if entries.last().is_none_or(|last| last.name != name) {
                 entries.push(Entry { name: name.to_owned(), kind });
             }

@@ -1,8 +1,8 @@
 //! A tree on the file system.
 //!
-//! Files are opened relative to the root's descriptor. Below a root other than `/` no symbolic link is
-//! followed, neither in the middle of a path nor at its end: a link in a copy of another machine, such as
-//! `/sys/...`, would lead to this one's files, and its data would be shown as the other's.
+//! Files are opened relative to the root's descriptor. Below a root other than `/`, symbolic links are not
+//! followed, neither in the middle of a path nor at its end: a link to `/sys/...` in a copy of another machine
+//! would lead to this machine's files.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
@@ -21,7 +21,7 @@ use crate::root::tree::{Entry, Kind, Tree};
 /// Unless the links mode is [`Links::Follow`], nothing outside `root` is ever opened.
 pub(crate) struct Directory {
     root: OwnedFd,
-    /// What it is called on the machine: ends with a slash.
+    /// Its path on the machine, with a trailing slash.
     name: String,
     links: Links,
 }
@@ -29,7 +29,7 @@ pub(crate) struct Directory {
 /// What to do with symbolic links inside a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Links {
-    /// Follow them: the machine this runs on.
+    /// Follow them: the running machine.
     Follow,
     /// Refuse them, in the kernel (`openat2`, since Linux 5.6).
     Refuse,
@@ -37,17 +37,17 @@ pub(crate) enum Links {
     RefuseStepwise,
 }
 
-/// `O_NONBLOCK`: a named pipe in a copied tree must not make us wait for a writer.
+/// `O_NONBLOCK`: do not wait for the writer of a named pipe in a copied tree.
 const READ: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NOCTTY).union(OFlags::NONBLOCK);
 const LIST: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::DIRECTORY);
 const AT: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
-/// How much one call asks a directory or a large file for.
+/// The buffer size for directories and large files.
 const CHUNK: usize = 64 * 1024;
-/// The largest page of any kernel: so much of an attribute's copy may be padding.
+/// The largest page of any kernel: a copied attribute may be padded to this size.
 const PADDED: usize = 64 * 1024;
 
 impl Directory {
-    /// The root of the machine this runs on.
+    /// The root of the running machine.
     pub(crate) fn live() -> std::io::Result<Self> {
         let root = openat(rustix::fs::CWD, "/", LIST, Mode::empty())?;
         Ok(Self { root, name: "/".into(), links: Links::Follow })
@@ -63,7 +63,7 @@ impl Directory {
         Ok(Self { root, name: "/".into(), links })
     }
 
-    /// A directory below this one as a root of its own.
+    /// A subdirectory, as the new root.
     pub(crate) fn into_child(self, name: &str) -> std::io::Result<Self> {
         let root = self.open(name, LIST)?;
         Ok(Self { root, ..self })
@@ -114,8 +114,8 @@ fn refuse() -> ResolveFlags {
     ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS
 }
 
-/// Opens one name without following it. A link where a directory is needed fails with `ENOTDIR`, which
-/// would look like a missing file: it is told apart.
+/// Opens one name without following it. A link in place of a directory fails with `ENOTDIR`, like a missing
+/// file: it is reported as `ELOOP` instead.
 fn step_into(parent: impl AsFd, name: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
     retry_on_intr(|| openat(&parent, name, flags | OFlags::NOFOLLOW, Mode::empty())).map_err(|error| {
         let is_link = error == Errno::NOTDIR && readlinkat(&parent, name, Vec::new()).is_ok();
@@ -153,15 +153,15 @@ impl Tree for Directory {
             Ok(file) => file,
             Err(error) => return self.failed(path, error),
         };
-        // One call is enough: sysfs hands out an attribute at once, and so do file systems that keep files
-        // in memory or on disk. Only a full buffer says that there may be more.
+        // One call is enough: sysfs and ordinary file systems return a small file at once. Only a full buffer
+        // means that there may be more.
         match retry_on_intr(|| read(&file, &mut *buffer)) {
             Ok(count) if count == buffer.len() => {
                 let too_long = || nonsense(format!("{} is not smaller than {count} bytes", self.named(path)));
                 if buffer.last() != Some(&0) {
                     return too_long();
                 }
-                // A copy that was filled up to a page, or more.
+                // A copy that was padded to a page or more.
                 and_then(self.read(path, PADDED), |bytes| {
                     let text = without_padding(&bytes);
                     match buffer.get_mut(..text.len()) {
@@ -203,7 +203,7 @@ impl Tree for Directory {
                     kind: match name.file_type() {
                         FileType::Directory => Kind::Directory,
                         FileType::Symlink => Kind::Link,
-                        // Some file systems do not tell: whatever can be listed is a directory.
+                        // Some file systems do not report the type.
                         FileType::Unknown => self.kind_of(path, &name.file_name().to_string_lossy()),
                         _ => Kind::Other,
                     },
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listing_tells_directories_from_links() {
+    fn a_listing_distinguishes_directories_and_links() {
         each_way("list", |directory| {
             let Source::Read(mut entries) = directory.list("a") else { panic!() };
             entries.sort_by(|a, b| a.name.cmp(&b.name));

@@ -1,4 +1,4 @@
-//! The paths of everything that is read: what the readers ask for and what is kept of an archive.
+//! The paths of all files that are read, and which files of an archive are kept.
 
 use crate::root::tree::numbered;
 
@@ -22,11 +22,11 @@ pub(crate) const BOOT_PARAMS: &str = "sys/kernel/boot_params/data";
 pub(crate) const DEVICE_TREE: &str = "sys/firmware/fdt";
 /// The firmware's memory map.
 pub(crate) const FIRMWARE_MEMMAP: &str = "sys/firmware/memmap";
-/// The ranges that EFI's runtime services were mapped in.
+/// The memory ranges of EFI runtime services.
 pub(crate) const EFI_RUNTIME_MAP: &str = "sys/firmware/efi/runtime-map";
 /// The ACPI tables.
 pub(crate) const ACPI_TABLES: &str = "sys/firmware/acpi/tables";
-/// The ACPI tables that speak of memory.
+/// The ACPI tables about memory.
 pub(crate) const ACPI_SIGNATURES: [&str; 5] = ["SRAT", "SLIT", "HMAT", "CEDT", "IORT"];
 /// memblock's tables.
 pub(crate) const MEMBLOCK: &str = "sys/kernel/debug/memblock";
@@ -34,14 +34,14 @@ pub(crate) const MEMBLOCK: &str = "sys/kernel/debug/memblock";
 pub(crate) const HANDOVER: &str = "sys/kernel/debug/kho/out";
 /// The memory blocks.
 pub(crate) const MEMORY_BLOCKS: &str = "sys/devices/system/memory";
-/// The CPUs that there may ever be.
+/// The possible CPUs.
 pub(crate) const POSSIBLE_CPUS: &str = "sys/devices/system/cpu/possible";
 /// The NUMA nodes.
 pub(crate) const NODES: &str = "sys/devices/system/node";
 /// The parameters of memory hotplug.
 pub(crate) const MEMORY_HOTPLUG: &str = "sys/module/memory_hotplug/parameters";
-/// What the kernel says about kexec: the name it goes by in a snapshot, and the paths, newest first. The
-/// directory `kexec` came with Linux 6.19, which keeps the old names as links.
+/// The kernel's kexec settings: the name in a snapshot, and the paths, newest first. Linux 6.19 added the
+/// directory `kexec` and keeps the old names as links.
 pub(crate) const KEXEC: [(&str, &[&str]); 8] = [
     ("kexec_loaded", &["sys/kernel/kexec/loaded", "sys/kernel/kexec_loaded"]),
     ("kexec_crash_loaded", &["sys/kernel/kexec/crash_loaded", "sys/kernel/kexec_crash_loaded"]),
@@ -55,15 +55,14 @@ pub(crate) const KEXEC: [(&str, &[&str]); 8] = [
     ("kexec_load_limit_panic", &["proc/sys/kernel/kexec_load_limit_panic"]),
     ("kexec_load_limit_reboot", &["proc/sys/kernel/kexec_load_limit_reboot"]),
 ];
-/// The kernel log: where a capture keeps it, then where sosreport does. Which one counts is decided by what
-/// is in them.
+/// The kernel log in a capture, then in a sosreport. Their content decides which one counts.
 pub(crate) const KERNEL_LOGS: [&str; 2] = ["var/log/dmesg", "sos_commands/kernel/dmesg"];
-/// `uname -a` as sosreport keeps it.
+/// `uname -a` in a sosreport.
 pub(crate) const UNAMES: [&str; 2] = ["sos_commands/kernel/uname_-a", "uname"];
-/// What a capture says about itself.
+/// The manifest of a capture.
 pub(crate) const MANIFEST: &str = "physmem-capture.json";
 
-/// Directories and files of which one at least makes a directory a Linux tree.
+/// Directories and files that mark a Linux tree: one is enough.
 pub(crate) const MARKERS: [&str; 14] = [
     IOMEM,
     COMMAND_LINE,
@@ -81,8 +80,8 @@ pub(crate) const MARKERS: [&str; 14] = [
     MANIFEST,
 ];
 
-/// The build configuration of a release, where distributions keep it. A release with a slash in it would
-/// name another directory: no kernel has one.
+/// Where distributions keep the build configuration of a release. A release with a slash, which no kernel
+/// has, would lead to another directory.
 pub(crate) fn config_paths(release: &str) -> Vec<String> {
     if release.is_empty() || release.contains('/') || release.starts_with('.') {
         return Vec::new();
@@ -94,7 +93,7 @@ pub(crate) fn config_paths(release: &str) -> Vec<String> {
     ]
 }
 
-/// Whether anything reads this path, or lists it.
+/// Whether any reader reads or lists this path.
 pub(crate) fn is_wanted(path: &str) -> bool {
     let below = |directory: &str| path.strip_prefix(directory).and_then(|rest| rest.strip_prefix('/'));
     if let Some(rest) = below(MEMORY_BLOCKS) {
@@ -131,8 +130,8 @@ pub(crate) fn is_wanted(path: &str) -> bool {
         || KEXEC.iter().any(|(_, paths)| paths.contains(&path))
 }
 
-/// Whether a path's file is text of `/proc` or `/sys`. Archivers that trust the size of a page that sysfs
-/// gives every attribute fill such a file up with zeros; in a text they mean nothing.
+/// Whether a path's file is text of `/proc` or `/sys`. sysfs reports a page as the
+/// size of every attribute, so some archivers pad such files with zeros.
 pub(crate) fn is_text(path: &str) -> bool {
     let below = |directory: &str| path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'));
     (below("proc") || below("sys"))
@@ -140,8 +139,8 @@ pub(crate) fn is_text(path: &str) -> bool {
         && !below(ACPI_TABLES)
 }
 
-/// Whether a file of the ACPI directory is a table that speaks of memory. Further tables of one signature
-/// get a number: `SRAT2`.
+/// Whether a file of the ACPI directory is a table about memory. Further tables of a signature are numbered:
+/// `SRAT2`.
 pub(crate) fn is_memory_table(name: &str) -> bool {
     ACPI_SIGNATURES.iter().any(|signature| {
         name.strip_prefix(signature).is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
@@ -188,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_kept_of_an_archive_is_what_is_read() {
+    fn an_archive_keeps_what_is_read() {
         for path in [
             "proc/iomem",
             "sys/firmware/memmap/0",
@@ -222,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_and_compressed_files_are_no_text() {
+    fn tables_and_compressed_files_are_not_text() {
         for path in [IOMEM, "sys/devices/system/memory/memory7/state", "proc/sys/kernel/osrelease"] {
             assert!(is_text(path), "{path}");
         }

@@ -1,6 +1,6 @@
-//! What a capture says about itself: which files of the machine could not be read, and why.
+//! The manifest of a capture: which files of the machine could not be read, and why.
 //!
-//! Without it, a file that was there but unreadable would look like one the kernel does not offer.
+//! Without it, an unreadable file would look like one the kernel does not have.
 
 use std::collections::BTreeMap;
 
@@ -16,11 +16,11 @@ use crate::root::tree::{Entry, Tree, join};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Manifest {
-    /// The layout's version, the snapshot's.
+    /// The version of the layout, the same as the snapshot's.
     pub(crate) schema: u64,
-    /// What the capture was made of.
+    /// What the capture was made from.
     pub(crate) origin: String,
-    /// The architecture, where it is not in a file of the capture.
+    /// The architecture, which may be in no file of the capture.
     pub(crate) architecture: Option<String>,
     /// What could not be read, by path without the leading slash.
     pub(crate) unreadable: BTreeMap<String, Refusal>,
@@ -36,7 +36,7 @@ pub(crate) struct Refusal {
 }
 
 impl Manifest {
-    /// An empty manifest of today's schema.
+    /// An empty manifest of the current schema.
     pub(crate) fn new(origin: String) -> Self {
         Self { schema: SCHEMA.into(), origin, ..Self::default() }
     }
@@ -47,7 +47,7 @@ impl Manifest {
     }
 }
 
-/// A tree where some files are unreadable because they were so on the machine.
+/// A tree in which the files that were unreadable on the machine are unreadable.
 pub(crate) struct AsCaptured<'a> {
     tree: Box<dyn Tree + 'a>,
     manifest: &'a Manifest,
@@ -55,7 +55,7 @@ pub(crate) struct AsCaptured<'a> {
 }
 
 impl<'a> AsCaptured<'a> {
-    /// A tree as its manifest has it.
+    /// Applies a manifest to a tree.
     pub(crate) fn new(tree: Box<dyn Tree + 'a>, manifest: &'a Manifest) -> Self {
         Self { tree, manifest, prefix: String::new() }
     }
@@ -79,7 +79,7 @@ impl Tree for AsCaptured<'_> {
     }
 
     fn link(&self, path: &str) -> Source<String> {
-        // The text of a link may be there, although what it leads to was refused.
+        // The link itself may be readable although its target was not.
         match self.tree.link(path) {
             Source::Read(target) => Source::Read(target),
             other => self.refusal(path).unwrap_or(other),

@@ -1,4 +1,4 @@
-//! A machine's files, wherever they are kept.
+//! The interface to a machine's files, wherever they are kept.
 
 use evidence::Source;
 
@@ -18,33 +18,33 @@ pub(crate) enum Kind {
     Directory,
     /// A symbolic link. It is read as text, never followed out of the tree.
     Link,
-    /// A file, a device, or something the file system does not tell.
+    /// A file, a device, or unknown to the file system.
     Other,
 }
 
 /// A directory laid out as a machine's root, or a directory below it.
 ///
-/// Paths are relative to it, without a leading slash, and never contain `.` or `..`. Whatever an
-/// implementation reports as unreadable names the file by its absolute path on the machine, so that the
-/// same report comes out of a capture wherever that capture lies.
+/// Paths are relative to it, without a leading slash, and never contain `.` or `..`. An
+/// implementation reports unreadable files by their absolute path on the machine, so that a capture gives the
+/// same report wherever it is stored.
 ///
 /// Several threads may read one tree.
 pub(crate) trait Tree: Sync {
     /// A whole file of at most `limit` bytes; a longer one is unreadable.
     fn read(&self, path: &str, limit: usize) -> Source<Vec<u8>>;
 
-    /// A whole text into `buffer`, which must be larger than the text: the number of bytes, without the zeros
-    /// that a copy may have put at its end. No heap is used unless something goes wrong.
+    /// Reads a whole text into `buffer`, which must be larger than the text. Returns the number of bytes, without
+    /// trailing zeros that a copy may have added. Does not allocate unless something goes wrong.
     fn read_small(&self, path: &str, buffer: &mut [u8]) -> Source<usize>;
 
-    /// The text of a symbolic link. The directory it is in must have been listed, or have been listed as a
-    /// directory: that it is no link itself is not checked again.
+    /// The target of a symbolic link. The directory it is in must have been listed, or have been listed as a
+    /// directory: whether it is itself a link is not checked again.
     fn link(&self, path: &str) -> Source<String>;
 
-    /// What a directory holds, in no order.
+    /// The entries of a directory, in no order.
     fn list(&self, path: &str) -> Source<Vec<Entry>>;
 
-    /// A directory as a tree of its own: cheaper where many files below it are read.
+    /// A directory as its own tree: cheaper if many files below it are read.
     fn below(&self, path: &str) -> Source<Box<dyn Tree + '_>>;
 }
 
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_numbers_as_the_kernel_prints_them_count() {
+    fn only_numbers_as_the_kernel_prints_them_are_accepted() {
         assert_eq!(numbered::<u64>("memory0", "memory"), Some(0));
         assert_eq!(numbered::<u64>("memory120", "memory"), Some(120));
         assert_eq!(numbered::<u64>("memory012", "memory"), None);

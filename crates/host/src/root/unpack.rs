@@ -1,4 +1,4 @@
-//! Archives: a tar stream, of which only what is read is kept.
+//! Reads a tar stream, keeping only the files that are read later.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -12,19 +12,19 @@ use crate::root::files::{MARKERS, is_text, is_wanted};
 use crate::root::source::without_padding;
 use crate::root::tree::join;
 
-/// The largest file that is kept. The largest one that a kernel prints is its log, of some MiB.
+/// The largest file to keep. The largest that a kernel prints is its log, a few MiB.
 const LARGEST_FILE: u64 = 64 << 20;
-/// The most that is kept of one archive, with an allowance for each entry.
+/// The most to keep of one archive, with an allowance for each entry.
 const MOST_KEPT: u64 = 1 << 30;
-/// What keeping an entry costs beside its bytes.
+/// The overhead of keeping an entry.
 const ENTRY_COST: u64 = 256;
-/// The most that is unpacked of one archive, kept or not: what bounds the time.
+/// The most to unpack of one archive, kept or not: this bounds the time.
 const MOST_UNPACKED: u64 = 64 << 30;
 /// The longest name; Linux's `PATH_MAX` is 4096.
 const LONGEST_NAME: u64 = 64 << 10;
-/// How many top-level directories may hold trees.
+/// The most top-level directories that may hold trees.
 const MOST_ROOTS: usize = 64;
-/// The largest file that is kept only because a later hard link may name it, and the most of them all.
+/// The largest file to keep only because a later hard link may name it, and the most for all of them.
 const LARGEST_SPARE: u64 = 64 << 10;
 const MOST_SPARE: u64 = 8 << 20;
 
@@ -33,7 +33,7 @@ pub(crate) fn unpack(path: &Path, stream: impl Read) -> Result<Archive, ReadErro
     let mut progress = Progress::default();
     match keep_wanted(Watched::new(stream), &mut progress) {
         Ok((mut roots, spare)) => {
-            // A build configuration or the output of uname, wherever it lies, makes no machine.
+            // A build configuration or the output of uname alone is not a machine.
             roots.retain(|_, root| root.holds_tree());
             // A tree at the top hides those in directories, such as a copy of /proc of another machine.
             if let Some(root) = roots.remove("") {
@@ -61,7 +61,7 @@ pub(crate) fn unpack(path: &Path, stream: impl Read) -> Result<Archive, ReadErro
     }
 }
 
-/// How far it went, for the message when it goes no further.
+/// The progress, for error messages.
 #[derive(Default)]
 struct Progress {
     entries: u64,
@@ -90,8 +90,7 @@ struct Root {
 }
 
 impl Root {
-    /// Whether something is at or below one of the places that make a directory a Linux tree. A hard link
-    /// is in the archive, too, although it is not resolved yet.
+    /// Whether one of the [`MARKERS`] exists. Unresolved hard links count.
     fn holds_tree(&self) -> bool {
         MARKERS.iter().any(|marker| self.archive.holds(marker))
     }
@@ -116,8 +115,8 @@ impl Root {
     }
 }
 
-/// Small files that nothing reads, by their whole path: of the names of one file, the first one in the
-/// archive has the content, and the others, which may be the ones that are read, are links to it.
+/// Small files that no reader wants, by full path. The first name of a file in the archive has the content; the
+/// others are hard links to it, and may be wanted.
 #[derive(Default)]
 struct Spare {
     files: BTreeMap<String, Vec<u8>>,
@@ -146,8 +145,8 @@ fn whole(entry: &mut tar::Entry<'_, impl Read>) -> Result<Vec<u8>, Stopped> {
     Ok(bytes)
 }
 
-/// A file's bytes without the padding of a text: a page for each attribute of each memory block would be
-/// the most of all that is kept.
+/// A file's bytes, for a text without its padding: a page for each attribute of each memory block would dominate
+/// what is kept.
 fn as_kept(path: &str, mut bytes: Vec<u8>) -> Vec<u8> {
     if is_text(path) {
         bytes.truncate(without_padding(&bytes).len());
@@ -156,7 +155,7 @@ fn as_kept(path: &str, mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-/// The long names that GNU and pax put into entries of their own, before the entry that they name.
+/// The long names that GNU tar and pax store in a separate entry before the one they name.
 #[derive(Default)]
 struct Extension {
     name: Option<Vec<u8>>,
@@ -173,7 +172,7 @@ fn keep_wanted(
     let mut roots: BTreeMap<String, Root> = BTreeMap::new();
     let mut spare = Spare::default();
     let mut extension = Extension::default();
-    // Raw entries: otherwise the tar crate would hold names of any length in memory.
+    // Raw entries: otherwise the tar crate would keep names of any length in memory.
     for entry in archive.entries()?.raw(true) {
         let mut entry = entry.map_err(beyond_limit)?;
         let kind = entry.header().entry_type();
@@ -221,7 +220,7 @@ fn beyond_limit(error: io::Error) -> Stopped {
     }
 }
 
-/// Takes up an entry that only says something about the next one.
+/// Reads an entry that only describes the next one.
 fn read_extension(
     entry: &mut tar::Entry<'_, impl Read>,
     kind: EntryType,
@@ -241,7 +240,7 @@ fn read_extension(
             match record.key_bytes() {
                 b"path" if !extension.is_sparse => extension.name = Some(record.value_bytes().to_vec()),
                 b"linkpath" => extension.link = Some(record.value_bytes().to_vec()),
-                // Since version 1.0 `path` is an invented one.
+                // Since version 1.0, `path` is a placeholder.
                 b"GNU.sparse.name" => {
                     extension.name = Some(record.value_bytes().to_vec());
                     extension.is_sparse = true;
@@ -314,8 +313,8 @@ fn keep(
     Ok(())
 }
 
-/// An entry's name as a path below the top: without `./`, a leading slash or empty parts. A name with `..`
-/// in it is below nothing, and is not taken.
+/// An entry's name as a relative path: without `./`, a leading slash or empty parts. `None` for a name with
+/// `..`.
 fn normalized(name: &[u8]) -> Option<String> {
     let name = String::from_utf8_lossy(name);
     let mut path = String::new();
@@ -329,7 +328,7 @@ fn normalized(name: &[u8]) -> Option<String> {
     Some(path)
 }
 
-/// Which tree a path belongs to, and its path there, if anything reads it.
+/// The tree a path belongs to and its path there, if any reader wants it.
 fn root_and_path(path: &str) -> Option<(String, String)> {
     if is_wanted(path) {
         return Some((String::new(), path.to_owned()));

@@ -1,8 +1,8 @@
 //! Addresses as people type them.
 
-/// An address as a person writes one: `0x140000000`, or a number with a binary unit, `5G`.
+/// Parses an address: `0x140000000`, or a number with a binary unit, `5G`.
 ///
-/// Bare digits are refused above 9: `100000000` copied from /proc/iomem is hexadecimal, typed it is decimal.
+/// Bare digits above 9 are refused: `100000000` is hexadecimal if copied from /proc/iomem, decimal if typed.
 pub(crate) fn parse_address(text: &str) -> Option<u64> {
     if let Some(digits) = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
         return parse_hex(digits);
@@ -24,7 +24,7 @@ pub(crate) fn parse_address(text: &str) -> Option<u64> {
     number.checked_mul(1 << shift)
 }
 
-/// Hexadecimal digits as /proc/iomem prints them.
+/// Parses hexadecimal digits as in /proc/iomem.
 pub(crate) fn parse_hex(digits: &str) -> Option<u64> {
     let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_hexdigit());
     if plain { u64::from_str_radix(digits, 16).ok() } else { None }

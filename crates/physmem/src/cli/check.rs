@@ -9,7 +9,7 @@ use textwrap::Options;
 use super::input::InputArguments;
 use crate::output::lines::WIDTH;
 
-/// As wide as the longest code with two blanks on each side.
+/// As wide as the longest code with two spaces on each side.
 const NEXT: &str = "                              ";
 
 #[derive(Args, Debug)]

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-/// Where the machine is read from.
+/// The machine to read.
 #[derive(Args, Debug, Default)]
 pub(crate) struct InputArguments {
-    /// Read a capture: a directory laid out as a machine's root, a .tar (.gz, .xz, .zst) of one such as a
-    /// sosreport, or a snapshot in JSON
+    /// Read a capture: a copy of a machine's root directory, a tar archive of one (plain, .gz, .xz or .zst; a
+    /// sosreport works), or a JSON snapshot
     #[arg(long, value_name = "CAPTURE", value_hint = ValueHint::AnyPath, conflicts_with = "sysroot")]
     pub(crate) from: Option<PathBuf>,
-    /// Read the machine whose root directory this is
+    /// Read the machine with this root directory
     #[arg(short = 's', long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) sysroot: Option<PathBuf>,
 }

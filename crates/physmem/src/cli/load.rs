@@ -12,46 +12,46 @@ use super::input::InputArguments;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum KexecCommand {
-    /// Plan the load: its segments and why they go there, the next kernel's map, what would still fit, findings
+    /// Plan a load: its segments and why they go there, the next kernel's memory map, margins and findings
     ///
-    /// Planned are loads of an x86 bzImage and of an arm64 Image, by kexec_file_load and by kexec_load, and of an x86
-    /// ELF kernel by kexec_load, as Linux 6.12 and kexec-tools 2.0.25 do it. Signatures, lockdown and modules of security
-    /// are not checked: a load that is planned here may still be refused.
+    /// Plans follow Linux 6.12 and kexec-tools 2.0.25: an x86 bzImage or an arm64 Image by kexec_file_load or
+    /// kexec_load, and an x86 ELF kernel by kexec_load. Signatures, lockdown and security modules are not checked: the
+    /// kernel may still refuse a load that is planned here.
     ///
-    /// Exit status: 0 there is a plan, 1 failure or no plan is possible, 2 usage, 3 there is a plan, with findings.
+    /// Exit status: 0 a plan, 1 failure or no plan is possible, 2 usage, 3 a plan, with findings.
     Plan(KexecPlanArguments),
     /// Show what kexec_load and kexec_file_load would do differently on this machine, range by range
     ///
-    /// Where a load is impossible by one of them, or by both, that is shown in its place.
+    /// If one of them, or both, cannot load the kernel, the reason is shown instead.
     ///
-    /// Exit status: 0 good, 1 failure, 2 usage.
+    /// Exit status: 0 success, 1 failure, 2 usage.
     Diff(DiffArguments),
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum KdumpCommand {
-    /// Plan the load: its segments and why they go there, the crash kernel's map, what its dump holds, findings
+    /// Plan a load: its segments and why they go there, the crash kernel's memory map, the dump and findings
     ///
-    /// Planned are loads of an x86 bzImage and of an arm64 Image, by kexec_file_load and by kexec_load, and of an x86
-    /// ELF kernel by kexec_load, as Linux 6.12 and kexec-tools 2.0.25 do it. Signatures, lockdown and modules of security
-    /// are not checked: a load that is planned here may still be refused.
+    /// Plans follow Linux 6.12 and kexec-tools 2.0.25: an x86 bzImage or an arm64 Image by kexec_file_load or
+    /// kexec_load, and an x86 ELF kernel by kexec_load. Signatures, lockdown and security modules are not checked: the
+    /// kernel may still refuse a load that is planned here.
     ///
-    /// Exit status: 0 there is a plan, 1 failure or no plan is possible, 2 usage, 3 there is a plan, with findings.
+    /// Exit status: 0 a plan, 1 failure or no plan is possible, 2 usage, 3 a plan, with findings.
     Plan(PlanArguments),
-    /// Show what a dump would hold and what not, or hold the header of a dump against this machine
+    /// Show what a dump would contain and leave out, or compare a dump header with this machine
     ///
-    /// Exit status: 0 good, 1 failure, 2 usage, 3 the header of --header and the machine differ.
+    /// Exit status: 0 success, 1 failure, 2 usage, 3 the --header file and the machine differ.
     Ranges(RangesArguments),
 }
 
-/// What is loaded, on which machine, and how.
+/// What to load, on which machine, and how.
 #[derive(Args, Debug)]
 pub(crate) struct PlanArguments {
     #[command(flatten)]
     pub(crate) input: InputArguments,
     #[command(flatten)]
     pub(crate) image: ImageArguments,
-    /// The system call that loads: `file` is kexec_file_load, `load` is kexec_load as kexec-tools calls it
+    /// The system call: `file` is kexec_file_load, `load` is kexec_load as called by kexec-tools
     #[arg(long, value_name = "LOADER", default_value = "file", value_parser = loader())]
     pub(crate) loader: Loader,
     /// Print JSON; schema/kexec.schema.json describes it
@@ -63,40 +63,40 @@ pub(crate) struct PlanArguments {
 pub(crate) struct KexecPlanArguments {
     #[command(flatten)]
     pub(crate) plan: PlanArguments,
-    /// Keep off memory that can be unplugged while the image waits there; needs --loader load, for the kernel
-    /// takes no advice where to place
+    /// Avoid memory that could be unplugged while the image waits there; needs --loader load, because
+    /// kexec_file_load places segments itself
     #[arg(long)]
     pub(crate) avoid_removable: bool,
 }
 
-/// What is loaded.
+/// What to load.
 #[derive(Args, Debug)]
 pub(crate) struct ImageArguments {
-    /// The kernel to load: an x86 bzImage, with --loader load an x86 ELF vmlinux, or an arm64 Image, which may be packed
-    /// into an EFI program; told by content, not by name
+    /// The kernel to load: an x86 bzImage, an x86 ELF vmlinux (with --loader load), or an arm64 Image, which may be packed
+    /// into an EFI program; recognized by content, not by name
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) kernel: PathBuf,
     #[command(flatten)]
     pub(crate) beside: BesideArguments,
 }
 
-/// What is loaded beside the kernel.
+/// What to load along with the kernel.
 #[derive(Args, Debug)]
 pub(crate) struct BesideArguments {
-    /// Its initial ramdisk; only the file's size counts
+    /// Its initial ramdisk; only the file size matters
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) initrd: Option<PathBuf>,
     /// Its command line; empty if neither this nor --reuse-cmdline is given
     #[arg(long, value_name = "STR", allow_hyphen_values = true, conflicts_with = "reuse_cmdline")]
     pub(crate) append: Option<String>,
-    /// Take the running kernel's command line, without BOOT_IMAGE= and, for kdump, without crashkernel=
+    /// Use the running kernel's command line, without BOOT_IMAGE= and, for kdump, without crashkernel=
     #[arg(long)]
     pub(crate) reuse_cmdline: bool,
-    /// Bytes of purgatory in memory, which no file shows: on x86 0x5000 for Linux 6.12, 0x9000 for kexec-tools 2.0.25; on
-    /// arm64 0x3558 for kexec-tools, and none for Linux
+    /// Size of purgatory in memory, which no file shows. Default: on x86 0x5000 for Linux 6.12 and 0x9000 for kexec-tools
+    /// 2.0.25; on arm64 0x3558 for kexec-tools, and none for Linux
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub(crate) purgatory_size: Option<u64>,
-    /// The version of kexec-tools that loads by kexec_load; plans were compared with 2.0.25, which is the default
+    /// The version of kexec-tools that calls kexec_load; the default, 2.0.25, is the one plans were compared with
     #[arg(long, value_name = "VERSION")]
     pub(crate) kexec_tools: Option<KexecTools>,
 }
@@ -112,10 +112,10 @@ impl BesideArguments {
 pub(crate) struct DiffArguments {
     #[command(flatten)]
     pub(crate) input: InputArguments,
-    /// A kernel, to compare where its segments go as well
+    /// Also compare where the segments of this kernel go
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) kernel: Option<PathBuf>,
-    /// Compare loads for crashes
+    /// Compare loads of a crash kernel
     #[arg(long)]
     pub(crate) crash: bool,
     #[command(flatten)]
@@ -129,10 +129,10 @@ pub(crate) struct DiffArguments {
 pub(crate) struct RangesArguments {
     #[command(flatten)]
     pub(crate) input: InputArguments,
-    /// The system call that loads: `file` is kexec_file_load, `load` is kexec_load as kexec-tools calls it
+    /// The system call: `file` is kexec_file_load, `load` is kexec_load as called by kexec-tools
     #[arg(long, value_name = "LOADER", default_value = "file", value_parser = loader())]
     pub(crate) loader: Loader,
-    /// A dump, or the memory at elfcorehdr=: what its header lists is held against this machine
+    /// A dump, or the memory at elfcorehdr=: compare what its header lists with this machine
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) header: Option<PathBuf>,
     /// Print JSON; schema/kdump-ranges.schema.json describes it

@@ -13,7 +13,7 @@ pub(crate) struct ShowArguments {
     /// Print JSON; schema/show.schema.json describes it
     #[arg(short = 'J', long, conflicts_with_all = ["output", "output_all", "raw"])]
     pub(crate) json: bool,
-    /// List each memory block, not each range
+    /// Print one line for each memory block instead of each range
     #[arg(short, long)]
     pub(crate) all: bool,
     /// Print sizes in bytes
@@ -22,14 +22,14 @@ pub(crate) struct ShowArguments {
     /// Print no headings
     #[arg(short, long)]
     pub(crate) noheadings: bool,
-    /// Columns to print, separated by commas; +COL,... adds to the default ones. The default columns are
-    /// not stable: scripts should name theirs
+    /// Columns to print, separated by commas; +COL,... adds to the default ones. The default may change:
+    /// scripts should name the columns they need
     #[arg(short, long, value_name = "COL,+COL", conflicts_with = "output_all")]
     pub(crate) output: Option<String>,
     /// Print all columns
     #[arg(long)]
     pub(crate) output_all: bool,
-    /// Print one unaligned line a range, blanks inside values as \x20, and no picture
+    /// Print one unaligned line for each range, with spaces in values as \x20, and no picture
     #[arg(short, long)]
     pub(crate) raw: bool,
 }

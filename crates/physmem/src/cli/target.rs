@@ -1,4 +1,4 @@
-//! What `physmem explain` is asked about.
+//! The argument of `physmem explain`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_one_says_what_was_expected() {
+    fn a_wrong_target_is_refused() {
         for wrong in ["memoryx", "node-1", "memory", "100000000", "12..g", "2000-1000", "", "zone1"] {
             assert!(wrong.parse::<Target>().is_err(), "{wrong}");
         }

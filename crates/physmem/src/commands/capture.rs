@@ -21,7 +21,7 @@ pub(crate) fn run(arguments: &CaptureArguments, out: &mut impl Write) -> Result<
         }
     }
     if report.unreadable.iter().any(|file| file.for_lack_of_privilege) {
-        writeln!(out, "run as root to capture these too: without them some answers stay open")?;
+        writeln!(out, "run as root to capture these too; without them, some answers stay unknown")?;
     }
     Ok(())
 }

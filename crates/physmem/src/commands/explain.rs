@@ -17,21 +17,21 @@ use crate::output::json::{Document, Record, flag_names, meant_otherwise};
 use crate::output::style::{Ink, Style};
 use crate::output::{size, unknown};
 
-/// What `explain -J` prints: the document of `show`, and for a single range its record at the top too.
+/// What `explain -J` prints: the document of `show`, and for an address its record at the top level, too.
 #[derive(Serialize)]
 struct Explained<'a> {
     #[serde(flatten)]
     record: Option<&'a Record<'a>>,
     #[serde(flatten)]
     document: &'a Document<'a>,
-    /// The same record for the page an address asked for lies in: its own zone, and verdicts that know of
-    /// the reservations around it.
+    /// The same record for only the page that holds the address: its own zone, and verdicts that consider the
+    /// reservations there.
     #[serde(skip_serializing_if = "Option::is_none")]
     at_address: Option<Record<'a>>,
-    /// The resources that hold an address asked for, the outermost first.
+    /// The resources that contain the address, outermost first.
     #[serde(skip_serializing_if = "Option::is_none")]
     resources: Option<Vec<String>>,
-    /// The reservations that hold it.
+    /// The reservations that contain it.
     #[serde(skip_serializing_if = "Option::is_none")]
     reservations: Option<Vec<String>>,
 }
@@ -80,7 +80,7 @@ pub(crate) fn run(arguments: &ExplainArguments, out: &mut impl Write) -> Result<
     unknown::print(&machine.unknown, style, out)
 }
 
-/// The ranges a target means, cut to it where it is smaller than they are.
+/// The ranges of a target, cut to it.
 fn find(target: Target, machine: &Machine) -> Result<Vec<MemoryRange>, Failure> {
     let parts = machine.parts();
     let cut = |within: PhysRange| {
@@ -128,13 +128,13 @@ fn find(target: Target, machine: &Machine) -> Result<Vec<MemoryRange>, Failure> 
     }
 }
 
-/// The page of a range that an address lies in, with what is reserved there.
+/// The page that holds an address, with its reservations.
 fn at(address: u64, memory: &MemoryRange, machine: &Machine) -> MemoryRange {
     let size = machine.kernel.page_size.max(1);
     let page =
         PhysRange::from_size(address - address % size, size).ok().and_then(|p| p.intersect(memory.range));
     let part = machine.parts().of(memory, page.unwrap_or(memory.range));
-    // Memory that /proc/iomem does not call System RAM shares its block with memory it does.
+    // A block may mix System RAM with other memory, whose state and zones it does not describe.
     let (state, zones) = match memory.state {
         None => (None, Vec::new()),
         Some(_) => (part.state, part.zones),
@@ -143,7 +143,7 @@ fn at(address: u64, memory: &MemoryRange, machine: &Machine) -> MemoryRange {
 }
 
 fn none_if_empty(text: &str) -> &str {
-    if text.is_empty() { "(none that could be read)" } else { text }
+    if text.is_empty() { "(none readable)" } else { text }
 }
 
 fn explain(
@@ -173,7 +173,7 @@ fn explain(
     }
     writeln!(out, "  node        {}", memory.node.map_or_else(|| "unknown".to_owned(), |n| n.to_string()))?;
     let here = match target {
-        // Of the address, not of all the range it lies in.
+        // For the address, not for its whole range.
         Target::Address(address) => at(address, memory, machine),
         _ => memory.clone(),
     };
@@ -201,21 +201,20 @@ fn explain(
     verdicts(&here, machine, style, out)
 }
 
-/// A question about a range, in words and as the use that a loader makes of it.
+/// A question about a range, in words and as a use by a loader.
 type Question = (&'static str, fn(Loader) -> Use);
 
-/// What is asked of a range, in the order of the rules' table.
+/// The questions about a range, in the order of the rules' table.
 const QUESTIONS: [Question; 6] = [
     ("early allocation", |_| Use::EarlyAllocation),
     ("ZONE_MOVABLE by its class", |_| Use::ZoneMovable),
-    ("a kexec image may lie there", Use::KexecImage),
-    ("the next kernel is told", Use::NextKernel),
+    ("a kexec image may go there", Use::KexecImage),
+    ("the next kernel is told about it", Use::NextKernel),
     ("the crash dump contains it", Use::Vmcore),
     ("it can be unplugged", |_| Use::AfterUnplug),
 ];
 
-/// The verdict for each use, with its reason, rule and source. Loaders that agree for the same reason share
-/// one.
+/// Prints the verdict for each use, with reason, rule and source. Loaders that agree for the same reason share one.
 fn verdicts(
     memory: &MemoryRange,
     machine: &Machine,
@@ -227,7 +226,7 @@ fn verdicts(
             Loader::ALL.map(|loader| memory.verdict(&Rules::LINUX, of(loader), &machine.kernel));
         let by_loader = of(Loader::KexecLoad) != of(Loader::KexecFileLoad);
         let (Some(load), Some(file)) = (load, file) else {
-            writeln!(out, "  ?    {question}: its class is unknown, so no rule can be asked")?;
+            writeln!(out, "  ?    {question}: its class is unknown, so no rule applies")?;
             continue;
         };
         let mut answers =
@@ -247,7 +246,10 @@ fn verdicts(
             print_wrapped(out, &format!("rule {}; {}", verdict.rule, verdict.source))?;
             if let Some(meant) = meant_otherwise(memory, of(loader), machine, &verdict) {
                 let word = if meant.allowed { "yes" } else { "no" };
-                print_wrapped(out, &format!("but meant was {word}: {} ({})", meant.reason, meant.source))?;
+                print_wrapped(
+                    out,
+                    &format!("as intended, it would be {word}: {} ({})", meant.reason, meant.source),
+                )?;
             }
         }
     }
@@ -260,7 +262,7 @@ fn print_wrapped(out: &mut impl Write, text: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The blocks of a range; the one that holds an address with its own state and zones.
+/// The blocks of a range; for an address, also the state and zones of its block.
 fn blocks_of(memory: &MemoryRange, target: Target, machine: &Machine) -> String {
     let all = none_if_empty(&runs(&memory.blocks)).to_owned();
     let (Target::Address(address), Some(blocks)) = (target, machine.evidence.blocks.read()) else {
@@ -288,7 +290,7 @@ fn resources_at(machine: &Machine, address: u64) -> Vec<String> {
         .collect()
 }
 
-/// What holds an address reserved: children of System RAM, and memblock.reserved where it is shown.
+/// The reservations at an address: children of System RAM, and memblock.reserved if the kernel shows it.
 fn reservations_at(machine: &Machine, address: u64) -> Vec<String> {
     let mut out = Vec::new();
     let path: Vec<_> = machine.resources().into_iter().flat_map(|tree| tree.path_to(address)).collect();

@@ -1,4 +1,4 @@
-//! Completions and man pages, both from the definition of the command line.
+//! Completions and man pages, generated from the command line definition.
 
 use std::io::Write;
 use std::path::Path;
@@ -11,14 +11,14 @@ use crate::failure::Failure;
 
 /// Prints the completion script.
 pub(crate) fn completions(shell: Shell, out: &mut impl Write) -> Result<(), Failure> {
-    // The generator panics when it cannot write, so it writes to memory.
+    // The generator panics if it cannot write, so write to memory.
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "physmem", &mut script);
     out.write_all(&script)?;
     Ok(())
 }
 
-/// Writes physmem.1, physmem-COMMAND.1 and, for commands of commands, physmem-COMMAND-COMMAND.1, and prints their names.
+/// Writes physmem.1, physmem-COMMAND.1 and, for subcommands, physmem-COMMAND-COMMAND.1, and prints their names.
 pub(crate) fn man_pages(directory: &Path, out: &mut impl Write) -> Result<(), Failure> {
     let mut command = Cli::command().disable_help_subcommand(true);
     command.build();
@@ -35,7 +35,7 @@ pub(crate) fn man_pages(directory: &Path, out: &mut impl Write) -> Result<(), Fa
     Ok(())
 }
 
-/// A command's page, then those of its commands.
+/// Collects a command's page, then those of its subcommands.
 fn collect(command: &clap::Command, name: &str, pages: &mut Vec<(String, clap::Command)>) {
     pages.push((format!("{name}.1"), command.clone()));
     for sub in command.get_subcommands() {

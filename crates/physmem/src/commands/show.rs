@@ -13,7 +13,7 @@ use crate::output::json::Document;
 use crate::output::style::{Ink, Style};
 use crate::output::{picture, unknown};
 
-/// What the default view never exceeds.
+/// The width of the default view.
 const WIDTH: usize = 100;
 
 pub(crate) fn run(arguments: &ShowArguments, out: &mut impl Write) -> Result<(), Failure> {
@@ -52,8 +52,8 @@ pub(crate) fn run(arguments: &ShowArguments, out: &mut impl Write) -> Result<(),
     Ok(())
 }
 
-/// The table as text, lines without trailing blanks. With a limit, cells are broken at places that read
-/// well until it fits; nothing is ever cut off.
+/// The table as text, without trailing spaces. With a limit, cells are broken at readable places until the table
+/// fits; nothing is ever cut off.
 fn table(
     columns: &[Column],
     mut rows: Vec<Vec<String>>,
@@ -119,7 +119,7 @@ fn width(heads: &[String], rows: &[Vec<String>]) -> usize {
     (0..heads.len())
         .map(|index| {
             let cells = rows.iter().filter_map(|row| row.get(index)).map(widest);
-            // One blank behind each column.
+            // One space after each column.
             cells.chain(heads.get(index).map(widest)).max().unwrap_or(0).saturating_add(1)
         })
         .sum::<usize>()
@@ -129,7 +129,7 @@ fn width(heads: &[String], rows: &[Vec<String>]) -> usize {
 /// A way to make a table narrower.
 type Break = fn(&[Column], &mut [String], &mut [Vec<String>]);
 
-/// In the order in which they hurt least.
+/// The least harmful first.
 const BREAKS: [Break; 7] = [
     |_, heads, _| {
         for head in heads {
@@ -157,7 +157,7 @@ fn break_cells(columns: &[Column], rows: &mut [Vec<String>], of: Column, at: fn(
     }
 }
 
-/// One line a range, for scripts.
+/// One line for each range, for scripts.
 fn raw(
     arguments: &ShowArguments,
     columns: &[Column],
@@ -176,12 +176,12 @@ fn raw(
     Ok(())
 }
 
-/// A blank inside a value would look like the next column: it is written as lsmem writes it.
+/// Escapes spaces, which would look like the next column, as lsmem does.
 fn escape(cell: &str) -> String {
     cell.replace('\\', "\\x5c").replace(' ', "\\x20")
 }
 
-/// Each range cut at its memory blocks; what no block covers stays as it is.
+/// The ranges, cut at memory blocks; parts without a block stay whole.
 fn by_block(machine: &Machine) -> Vec<MemoryRange> {
     let Some(blocks) = machine.evidence.blocks.read() else { return machine.ranges.clone() };
     let parts = machine.parts();
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn blanks_inside_raw_values_are_escaped() {
+    fn spaces_inside_raw_values_are_escaped() {
         assert_eq!(escape(r"System RAM (a\b)"), r"System\x20RAM\x20(a\x5cb)");
     }
 

@@ -1,4 +1,4 @@
-//! The columns of `physmem show`: their names, their order, and what stands in them.
+//! The columns of `physmem show`: names, order and content.
 
 use std::fmt::Write;
 
@@ -41,7 +41,7 @@ use Column as C;
 
 /// The default columns, then the others: name, and meaning for the help text.
 const ALL: [(Column, &str, &str); 23] = [
-    (C::Range, "RANGE", "addresses, the end included, as /proc/iomem prints them"),
+    (C::Range, "RANGE", "first and last address, as in /proc/iomem"),
     (C::Size, "SIZE", "bytes in the range"),
     (C::Node, "NODE", "NUMA node"),
     (C::Provider, "PROVIDER", "who gave it: e820, EFI, device tree, an ACPI device, or a driver/device"),
@@ -49,33 +49,29 @@ const ALL: [(Column, &str, &str); 23] = [
     (C::State, "STATE", "online, offline or mixed"),
     (C::Blocks, "BLOCKS", "numbers of the memory blocks"),
     (C::Zone, "ZONE", "zones of the online part"),
-    (C::Early, "EARLY", "may the early allocator take it?"),
+    (C::Early, "EARLY", "may the early allocator use it?"),
     (
         C::KexecImage,
         "KEXEC-IMAGE",
-        "may a kexec image lie there? yes, no, or the only loader that may: load, file",
+        "may a kexec image go there? yes, no, or the only loader that may: load, file",
     ),
     (
         C::NextKernel,
         "NEXT-KERNEL",
-        "is the next kernel told? yes, no, or the only loader that tells: load, file",
+        "is the next kernel told about it? yes, no, or only by this loader: load, file",
     ),
-    (
-        C::Vmcore,
-        "VMCORE",
-        "does a crash dump contain it? yes, no, or the only loader whose dump does: load, file",
-    ),
+    (C::Vmcore, "VMCORE", "does a crash dump contain it? yes, no, or only with this loader: load, file"),
     (C::Start, "START", "first byte"),
     (C::End, "END", "first byte after it"),
     (C::Resource, "RESOURCE", "its name in /proc/iomem"),
-    (C::Flags, "FLAGS", "its flags in memblock, where the kernel shows memblock"),
-    (C::Listed, "LISTED", "does the firmware's map of boot list it as RAM?"),
+    (C::Flags, "FLAGS", "its memblock flags, if the kernel shows memblock"),
+    (C::Listed, "LISTED", "does the firmware's boot memory map list it as RAM?"),
     (C::ImageLoad, "IMAGE-LOAD", "KEXEC-IMAGE for kexec_load"),
     (C::ImageFile, "IMAGE-FILE", "KEXEC-IMAGE for kexec_file_load"),
     (C::ToldLoad, "TOLD-LOAD", "NEXT-KERNEL for kexec_load"),
     (C::ToldFile, "TOLD-FILE", "NEXT-KERNEL for kexec_file_load"),
     (C::Unplug, "UNPLUG", "can it be unplugged?"),
-    (C::Evidence, "EVIDENCE", "what told the class"),
+    (C::Evidence, "EVIDENCE", "what shows the class"),
 ];
 const DEFAULT: usize = 12;
 
@@ -116,12 +112,12 @@ impl Column {
         ALL.iter().find(|(column, ..)| *column == self).map_or("", |(_, name, _)| name)
     }
 
-    /// Numbers stand to the right.
+    /// Whether the column is aligned right.
     pub(crate) fn is_number(self) -> bool {
         matches!(self, C::Size | C::Node | C::Start | C::End)
     }
 
-    /// Whether the column holds a verdict, to be coloured.
+    /// Whether the column holds a verdict, shown in color.
     pub(crate) fn is_verdict(self) -> bool {
         use Column::{
             Early, ImageFile, ImageLoad, KexecImage, NextKernel, ToldFile, ToldLoad, Unplug, Vmcore,
@@ -132,7 +128,7 @@ impl Column {
         )
     }
 
-    /// What stands in the column for this range; empty where nothing is known.
+    /// The cell for this range; empty if unknown.
     pub(crate) fn cell(self, memory: &MemoryRange, machine: &Machine, in_bytes: bool) -> String {
         let verdict = |of| memory.verdict(&Rules::LINUX, of, &machine.kernel).map(|v| v.allowed);
         match self {
@@ -179,7 +175,7 @@ fn one(allowed: Option<bool>) -> String {
     .to_owned()
 }
 
-/// The verdict of both loaders in one word: `load` and `file` stand for the only loader that says yes.
+/// The verdicts of both loaders in one word: `load` or `file` if only that loader says yes.
 fn both([load, file]: [Option<bool>; 2]) -> String {
     match (load, file) {
         (Some(true), Some(false)) => "load".to_owned(),
@@ -188,7 +184,7 @@ fn both([load, file]: [Option<bool>; 2]) -> String {
     }
 }
 
-/// The provider in as few letters as still name it: `e820`, `ACPI PNP0C80:00`, `kmem/dax0.0`.
+/// The shortest name of the provider: `e820`, `ACPI PNP0C80:00`, `kmem/dax0.0`.
 fn short_provider(provider: &Provider) -> String {
     match provider {
         Provider::Firmware(None) => "firmware".to_owned(),
@@ -233,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_column_is_named_with_those_there_are() {
+    fn an_error_about_an_unknown_column_lists_the_known_ones() {
         let error = chosen(Some("RANGE,COLOUR"), false).unwrap_err().to_string();
         assert!(error.contains("\"COLOUR\"") && error.contains("NEXT-KERNEL"), "{error}");
     }

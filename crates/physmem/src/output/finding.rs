@@ -9,8 +9,7 @@ use crate::failure::Failure;
 use crate::output::lines::wrapped;
 use crate::output::style::{Ink, Style};
 
-/// Prints each finding: severity, code and what it means, what is wrong here, what shows it, and what to do; an empty
-/// line behind each.
+/// Prints each finding: severity and code, what is wrong, the evidence, and what to do, followed by an empty line.
 pub(crate) fn print(findings: &[Finding], style: Style, out: &mut impl Write) -> Result<(), Failure> {
     for finding in findings {
         let ink = match finding.severity {

@@ -75,7 +75,7 @@ struct ByLoader {
     kexec_file_load: Answer,
 }
 
-/// Whether a dump can contain it at all, with the reason of the loader that does, and the answer of each.
+/// Whether any dump contains it, with the reason of a loader whose dump does, and the answer for each loader.
 #[derive(Serialize)]
 struct Vmcore {
     #[serde(flatten)]
@@ -101,7 +101,7 @@ struct Answer {
     rule: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<&'static str>,
-    /// What the flag's discussion meant, where that is not what this kernel does.
+    /// What the flag was meant to do, if this kernel does something else.
     #[serde(skip_serializing_if = "Option::is_none")]
     as_meant: Option<Meant>,
 }
@@ -230,7 +230,7 @@ impl Answer {
     }
 }
 
-/// What the flag's discussion meant, where this kernel does something else.
+/// The verdict that was meant when the flag was discussed, if this kernel's differs.
 pub(crate) fn meant_otherwise(
     memory: &MemoryRange,
     of: Use,

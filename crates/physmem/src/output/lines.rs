@@ -1,4 +1,4 @@
-//! Lines of text that fit the width of every report.
+//! Text wrapped to the width of a report.
 
 use std::borrow::Cow;
 use std::io::Write;
@@ -7,10 +7,10 @@ use textwrap::{Options, WordSplitter};
 
 use crate::failure::Failure;
 
-/// What no report exceeds.
+/// The width of a report.
 pub(crate) const WIDTH: usize = 100;
 
-/// Prints a text broken into lines: `first` before it, `next` before what does not fit.
+/// Prints wrapped text: `first` before the first line, `next` before the others.
 pub(crate) fn wrapped(out: &mut impl Write, first: &str, next: &str, text: &str) -> Result<(), Failure> {
     for line in broken(first, next, text) {
         writeln!(out, "{line}")?;
@@ -18,7 +18,7 @@ pub(crate) fn wrapped(out: &mut impl Write, first: &str, next: &str, text: &str)
     Ok(())
 }
 
-/// The same behind a label, which may be painted: the paint takes no columns.
+/// Like [`wrapped`], after a label that may be painted: the paint takes no columns.
 pub(crate) fn labelled(
     out: &mut impl Write,
     (label, painted): (&str, &str),
@@ -43,8 +43,8 @@ fn broken(first: &str, next: &str, text: &str) -> Vec<String> {
     textwrap::wrap(&text, options).iter().map(|line| line.trim_end().to_owned()).collect()
 }
 
-/// A text without characters that steer a terminal: what it was made of may be anybody's, such as the command line or
-/// the log in a capture.
+/// Escapes characters that control a terminal: parts of the text, such as a command line or a log, may come from an
+/// untrusted capture.
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     if !text.contains(char::is_control) {
         return Cow::Borrowed(text);
@@ -53,7 +53,7 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.chars().map(shown).collect())
 }
 
-/// A table of texts: columns as wide as their widest cell, one blank between, numbers to the right.
+/// Prints a table: columns as wide as their widest cell, one space apart, numbers aligned right.
 pub(crate) fn table(
     out: &mut impl Write,
     heads: &[(&str, bool)],
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_anybodys_text_does_not_steer_the_terminal() {
+    fn untrusted_text_cannot_control_the_terminal() {
         assert_eq!(printable("quiet"), "quiet");
         assert_eq!(printable("a\u{1b}[31mb\nc\td\u{7f}\u{9b}"), "a\\u{1b}[31mb\\nc\\td\\u{7f}\\u{9b}");
         let mut out = Vec::new();

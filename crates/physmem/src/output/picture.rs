@@ -1,5 +1,5 @@
-//! The address space of a running machine as a strip of lanes: one lane for each question, one letter or mark
-//! for each answer.
+//! The address space of a running machine as lanes: one lane for each question, one letter or mark for each
+//! answer.
 
 use std::io::Write;
 

@@ -1,11 +1,14 @@
 //! Sizes for people.
 
-/// A size for people, as lsmem prints it: at most one digit behind the point, `1G`, `639K`, `7.5M`.
+/// A size as lsmem prints it: rounded, at most one decimal, `1G`, `639K`, `7.5M`.
+///
+/// Findings (`audit`) truncate instead, keep `.0` to show that a size is not whole, and stop at `G`; kexec's remedies
+/// are always in MiB, the unit of `crashkernel=`. Findings are part of the JSON output and must not change.
 pub(crate) fn human(bytes: u64) -> String {
     const UNITS: [(u32, &str); 6] = [(60, "E"), (50, "P"), (40, "T"), (30, "G"), (20, "M"), (10, "K")];
     for (shift, unit) in UNITS {
         let unit_size = 1_u64 << shift;
-        // What would be rounded to 1024 of the unit below is one of this.
+        // A size that would round to 1024 of the unit below is 1 of this unit.
         let rounded_up = (unit_size >> 10) / 20;
         if bytes.saturating_add(rounded_up) >= unit_size {
             // 128 bits: ten times an exbibyte does not fit 64.
@@ -24,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_keep_one_digit_behind_the_point_and_only_where_it_says_something() {
+    fn sizes_keep_one_decimal_unless_it_is_zero() {
         assert_eq!(human(0), "0B");
         assert_eq!(human(1023), "1023B");
         assert_eq!(human(1024), "1K");

@@ -1,6 +1,6 @@
-//! A stretch of addresses as a strip of cells, shared by every picture.
+//! An address space as a strip of cells, shared by every picture.
 //!
-//! Every range and every gap gets cells by the logarithm of its size, so that 640 KiB and 6 TiB both show.
+//! A range or gap gets cells by the logarithm of its size, so that 640 KiB and 6 TiB are both visible.
 
 use std::collections::BTreeSet;
 
@@ -9,14 +9,14 @@ use memblock::PhysRange;
 use crate::output::size;
 use crate::output::style::{Ink, Style};
 
-/// Cells for the whole strip; a lane's name stands before it.
+/// Cells in the strip, not counting the lane's name before it.
 pub(crate) const CELLS: usize = 86;
 pub(crate) const NAME: usize = 13;
 
-/// A strip: what lies where, and how many cells each gets.
+/// The stretches of an address space.
 pub(crate) struct Strip<T> {
     stretches: Vec<Stretch<T>>,
-    /// How many gaps and ranges were too small to be drawn.
+    /// The number of gaps and ranges too small to draw.
     pub(crate) left_out: usize,
 }
 
@@ -30,8 +30,8 @@ struct Stretch<T> {
 }
 
 impl<T> Strip<T> {
-    /// Lays ranges out, ascending and disjoint, with the gaps between them. With more of them than fit, the
-    /// smallest gaps are left out, and neighbours of one look are drawn as one.
+    /// Lays out ascending, disjoint ranges and the gaps between them. If there are more than fit, the smallest
+    /// gaps are dropped first, then the smallest ranges; neighbors that look alike are drawn as one.
     pub(crate) fn new(ranges: impl Iterator<Item = (PhysRange, T)>, alike: impl Fn(&T, &T) -> bool) -> Self {
         let mut all: Vec<Stretch<T>> = Vec::new();
         let mut end = 0;
@@ -49,7 +49,7 @@ impl<T> Strip<T> {
                 let kept = all.iter().enumerate().filter(|(_, stretch)| keep(stretch));
                 kept.min_by_key(|(_, stretch)| stretch.size).map(|(index, _)| index)
             };
-            // A gap hurts least, and without it its neighbours may be one.
+            // Dropping a gap hurts least, and may let its neighbors merge.
             let gap = smallest(|stretch| stretch.what.is_none());
             let Some(index) = gap.or_else(|| smallest(|_| true)) else { break };
             all.remove(index);
@@ -81,7 +81,7 @@ impl<T> Strip<T> {
         text
     }
 
-    /// The marks of the addresses where stretches begin, as many as fit.
+    /// The start addresses of the stretches, as far as they fit.
     pub(crate) fn rule(&self) -> String {
         let mut text = format!("{:NAME$}", "address");
         let mut at = NAME;
@@ -98,7 +98,7 @@ impl<T> Strip<T> {
     }
 }
 
-/// A range, cut at every address of `cuts` inside it; ascending.
+/// The pieces of a range, cut at every address of `cuts` inside it, ascending.
 pub(crate) fn cut(range: PhysRange, cuts: &BTreeSet<u64>) -> impl Iterator<Item = PhysRange> {
     let inner = cuts.range(range.start()..range.end()).copied().filter(move |&cut| cut > range.start());
     let mut start = range.start();
@@ -114,7 +114,7 @@ pub(crate) fn node_letter(node: Option<u32>) -> char {
     node.map_or('?', |node| char::from_digit(node, 36).unwrap_or('*'))
 }
 
-/// An address in the largest unit that tells it exactly, or else in hexadecimal.
+/// An address in the largest unit that is exact, or in hexadecimal.
 fn mark(address: u64) -> String {
     let unit = [60, 50, 40, 30, 20].into_iter().find(|&shift| address >> shift != 0);
     let is_exact = unit.is_some_and(|shift| address.trailing_zeros() >= shift);
@@ -125,7 +125,7 @@ fn mark(address: u64) -> String {
     }
 }
 
-/// Makes one stretch of the two that meet at `index`, if they look the same.
+/// Joins the two stretches that meet at `index` if they look alike.
 fn join_alike<T>(all: &mut Vec<Stretch<T>>, index: usize, alike: impl Fn(&T, &T) -> bool) {
     let Some(before) = index.checked_sub(1) else { return };
     let (Some(a), Some(b)) = (all.get(before), all.get(index)) else { return };
@@ -143,7 +143,7 @@ fn join_alike<T>(all: &mut Vec<Stretch<T>>, index: usize, alike: impl Fn(&T, &T)
     }
 }
 
-/// Cells by the logarithm of the size, at least one each; gaps get few. The rest goes to the largest.
+/// Shares out the cells by the logarithm of the size, at least one each, fewer for gaps. The largest gets the rest.
 fn share_out<T>(all: &mut [Stretch<T>]) {
     let weight = |stretch: &Stretch<T>| -> usize {
         // Below 64 KiB everything is one cell.
@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_marked_in_the_unit_that_tells_them_exactly() {
+    fn addresses_are_marked_in_the_largest_exact_unit() {
         assert_eq!(mark(0), "0");
         assert_eq!(mark(4 << 30), "4G");
         assert_eq!(mark(0x1_8000_0000), "6G");

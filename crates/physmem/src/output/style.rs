@@ -1,4 +1,4 @@
-//! Colour, only where a person is looking.
+//! Color, only on a terminal.
 
 use std::io::{self, IsTerminal};
 
@@ -8,7 +8,7 @@ pub(crate) struct Style {
     on: bool,
 }
 
-/// The few colours that are used, named by what they mean.
+/// The colors, named by meaning.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Ink {
     Heading,
@@ -18,20 +18,20 @@ pub(crate) enum Ink {
 }
 
 impl Style {
-    /// Colour when standard output is a terminal and `NO_COLOR` is not set (no-color.org).
+    /// Color if standard output is a terminal and `NO_COLOR` is not set (no-color.org).
     pub(crate) fn of_stdout() -> Self {
         let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         Self { on: io::stdout().is_terminal() && !refused && !dumb }
     }
 
-    /// No colour at all.
+    /// No color at all.
     #[cfg(test)]
     pub(crate) fn none() -> Self {
         Self { on: false }
     }
 
-    /// Whether colour is used.
+    /// Whether color is used.
     pub(crate) fn is_on(self) -> bool {
         self.on
     }
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn without_colour_text_is_left_alone() {
+    fn without_color_text_is_left_alone() {
         assert_eq!(Style { on: false }.paint(Ink::Yes, "yes"), "yes");
         assert_eq!(Style { on: true }.paint(Ink::Yes, "yes"), "\x1b[32myes\x1b[0m");
     }

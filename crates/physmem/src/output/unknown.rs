@@ -1,4 +1,4 @@
-//! What stays open, for people.
+//! Unknowns, for people.
 
 use std::io::{self, Write};
 
@@ -8,24 +8,24 @@ use crate::failure::Failure;
 use crate::output::lines::{labelled, wrapped};
 use crate::output::style::{Ink, Style};
 
-/// Says on standard error that something stays open, where a script reads standard output.
+/// Notes on standard error that something is unknown, for commands whose standard output a script reads.
 pub(crate) fn hint(unknown: &[Unknown]) {
     if !unknown.is_empty() {
-        // Nothing is left to do when even this cannot be said.
+        // If even this cannot be printed, there is nothing left to do.
         let _ = writeln!(
             io::stderr(),
-            "physmem: {} unknown; `physmem show` without -o, -n and -r says what",
+            "physmem: {} unknown; `physmem show` without -o, -n and -r shows what",
             unknown.len()
         );
     }
 }
 
-/// Prints each unknown: what, why, which answers were given without it, and what would help.
+/// Prints each unknown: what it is, why, its effect on the answers, and what would help.
 pub(crate) fn print(unknown: &[Unknown], style: Style, out: &mut impl Write) -> Result<(), Failure> {
     print_as("unknown:", unknown, style, out)
 }
 
-/// The same under another label.
+/// Like [`print`], with another label.
 pub(crate) fn print_as(
     label: &str,
     unknown: &[Unknown],

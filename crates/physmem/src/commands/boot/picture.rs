@@ -1,4 +1,4 @@
-//! A predicted boot's memory as a strip: its nodes, zones and flags, and what is reserved.
+//! A predicted boot's memory as lanes: nodes, zones, flags and reservations.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::output::strip::{NAME, Strip, cut, node_letter};
 use crate::output::style::Style;
 
-/// Memory that one letter of each lane describes.
+/// The letters of a piece of memory, one for each lane.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Look {
     node: Option<u32>,
@@ -41,7 +41,7 @@ pub(crate) fn draw(prediction: &Prediction, style: Style, out: &mut impl Write) 
     Ok(())
 }
 
-/// Memory, cut wherever a letter changes.
+/// The memory, cut wherever a letter changes.
 fn looks(prediction: &Prediction) -> Vec<(PhysRange, Look)> {
     let crashkernel = &prediction.crashkernel;
     let crash: Vec<PhysRange> =
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_cut_where_a_zone_or_a_reservation_begins_and_nowhere_else() {
+    fn memory_is_cut_only_where_a_zone_or_a_reservation_begins() {
         let region = Region { node: NodeId::new(0), ..Region::plain(range(0, 0x8000)) };
         let zone = |zone, start, end| ZoneSpan { node: 0, zone, span: range(start, end), present_pages: 1 };
         let prediction = Prediction {

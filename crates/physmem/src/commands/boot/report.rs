@@ -21,13 +21,13 @@ pub(crate) fn print(boot: &Boot, style: Style, out: &mut impl Write) -> Result<(
     wrapped(out, "  ", "  ", line)?;
 
     let when = if prediction.panic.is_some() { "the kernel panics" } else { "the zones are sized" };
-    heading(out, style, &format!("memory, as memblock holds it when {when}"))?;
+    heading(out, style, &format!("memory in memblock when {when}"))?;
     memory(&prediction.memory, out)?;
     let bytes = prediction.reserved.iter().fold(0_u64, |sum, region| sum.saturating_add(region.range.size()));
     let regions = prediction.reserved.len();
     writeln!(
         out,
-        "reserved in it: {} in {regions} regions (-J lists them, --trace says why)",
+        "reserved: {} in {regions} regions (-J lists them, --trace shows why)",
         size::human(bytes)
     )?;
 
@@ -47,7 +47,7 @@ pub(crate) fn print(boot: &Boot, style: Style, out: &mut impl Write) -> Result<(
         crashkernel(prediction, out)?;
     }
     if !prediction.remarks.is_empty() {
-        heading(out, style, "parameters that do not do what they say")?;
+        heading(out, style, "parameters that do not do what they seem to")?;
         remarks(prediction, style, out)?;
     }
     if !prediction.assumed.is_empty() {
@@ -89,16 +89,12 @@ fn zones(prediction: &Prediction, page: u64, out: &mut impl Write) -> Result<(),
             ]
         })
         .collect();
-    table(
-        out,
-        &[("NODE", true), ("ZONE", false), ("FROM FIRST TO LAST PAGE", false), ("MEMORY", true)],
-        &rows,
-    )?;
+    table(out, &[("NODE", true), ("ZONE", false), ("SPAN", false), ("MEMORY", true)], &rows)?;
     for (node, start) in &prediction.movable_start {
         writeln!(out, "movable on node {node} from {start:#x} up")?;
     }
     if prediction.movable_start.is_empty() {
-        writeln!(out, "nothing is movable by its place")?;
+        writeln!(out, "no node has movable memory")?;
     }
     Ok(())
 }
@@ -112,14 +108,14 @@ fn crashkernel(prediction: &Prediction, out: &mut impl Write) -> Result<(), Fail
     match &crashkernel.error {
         Some(error) => wrapped(out, "  not reserved: ", "    ", error),
         None if crashkernel.main().is_none() => {
-            writeln!(out, "  none is asked for")?;
+            writeln!(out, "  none requested")?;
             Ok(())
         }
         None => Ok(()),
     }
 }
 
-/// What the kernel does with parameters that it refuses, misreads or does not know.
+/// Prints what the kernel does with parameters that it refuses, misreads or does not know.
 pub(crate) fn remarks(prediction: &Prediction, style: Style, out: &mut impl Write) -> Result<(), Failure> {
     for remark in &prediction.remarks {
         let fatal = if remark.is_fatal { ", and does not come up" } else { "" };

@@ -1,4 +1,4 @@
-//! Every step of a boot, as a log with reasons.
+//! `--trace`: every step of a boot, with reasons.
 
 use std::io::Write;
 
@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::output::lines::wrapped;
 use crate::output::style::{Ink, Style};
 
-/// Prints the account: a heading for each step, what was done below it, and why where that changes.
+/// Prints a heading for each step, then what it did, and the reason whenever it changes.
 pub(crate) fn print(prediction: &Prediction, style: Style, out: &mut impl Write) -> Result<(), Failure> {
     let mut step = None;
     let mut why = "";
@@ -23,7 +23,7 @@ pub(crate) fn print(prediction: &Prediction, style: Style, out: &mut impl Write)
             writeln!(out, "{}  {source}", style.paint(Ink::Heading, line.step.name))?;
         }
         wrapped(out, "  ", "    ", &line.what)?;
-        // A step that does many things for one reason says it once.
+        // A reason that applies to several lines is printed once.
         if line.why != why {
             wrapped(out, "      ", "      ", &line.why)?;
             why = &line.why;

@@ -1,4 +1,4 @@
-//! What `--verify` found, for people.
+//! The result of `--verify`, for people.
 
 use std::io::Write;
 
@@ -48,7 +48,10 @@ pub(crate) fn print(
     let seeds = boot.input.seeded.clone();
     if !seeds.is_empty() {
         writeln!(out)?;
-        writeln!(out, "given to the prediction, as nothing before the boot decides it, and so not proved:")?;
+        writeln!(
+            out,
+            "given to the prediction because nothing before the boot decides it, so not verified:"
+        )?;
         for seed in seeds {
             wrapped(out, "  ", "    ", &format!("{}: {}", seed.what, seed.why))?;
         }
@@ -63,16 +66,16 @@ pub(crate) fn print(
 /// A fact in words.
 fn fact_name(fact: &str) -> &str {
     match fact {
-        "panic" => "the boot comes to its zones",
+        "panic" => "the boot reaches zone setup",
         "memory" => "memory regions, node and flags",
         "memory_after_boot" => "memory regions after boot, in debugfs",
         "reserved" => "reserved regions",
         "early_node_ranges" => "memory of each node",
         "zone_limits" => "limits of the zones",
-        "movable_start" => "where each node's movable memory begins",
+        "movable_start" => "start of each node's movable memory",
         "crashkernel" => "crash kernel",
         "zones" => "zones of each node, with their pages",
-        "fallback_order" => "order in which nodes ask each other for pages",
+        "fallback_order" => "node fallback order",
         other => other,
     }
 }

@@ -11,7 +11,7 @@ use crate::output::{finding, unknown};
 pub(crate) fn print(checked: &Checked, style: Style, out: &mut impl Write) -> Result<(), Failure> {
     let Checked { origin, findings, unknown: open } = checked;
     match findings.as_slice() {
-        [] => wrapped(out, "", "  ", &format!("nothing is found on {origin}, as far as it shows"))?,
+        [] => wrapped(out, "", "  ", &format!("no findings on {origin}, as far as it shows"))?,
         found => finding::print(found, style, out)?,
     }
     if !open.is_empty() {

@@ -18,7 +18,7 @@ pub(crate) fn run(arguments: &CheckArguments, out: &mut impl Write) -> Result<Do
     let machine = input::machine(&arguments.input)?;
     let mut unknown = audit::unknowable(&machine);
     let findings = audit::audit(&machine, &Rules::LINUX);
-    // A file that both miss is said once, with the findings that hang on it.
+    // A file that both miss is listed once, with the findings that depend on it.
     let is_said = |one: &Unknown| unknown.iter().any(|said| said.what == one.what);
     let more: Vec<Unknown> = machine.unknown.into_iter().filter(|one| !is_said(one)).collect();
     unknown.extend(more);

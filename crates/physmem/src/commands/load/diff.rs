@@ -1,4 +1,4 @@
-//! `physmem kexec diff`: what the two system calls would do differently on a machine, range by range.
+//! `physmem kexec diff`: what the two system calls do differently on a machine, range by range.
 
 use std::io::Write;
 
@@ -20,7 +20,7 @@ use crate::output::{size, unknown};
 /// The version of the layout.
 const SCHEMA: u32 = 1;
 
-/// A question to which the loaders have different answers for a range.
+/// A question that the loaders answer differently for a range.
 struct Differs<'a> {
     memory: &'a MemoryRange,
     question: &'static str,
@@ -28,10 +28,10 @@ struct Differs<'a> {
     file: Verdict,
 }
 
-/// What is asked of the rules, in words and as they take it.
+/// A question about a range, in words and as a use by a loader.
 type Question = (&'static str, fn(Loader) -> Use);
 
-/// The loads of the same kernel by both.
+/// The plans of both loaders for the same kernel.
 struct Plans {
     load: Result<Plan, Failure>,
     file: Result<Plan, Failure>,
@@ -88,7 +88,7 @@ pub(crate) fn run(arguments: &DiffArguments, out: &mut impl Write) -> Result<(),
     Ok(())
 }
 
-/// Where the rules give the loaders different answers.
+/// The ranges for which the rules differ between loaders.
 fn differs(machine: &Machine, purpose: Purpose) -> Vec<Differs<'_>> {
     let questions: &[Question] = match purpose {
         Purpose::Reboot => {
@@ -112,7 +112,7 @@ fn differs(machine: &Machine, purpose: Purpose) -> Vec<Differs<'_>> {
 }
 
 fn print_differs(differs: &[Differs<'_>], style: Style, out: &mut impl Write) -> Result<(), Failure> {
-    writeln!(out, "\n{}", style.paint(Ink::Heading, "memory on which they differ"))?;
+    writeln!(out, "\n{}", style.paint(Ink::Heading, "memory they treat differently"))?;
     for one in differs {
         let class = one.memory.class.map_or("unknown", |class| class.as_str());
         let memory = one.memory.range;
@@ -131,7 +131,7 @@ fn print_differs(differs: &[Differs<'_>], style: Style, out: &mut impl Write) ->
 fn print_plans(plans: &Plans, style: Style, out: &mut impl Write) -> Result<(), Failure> {
     let both = [("kexec_load", &plans.load, &plans.file), ("kexec_file_load", &plans.file, &plans.load)];
     for (name, plan, other) in both {
-        writeln!(out, "\n{}", style.paint(Ink::Heading, &format!("only by {name}")))?;
+        writeln!(out, "\n{}", style.paint(Ink::Heading, &format!("only with {name}")))?;
         let plan = match plan {
             Ok(plan) => plan,
             Err(failure) => {

@@ -1,4 +1,4 @@
-//! The kernel that is to be loaded, and its initial ramdisk: what their files say.
+//! The files of a load: the kernel and its initial ramdisk.
 
 use std::path::Path;
 
@@ -11,22 +11,22 @@ use machine::{Machine, Unknown};
 use crate::failure::Failure;
 
 const OPTION: &str = "--kernel";
-/// An unpacked kernel has some ten MiB; a file that promises more than this is none.
+/// An unpacked kernel is some tens of MiB; a larger file is no kernel.
 const LARGEST_KERNEL: u64 = 1 << 30;
 
 /// The kernel in a file.
 #[derive(Debug)]
 pub(crate) enum KernelFile {
-    /// An x86 kernel: its header says what paging it can be entered under.
+    /// An x86 kernel; its header says which paging modes it can be entered in.
     X86(BzImage),
-    /// An x86_64 kernel as it was linked.
+    /// An x86_64 vmlinux.
     Elf(ElfKernel),
     /// Any other.
     Other(KernelImage<'static>),
 }
 
 impl KernelFile {
-    /// Reads its header, of the kernel inside where it is packed into an EFI program.
+    /// Reads the header; for a kernel packed into an EFI program, that of the kernel inside.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         size_of(OPTION, path)?;
         let bytes = std::fs::read(path).map_err(|source| Failure::Given {
@@ -55,7 +55,7 @@ impl KernelFile {
         known.ok_or_else(|| Failure::ImageKind { path: path.to_owned(), kind: image.to_string() })
     }
 
-    /// What a plan is made of.
+    /// The kernel as a plan takes it.
     pub(crate) fn image(&self, path: &Path) -> Result<KernelImage<'_>, Failure> {
         match self {
             Self::X86(image) => KernelImage::of(&Image::BzImage(image.clone())).ok_or_else(|| {
@@ -67,9 +67,9 @@ impl KernelFile {
         }
     }
 
-    /// Whether kexec_file_load would take it from the machine's kernel; gives what had to be assumed.
+    /// Checks whether kexec_file_load would accept it on this machine; returns what had to be assumed.
     pub(crate) fn check(&self, path: &Path, machine: &Machine) -> Result<Option<Unknown>, Failure> {
-        // That kexec_file_load takes no ELF kernel, the plan says.
+        // The plan reports that kexec_file_load accepts no ELF kernel.
         let Self::X86(image) = self else { return Ok(None) };
         let paging = match machine.state.page_table_levels {
             Some(5) => Paging::FiveLevel,
@@ -88,18 +88,18 @@ impl KernelFile {
         }))
     }
 
-    /// Whether it depends on the paging of the running kernel that kexec_file_load takes it.
+    /// Whether the running kernel's paging mode decides if kexec_file_load accepts it.
     fn depends_on_paging(&self) -> bool {
         let Self::X86(image) = self else { return false };
         image.check_kexec_file_load(Paging::FiveLevel) != image.check_kexec_file_load(Paging::FourLevel)
     }
 }
 
-/// Bytes of the file that an option names.
+/// The size of the file that an option names.
 pub(crate) fn size_of(option: &'static str, path: &Path) -> Result<u64, Failure> {
     let metadata =
         std::fs::metadata(path).map_err(|source| Failure::Given { option, path: path.to_owned(), source })?;
-    // Others have no size, and some no end.
+    // Other files have no size, and some never end.
     if metadata.is_file() {
         Ok(metadata.len())
     } else {

@@ -10,7 +10,7 @@ use super::kernel_file::size_of;
 use crate::cli::BesideArguments;
 use crate::failure::Failure;
 
-/// What is loaded beside the kernel.
+/// What to load along with the kernel.
 pub(super) struct Beside<'a> {
     arguments: &'a BesideArguments,
     initrd: Option<u64>,
@@ -20,7 +20,7 @@ impl<'a> Beside<'a> {
     pub(super) fn of(arguments: &'a BesideArguments) -> Result<Self, Failure> {
         const OPTION: &str = "--initrd";
         let initrd = arguments.initrd.as_deref().map(|path| size_of(OPTION, path)).transpose()?;
-        // Linux 6.12.117 was seen to fail with EINVAL, and kexec-tools 2.0.25 to say that it cannot read it.
+        // Observed: Linux 6.12.117 fails with EINVAL, and kexec-tools 2.0.25 says that it cannot read the file.
         if let (Some(0), Some(path)) = (initrd, &arguments.initrd) {
             return Err(Failure::EmptyFile { option: OPTION, path: path.clone() });
         }
@@ -28,7 +28,7 @@ impl<'a> Beside<'a> {
     }
 }
 
-/// Where a load is planned.
+/// The machine a load is planned for.
 pub(super) struct Loading<'a> {
     pub(super) machine: &'a Machine,
     pub(super) purpose: Purpose,
@@ -36,7 +36,7 @@ pub(super) struct Loading<'a> {
 }
 
 impl Loading<'_> {
-    /// What a plan would assume, also where there is none.
+    /// What a plan would assume, even if there is none.
     pub(super) fn assumed(&self, loader: Loader, kernel: KernelImage<'_>) -> Vec<Unknown> {
         let request = Request {
             purpose: self.purpose,
@@ -51,7 +51,7 @@ impl Loading<'_> {
         kexec::assumed::of(self.machine, &request)
     }
 
-    /// The plan, or the kernel's refusal and what would help.
+    /// The plan, or the refusal and what would help.
     pub(super) fn plan(
         &self,
         loader: Loader,
@@ -85,7 +85,7 @@ impl Loading<'_> {
         })
     }
 
-    /// What the loader gives the kernel; kdump's is told where the dump's header lies besides.
+    /// The command line from the user; for kdump, the plan adds the dump header's address.
     fn command_line(&self, arguments: &BesideArguments) -> Result<String, Failure> {
         if !arguments.reuse_cmdline {
             return Ok(arguments.append.clone().unwrap_or_default());

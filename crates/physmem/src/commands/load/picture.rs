@@ -1,4 +1,4 @@
-//! A plan in the address space: what lies where, what the next kernel is told, and what a dump holds.
+//! A plan as lanes: its segments, the memory the next kernel is told about, and the dump.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -14,7 +14,7 @@ use crate::output::picture::class_letter;
 use crate::output::strip::{NAME, Strip, cut};
 use crate::output::style::Style;
 
-/// Memory that one letter of each lane describes.
+/// The letters of a piece of memory, one for each lane.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Look {
     class: Option<Class>,
@@ -49,7 +49,7 @@ pub(crate) fn draw(
     let mut kinds: Vec<String> = Vec::new();
     for segment in &plan.segments {
         let kind = format!("{} {}", letter(segment.kind), segment.kind.as_str());
-        // Of one kind there may be many.
+        // There may be several of one kind.
         if !kinds.contains(&kind) {
             kinds.push(kind);
         }
@@ -61,7 +61,7 @@ pub(crate) fn draw(
     Ok(())
 }
 
-/// Letters and what they stand for, in as many lines as they need; none is broken.
+/// Prints the legend, wrapped only between entries.
 fn legend(entries: impl Iterator<Item = String>, out: &mut impl Write) -> Result<(), Failure> {
     let mut line = String::new();
     for entry in entries {
@@ -92,7 +92,7 @@ const fn letter(kind: SegmentKind) -> char {
     }
 }
 
-/// Memory, cut wherever a letter changes.
+/// The memory, cut wherever a letter changes.
 fn looks(machine: &Machine, plan: &Plan) -> Vec<(PhysRange, Look)> {
     let ram = plan.next_kernel.iter().filter(|entry| entry.kind == E820Type::Ram);
     let mut told: Vec<PhysRange> = ram.map(|entry| entry.range).collect();
@@ -121,7 +121,7 @@ fn looks(machine: &Machine, plan: &Plan) -> Vec<(PhysRange, Look)> {
     looks
 }
 
-/// Whether one of these, ascending and disjoint, holds the range.
+/// Whether one of these ascending, disjoint ranges encloses the range.
 fn is_within(range: PhysRange, all: &[PhysRange]) -> bool {
     let index = all.partition_point(|one| one.end() <= range.start());
     all.get(index).is_some_and(|one| one.encloses(range))

@@ -1,4 +1,4 @@
-//! `physmem kdump ranges`: what a dump holds and what not, and how the header of one differs from the machine.
+//! `physmem kdump ranges`: what a dump contains and leaves out, and how a dump header differs from the machine.
 
 use std::io::{Read, Write};
 use std::path::Path;
@@ -23,10 +23,10 @@ use crate::output::{size, unknown};
 
 /// The version of the layout.
 const SCHEMA: u32 = 1;
-/// No header is longer: 65,535 entries.
+/// The largest header: 65,535 entries.
 const LONGEST_HEADER: u64 = 4 << 20;
 
-/// What a dump holds, and what not.
+/// What a dump contains and leaves out.
 struct Ranges<'a> {
     origin: &'a str,
     loader: Loader,
@@ -73,7 +73,7 @@ pub(crate) fn run(arguments: &RangesArguments, out: &mut impl Write) -> Result<D
     Ok(if differs { Done::Findings } else { Done::Good })
 }
 
-/// The header at the start of a file that may be as large as the memory of a machine.
+/// Reads the header of a file that may be as large as the machine's memory.
 fn header(path: &Path) -> Result<CoreHeader, Failure> {
     let given = |source| Failure::Given { option: "--header", path: path.to_owned(), source };
     let mut bytes = Vec::new();
@@ -86,22 +86,22 @@ fn print(ranges: &Ranges<'_>, style: Style, out: &mut impl Write) -> Result<(), 
     let Ranges { origin, loader, machine, dumped, left_out, difference } = ranges;
     let text = format!("the dump of a crash kernel loaded by {}, on {origin}", loader.as_str());
     wrapped(out, "", "  ", &text)?;
-    writeln!(out, "\n{}", style.paint(Ink::Heading, "what the dump holds"))?;
+    writeln!(out, "\n{}", style.paint(Ink::Heading, "what the dump contains"))?;
     let row = |range: &PhysRange| vec![range.to_string(), size::human(range.size()), whose(machine, *range)];
     let rows: Vec<_> = dumped.iter().map(row).collect();
     let heads = [("RANGE", false), ("SIZE", true), ("CLASS", false)];
     table(out, &heads, &rows)?;
-    writeln!(out, "\n{}", style.paint(Ink::Heading, "memory that it leaves out"))?;
+    writeln!(out, "\n{}", style.paint(Ink::Heading, "memory the dump leaves out"))?;
     for one in left_out {
-        let reason = one.verdict.map_or("nothing tells its class", |verdict| verdict.reason);
+        let reason = one.verdict.map_or("its class is unknown", |verdict| verdict.reason);
         writeln!(out, "  {} ({})", one.range, size::human(one.range.size()))?;
         wrapped(out, "    ", "    ", reason)?;
     }
     if let Some(difference) = difference {
         writeln!(out, "\n{}", style.paint(Ink::Heading, "the header and this machine"))?;
         for (what, found) in [
-            ("listed, but no memory: reads of it find nothing, or fail", &difference.in_vain),
-            ("memory that the header does not list: it will not be dumped", &difference.missing),
+            ("listed, but there is no memory: reads find nothing or fail", &difference.in_vain),
+            ("memory missing from the header: it will not be dumped", &difference.missing),
         ] {
             for range in found {
                 writeln!(out, "  {range} ({})", size::human(range.size()))?;

@@ -15,8 +15,8 @@ use crate::output::{finding, size, unknown};
 pub(crate) fn print(load: &Load, style: Style, out: &mut impl Write) -> Result<(), Failure> {
     let Load { origin, plan, machine, .. } = load;
     let purpose = match plan.purpose {
-        Purpose::Reboot => "a kernel that a reboot starts",
-        Purpose::Crash => "a kernel that a crash starts",
+        Purpose::Reboot => "a kernel to reboot into",
+        Purpose::Crash => "a crash kernel",
     };
     wrapped(out, "", "  ", &format!("{} of {purpose}, planned for {origin}", plan.loader.as_str()))?;
     wrapped(out, "  kernel  ", "    ", &load.kernel.display().to_string())?;
@@ -30,23 +30,23 @@ pub(crate) fn print(load: &Load, style: Style, out: &mut impl Write) -> Result<(
     heading(out, style, "command line")?;
     wrapped(out, "  ", "  ", if plan.command_line.is_empty() { "(empty)" } else { &plan.command_line })?;
     match plan.chosen.as_ref().map(|chosen| chosen.memory) {
-        None => heading(out, style, "the next kernel's map")?,
-        Some(ToldBy::MemoryNodes) => heading(out, style, "memory that the device tree tells of")?,
-        Some(ToldBy::EfiMap) => heading(out, style, "EFI's map, to which the device tree leads")?,
+        None => heading(out, style, "the next kernel's memory map")?,
+        Some(ToldBy::MemoryNodes) => heading(out, style, "memory in the device tree")?,
+        Some(ToldBy::EfiMap) => heading(out, style, "the EFI memory map that the device tree points to")?,
         Some(ToldBy::UsableMemoryRange) => heading(out, style, "linux,usable-memory-range")?,
         Some(ToldBy::NotShown) => {
-            heading(out, style, "memory that the next kernel is told of, as the rules have it")?;
+            heading(out, style, "memory the next kernel is told about, by the rules")?;
         }
     }
     if !plan.next_kernel.is_empty() {
         entries(&plan.next_kernel, out)?;
     }
     if !plan.next_kernel_lacks.is_empty() {
-        heading(out, style, "what finds no room in that map")?;
+        heading(out, style, "entries that do not fit in that map")?;
         entries(&plan.next_kernel_lacks, out)?;
     }
     if plan.purpose == Purpose::Crash {
-        heading(out, style, "what the dump holds")?;
+        heading(out, style, "what the dump contains")?;
         let row = |range: &memblock::PhysRange| vec![range.to_string(), size::human(range.size())];
         let rows: Vec<_> = plan.vmcore.iter().map(row).collect();
         table(out, &[("RANGE", false), ("SIZE", true)], &rows)?;
@@ -92,12 +92,11 @@ fn segments(segments: &[Segment], out: &mut impl Write) -> Result<(), Failure> {
 
 fn margins(plan: &Plan, out: &mut impl Write) -> Result<(), Failure> {
     let largest = plan.margins.largest_initrd;
-    let text =
-        format!("the largest initial ramdisk that fits has {largest} bytes ({})", size::human(largest));
+    let text = format!("the largest initial ramdisk that fits: {largest} bytes ({})", size::human(largest));
     wrapped(out, "  ", "    ", &text)?;
     match &plan.margins.binds {
         Some(error) => wrapped(out, "  one page more: ", "    ", &error.to_string()),
-        None => wrapped(out, "  ", "    ", "nothing binds it"),
+        None => wrapped(out, "  ", "    ", "nothing limits it"),
     }
 }
 

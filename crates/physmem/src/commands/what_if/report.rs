@@ -1,4 +1,4 @@
-//! What changes, for people: the answers first, then every change with its reason.
+//! What changes, for people: answers first, then every change with its reason.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -13,7 +13,7 @@ use crate::output::lines::wrapped;
 use crate::output::style::{Ink, Style};
 use crate::output::{size, unknown};
 
-/// More changes of one kind than anybody reads.
+/// The number of changes of one kind to print.
 const MOST: usize = 12;
 
 pub(crate) fn print(
@@ -43,7 +43,7 @@ pub(crate) fn print(
         let text = match (&panic.before, &panic.after) {
             (_, Some(after)) => format!("the boot {after}"),
             (before, None) => {
-                format!("the kernel comes up; before, the boot {}", side_of(panic.subject, before.as_deref()))
+                format!("the kernel boots; before, the boot {}", side_of(panic.subject, before.as_deref()))
             }
         };
         wrapped(out, "", "  ", &text)?;
@@ -53,7 +53,11 @@ pub(crate) fn print(
         details(&of_boot, style, out)?;
     }
     if after.prediction.remarks != before.prediction.remarks {
-        writeln!(out, "\n{}", style.paint(Ink::Heading, "parameters that do not do what they say, after"))?;
+        writeln!(
+            out,
+            "\n{}",
+            style.paint(Ink::Heading, "parameters that do not do what they seem to, after")
+        )?;
         remarks(&after.prediction, style, out)?;
     }
     if !after.prediction.assumed.is_empty() {
@@ -63,7 +67,7 @@ pub(crate) fn print(
     Ok(())
 }
 
-/// One line for each thing that people who edit a boot parameter ask.
+/// Prints a line for each question that people ask when they edit a boot parameter.
 fn answers(
     before: &Boot,
     after: &Boot,
@@ -95,7 +99,7 @@ fn movable(old: &Prediction, new: &Prediction, page: u64) -> String {
     };
     let (old, new) = (of(old), of(new));
     if old == new {
-        return if new.is_empty() { "nothing is, before and after" } else { "the same as before" }.to_owned();
+        return if new.is_empty() { "none, before and after" } else { "the same as before" }.to_owned();
     }
     let nodes: std::collections::BTreeSet<&u32> = old.keys().chain(new.keys()).collect();
     let texts = nodes.into_iter().filter_map(|node| {
@@ -114,14 +118,14 @@ fn movable(old: &Prediction, new: &Prediction, page: u64) -> String {
     texts.collect::<Vec<_>>().join("; ")
 }
 
-/// Bytes of which a verdict turned that way.
+/// The bytes for which a verdict changed to `after`.
 fn bytes(changes: &[Change], what: &str, after: &str) -> u64 {
     let turned =
         changes.iter().filter(|change| change.what == what && change.after.as_deref() == Some(after));
     turned.filter_map(|change| change.range).fold(0, |sum, range| sum.saturating_add(range.size()))
 }
 
-/// Memory that only one side has.
+/// Bytes of memory lost and gained.
 fn one_sided(changes: &[Change]) -> (u64, u64) {
     let of = |is_wanted: fn(&Change) -> bool| {
         let all = changes.iter().filter(|change| change.subject == Subject::Memory && is_wanted(change));
@@ -133,24 +137,24 @@ fn one_sided(changes: &[Change]) -> (u64, u64) {
 fn memory(changes: &[Change]) -> Option<String> {
     match one_sided(changes) {
         (0, 0) => None,
-        (lost, 0) => Some(format!("{} is no memory any more", size::human(lost))),
-        (0, won) => Some(format!("{} is memory now", size::human(won))),
+        (lost, 0) => Some(format!("{} is no longer memory", size::human(lost))),
+        (0, won) => Some(format!("{} is now memory", size::human(won))),
         (lost, won) => {
-            Some(format!("{} is no memory any more, {} is now", size::human(lost), size::human(won)))
+            Some(format!("{} is no longer memory, {} now is", size::human(lost), size::human(won)))
         }
     }
 }
 
 fn early(changes: &[Change]) -> String {
     let moved = changes.iter().any(|change| change.subject == Subject::Reserved);
-    let moved = if moved { "; some lie elsewhere" } else { "" };
+    let moved = if moved { "; some move" } else { "" };
     format!("{}{moved}", early_verdicts(changes))
 }
 
 fn early_verdicts(changes: &[Change]) -> String {
     let (lost, won) = (bytes(changes, "early_allocation", "no"), bytes(changes, "early_allocation", "yes"));
     match (lost, won) {
-        (0, 0) => "early allocations may lie where they might before".to_owned(),
+        (0, 0) => "early allocations may use the same memory as before".to_owned(),
         (lost, 0) => format!("early allocations avoid {} more", size::human(lost)),
         (0, won) => format!("early allocations may use {} more", size::human(won)),
         (lost, won) => format!(
@@ -177,8 +181,8 @@ fn crashkernel(old: &Crashkernel, new: &Crashkernel) -> String {
             let before = if before.is_some() { format!("; before at {}", place(old)) } else { String::new() };
             match &new.error {
                 Some(error) => format!("does not fit: {error}{before}"),
-                None if before.is_empty() => "none is asked for".to_owned(),
-                None => format!("none is asked for any more{before}"),
+                None if before.is_empty() => "none requested".to_owned(),
+                None => format!("no longer requested{before}"),
             }
         }
     }
@@ -193,12 +197,12 @@ fn placement(changes: &[Change]) -> String {
                 .map(|(after, verb)| (loader, verb, bytes(changes, &what, after)))
         })
         .filter(|(.., bytes)| *bytes > 0)
-        .map(|(loader, verb, bytes)| format!("{loader} {verb} {} to place on", size::human(bytes)))
+        .map(|(loader, verb, bytes)| format!("{loader} {verb} {} for images", size::human(bytes)))
         .collect();
     if texts.is_empty() {
         match one_sided(changes) {
-            (0, _) => "both loaders may place on the same memory as before",
-            _ => "both loaders may place on what is left of the same memory as before",
+            (0, _) => "both loaders may use the same memory as before",
+            _ => "both loaders may use what is left of the memory as before",
         }
         .to_owned()
     } else {
@@ -206,7 +210,7 @@ fn placement(changes: &[Change]) -> String {
     }
 }
 
-/// Every change, by subject; loaders that agree share a heading.
+/// Prints every change, by subject; loaders that agree share a heading.
 fn details(changes: &[&Change], style: Style, out: &mut impl Write) -> Result<(), Failure> {
     for of_subject in changes.chunk_by(|a, b| a.subject == b.subject) {
         let of_loader: Vec<&[&Change]> = of_subject.chunk_by(|a, b| loader(a) == loader(b)).collect();
@@ -242,7 +246,7 @@ fn section(
     writeln!(out, "\n{}", style.paint(Ink::Heading, &name))?;
     let mut why = "";
     for change in changes.iter().take(MOST) {
-        // A reason that holds for several entries in a row stands behind the last.
+        // A reason for several entries in a row is printed after the last one.
         if !why.is_empty() && change.why != why {
             wrapped(out, "      because ", "      ", why)?;
         }
@@ -263,14 +267,14 @@ fn section(
     Ok(())
 }
 
-/// What stands on one side, in words.
+/// One side of a change, in words.
 fn side_of(subject: Subject, side: Option<&str>) -> String {
     match (subject, side) {
         (Subject::Reserved, None) => "free".to_owned(),
-        // No flag is worth a word here, and what the kernel itself allocates has no node.
+        // No flags is not worth a word, and the kernel's own allocations have no node.
         (Subject::Reserved, Some(text)) => format!("reserved, {}", text.trim_end_matches(", NONE")),
         (Subject::Memory, None) => "no memory".to_owned(),
-        (Subject::Panic, None) => "it comes up".to_owned(),
+        (Subject::Panic, None) => "it boots".to_owned(),
         (_, None) => "none".to_owned(),
         (_, Some(text)) => text.to_owned(),
     }
@@ -279,18 +283,18 @@ fn side_of(subject: Subject, side: Option<&str>) -> String {
 fn heading(subject: Subject) -> &'static str {
     match subject {
         Subject::Given => "given",
-        Subject::Panic => "does the kernel come up",
+        Subject::Panic => "does the kernel boot",
         Subject::MovableStart => "where movable memory begins",
-        Subject::Zones => "zones, from first to last page",
-        Subject::EarlyAllocation => "may early allocations lie there",
+        Subject::Zones => "zone spans",
+        Subject::EarlyAllocation => "may early allocations use it",
         Subject::ZoneMovable => "is it movable by its class",
         Subject::Crashkernel => "crash kernel",
-        Subject::KexecImage => "may a kexec image lie there",
-        Subject::NextKernel => "is the next kernel told",
+        Subject::KexecImage => "may a kexec image go there",
+        Subject::NextKernel => "is the next kernel told about it",
         Subject::Vmcore => "does the crash dump contain it",
         Subject::Memory => "memory regions",
         Subject::Reserved => "reserved regions",
         Subject::ZoneLimits => "limits of the zones",
-        Subject::FallbackOrder => "order in which nodes ask each other for pages",
+        Subject::FallbackOrder => "node fallback order",
     }
 }
