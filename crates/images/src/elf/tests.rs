@@ -125,10 +125,7 @@ fn a_count_or_a_place_of_program_headers_that_no_kernel_has_is_refused() {
         message(0x38, &[0xff, 0xff]),
         "byte 0x38: e_phnum is 0xffff, expected fewer than 0xffff program headers"
     );
-    assert_eq!(
-        message(0x20, &[0]),
-        "byte 0x20: e_phoff is 0x0, expected 0x40 or more, behind the ELF header"
-    );
+    assert_eq!(message(0x20, &[0]), "byte 0x20: e_phoff is 0x0, expected 0x40 or more, after the ELF header");
 }
 
 #[test]

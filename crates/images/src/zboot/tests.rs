@@ -133,7 +133,7 @@ fn a_header_that_points_out_of_the_file_is_refused() {
     assert!(message(8, &[0xff; 8]).starts_with("byte 0xffffffff: the payload has 0xffffffff bytes"));
     assert_eq!(
         message(8, &[0x3f]),
-        "byte 0x8: the payload's offset is 0x3f, expected 0x40 or more, behind the header"
+        "byte 0x8: the payload's offset is 0x3f, expected 0x40 or more, after the header"
     );
     assert_eq!(
         message(0xc, &[0; 4]),

@@ -29,7 +29,7 @@ fn an_image_in_a_dimm_that_went_is_in_removed_memory_and_in_no_other() {
     let log = reboot_load(r(HIGH, HIGH + 0x10_0000), r(0x10_0000, 0x8000_0000));
     let mut snapshot = x86(IOMEM, &log, &[]);
     let finding = the(&snapshot, REMOVED);
-    assert_eq!(finding.evidence[0], "64bit kernel at 100000000-1000fffff (1M) is no System RAM any more");
+    assert_eq!(finding.evidence[0], "64bit kernel at 100000000-1000fffff (1M) is no longer System RAM");
     assert_eq!((found(&snapshot, REMOVABLE).len(), found(&snapshot, UNTOLD).len()), (0, 0));
     // Nothing is loaded any more, whatever the log tells.
     set(&mut snapshot, "kexec_loaded", "0");
@@ -40,7 +40,7 @@ fn an_image_in_a_dimm_that_went_is_in_removed_memory_and_in_no_other() {
 fn what_keeps_a_dimm_under_an_image_is_said() {
     for (state, zone, words) in [
         (Online, "Movable", "in ZONE_MOVABLE: it can go at any time"),
-        (Online, "Normal", "in Normal, a kernel zone: it can go where nothing unmovable lies in its blocks"),
+        (Online, "Normal", "in Normal, a kernel zone: it can go if nothing unmovable lies in its blocks"),
         (Offline, "Movable", "offline: it can go at any time"),
     ] {
         let finding = the(&in_dimm(state, zone), REMOVABLE);
