@@ -40,7 +40,7 @@ run() {
     ask() {
         local name=$1 status=0
         shift
-        "$binary" "$@" "${from[@]}" >"$out/$name" 2>"$out/$name.err" || status=$?
+        "$binary" "$@" "${from[@]}" >"$out/$name" 2>/dev/null || status=$?
         echo "exit $status" >>"$out/$name"
     }
     ask show show -J
