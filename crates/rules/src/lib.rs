@@ -276,15 +276,36 @@ impl Rules {
 }
 
 impl Rules {
+    /// Whether every cell for a use is that of [`Rules::LINUX`]: a loader that does by itself what released Linux does
+    /// then needs no correction. O(1).
+    ///
+    /// ```
+    /// use rules::{Loader, Rules, Use};
+    /// assert!(Rules::LINUX.is_as_linux(Use::EarlyAllocation));
+    /// assert!(!Rules::HOTPLUG_FOR_ALL.is_as_linux(Use::KexecImage(Loader::KexecLoad)));
+    /// ```
+    pub fn is_as_linux(&self, of: Use) -> bool {
+        let (own, linux) = (self.row(of), Self::LINUX.row(of));
+        own.iter().zip(linux).all(|(own, linux)| core::ptr::eq(*own, *linux))
+    }
+
+    const fn row(&self, of: Use) -> &Row {
+        match of {
+            Use::EarlyAllocation => &self.early_allocation,
+            Use::ZoneMovable => &self.zone_movable,
+            Use::KexecImage(_) => &self.kexec_image,
+            Use::NextKernel(_) => &self.next_kernel,
+            Use::Vmcore(_) => &self.vmcore,
+            Use::AfterUnplug => &self.after_unplug,
+        }
+    }
+
     /// The verdict for one use of one range of memory under one kernel. O(1).
     pub fn verdict(&self, of: Use, memory: &Memory, kernel: &KernelFacts) -> Verdict {
-        let (row, loader) = match of {
-            Use::EarlyAllocation => (&self.early_allocation, None),
-            Use::ZoneMovable => (&self.zone_movable, None),
-            Use::KexecImage(loader) => (&self.kexec_image, Some(loader)),
-            Use::NextKernel(loader) => (&self.next_kernel, Some(loader)),
-            Use::Vmcore(loader) => (&self.vmcore, Some(loader)),
-            Use::AfterUnplug => (&self.after_unplug, None),
+        let row = self.row(of);
+        let loader = match of {
+            Use::KexecImage(loader) | Use::NextKernel(loader) | Use::Vmcore(loader) => Some(loader),
+            Use::EarlyAllocation | Use::ZoneMovable | Use::AfterUnplug => None,
         };
         let of_class = match memory.class {
             Class::Boot => row[0],
