@@ -25,7 +25,7 @@ pub(crate) fn print(unknown: &[Unknown], style: Style, out: &mut impl Write) -> 
     print_as("unknown:", unknown, style, out)
 }
 
-/// Like [`print`], with another label.
+/// Like [`print()`], with another label.
 pub(crate) fn print_as(
     label: &str,
     unknown: &[Unknown],
