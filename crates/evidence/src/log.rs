@@ -13,6 +13,7 @@ use firmware::log::{EarlyNodeRange, SratLine};
 
 pub use boot_lines::BootLines;
 pub use efi_lines::EfiLines;
+pub use last_boot::last_boot;
 pub use loads::{LoadLog, LoadRecord, LoadedSegment, MemoryEvent, Purpose};
 pub use memblock_debug::{LoggedCall, MemblockDebug};
 pub use quotes::{InterruptTable, Quotes};
@@ -61,7 +62,7 @@ impl BootLog {
     /// assert!(!BootLog::of(boots).boot.is_efi);
     /// ```
     pub fn of(log: &str) -> Self {
-        let log = last_boot::last_boot(log);
+        let log = last_boot(log);
         let bytes = log.as_bytes();
         let boot = BootLines::of(log);
         let has_map = log.contains("BIOS-provided physical RAM map:");

@@ -107,3 +107,21 @@ proptest! {
         let _ = read("odd", &bytes);
     }
 }
+
+#[test]
+fn of_a_log_of_two_boots_release_command_line_and_map_are_those_of_the_last() {
+    let boot = |release: &str, line: &str, last: &str| {
+        format!(
+            "[    0.0] Linux version {release} (x)\n[    0.0] Command line: {line}\n\
+             [    0.0] BIOS-provided physical RAM map:\n\
+             [    0.0] BIOS-e820: [mem 0x0000000000100000-{last}] usable\n"
+        )
+    };
+    let second = boot("6.12.2", "quiet", "0x000000007fffffff");
+    let both = boot("6.12.1", "debug", "0x00000000ffffffff") + &second;
+    let alone = read("second", second.as_bytes()).unwrap();
+    let both = read("both", both.as_bytes()).unwrap();
+    assert_eq!((&both.version, &both.command_line), (&alone.version, &alone.command_line));
+    let evidence = |snapshot| evidence::Evidence::from(&snapshot).log;
+    assert_eq!(evidence(both), evidence(alone));
+}

@@ -4,7 +4,7 @@
 ///
 /// A kernel's first line is `Linux version RELEASE`. Journals and serial consoles also contain earlier boots and the
 /// output of firmware and boot loaders. O(bytes).
-pub(super) fn last_boot(log: &str) -> &str {
+pub fn last_boot(log: &str) -> &str {
     let banners = log.rmatch_indices("Linux version ").filter_map(|(at, _)| {
         let start = log.get(..at)?.rfind('\n').map_or(0, |newline| newline.saturating_add(1));
         log.get(start..)

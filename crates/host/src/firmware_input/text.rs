@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use evidence::log::last_boot;
 use evidence::{Snapshot, Source};
 use firmware::e820::E820Type;
 use firmware::log::{self, E820Map, EfiMap, LogError};
@@ -15,6 +16,8 @@ const HEADING: &str = "BIOS-provided physical RAM map:";
 
 /// Adds a text to the machine; returns what it is, or `None` if it has no map.
 pub(crate) fn read(machine: &mut Snapshot, text: &str) -> Result<Option<Kind>, LogError> {
+    // A log may hold several boots: release, command line and map are those of the last.
+    let boot = last_boot(text);
     let of_bios = |text: &str| -> Result<usize, LogError> {
         log::e820(text.as_bytes()).try_fold(0, |count: usize, line| {
             Ok(count.saturating_add(usize::from(line?.map == E820Map::Bios)))
@@ -27,9 +30,10 @@ pub(crate) fn read(machine: &mut Snapshot, text: &str) -> Result<Option<Kind>, L
         of_bios(&named)?;
         ("text with an e820 map", "x86_64", format!("{named}\n{HEADING}\n"))
     } else {
-        let lines = log::efi(text.as_bytes()).collect::<Result<Vec<_>, _>>()?;
-        let map: Vec<_> =
-            lines.iter().filter(|line| line.map == EfiMap::Firmware).map(|line| line.entry).collect();
+        // All of the text, so that an error names the line in the file.
+        log::efi(text.as_bytes()).try_for_each(|line| line.map(drop))?;
+        let lines = log::efi(boot.as_bytes()).filter_map(Result::ok);
+        let map: Vec<_> = lines.filter(|line| line.map == EfiMap::Firmware).map(|line| line.entry).collect();
         if map.is_empty() {
             return Ok(None);
         }
@@ -39,10 +43,10 @@ pub(crate) fn read(machine: &mut Snapshot, text: &str) -> Result<Option<Kind>, L
             ("text with an EFI memory map", "aarch64", text.to_owned())
         }
     };
-    if let Some(banner) = after(text, "Linux version ") {
+    if let Some(banner) = after(boot, "Linux version ") {
         machine.version = Source::Read(format!("Linux version {banner}"));
     }
-    if let Some(line) = after(text, "Kernel command line: ").or_else(|| after(text, "Command line: ")) {
+    if let Some(line) = after(boot, "Kernel command line: ").or_else(|| after(boot, "Command line: ")) {
         machine.command_line = Source::Read(line.to_owned());
     }
     machine.kernel_log = Source::Read(log);
