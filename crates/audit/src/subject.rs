@@ -50,6 +50,16 @@ impl<'a> Subject<'a> {
         self.machine.evidence.hotplug.crash_hotplug.read().copied()
     }
 
+    /// Whether this kernel rebuilds the headers of kexec_file_load (CONFIG_CRASH_HOTPLUG).
+    pub(crate) fn keeps_the_header(&self) -> bool {
+        self.machine.state.crash_elfcorehdr_size.is_some() || self.crash_hotplug().is_some()
+    }
+
+    /// `/sys/kernel/kexec_crash_size`.
+    pub(crate) fn crash_size(&self) -> Option<u64> {
+        self.machine.evidence.kexec.crash_size.read().copied()
+    }
+
     /// Whether the running kernel was started by a crash.
     pub(crate) fn is_crash_kernel(&self) -> bool {
         command_line::has(&self.machine.kernel.command_line, "elfcorehdr")
@@ -98,4 +108,9 @@ pub(crate) fn size(bytes: u64) -> String {
 /// A range with its size.
 pub(crate) fn sized(range: PhysRange) -> String {
     format!("{range} ({})", size(range.size()))
+}
+
+/// Ranges with their sizes, separated by commas.
+pub(crate) fn list(ranges: &[PhysRange]) -> String {
+    ranges.iter().map(|range| sized(*range)).collect::<Vec<_>>().join(", ")
 }

@@ -3,7 +3,7 @@
 use evidence::{Source, Unknown};
 use kexec::Purpose;
 
-use crate::checks::{interrupt_tables, limits};
+use crate::checks::{image_over_interrupt_tables, load_limit_spent};
 use crate::loaded::Loaded;
 use crate::subject::Subject;
 
@@ -55,7 +55,7 @@ pub(crate) fn of(subject: &Subject<'_>) -> Vec<Unknown> {
         &subject.machine.evidence.resources,
         "only kdump-not-armed and load-limit-spent can be checked, and crashkernel-not-reserved in part",
     ));
-    let limits = limits::unseen(subject);
+    let limits = load_limit_spent::unseen(subject);
     if !limits.is_empty() {
         unknown.push(Unknown::new(
             &format!("whether loads are still allowed: {}", limits.join(", ")),
@@ -63,7 +63,7 @@ pub(crate) fn of(subject: &Subject<'_>) -> Vec<Unknown> {
             "load-limit-spent cannot be checked",
         ));
     }
-    if interrupt_tables::are_in_doubt(subject) {
+    if image_over_interrupt_tables::are_in_doubt(subject) {
         unknown.push(Unknown::new(
             "whether the interrupt controller's tables are reserved",
             "/sys/kernel/debug/memblock/reserved was not shown",

@@ -4,7 +4,10 @@ use evidence::log::LoadRecord;
 use kexec::Purpose;
 
 use crate::checks::{
-    acpi_memory, crashkernel, header, interrupt_tables, limits, next_map, placed, soft_reserved,
+    crashkernel_not_reserved, crashkernel_too_small, dump_header_stale, dump_misses_memory,
+    image_in_removable_memory, image_in_removed_memory, image_in_untold_memory, image_over_interrupt_tables,
+    kdump_not_armed, kdump_onlines_dumped_memory, load_limit_spent, next_kernel_map_overflow,
+    soft_reserved_not_carried,
 };
 use crate::finding::Finding;
 use crate::image::Image;
@@ -26,23 +29,23 @@ pub(crate) enum Check {
 
 /// Every check. Their order does not matter: findings are sorted by severity and code.
 pub(crate) static CHECKS: &[Check] = &[
-    Check::LoadedCrash(header::stale),
-    Check::LoadedCrash(header::misses_added_memory),
-    Check::Image(Purpose::Crash, acpi_memory::onlined_by),
-    Check::Image(Purpose::Crash, header::planned_dump_misses_memory),
-    Check::Image(Purpose::Reboot, placed::in_removed_memory),
-    Check::Image(Purpose::Reboot, placed::in_removable_memory),
-    Check::Image(Purpose::Reboot, placed::in_untold_memory),
-    Check::Image(Purpose::Reboot, soft_reserved::not_carried_by),
-    Check::Image(Purpose::Reboot, interrupt_tables::under),
-    Check::NoReboot(soft_reserved::not_carried_by_a_load),
-    Check::Planned(limits::spent_for),
-    Check::Planned(next_map::overflows_in),
-    Check::Machine(acpi_memory::onlined_by_this_crash_kernel),
-    Check::Machine(next_map::overflows_after_crash),
-    Check::Machine(next_map::overflows_after_reboot),
-    Check::Machine(crashkernel::too_small),
-    Check::Machine(crashkernel::not_reserved),
-    Check::Machine(crashkernel::not_armed),
-    Check::Machine(limits::spent),
+    Check::LoadedCrash(dump_header_stale::stale),
+    Check::LoadedCrash(dump_misses_memory::misses_added_memory),
+    Check::Image(Purpose::Crash, kdump_onlines_dumped_memory::onlined_by),
+    Check::Image(Purpose::Crash, dump_misses_memory::planned_dump_misses_memory),
+    Check::Image(Purpose::Reboot, image_in_removed_memory::in_removed_memory),
+    Check::Image(Purpose::Reboot, image_in_removable_memory::in_removable_memory),
+    Check::Image(Purpose::Reboot, image_in_untold_memory::in_untold_memory),
+    Check::Image(Purpose::Reboot, soft_reserved_not_carried::not_carried_by),
+    Check::Image(Purpose::Reboot, image_over_interrupt_tables::under),
+    Check::NoReboot(soft_reserved_not_carried::not_carried_by_a_load),
+    Check::Planned(load_limit_spent::spent_for),
+    Check::Planned(next_kernel_map_overflow::overflows_in),
+    Check::Machine(kdump_onlines_dumped_memory::onlined_by_this_crash_kernel),
+    Check::Machine(next_kernel_map_overflow::overflows_after_crash),
+    Check::Machine(next_kernel_map_overflow::overflows_after_reboot),
+    Check::Machine(crashkernel_too_small::too_small),
+    Check::Machine(crashkernel_not_reserved::not_reserved),
+    Check::Machine(kdump_not_armed::not_armed),
+    Check::Machine(load_limit_spent::spent),
 ];

@@ -4,7 +4,7 @@ use crate::finding::{Code, Severity};
 use kexec::PlanError;
 use kexec::SegmentKind;
 
-use super::of_plan_error;
+use crate::of_plan_error;
 use crate::testing::{IOMEM, found, set, the, x86};
 
 const RAM: &str = "00100000-7fffffff : System RAM\n";

@@ -1,0 +1,102 @@
+//! Memory that a dump should contain and its header does not list.
+
+use evidence::log::LoadRecord;
+use kexec::CrashKernel;
+use kexec::dump::dumped;
+use machine::State;
+use memblock::{PhysRange, ranges};
+use rules::Loader;
+
+use crate::finding::{Code, Finding, Severity};
+use crate::image::Image;
+use crate::subject::{Subject, list, sized};
+
+/// Memory that was added after the load and never went online, so that the header was not rebuilt for it.
+pub(crate) fn misses_added_memory(subject: &Subject<'_>, record: &LoadRecord) -> Option<Finding> {
+    if record.dumped.is_empty() {
+        return None;
+    }
+    let keeps = subject.keeps_the_header();
+    if keeps && !record.events.is_empty() {
+        return None;
+    }
+    let missing = not_dumped(subject, &record.dumped)?;
+    let parts = subject.machine.parts();
+    // If it had gone online, the kernel would have rebuilt the header.
+    let never_online = |range: &PhysRange| {
+        let states = subject.machine.ranges_in(*range).filter_map(|memory| {
+            let part = memory.range.intersect(*range)?;
+            Some(parts.of(memory, part).state)
+        });
+        states.into_iter().all(|state| state == Some(State::Offline))
+    };
+    let (missing, online): (Vec<PhysRange>, Vec<PhysRange>) =
+        missing.into_iter().partition(|range| !keeps || never_online(range));
+    let mut evidence: Vec<String> = missing
+        .iter()
+        .map(|range| {
+            let state = if keeps { "is offline, and " } else { "" };
+            format!("{} {state}is in no PT_LOAD that was loaded", sized(*range))
+        })
+        .collect();
+    if evidence.is_empty() {
+        return None;
+    }
+    evidence.push(match (keeps, subject.shows_hotplug()) {
+        (true, true) => "the kernel log shows no memory event (crash hp) since the load".to_owned(),
+        (true, false) => "the kernel log shows no memory events at all (they are debug messages): had other \
+                          memory gone online or offline since, the header would hold it"
+            .to_owned(),
+        (false, _) => {
+            "this kernel never rebuilds a crash header (no crash_hotplug, no crash_elfcorehdr_size)"
+                .to_owned()
+        }
+    });
+    evidence.extend(online.iter().map(|range| {
+        format!("{} went online since: what was added before that is in the header", sized(*range))
+    }));
+    evidence.push(format!("the kernel log: {}", record.end));
+    let misses = if keeps && !subject.shows_hotplug() { "may miss" } else { "misses" };
+    Some(Finding {
+        code: Code::DumpMissesMemory,
+        severity: Severity::Warning,
+        what: format!("the dump {misses} memory that was added after the load: {}", list(&missing)),
+        evidence,
+        remedy: "bring the memory online, upon which the kernel rebuilds the header, or load the crash kernel again"
+            .to_owned(),
+    })
+}
+
+/// What a complete dump contains and the planned one does not.
+pub(crate) fn planned_dump_misses_memory(subject: &Subject<'_>, image: &Image<'_>) -> Option<Finding> {
+    if image.is_loaded {
+        return None;
+    }
+    let missing = not_dumped(subject, image.dumped).filter(|missing| !missing.is_empty())?;
+    let of = rules::Use::Vmcore(image.loader);
+    let evidence = missing.iter().map(|range| {
+        let verdicts = subject.machine.ranges_in(*range).filter_map(|memory| {
+            memory.verdict(subject.rules, of, &subject.machine.kernel).filter(|verdict| !verdict.allowed)
+        });
+        let why = verdicts.map(|verdict| format!(": {} (rule {})", verdict.reason, verdict.rule)).next();
+        format!("{} is System RAM and in no planned PT_LOAD{}", sized(*range), why.unwrap_or_default())
+    });
+    Some(Finding {
+        code: Code::DumpMissesMemory,
+        severity: Severity::Error,
+        what: format!("the dump would miss memory: {}", list(&missing)),
+        evidence: evidence.chain([image.known_from.clone()]).collect(),
+        remedy: "load the crash kernel by kexec_file_load (kexec -s -p), whose dump holds it".to_owned(),
+    })
+}
+
+/// What the rules put into the dump of kexec_file_load and `dumped_now` lacks. The kernel's own loader is the
+/// reference: it takes all System RAM.
+fn not_dumped(subject: &Subject<'_>, dumped_now: &[PhysRange]) -> Option<Vec<PhysRange>> {
+    let crash_kernel = CrashKernel::of(subject.machine).ok()?;
+    let mut wanted = dumped(subject.machine, &crash_kernel, Loader::KexecFileLoad, subject.rules).ok()?;
+    let mut held = dumped_now.to_vec();
+    wanted.sort_unstable();
+    held.sort_unstable();
+    Some(ranges::difference(wanted.into_iter(), held.into_iter()).collect())
+}

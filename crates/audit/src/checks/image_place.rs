@@ -1,0 +1,36 @@
+//! What the checks of an image's place share.
+
+use machine::MemoryRange;
+use memblock::PhysRange;
+
+use crate::finding::{Code, Finding, Severity};
+use crate::image::Image;
+use crate::subject::Subject;
+
+/// The parts of segments that lie in memory of this kind: segment, memory, part.
+pub(crate) fn on_memory<'a>(
+    subject: &'a Subject<'_>,
+    image: &'a Image<'_>,
+    is_meant: impl Fn(&MemoryRange) -> bool + Copy + 'a,
+) -> impl Iterator<Item = (&'a str, &'a MemoryRange, PhysRange)> {
+    image.segments.iter().flat_map(move |(name, range)| {
+        let memories = subject.machine.ranges_in(*range).filter(move |memory| is_meant(memory));
+        memories.filter_map(move |memory| Some((name.as_str(), memory, memory.range.intersect(*range)?)))
+    })
+}
+
+/// The finding, where there is evidence.
+pub(crate) fn finding(
+    code: Code,
+    severity: Severity,
+    what: String,
+    mut evidence: Vec<String>,
+    image: &Image<'_>,
+    remedy: &str,
+) -> Option<Finding> {
+    if evidence.is_empty() {
+        return None;
+    }
+    evidence.push(image.known_from.clone());
+    Some(Finding { code, severity, what, evidence, remedy: remedy.to_owned() })
+}
