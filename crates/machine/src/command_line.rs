@@ -24,10 +24,12 @@ pub mod movable;
 pub mod numa;
 pub mod reserve_mem;
 pub mod swiotlb;
+mod unread;
 pub(crate) mod values;
 
 pub use boot_parameters::BootParameters;
 pub use map_edit::MapEdit;
+pub use unread::unknown_changes;
 pub use values::grammar::{has, parameters, values};
 pub use values::remark::Remark;
 pub use values::{edit, grammar, memparse, remark};

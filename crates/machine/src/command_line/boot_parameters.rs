@@ -16,6 +16,7 @@ use crate::command_line::movable::Movable;
 use crate::command_line::numa::Numa;
 use crate::command_line::reserve_mem::{self, NamedReservation};
 use crate::command_line::swiotlb::Swiotlb;
+use crate::command_line::unread;
 use crate::command_line::values::grammar::{Word, words};
 use crate::command_line::values::remark::{Remark, Remarks};
 use crate::releases::{self, MEM_LIMITS_MEMBLOCK, Target, is_known};
@@ -90,6 +91,7 @@ impl BootParameters {
         let mut huge_page_size = None;
         for word in words(line) {
             let Some(row) = releases::find(word.name) else {
+                unread::remark(&word, &mut remarks);
                 continue;
             };
             word.raw.clone_into(&mut remarks.current);
