@@ -1,5 +1,6 @@
 //! What another command line, another release or other rules change about a boot, and why.
 
+mod added_later;
 mod change;
 mod reasons;
 mod regions;
@@ -29,6 +30,7 @@ pub fn changes(before: Side<'_>, after: Side<'_>, machine: Option<&Machine>) -> 
     if is_whole {
         unlike.extend(facts(old, new));
         all.extend(uses::changes(before, after, machine));
+        all.extend(added_later::changes(before, after));
     }
     for (subject, entries) in unlike {
         all.extend(entries.into_iter().map(|unlike| {

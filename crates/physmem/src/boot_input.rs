@@ -2,7 +2,7 @@
 
 use evidence::{Evidence, Source};
 use machine::boot::{self, BootInput, Prediction};
-use machine::command_line::edit;
+use machine::command_line::{edit, unknown_changes};
 use machine::releases::{CHECKED_NAME, is_checked_version};
 use machine::{Snapshot, Unknown};
 use rules::Rules;
@@ -30,6 +30,7 @@ pub(crate) fn snapshot(arguments: &BootSourceArguments) -> Result<Snapshot, Fail
 /// Predicts a boot, with the edits applied to command line and release.
 pub(crate) fn predict(
     snapshot: &Snapshot,
+    source: &BootSourceArguments,
     edits: &EditArguments,
     rules: &'static Rules,
 ) -> Result<Boot, Failure> {
@@ -37,6 +38,10 @@ pub(crate) fn predict(
     let evidence = Evidence::from(edit(snapshot, edits)?);
     let mut input =
         BootInput::of(&evidence).map_err(|source| Failure::BootInput { origin: origin(), source })?;
+    if let Some(image) = source.kernel_image {
+        input.put_kernel_image(image);
+    }
+    input.initrd = source.initrd.or(input.initrd);
     if !evidence.log.read().is_some_and(|log| log.boot.has_beginning) {
         input.assumed.push(Unknown::new(
             "what only the beginning of the kernel log shows",
@@ -52,11 +57,19 @@ pub(crate) fn predict(
             &format!("what documents say of other releases is followed; all else is as in {CHECKED_NAME}"),
         ));
     }
-    if snapshot.command_line.read().is_none() && !edits.append.is_empty() {
+    if snapshot.command_line.read().is_none() && edits.cmdline.is_none() && !edits.append.is_empty() {
         input.assumed.push(Unknown::new(
             "the rest of the command line",
             "nothing shows what the machine was booted with",
             "taken as empty: only what --append adds is there; --cmdline gives all of it",
+        ));
+    }
+    let before = snapshot.command_line.read().map_or("", String::as_str);
+    for parameter in unknown_changes(before, &input.command_line) {
+        input.assumed.push(Unknown::new(
+            &format!("whether {parameter} affects memory"),
+            "physmem does not know this parameter",
+            "taken to change nothing",
         ));
     }
     let prediction =
@@ -71,7 +84,7 @@ fn edit(snapshot: &Snapshot, edits: &EditArguments) -> Result<Snapshot, Failure>
         edited.command_line = Source::Read(line.clone());
     }
     if !edits.append.is_empty() || !edits.remove.is_empty() {
-        let mut line = snapshot.command_line.read().cloned().unwrap_or_default();
+        let mut line = edited.command_line.read().cloned().unwrap_or_default();
         for parameter in &edits.remove {
             let (left, count) = edit::remove(&line, parameter);
             if count == 0 {

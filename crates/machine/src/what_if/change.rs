@@ -49,6 +49,8 @@ pub enum Subject {
     ZoneLimits,
     /// The nodes that each node asks for pages.
     FallbackOrder,
+    /// What happens to memory that is added while the machine runs.
+    AddedLater,
 }
 
 impl Subject {
@@ -69,6 +71,7 @@ impl Subject {
             Self::Reserved => "reserved",
             Self::ZoneLimits => "zone_limits",
             Self::FallbackOrder => "fallback_order",
+            Self::AddedLater => "added_later",
         }
     }
 }

@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint, builder::PossibleValuesParser, builder::TypedValueParser};
 use machine::Release;
+use memblock::PhysRange;
 use rules::Rules;
 
 use super::input::InputArguments;
+use super::target::Target;
 
 /// The source of the firmware map, the command line and the release.
 #[derive(Args, Debug, Default)]
@@ -21,13 +23,28 @@ pub(crate) struct BootSourceArguments {
         conflicts_with_all = ["from", "sysroot"]
     )]
     pub(crate) firmware: Vec<PathBuf>,
+    /// Where the boot loader put the kernel's image, from its text to the end of its bss: START-LAST in hexadecimal, as
+    /// /proc/iomem prints `Kernel code` to `Kernel bss`, or START..END, the end excluded
+    #[arg(long, value_name = "RANGE", value_parser = range)]
+    pub(crate) kernel_image: Option<PhysRange>,
+    /// Where the boot loader put the initial ramdisk, as the kernel log prints `RAMDISK:`; a range as above
+    #[arg(long, value_name = "RANGE", value_parser = range)]
+    pub(crate) initrd: Option<PhysRange>,
+}
+
+/// A range of addresses, in either form that `physmem explain` takes.
+fn range(text: &str) -> Result<PhysRange, String> {
+    match text.parse() {
+        Ok(Target::Range(range)) => Ok(range),
+        _ => Err("expected a range: START-LAST in hexadecimal, or START..END, the end excluded".into()),
+    }
 }
 
 /// Changes to what the machine was booted with.
 #[derive(Args, Debug, Default)]
 pub(crate) struct EditArguments {
-    /// Replace the machine's command line
-    #[arg(long, value_name = "LINE", allow_hyphen_values = true, conflicts_with_all = ["append", "remove"])]
+    /// Take this for the machine's command line; --append and --remove then edit it
+    #[arg(long, value_name = "LINE", allow_hyphen_values = true)]
     pub(crate) cmdline: Option<String>,
     /// Append parameters to the command line; may be given more than once
     #[arg(long, value_name = "PARAMETERS", allow_hyphen_values = true)]
@@ -42,6 +59,12 @@ pub(crate) struct EditArguments {
 }
 
 impl EditArguments {
+    /// What stands before the edits: a stated command line that others of these edit; without them, it is the edit.
+    pub(crate) fn stated(&self) -> Self {
+        let is_edited = !self.append.is_empty() || !self.remove.is_empty();
+        Self { cmdline: self.cmdline.clone().filter(|_| is_edited), ..Self::default() }
+    }
+
     /// Whether there are no changes.
     pub(crate) fn is_empty(&self) -> bool {
         self.cmdline.is_none()

@@ -13,6 +13,9 @@ use evidence::Release;
 use evidence::Unknown;
 use evidence::snapshot::Bytes;
 
+/// The name of what is not known if nothing shows where the image lies.
+pub(super) const KERNEL_IMAGE: &str = "where the kernel's image lies";
+
 /// `numa=fake=` makes at most this many nodes, each with node data.
 const MOST_FAKE_NODES: usize = 4 * 1024;
 
@@ -119,6 +122,27 @@ impl Platform {
 }
 
 impl BootInput {
+    /// Puts the kernel's image where the boot loader put it, from its text to the end of its bss, whatever the machine
+    /// shows of it. What else of the build lies in the image moves along.
+    pub fn put_kernel_image(&mut self, image: PhysRange) {
+        let moved = |part: PhysRange, old: PhysRange| {
+            let start = image.start().checked_add(part.start().checked_sub(old.start())?)?;
+            PhysRange::from_size(start, part.size()).ok()
+        };
+        match &mut self.platform {
+            // What the kernel took of its brk area follows the image.
+            Platform::X86(x86) => {
+                x86.brk = x86.brk.and_then(|brk| PhysRange::from_size(image.end(), brk.size()).ok());
+            }
+            Platform::Arm64(arm64) => {
+                arm64.kernel_text = moved(arm64.kernel_text, self.kernel_image).unwrap_or(image);
+            }
+        }
+        self.kernel_image = image;
+        self.assumed.retain(|unknown| unknown.what != KERNEL_IMAGE);
+        self.seeded.retain(|seed| seed.what != KERNEL_IMAGE);
+    }
+
     /// Chunks for each table of a prediction: more regions than the input can produce.
     ///
     /// Each map entry makes at most two regions, each edit or node block adds two more boundaries, and the kernel's own

@@ -13,7 +13,7 @@ use memblock::PhysRange;
 use rules::MapHandedOn;
 
 use crate::arch::Architecture;
-use crate::boot::input::boot_input::{BootInput, Platform};
+use crate::boot::input::boot_input::{BootInput, KERNEL_IMAGE, Platform};
 use crate::boot::input::build::Build;
 use crate::boot::input::seeds::Seed;
 use crate::boot::numa::tables::{MemoryAffinity, NumaTables};
@@ -159,14 +159,10 @@ impl Reading<'_> {
         let ranges = parts.filter_map(|resource| resource.range().ok()).filter(|range| range.start() > 0);
         let image = ranges.reduce(PhysRange::hull);
         if let Some(image) = image.and_then(|image| image.widen_to_multiples(4096)) {
-            self.seed("where the kernel's image lies", IOMEM);
+            self.seed(KERNEL_IMAGE, IOMEM);
             return image;
         }
-        self.assume(
-            "where the kernel's image lies",
-            "/proc/iomem does not show it",
-            &format!("taken as {by_default}"),
-        );
+        self.assume(KERNEL_IMAGE, "/proc/iomem does not show it", &format!("taken as {by_default}"));
         by_default
     }
 

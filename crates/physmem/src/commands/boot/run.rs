@@ -15,7 +15,7 @@ use crate::output::style::Style;
 
 pub(crate) fn run(arguments: &BootArguments, out: &mut impl Write) -> Result<Done, Failure> {
     let snapshot = boot_input::snapshot(&arguments.source)?;
-    let boot = boot_input::predict(&snapshot, &arguments.edits, &Rules::LINUX)?;
+    let boot = boot_input::predict(&snapshot, &arguments.source, &arguments.edits, &Rules::LINUX)?;
     let comparison = if arguments.verify {
         let comparison = Comparison::of(&(&snapshot).into(), &boot.input, &boot.prediction);
         if comparison.compared() == 0 {

@@ -296,5 +296,6 @@ fn heading(subject: Subject) -> &'static str {
         Subject::Reserved => "reserved regions",
         Subject::ZoneLimits => "limits of the zones",
         Subject::FallbackOrder => "node fallback order",
+        Subject::AddedLater => "memory added while the machine runs",
     }
 }

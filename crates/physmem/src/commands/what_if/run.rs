@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::report;
 use crate::boot_input::{self, Boot};
-use crate::cli::{EditArguments, WhatIfArguments};
+use crate::cli::WhatIfArguments;
 use crate::commands::boot::json::Document;
 use crate::failure::Failure;
 use crate::output::style::Style;
@@ -39,9 +39,9 @@ pub(crate) fn run(arguments: &WhatIfArguments, out: &mut impl Write) -> Result<(
         return Err(Failure::NothingAsked);
     }
     let snapshot = boot_input::snapshot(&arguments.source)?;
-    let before = boot_input::predict(&snapshot, &EditArguments::default(), &Rules::LINUX)?;
+    let before = boot_input::predict(&snapshot, &arguments.source, &arguments.edits.stated(), &Rules::LINUX)?;
     let rules = arguments.rules.unwrap_or(&Rules::LINUX);
-    let after = boot_input::predict(&snapshot, &arguments.edits, rules)?;
+    let after = boot_input::predict(&snapshot, &arguments.source, &arguments.edits, rules)?;
     // Without the kernel's own account of its memory the rules are asked about the predicted memory.
     let evidence = Evidence::from(&snapshot);
     let machine = evidence.resources.read().is_some().then(|| Machine::of(evidence).ok()).flatten();
