@@ -17,8 +17,8 @@ const MATRIX: usize = HEADER_SIZE + 8;
 /// A System Locality Information Table.
 ///
 /// Holding one proves that the matrix is complete: `distance(from, to)` returns a value for every pair below
-/// [`localities`](Slit::localities). The distances themselves are not checked; Linux discards the table
-/// unless they are 10 on the diagonal and larger elsewhere (`drivers/acpi/numa/srat.c:slit_valid`).
+/// [`localities`](Slit::localities). The distances themselves are not checked here; Linux discards the table
+/// for those that [`invalid_distance`](Slit::invalid_distance) finds.
 ///
 /// ```
 /// // bytes: /sys/firmware/acpi/tables/SLIT of a machine with four nodes
@@ -41,7 +41,8 @@ impl<'a> Slit<'a> {
     /// # Errors
     ///
     /// Those of [`Table::new`], [`AcpiError::Truncated`] if the count is missing, and [`AcpiError::Value`] if
-    /// the table's length does not match the count.
+    /// the table is too short for its matrix. Bytes after the matrix are ignored, see
+    /// [`padding`](Slit::padding).
     pub fn new(bytes: &'a [u8]) -> Result<Self, AcpiError> {
         Self::from_table(Table::new(bytes, *b"SLIT")?)
     }
@@ -54,22 +55,48 @@ impl<'a> Slit<'a> {
     pub fn from_table(table: Table<'a>) -> Result<Self, AcpiError> {
         let table = table.expect_signature(*b"SLIT")?;
         let count = table.view::<U64>(HEADER_SIZE, "SLIT locality count")?.get();
-        let matrix = table.bytes().get(MATRIX..).unwrap_or(&[]);
-        let localities = usize::try_from(count)
-            .ok()
-            .filter(|n| n.checked_mul(*n) == Some(matrix.len()))
-            .ok_or(AcpiError::Value {
-                what: "SLIT locality count",
-                offset: HEADER_SIZE,
-                value: count,
-                expected: "a number whose square is the length of the matrix",
-            })?;
+        let rest = table.bytes().get(MATRIX..).unwrap_or(&[]);
+        let square = |n: usize| Some((n, rest.get(..n.checked_mul(n)?)?));
+        let (localities, matrix) = usize::try_from(count).ok().and_then(square).ok_or(AcpiError::Value {
+            what: "SLIT locality count",
+            offset: HEADER_SIZE,
+            value: count,
+            expected: "a number whose square is at most the length of the matrix",
+        })?;
         Ok(Self { table, localities, matrix })
     }
 
     /// The table's header.
     pub const fn table(&self) -> &Table<'a> {
         &self.table
+    }
+
+    /// Bytes of the table after the matrix. The specification has none, but boards that leave room for more
+    /// sockets than they have are common. Linux reads the square of the count and ignores the rest
+    /// (`drivers/acpi/numa/srat.c:acpi_numa_slit_init`, 6.12).
+    pub const fn padding(&self) -> usize {
+        self.table.bytes().len().saturating_sub(MATRIX).saturating_sub(self.matrix.len())
+    }
+
+    /// The first distance that makes Linux ignore the whole table, or `None` if it uses the table: one that
+    /// is not 10 on the diagonal, or not larger than 10 elsewhere (`drivers/acpi/numa/srat.c:slit_valid`,
+    /// 6.12).
+    pub fn invalid_distance(&self) -> Option<AcpiError> {
+        let columns = self.localities;
+        self.matrix.iter().enumerate().find_map(|(at, distance)| {
+            let is_diagonal = at.checked_div(columns) == at.checked_rem(columns);
+            let expected = match is_diagonal {
+                true if *distance != LOCAL_DISTANCE => "10, a locality's distance to itself",
+                false if *distance <= LOCAL_DISTANCE => "more than 10, the distance to itself",
+                _ => return None,
+            };
+            Some(AcpiError::Value {
+                what: "SLIT distance",
+                offset: MATRIX.saturating_add(at),
+                value: u64::from(*distance),
+                expected,
+            })
+        })
     }
 
     /// Number of localities, which are the proximity domains starting at 0.
@@ -126,8 +153,28 @@ mod tests {
     }
 
     #[test]
-    fn a_count_that_does_not_match_the_table_is_refused_however_large() {
-        for count in [0, 1, 3, 5, 1 << 16, 1 << 32, u64::MAX] {
+    fn a_table_with_room_for_more_localities_ends_where_its_count_says() {
+        let mut matrix = [0; 64];
+        matrix[..4].copy_from_slice(&[10, 20, 20, 10]);
+        let table = table(2, &matrix);
+        let slit = Slit::new(&table).unwrap();
+        assert_eq!((slit.localities(), slit.padding()), (2, 60));
+        assert_eq!(slit.rows().collect::<Vec<_>>(), [[10, 20], [20, 10]]);
+        assert_eq!((slit.distance(0, 2), slit.invalid_distance()), (None, None));
+    }
+
+    #[test]
+    fn the_distance_for_which_linux_ignores_the_table_is_named() {
+        for (matrix, offset) in [([10, 20, 20, 11], 47), ([10, 10, 20, 10], 45), ([0, 20, 20, 10], 44)] {
+            let table = table(2, &matrix);
+            assert_eq!(Slit::new(&table).unwrap().invalid_distance().map(|e| e.offset()), Some(offset));
+        }
+        assert_eq!(Slit::new(NUMA4).unwrap().invalid_distance(), None);
+    }
+
+    #[test]
+    fn a_count_too_large_for_the_table_is_refused_however_large() {
+        for count in [3, 5, 1 << 16, 1 << 32, u64::MAX] {
             let error = Slit::new(&table(count, &[10; 4])).unwrap_err();
             assert!(matches!(error, AcpiError::Value { offset: 36, value, .. } if value == count), "{error}");
         }
@@ -157,7 +204,9 @@ mod tests {
             if let Ok(slit) = Slit::new(&table(count, &matrix)) {
                 let n = slit.localities();
                 prop_assert!((0..n).all(|a| (0..n).all(|b| slit.distance(a, b).is_some())));
-                prop_assert_eq!(slit.rows().flatten().count(), matrix.len());
+                prop_assert_eq!(slit.rows().flatten().count(), n * n);
+                prop_assert_eq!(slit.padding(), matrix.len() - n * n);
+                let _ = slit.invalid_distance();
             }
         }
     }
