@@ -2,6 +2,7 @@
 
 mod file;
 mod kind;
+mod magic;
 mod text;
 
 pub use file::{FirmwareFileError, read_firmware};

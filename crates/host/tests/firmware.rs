@@ -54,6 +54,48 @@ fn a_table_that_is_cut_short_is_refused_by_its_name() {
     }
 }
 
+/// A map, a table of nodes, and what becomes of the boot.
+fn with_map(name: &str, table: &[u8]) -> BootInput {
+    let map = Temporary::new(
+        &format!("{name}-map"),
+        b"[mem 0x0000000000001000-0x000000000009fbff] usable\n[mem 0x0000000000100000-0x000000003fffffff] usable\n",
+    );
+    let table = Temporary::new(name, table);
+    let snapshot = host::read_firmware(&[map.0.clone(), table.0.clone()]).unwrap();
+    BootInput::of(&(&snapshot).into()).unwrap()
+}
+
+#[test]
+fn a_damaged_table_beside_a_good_map_is_named_and_only_its_nodes_are_unknown() {
+    let machine = of_capture("x86/numa4.tar.gz");
+    let table = |signature: &str| machine.acpi_tables[signature].read().unwrap().0.clone();
+    let (srat, slit) = (table("SRAT"), table("SLIT"));
+    assert!(with_map("whole", &srat).numa.has_srat);
+    for (name, table) in [("SRAT", &srat), ("SLIT", &slit)] {
+        for length in 8..table.len() {
+            let input = with_map(&format!("cut-{name}"), &table[..length]);
+            assert!(!input.numa.has_srat && input.numa.distances.is_empty());
+            let said = input.assumed.iter().find(|one| one.what == format!("the {name}")).unwrap();
+            assert!(said.why.contains("cut-") && said.why.contains("damaged"), "{length}: {}", said.why);
+        }
+    }
+    // A wrong byte: used as Linux would, or named.
+    for (name, table) in [("SRAT", &srat), ("SLIT", &slit)] {
+        for at in 4..table.len() {
+            let mut table = table.clone();
+            table[at] ^= 0xff;
+            let input = with_map(&format!("wrong-{name}"), &table);
+            assert!(input.assumed.iter().any(|one| one.what.contains(name)), "{name}, byte {at}");
+        }
+    }
+}
+
+#[test]
+fn a_binary_file_is_called_by_its_kind() {
+    let error = read("elf", b"\x7fELF\x02\x01\x01\0\0\0").unwrap_err().to_string();
+    assert!(error.contains("it is an ELF file") && !error.contains('\x7f'), "{error}");
+}
+
 #[test]
 fn an_error_names_the_line_of_the_file_not_of_what_is_made_of_it() {
     let error = read("line", b"# mine\n[mem 0x0-0xfff] usable\n[mem 0x2000-0x1000] usable\n").unwrap_err();

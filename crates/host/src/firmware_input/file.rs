@@ -7,14 +7,15 @@ use std::path::{Path, PathBuf};
 
 use evidence::snapshot::{Bytes, SCHEMA};
 use evidence::{Snapshot, Source};
-use firmware::acpi::{AcpiError, HEADER_SIZE};
+use firmware::acpi::{AcpiError, HEADER_SIZE, Table};
 use firmware::e820::{BootParams, E820Error};
 use firmware::fdt::{Fdt, FdtError};
 use firmware::slit::Slit;
 use firmware::srat::Srat;
 
 use crate::firmware_input::kind::Kind;
-use crate::firmware_input::text;
+use crate::firmware_input::{magic, text};
+use crate::root::source::nonsense;
 
 /// The largest file: no table or log is larger.
 const LARGEST: u64 = 256 << 20;
@@ -133,14 +134,16 @@ pub enum FirmwareFileError {
 ///
 /// # Errors
 ///
-/// [`FirmwareFileError`] names the file, what is wrong with it, and what was expected.
+/// [`FirmwareFileError`] names the file, what is wrong with it, and what was expected. A damaged table beside a good
+/// map is no error: in the snapshot it is unreadable, for that reason.
 pub fn read_firmware(paths: &[PathBuf]) -> Result<Snapshot, FirmwareFileError> {
     let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
     let mut machine = Snapshot { schema: SCHEMA, origin: names.join(" "), ..Snapshot::default() };
     let mut seen: Vec<Kind> = Vec::new();
+    let mut damaged = Vec::new();
     for path in paths {
         let bytes = whole(path)?;
-        let kind = add(&mut machine, path, bytes)?;
+        let kind = add(&mut machine, path, bytes, &mut damaged)?;
         if seen.iter().any(|other| other.what == kind.what) {
             return Err(FirmwareFileError::Twice { path: path.clone(), what: kind.what });
         }
@@ -158,23 +161,41 @@ pub fn read_firmware(paths: &[PathBuf]) -> Result<Snapshot, FirmwareFileError> {
         seen.push(kind);
     }
     let Some(architecture) = seen.iter().find_map(|kind| kind.architecture) else {
-        return Err(FirmwareFileError::NoMap);
+        return Err(damaged.into_iter().next().unwrap_or(FirmwareFileError::NoMap));
     };
     machine.architecture = Source::Read(architecture.into());
     Ok(machine)
 }
 
-/// Adds a file to the machine; returns what it is.
-fn add(machine: &mut Snapshot, path: &Path, bytes: Vec<u8>) -> Result<Kind, FirmwareFileError> {
+/// Adds a file to the machine; returns what it is. A damaged table is also added to `damaged`: whatever else the files
+/// say does not depend on it.
+fn add(
+    machine: &mut Snapshot,
+    path: &Path,
+    bytes: Vec<u8>,
+    damaged: &mut Vec<FirmwareFileError>,
+) -> Result<Kind, FirmwareFileError> {
     let of = || path.to_owned();
     let unknown = |what| Err(FirmwareFileError::Unknown { path: path.to_owned(), what });
     if bytes.is_empty() {
         return unknown("it is empty");
     }
+    // Nothing in a damaged table says whose it is.
+    let nobody = |kind: Kind| Kind { architecture: None, ..kind };
+    let mut unreadable = |fault: FirmwareFileError| {
+        let source = nonsense(fault.to_string());
+        damaged.push(fault);
+        source
+    };
     if bytes.starts_with(&DEVICE_TREE) {
-        let tree = Fdt::new(&bytes).map_err(|source| FirmwareFileError::DeviceTree { path: of(), source })?;
-        let chosen = tree.chosen().map_err(|source| FirmwareFileError::DeviceTree { path: of(), source })?;
-        if let Some(line) = chosen.and_then(|chosen| chosen.bootargs())
+        let line = match Fdt::new(&bytes).and_then(|tree| tree.chosen()) {
+            Ok(chosen) => chosen.and_then(|chosen| chosen.bootargs()),
+            Err(source) => {
+                machine.device_tree = unreadable(FirmwareFileError::DeviceTree { path: of(), source });
+                return Ok(nobody(Kind::DEVICE_TREE));
+            }
+        };
+        if let Some(line) = line
             && machine.command_line == Source::Missing
         {
             machine.command_line = Source::Read(String::from_utf8_lossy(line).into_owned());
@@ -183,21 +204,31 @@ fn add(machine: &mut Snapshot, path: &Path, bytes: Vec<u8>) -> Result<Kind, Firm
         return Ok(Kind::DEVICE_TREE);
     }
     if let Some(signature) = acpi_signature(&bytes) {
+        // Linux only warns about a wrong checksum.
         let (kind, checked) = match &*signature {
-            "SRAT" => (Kind::SRAT, Srat::new(&bytes).map(|_| ())),
-            "SLIT" => (Kind::SLIT, Slit::new(&bytes).map(|_| ())),
+            "SRAT" => {
+                (Kind::SRAT, Table::without_checksum(&bytes, *b"SRAT").and_then(Srat::from_table).map(drop))
+            }
+            "SLIT" => {
+                (Kind::SLIT, Table::without_checksum(&bytes, *b"SLIT").and_then(Slit::from_table).map(drop))
+            }
             _ => return Err(FirmwareFileError::OtherAcpi { path: of(), signature }),
         };
-        checked.map_err(|source| FirmwareFileError::Acpi {
-            path: of(),
-            signature: signature.clone(),
-            source,
-        })?;
-        machine.acpi_tables.insert(signature, Source::Read(Bytes(bytes)));
+        let table = match checked {
+            Ok(()) => Source::Read(Bytes(bytes)),
+            Err(source) => {
+                let signature = signature.clone();
+                unreadable(FirmwareFileError::Acpi { path: of(), signature, source })
+            }
+        };
+        machine.acpi_tables.insert(signature, table);
         return Ok(kind);
     }
     if bytes.len() == ZERO_PAGE && bytes.get(HDRS) == Some(b"HdrS") {
-        BootParams::new(&bytes).map_err(|source| FirmwareFileError::ZeroPage { path: of(), source })?;
+        if let Err(source) = BootParams::new(&bytes) {
+            machine.boot_params = unreadable(FirmwareFileError::ZeroPage { path: of(), source });
+            return Ok(nobody(Kind::ZERO_PAGE));
+        }
         machine.boot_params = Source::Read(Bytes(bytes));
         return Ok(Kind::ZERO_PAGE);
     }
@@ -207,10 +238,10 @@ fn add(machine: &mut Snapshot, path: &Path, bytes: Vec<u8>) -> Result<Kind, Firm
     if let Some(what) = archive(&bytes) {
         return Err(FirmwareFileError::Capture { path: of(), what });
     }
-    let text = String::from_utf8_lossy(&bytes);
     if bytes.contains(&0) {
-        return unknown("it is neither a known table nor text");
+        return unknown(magic::name(&bytes).unwrap_or("it is neither a known table nor text"));
     }
+    let text = String::from_utf8_lossy(&bytes);
     match text::read(machine, &text) {
         Ok(Some(kind)) => Ok(kind),
         Ok(None) => unknown("it is text without a memory map"),
@@ -223,9 +254,11 @@ fn acpi_signature(bytes: &[u8]) -> Option<String> {
     let signature = bytes.get(..4)?;
     let length = u32::from_le_bytes(bytes.get(4..8)?.try_into().ok()?);
     let is_name = signature.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
-    let is_known = matches!(signature, b"SRAT" | b"SLIT");
+    // A log may begin with `SRAT: PXM`.
+    let is_text = bytes.get(4..8)?.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace());
+    let is_known = matches!(signature, b"SRAT" | b"SLIT" | b"HMAT" | b"CEDT" | b"MSCT") && !is_text;
     let length = usize::try_from(length).ok()?;
-    let fits = length >= HEADER_SIZE && (length == bytes.len() || is_known);
+    let fits = is_known || length >= HEADER_SIZE && length == bytes.len();
     (is_name && fits).then(|| String::from_utf8_lossy(signature).into_owned())
 }
 

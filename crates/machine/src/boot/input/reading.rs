@@ -7,7 +7,7 @@ mod arm64;
 mod efi_of_iomem;
 mod x86;
 
-use evidence::{BootLog, Evidence, KernelVersion, NotARelease, Release, ResourceTree, Unknown};
+use evidence::{BootLog, Evidence, KernelVersion, NotARelease, Release, ResourceTree, Source, Unknown};
 use firmware::log::SratLine;
 use memblock::PhysRange;
 use rules::MapHandedOn;
@@ -121,20 +121,38 @@ impl Reading<'_> {
     /// The tables about nodes: the firmware's, or else their entries as logged.
     fn numa(&mut self) -> NumaTables {
         let mut tables = NumaTables::default();
-        let srat = self.evidence.acpi_table("SRAT").map(|bytes| tables.read_srat(bytes));
-        let slit = self.evidence.acpi_table("SLIT").map(|bytes| tables.read_slit(bytes));
-        if let Some(Err(error)) = srat {
-            let why = format!("/sys/firmware/acpi/tables/SRAT: {error}");
-            self.assume("the SRAT", &why, "the log's list of its entries is used");
-        }
-        if let Some(Err(error)) = slit {
-            let why = format!("/sys/firmware/acpi/tables/SLIT: {error}");
-            self.assume("the SLIT", &why, "all nodes are taken to be equally far");
-        }
+        let of_log = "the log's list of its entries is used, if there is one";
+        self.table("SRAT", of_log, |bytes| tables.read_srat(bytes));
+        let far = "all nodes are taken to be equally far";
+        self.table("SLIT", far, |bytes| tables.read_slit(bytes));
         if !tables.has_srat {
             self.srat_of_log(&mut tables);
         }
         tables
+    }
+
+    /// Reads a table with `read`, which returns its sum. A damaged one is named, and only what it says is missing.
+    fn table(
+        &mut self,
+        signature: &str,
+        without: &str,
+        read: impl FnOnce(&[u8]) -> Result<u8, firmware::acpi::AcpiError>,
+    ) {
+        let file = format!("/sys/firmware/acpi/tables/{signature}");
+        let what = format!("the {signature}");
+        match self.evidence.acpi_tables.get(signature) {
+            Some(Source::Read(bytes)) => match read(&bytes.0) {
+                Ok(0) => {}
+                Ok(sum) => self.assume(
+                    &format!("whether the {signature} is as the firmware made it"),
+                    &format!("{file}: byte 0x9: the table sums to {sum:#04x}, expected 0"),
+                    "it is used all the same: Linux warns of the checksum and uses the table",
+                ),
+                Err(error) => self.assume(&what, &format!("{file}: {error}"), without),
+            },
+            Some(Source::Unreadable { why, .. }) => self.assume(&what, why, without),
+            Some(Source::Missing) | None => {}
+        }
     }
 
     fn srat_of_log(&self, tables: &mut NumaTables) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use firmware::acpi::Table;
 use firmware::slit::Slit;
 use firmware::srat::{self, Srat};
 use memblock::PhysRange;
@@ -31,14 +32,17 @@ pub struct MemoryAffinity {
 }
 
 impl NumaTables {
-    /// Reads an SRAT as the kernel does: disabled and empty entries are ignored.
+    /// Reads an SRAT as the kernel does: disabled and empty entries are ignored, and so is a wrong checksum, of which
+    /// the kernel only warns (`drivers/acpi/acpica/tbprint.c:acpi_tb_verify_checksum`). Returns the sum of all bytes:
+    /// 0 if the checksum is right.
     ///
     /// # Errors
     ///
     /// [`AcpiError`](firmware::acpi::AcpiError) if the table is malformed.
-    pub fn read_srat(&mut self, bytes: &[u8]) -> Result<(), firmware::acpi::AcpiError> {
+    pub fn read_srat(&mut self, bytes: &[u8]) -> Result<u8, firmware::acpi::AcpiError> {
         let (mut initiators, mut memory) = (Vec::new(), Vec::new());
-        for entry in Srat::new(bytes)?.entries() {
+        let table = Table::without_checksum(bytes, *b"SRAT")?;
+        for entry in Srat::from_table(table)?.entries() {
             match entry? {
                 srat::Entry::Processor(cpu) if cpu.enabled => initiators.push(cpu.domain),
                 srat::Entry::GenericInitiator(device) if device.enabled => initiators.push(device.domain),
@@ -53,17 +57,18 @@ impl NumaTables {
             }
         }
         *self = Self { has_srat: true, initiators, memory, ..std::mem::take(self) };
-        Ok(())
+        Ok(table.sum())
     }
 
-    /// Reads a SLIT.
+    /// Reads a SLIT; the checksum is treated, and its sum returned, as by [`read_srat`](Self::read_srat).
     ///
     /// # Errors
     ///
     /// [`AcpiError`](firmware::acpi::AcpiError) if the table is malformed.
-    pub fn read_slit(&mut self, bytes: &[u8]) -> Result<(), firmware::acpi::AcpiError> {
-        self.distances = Slit::new(bytes)?.rows().map(<[u8]>::to_vec).collect();
-        Ok(())
+    pub fn read_slit(&mut self, bytes: &[u8]) -> Result<u8, firmware::acpi::AcpiError> {
+        let table = Table::without_checksum(bytes, *b"SLIT")?;
+        self.distances = Slit::from_table(table)?.rows().map(<[u8]>::to_vec).collect();
+        Ok(table.sum())
     }
 
     /// The node of each proximity domain: numbered in order of first appearance, with CPUs and initiators first

@@ -8,8 +8,8 @@ use crate::arch::Architecture;
 use crate::boot::input::reading::{InputError, LOG, Reading};
 use crate::boot::input::{BootInput, Platform, X86Platform};
 use crate::now::firmware_map::of_boot;
-use evidence::Release;
 use evidence::snapshot::FirmwareMapEntry;
+use evidence::{Release, Source};
 
 /// Where a kernel lies without randomization (`CONFIG_PHYSICAL_START`), with the size of Debian's 6.12.
 const IMAGE: (u64, u64) = (0x100_0000, 0x3c0_0000);
@@ -86,6 +86,9 @@ impl Reading<'_> {
 
     fn zero_page(&mut self) -> Option<Vec<Entry>> {
         const FILE: &str = "/sys/kernel/boot_params/data";
+        if let Source::Unreadable { why, .. } = &self.evidence.boot_params {
+            self.assume(FILE, why, "the map is taken from elsewhere");
+        }
         let bytes = self.evidence.boot_params.read()?;
         match BootParams::new(&bytes.0) {
             // The kernel also drops entries that are empty or wrap around.
