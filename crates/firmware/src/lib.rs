@@ -9,7 +9,7 @@
 //! | e820 | `/sys/kernel/boot_params/data` | [`e820`] |
 //! | EFI memory map | passed by the boot loader | [`efi`] |
 //! | flattened device tree | `/sys/firmware/fdt` | [`fdt`] |
-//! | ACPI SRAT, SLIT, HMAT, CEDT | `/sys/firmware/acpi/tables/` | [`srat`], [`slit`], [`hmat`], [`cedt`] |
+//! | ACPI SRAT, SLIT, HMAT, CEDT, MSCT | `/sys/firmware/acpi/tables/` | [`srat`], [`slit`], [`hmat`], [`cedt`], [`msct`] |
 //! | kernel log | `dmesg` | [`log`] |
 //!
 //! # Guarantees
@@ -45,6 +45,7 @@ pub mod fdt;
 pub mod hmat;
 pub mod iort;
 pub mod log;
+pub mod msct;
 pub mod slit;
 pub mod srat;
 

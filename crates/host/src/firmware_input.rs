@@ -1,8 +1,11 @@
 //! A machine that has not booted yet, from the files its firmware hands over.
 
+mod acpidump;
 mod file;
 mod kind;
 mod magic;
+mod tables;
 mod text;
 
 pub use file::{FirmwareFileError, read_firmware};
+pub use tables::{FirmwareTable, read_firmware_tables};

@@ -41,5 +41,5 @@ mod root;
 
 pub use error::{CaptureError, ReadError};
 pub use evidence::Snapshot;
-pub use firmware_input::{FirmwareFileError, read_firmware};
+pub use firmware_input::{FirmwareFileError, FirmwareTable, read_firmware, read_firmware_tables};
 pub use read::{read, read_live};

@@ -6,6 +6,7 @@ mod capture;
 mod check;
 mod command;
 mod explain;
+mod firmware;
 mod input;
 mod load;
 mod show;
@@ -16,6 +17,7 @@ pub(crate) use self::capture::CaptureArguments;
 pub(crate) use self::check::CheckArguments;
 pub(crate) use self::command::{Cli, Command};
 pub(crate) use self::explain::ExplainArguments;
+pub(crate) use self::firmware::FirmwareArguments;
 pub(crate) use self::input::InputArguments;
 pub(crate) use self::load::{
     BesideArguments, DiffArguments, KdumpCommand, KexecCommand, PlanArguments, RangesArguments,

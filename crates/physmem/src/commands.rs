@@ -4,6 +4,7 @@ pub(crate) mod boot;
 pub(crate) mod capture;
 pub(crate) mod check;
 pub(crate) mod explain;
+pub(crate) mod firmware;
 pub(crate) mod generate;
 pub(crate) mod load;
 pub(crate) mod show;

@@ -10,6 +10,8 @@ pub(crate) enum Done {
     Good,
     /// It reports findings, or differences from a prediction or a dump header.
     Findings,
+    /// It did part of it, and reported the rest as failed.
+    Partly,
 }
 
 impl Done {
@@ -22,6 +24,7 @@ impl Done {
         match self {
             Self::Good => ExitCode::SUCCESS,
             Self::Findings => ExitCode::from(3),
+            Self::Partly => ExitCode::FAILURE,
         }
     }
 }

@@ -20,10 +20,10 @@ use crate::root::source::nonsense;
 /// The largest file: no table or log is larger.
 const LARGEST: u64 = 256 << 20;
 /// The flattened device tree's first bytes (Devicetree Specification 0.4, 5.2).
-const DEVICE_TREE: [u8; 4] = [0xd0, 0x0d, 0xfe, 0xed];
+pub(crate) const DEVICE_TREE: [u8; 4] = [0xd0, 0x0d, 0xfe, 0xed];
 /// An x86 zero page, and where its signature is (Documentation/arch/x86/boot.rst).
-const ZERO_PAGE: usize = 4096;
-const HDRS: std::ops::Range<usize> = 0x202..0x206;
+pub(crate) const ZERO_PAGE: usize = 4096;
+pub(crate) const HDRS: std::ops::Range<usize> = 0x202..0x206;
 
 /// Why firmware files could not be read as one machine.
 #[derive(Debug, thiserror::Error)]
@@ -250,7 +250,7 @@ fn add(
 }
 
 /// Four letters and the length of the whole table (ACPI 6.5, 5.2.6); a truncated table still has its name.
-fn acpi_signature(bytes: &[u8]) -> Option<String> {
+pub(crate) fn acpi_signature(bytes: &[u8]) -> Option<String> {
     let signature = bytes.get(..4)?;
     let length = u32::from_le_bytes(bytes.get(4..8)?.try_into().ok()?);
     let is_name = signature.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
@@ -273,7 +273,7 @@ fn archive(bytes: &[u8]) -> Option<&'static str> {
     bytes.starts_with(b"{").then_some("a snapshot in JSON, or looks like one")
 }
 
-fn whole(path: &Path) -> Result<Vec<u8>, FirmwareFileError> {
+pub(crate) fn whole(path: &Path) -> Result<Vec<u8>, FirmwareFileError> {
     let failed = |source| FirmwareFileError::Read { path: path.to_owned(), source };
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(failed)?;

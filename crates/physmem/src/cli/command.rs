@@ -9,6 +9,7 @@ use super::boot::{BootArguments, WhatIfArguments};
 use super::capture::CaptureArguments;
 use super::check::{self, CheckArguments};
 use super::explain::ExplainArguments;
+use super::firmware::FirmwareArguments;
 use super::load::{KdumpCommand, KexecCommand};
 use super::show::ShowArguments;
 use crate::output::columns;
@@ -64,6 +65,14 @@ pub(crate) enum Command {
     /// Exit status: 0 no findings, 1 failure, 2 usage, 3 findings.
     #[command(after_long_help = check::help())]
     Check(CheckArguments),
+    /// Decode files of firmware: memory maps, device trees and ACPI tables
+    ///
+    /// Prints what each file says about memory, as it stands there: nothing is merged or sorted. Decodes e820 and EFI
+    /// maps, device trees, and the ACPI tables SRAT, SLIT, HMAT, CEDT and MSCT. What Linux ignores or warns of is a note;
+    /// what cannot be decoded is a fault, and the rest is still printed.
+    ///
+    /// Exit status: 0 success, 1 some file cannot be decoded or has a fault, 2 usage.
+    Firmware(FirmwareArguments),
     /// Write a capture of this machine, to read with --from on another
     Capture(CaptureArguments),
     /// Print a completion script for a shell
