@@ -39,6 +39,7 @@ pub(super) fn decode(bytes: &[u8]) -> Decoded {
         b"HMAT" => hmat::decode(table, &mut decoded),
         b"CEDT" => cxl::decode(table, &mut decoded),
         _ => {
+            decoded.is_other = true;
             decoded.note(format!(
                 "nothing about memory is read from {name}; SRAT, SLIT, HMAT, CEDT and MSCT say something"
             ));

@@ -10,6 +10,8 @@ pub(super) struct Decoded {
     /// What holds for the whole table.
     pub(super) facts: Vec<(&'static str, Cell)>,
     pub(super) sections: Vec<Section>,
+    /// It is a table that says nothing about memory, or nothing that is read.
+    pub(super) is_other: bool,
     /// What Linux ignores or warns of, and what the table lacks.
     pub(super) notes: Vec<String>,
     /// What could not be decoded: where, and what was expected.

@@ -13,15 +13,29 @@ pub(super) fn print(files: &[File], style: Style, out: &mut impl Write) -> Resul
     let mut is_first = true;
     for file in files {
         // An error names its file.
-        for decoded in file.tables.iter().flatten() {
-            if !is_first {
-                writeln!(out)?;
-            }
-            is_first = false;
+        let Ok(tables) = &file.tables else { continue };
+        // Of the many tables of a dump, those without memory share a line.
+        let is_apart = |decoded: &&Decoded| decoded.is_other && decoded.faults.is_empty() && tables.len() > 1;
+        for decoded in tables.iter().filter(|decoded| !is_apart(decoded)) {
+            separate(&mut is_first, out)?;
             let title = format!("{}: {}", printable(&file.name), printable(&decoded.kind));
             writeln!(out, "{}", style.paint(Ink::Heading, &title))?;
             one(decoded, style, out)?;
         }
+        let apart: Vec<&str> = tables.iter().filter(is_apart).map(|decoded| &*decoded.kind).collect();
+        if !apart.is_empty() {
+            separate(&mut is_first, out)?;
+            let list = format!("{}: nothing about memory is read from {}", file.name, apart.join(", "));
+            wrapped(out, "", "  ", &list)?;
+        }
+    }
+    Ok(())
+}
+
+/// An empty line before everything but the first.
+fn separate(is_first: &mut bool, out: &mut impl Write) -> Result<(), Failure> {
+    if !std::mem::take(is_first) {
+        writeln!(out)?;
     }
     Ok(())
 }

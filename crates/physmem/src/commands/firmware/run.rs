@@ -56,3 +56,82 @@ fn decode(table: &FirmwareTable) -> Decoded {
         FirmwareTable::Map { what, snapshot } => map::text(what, snapshot),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../firmware/tests/data");
+    const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/commands/firmware");
+
+    fn samples() -> Vec<FirmwareTable> {
+        let files = [
+            (DATA, "x86-numa4.SRAT"),
+            (DATA, "x86-numa4.SLIT"),
+            (DATA, "arm64-acpi-2node-crash.SRAT"),
+            (DATA, "acpi_tables.HMAT"),
+            (DATA, "acpi_tables.CEDT"),
+            (DATA, "x86-plain-2g.boot_params"),
+            (SAMPLES, "slit-padded.dat"),
+            (SAMPLES, "no-memory.dtb"),
+        ];
+        let read = |(folder, name): (&str, &str)| {
+            host::read_firmware_tables(format!("{folder}/{name}").as_ref()).unwrap()
+        };
+        files.into_iter().flat_map(read).collect()
+    }
+
+    fn bytes(table: &FirmwareTable) -> &[u8] {
+        match table {
+            FirmwareTable::Acpi(bytes)
+            | FirmwareTable::DeviceTree(bytes)
+            | FirmwareTable::ZeroPage(bytes) => bytes,
+            FirmwareTable::Map { .. } => unreachable!(),
+        }
+    }
+
+    fn with(table: &FirmwareTable, bytes: Vec<u8>) -> FirmwareTable {
+        match table {
+            FirmwareTable::Acpi(_) => FirmwareTable::Acpi(bytes),
+            FirmwareTable::DeviceTree(_) => FirmwareTable::DeviceTree(bytes),
+            _ => FirmwareTable::ZeroPage(bytes),
+        }
+    }
+
+    #[test]
+    fn a_table_cut_anywhere_is_a_fault_that_says_what_is_missing() {
+        for table in samples() {
+            assert_eq!(decode(&table).faults, [""; 0]);
+            for length in 0..bytes(&table).len() {
+                let cut = decode(&with(&table, bytes(&table)[..length].to_vec()));
+                assert_eq!(cut.faults.len(), 1, "{} at {length}", cut.kind);
+            }
+        }
+    }
+
+    #[test]
+    fn a_wrong_byte_is_a_fault_a_note_or_another_value_and_never_the_end() {
+        for table in samples() {
+            for at in 0..bytes(&table).len() {
+                for value in [0, 1, 0x7f, 0xff] {
+                    let mut wrong = bytes(&table).to_vec();
+                    if std::mem::replace(&mut wrong[at], value) == value {
+                        continue;
+                    }
+                    let decoded = decode(&with(&table, wrong));
+                    let is_said = !decoded.faults.is_empty() || !decoded.notes.is_empty();
+                    // Every byte of an ACPI table is in its checksum.
+                    assert!(
+                        is_said || !matches!(table, FirmwareTable::Acpi(_)),
+                        "{} byte {at}",
+                        decoded.kind
+                    );
+                    let mut out = Vec::new();
+                    let file = File { name: "x".into(), tables: Ok(vec![decoded]) };
+                    report::print(&[file], Style::none(), &mut out).unwrap();
+                    assert!(out.iter().all(|byte| *byte == b'\n' || !byte.is_ascii_control()));
+                }
+            }
+        }
+    }
+}
