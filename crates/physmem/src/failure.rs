@@ -16,6 +16,8 @@ pub(crate) enum Failure {
     Capture(#[from] host::CaptureError),
     #[error("{origin}: {source}")]
     Machine { origin: String, source: machine::MachineError },
+    #[error("{origin}: {source}")]
+    OnlyBoot { origin: String, source: machine::MachineError },
     #[error(transparent)]
     Firmware(#[from] host::FirmwareFileError),
     #[error("{origin}: {source}")]
@@ -80,6 +82,11 @@ impl Failure {
             let known = remedies.is_empty().then(|| plan_remedy(source).to_owned());
             return found.chain(known).collect();
         }
+        if let Self::OnlyBoot { origin, .. } = self {
+            // As boot takes it: the machine itself without an option, one file or several of firmware.
+            let from = if origin == "/" { String::new() } else { format!(" --from {origin}") };
+            return vec![format!("`physmem boot{from}` predicts the machine's memory from what there is")];
+        }
         self.remedy().map(str::to_owned).into_iter().collect()
     }
 
@@ -90,6 +97,9 @@ impl Failure {
             }
             Self::BootInput { source: machine::boot::InputError::NoMap(_), .. } => Some(
                 "run as root, use --from with a capture made by root, or --firmware with a file that has the map",
+            ),
+            Self::Boot { source: machine::boot::BootError::NoRamInTree, .. } => Some(
+                "use /sys/firmware/fdt of the running machine, or a capture of it; `physmem firmware` shows what this tree has",
             ),
             Self::NothingToVerify { .. } => {
                 Some("capture the machine as root soon after boot; memblock=debug shows the most")

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use machine::{Machine, Snapshot};
+use evidence::Evidence;
+use machine::boot::BootInput;
+use machine::{Machine, MachineError, Snapshot};
 
 use crate::cli::InputArguments;
 use crate::failure::Failure;
@@ -18,7 +20,13 @@ pub(crate) fn snapshot(arguments: &InputArguments) -> Result<Snapshot, Failure> 
 
 /// The machine that the arguments name.
 pub(crate) fn machine(arguments: &InputArguments) -> Result<Machine, Failure> {
-    let snapshot = snapshot(arguments)?;
-    let origin = snapshot.origin.clone();
-    Machine::of(snapshot).map_err(|source| Failure::Machine { origin, source })
+    let evidence = Evidence::from(snapshot(arguments)?);
+    let origin = evidence.origin.clone();
+    // A log, or a firmware map, shows what the machine booted with even where nothing shows what became of it.
+    let shows_nothing = evidence.resources.read().is_none() && evidence.blocks.read().is_none();
+    let shows_boot = shows_nothing && BootInput::of(&evidence).is_ok();
+    Machine::of(evidence).map_err(|source| match source {
+        MachineError::Nothing { .. } if shows_boot => Failure::OnlyBoot { origin, source },
+        source => Failure::Machine { origin, source },
+    })
 }

@@ -21,6 +21,9 @@ pub enum BootError {
     /// There is no memory to boot with.
     #[error("the firmware's map has no RAM: expected at least one entry that is usable")]
     NoRam,
+    /// The device tree has no memory, as most that are not from a running machine.
+    #[error("the device tree has no memory: the boot loader fills it in before it starts the kernel")]
+    NoRamInTree,
     /// The device tree cannot be parsed.
     #[error("the device tree: {0}")]
     DeviceTree(#[from] FdtError),
@@ -67,6 +70,7 @@ pub fn predict(input: &BootInput, rules: &Rules) -> Result<Prediction, BootError
     match ended {
         Ok(outcome) => Ok(prediction.with(&early, outcome)),
         Err(Halt::Panic(why)) => Ok(Prediction { panic: Some(why), ..prediction }),
+        Err(Halt::NoRam) if input.platform.memory_is_in_tree() => Err(BootError::NoRamInTree),
         Err(Halt::NoRam) => Err(BootError::NoRam),
         Err(Halt::Fault(fault)) => Err(BootError::Memblock(fault)),
     }

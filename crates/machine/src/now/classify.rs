@@ -12,7 +12,8 @@ use crate::now::node_map::NodeMap;
 use crate::now::range_details::RangeDetails;
 use crate::range_set::RangeSet;
 use evidence::resources::{Resource, ResourceFlags};
-use evidence::{Evidence, ResourceTree, Unknown};
+use evidence::snapshot::BlockState;
+use evidence::{Evidence, ResourceTree, State, Unknown};
 
 /// The inputs of the classification.
 pub(crate) struct Classifier<'a> {
@@ -45,7 +46,47 @@ impl Classifier<'_> {
             None => self.of_blocks_only(),
         };
         ranges.sort_by_key(|range| range.range);
-        ranges
+        ranges.into_iter().flat_map(|range| self.split_by_state(range)).collect()
+    }
+
+    /// Splits a range where the state of its memory blocks changes, as lsmem does. Blocks that show no state stay with
+    /// their neighbors.
+    fn split_by_state(&self, memory: MemoryRange) -> Vec<MemoryRange> {
+        let Some(blocks) = self.evidence.blocks.read().filter(|_| memory.state == Some(State::Mixed)) else {
+            return vec![memory];
+        };
+        let mut runs: Vec<(PhysRange, BlockState)> = Vec::new();
+        for block in blocks.overlapping(memory.range) {
+            let Some(part) = blocks.range_of(block).and_then(|range| range.intersect(memory.range)) else {
+                continue;
+            };
+            match runs.last_mut() {
+                Some((last, state)) if *state == block.state || block.state == BlockState::Unknown => {
+                    *last = last.hull(part);
+                }
+                Some((last, state)) if *state == BlockState::Unknown => {
+                    *last = last.hull(part);
+                    *state = block.state;
+                }
+                _ => runs.push((part, block.state)),
+            }
+        }
+        // What lies in no block belongs to the run below it, or to the first.
+        let starts = runs.iter().skip(1).map(|(run, _)| run.start());
+        let mut rest = Some(memory.range);
+        let mut parts = Vec::new();
+        for start in starts {
+            let Some(left) = rest else { break };
+            let below = PhysRange::new(left.start(), start).ok();
+            parts.extend(below);
+            rest = PhysRange::new(start, left.end()).ok();
+        }
+        parts.extend(rest);
+        parts
+            .into_iter()
+            .map(|range| self.details.fill(MemoryRange { range, ..memory.clone() }))
+            .map(|part| MemoryRange { kept_hotplug: memory.kept_hotplug, ..part })
+            .collect()
     }
 
     fn of_resource(

@@ -157,7 +157,7 @@ fn a_tree_without_memory_has_nothing_to_boot_with() {
     for blob in
         [tree(&[]), memory_tree(&[], &[]), memory_tree(&[GIB, 0], &[]), memory_tree(&[GIB, 4095], &[])]
     {
-        assert_eq!(predict(&input(&blob, ""), &Rules::LINUX), Err(BootError::NoRam));
+        assert_eq!(predict(&input(&blob, ""), &Rules::LINUX), Err(BootError::NoRamInTree));
     }
     let mut without = input(&memory_tree(&[GIB, GIB], &[]), "");
     with_efi(&mut without, Vec::new());

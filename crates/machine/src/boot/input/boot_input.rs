@@ -111,6 +111,11 @@ impl Platform {
         }
     }
 
+    /// Whether the kernel learns of memory from a device tree.
+    pub(crate) fn memory_is_in_tree(&self) -> bool {
+        matches!(self, Self::Arm64(arm64) if arm64.efi.is_none())
+    }
+
     /// Whether the firmware provides any memory to boot with.
     pub(crate) fn has_ram(&self) -> bool {
         match self {

@@ -23,13 +23,7 @@ pub(crate) fn print(boot: &Boot, style: Style, out: &mut impl Write) -> Result<(
     let when = if prediction.panic.is_some() { "the kernel panics" } else { "the zones are sized" };
     heading(out, style, &format!("memory in memblock when {when}"))?;
     memory(&prediction.memory, out)?;
-    let bytes = prediction.reserved.iter().fold(0_u64, |sum, region| sum.saturating_add(region.range.size()));
-    let regions = prediction.reserved.len();
-    writeln!(
-        out,
-        "reserved: {} in {regions} regions (-J lists them, --trace shows why)",
-        size::human(bytes)
-    )?;
+    reserved(prediction, out)?;
 
     if !prediction.zones.is_empty() {
         heading(out, style, "zones")?;
@@ -54,6 +48,28 @@ pub(crate) fn print(boot: &Boot, style: Style, out: &mut impl Write) -> Result<(
         writeln!(out)?;
         unknown::print_as("assumed:", &prediction.assumed, style, out)?;
     }
+    Ok(())
+}
+
+/// What is reserved of the memory; firmware and the kernel also reserve addresses where none is.
+fn reserved(prediction: &Prediction, out: &mut impl Write) -> Result<(), Failure> {
+    let (mut inside, mut outside, mut regions) = (0_u64, 0_u64, 0_usize);
+    for region in &prediction.reserved {
+        let range = region.range;
+        let first = prediction.memory.partition_point(|memory| memory.range.end() <= range.start());
+        let overlapping =
+            prediction.memory.iter().skip(first).map_while(|memory| memory.range.intersect(range));
+        let bytes = overlapping.fold(0_u64, |sum, part| sum.saturating_add(part.size()));
+        regions = regions.saturating_add(usize::from(bytes > 0));
+        inside = inside.saturating_add(bytes);
+        outside = outside.saturating_add(range.size().saturating_sub(bytes));
+    }
+    let elsewhere = match outside {
+        0 => String::new(),
+        bytes => format!(", and {} where no memory is", size::human(bytes)),
+    };
+    let inside = size::human(inside);
+    writeln!(out, "reserved: {inside} in {regions} regions{elsewhere} (-J lists them, --trace shows why)")?;
     Ok(())
 }
 
