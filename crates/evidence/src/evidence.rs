@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use firmware::e820::BootParams;
 use memblock::PhysRange;
 
+use crate::block_size;
 use crate::configuration::Configuration;
 use crate::cpu_list;
 use crate::kernel_version::KernelVersion;
@@ -58,8 +59,11 @@ pub struct Evidence {
     /// The KHO scratch areas, in the kernel's order. Unreadable if the two files that list them disagree, missing if
     /// either was not read.
     pub handover_scratch: Source<Vec<PhysRange>>,
-    /// `/sys/devices/system/memory`.
+    /// `/sys/devices/system/memory`. If only the nodes' links show the blocks, their size follows from how much memory
+    /// each node has, see [`block_size_of_nodes`](Self::block_size_of_nodes).
     pub blocks: Source<MemoryBlocks>,
+    /// Whether the size of a memory block is not shown, but the smallest that has room for each node's memory.
+    pub block_size_of_nodes: bool,
     /// The number of CPUs listed in `/sys/devices/system/cpu/possible`.
     pub possible_cpus: Source<u64>,
     /// `/sys/devices/system/node`.
@@ -102,7 +106,8 @@ impl From<Snapshot> for Evidence {
             }),
             hotplug: HotplugSettings::of(&snapshot.memory_hotplug, &snapshot.memory_blocks),
             kexec: KexecSettings::of(&snapshot.kexec),
-            blocks: snapshot.memory_blocks,
+            block_size_of_nodes: snapshot.memory_blocks.read().is_some_and(|blocks| blocks.block_size == 0),
+            blocks: block_size::with_size(snapshot.memory_blocks, &snapshot.nodes),
             origin: snapshot.origin,
             architecture: snapshot.architecture,
             command_line: snapshot.command_line,

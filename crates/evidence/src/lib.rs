@@ -18,6 +18,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod block_size;
 mod blocks;
 mod configuration;
 mod cpu_list;

@@ -108,7 +108,7 @@ pub struct HandoverFiles {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct MemoryBlocks {
-    /// Bytes per memory block.
+    /// Bytes per memory block; 0 if only the nodes' links show the blocks, and nothing shows their size.
     pub block_size: u64,
     /// `auto_online_blocks`.
     pub auto_online: Source<String>,
@@ -170,6 +170,8 @@ pub struct Node {
     pub cpulist: Source<String>,
     /// `distance`: to every online node, in node order.
     pub distance: Source<Vec<u32>>,
+    /// `MemTotal` in `meminfo`, in bytes. Read only if there is no `/sys/devices/system/memory`.
+    pub memory_total: Source<u64>,
 }
 
 impl Serialize for Bytes {

@@ -95,6 +95,14 @@ impl Machine {
             return Err(MachineError::Nothing { iomem: iomem.why.clone(), blocks: blocks.why.clone() });
         }
         unknown.extend(iomem.into_iter().chain(blocks));
+        if let Some(blocks) = evidence.blocks.read().filter(|_| evidence.block_size_of_nodes) {
+            let size = blocks.block_size >> 20;
+            unknown.push(Unknown::new(
+                "/sys/devices/system/memory",
+                "/sys/devices/system/memory is not there: the nodes link to the memory blocks, but nothing shows their size, state and zones",
+                &format!("a block is taken as {size} MiB, the smallest with room for each node's memory"),
+            ));
+        }
 
         unknown.extend(Unknown::from_source(
             "/proc/zoneinfo",

@@ -38,11 +38,11 @@ fn data(line: &str, at: usize) -> Option<Vec<u8>> {
     if usize::from_str_radix(offset, 16).ok()? != at {
         return None;
     }
-    // What stands behind the last column is the same as characters.
-    let columns: String = rest.strip_prefix(' ')?.chars().take(COLUMNS * 3).collect();
-    let bytes = columns.split_whitespace().map_while(|digits| match digits.len() {
-        2 => u8::from_str_radix(digits, 16).ok(),
-        _ => None,
+    // What stands behind the columns is the same as characters.
+    let columns: Vec<char> = rest.strip_prefix(' ')?.chars().take(COLUMNS * 3).collect();
+    let bytes = columns.chunks(3).map_while(|column| {
+        let (high, low) = (column.first()?.to_digit(16)?, column.get(1)?.to_digit(16)?);
+        u8::try_from(high << 4 | low).ok()
     });
     Some(bytes.collect())
 }

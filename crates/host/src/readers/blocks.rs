@@ -34,6 +34,9 @@ pub(crate) fn read(tree: &dyn Tree, iomem: &Source<String>) -> Source<MemoryBloc
         let links = scope.spawn(|| BlockLinks::read(tree));
         (tree.list(files::MEMORY_BLOCKS), joined(links))
     });
+    if entries == Source::Missing {
+        return linked_only(tree, &links);
+    }
     and_then(entries, |entries| {
         and_then(block_size(tree), |block_size| {
             map(tree.below(files::MEMORY_BLOCKS), |directory| MemoryBlocks {
@@ -44,6 +47,33 @@ pub(crate) fn read(tree: &dyn Tree, iomem: &Source<String>) -> Source<MemoryBloc
             })
         })
     })
+}
+
+/// Without `/sys/devices/system/memory`, as in copies of only the nodes: the blocks that nodes link to. A copy that
+/// followed the links has their files below the node. Nothing shows their size.
+fn linked_only(tree: &dyn Tree, links: &BlockLinks) -> Source<MemoryBlocks> {
+    let numbers = links.blocks();
+    if numbers.is_empty() {
+        return Source::Missing;
+    }
+    let mut path = String::new();
+    let block = |number| {
+        let nodes = links.of(number);
+        let below = nodes.first().map(|node| tree.below(&format!("{}/node{node}", files::NODES)));
+        let unread = MemoryBlock {
+            number,
+            state: BlockState::Unknown,
+            nodes: Vec::new(),
+            valid_zones: Vec::new(),
+            firmware_node: None,
+        };
+        let read = match below {
+            Some(Source::Read(directory)) => block(&*directory, number, false, &mut path),
+            _ => unread,
+        };
+        MemoryBlock { nodes, ..read }
+    };
+    Source::Read(MemoryBlocks { blocks: numbers.into_iter().map(block).collect(), ..MemoryBlocks::default() })
 }
 
 fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
@@ -168,7 +198,16 @@ fn block(directory: &dyn Tree, number: u64, asks_firmware: bool, path: &mut Stri
     // Writing to a string cannot fail.
     let _ = write!(path, "memory{number}/");
     let mut buffer = [0; ATTRIBUTE];
-    let state = attribute(directory, path, "state", &mut buffer).map_or(BlockState::Unknown, state);
+    let mut read = attribute(directory, path, "state", &mut buffer).map_or(BlockState::Unknown, state);
+    if read == BlockState::Unknown {
+        // The file of every device that can be taken offline says the same in another form.
+        read = match attribute(directory, path, "online", &mut buffer).map(<[u8]>::trim_ascii) {
+            Some(b"1") => BlockState::Online,
+            Some(b"0") => BlockState::Offline,
+            _ => BlockState::Unknown,
+        };
+    }
+    let state = read;
     let zones = attribute(directory, path, "valid_zones", &mut buffer).unwrap_or_default();
     let valid_zones = String::from_utf8_lossy(zones).split_whitespace().map(str::to_owned).collect();
     let firmware_node = if asks_firmware { firmware_node(directory, path) } else { None };
@@ -341,6 +380,30 @@ mod tests {
         let blocks = machine.blocks();
         assert_eq!(blocks[0].state, BlockState::Online);
         assert_eq!(blocks[0].valid_zones, ["Normal", "Movable"]);
+    }
+
+    #[test]
+    fn without_a_state_the_file_online_says_it() {
+        let mut machine = Machine::new();
+        machine.file("memory/memory0/online", "1\n");
+        machine.file("memory/memory1/online", "0\n");
+        machine.file("memory/memory2/removable", "1\n");
+        let states: Vec<_> = machine.blocks().into_iter().map(|block| block.state).collect();
+        assert_eq!(states, [BlockState::Online, BlockState::Offline, BlockState::Unknown]);
+    }
+
+    #[test]
+    fn blocks_are_found_by_the_links_of_nodes_alone() {
+        let mut archive = Archive::default();
+        let node = |path: &str| format!("{}/{path}", files::NODES);
+        for number in 0..4 {
+            let link = node(&format!("node{}/memory{number}", number / 2));
+            archive.insert(link, Node::Link(format!("../../memory/memory{number}").into()));
+        }
+        let Source::Read(found) = read(&archive, &Source::Missing) else { panic!("no blocks") };
+        assert_eq!(found.block_size, 0);
+        assert_eq!(found.blocks.iter().map(|block| block.nodes[0]).collect::<Vec<_>>(), [0, 0, 1, 1]);
+        assert_eq!(found.blocks[3].state, BlockState::Unknown);
     }
 
     #[test]

@@ -10,6 +10,9 @@ use crate::root::tree::{Entry, Kind, Tree, numbered};
 
 /// The nodes' own files.
 pub(crate) fn read(tree: &dyn Tree) -> Source<Nodes> {
+    // Cheaper than to list thousands of blocks.
+    let size = format!("{}/block_size_bytes", files::MEMORY_BLOCKS);
+    let has_blocks = !matches!(tree.read(&size, 64), Source::Missing);
     map(tree.list(files::NODES), |entries| {
         let lists = entries
             .iter()
@@ -24,6 +27,10 @@ pub(crate) fn read(tree: &dyn Tree) -> Source<Nodes> {
                     number,
                     cpulist: value(tree, &file("cpulist")),
                     distance: and_then(value(tree, &file("distance")), |text| distances(&text, number)),
+                    memory_total: match has_blocks {
+                        true => Source::Missing,
+                        false => and_then(value(tree, &file("meminfo")), |text| total(&text, number)),
+                    },
                 }
             })
             .collect();
@@ -50,6 +57,23 @@ fn distances(text: &str, node: u32) -> Source<Vec<u32>> {
             quoted(text)
         )),
     }
+}
+
+/// `Node 0 MemTotal:       32913860 kB`, in bytes.
+fn total(text: &str, node: u32) -> Source<u64> {
+    let number = text.lines().find_map(|line| {
+        let kib = line.split_once("MemTotal:")?.1.trim().strip_suffix("kB")?;
+        kib.trim().parse::<u64>().ok()?.checked_mul(1024)
+    });
+    number.map_or_else(
+        || {
+            nonsense(format!(
+                "/{}/node{node}/meminfo has no line such as `Node 0 MemTotal: 8 kB`",
+                files::NODES
+            ))
+        },
+        Source::Read,
+    )
 }
 
 /// The nodes of each memory block, from the links in the nodes' directories.
@@ -83,6 +107,13 @@ impl BlockLinks {
         }
         pairs.sort_unstable();
         Self { pairs }
+    }
+
+    /// The blocks that any node links to, ascending.
+    pub(crate) fn blocks(&self) -> Vec<u64> {
+        let mut blocks: Vec<u64> = self.pairs.iter().map(|pair| pair.0).collect();
+        blocks.dedup();
+        blocks
     }
 
     /// The nodes of a block, ascending. `O(log n)`.

@@ -155,7 +155,7 @@ fn is_wanted_of_blocks(rest: &str) -> bool {
         }
         Some((block, file)) => {
             numbered::<u64>(block, "memory").is_some()
-                && (matches!(file, "state" | "valid_zones" | "firmware_node")
+                && (matches!(file, "state" | "online" | "valid_zones" | "firmware_node")
                     || numbered::<u32>(file, "node").is_some())
         }
     }
@@ -165,8 +165,11 @@ fn is_wanted_of_nodes(rest: &str) -> bool {
     match rest.split_once('/') {
         None => is_node_list(rest) || numbered::<u32>(rest, "node").is_some(),
         Some((node, file)) => {
+            let (entry, below) = file.split_once('/').unwrap_or((file, "state"));
             numbered::<u32>(node, "node").is_some()
-                && (matches!(file, "cpulist" | "distance") || numbered::<u64>(file, "memory").is_some())
+                && (matches!(file, "cpulist" | "distance" | "meminfo")
+                    || numbered::<u64>(entry, "memory").is_some()
+                        && matches!(below, "state" | "online" | "valid_zones"))
         }
     }
 }
@@ -213,7 +216,7 @@ mod tests {
             "sys/firmware/acpi/tables/DSDT",
             "sys/firmware/acpi/tables/dynamic/SSDT1",
             "sys/devices/system/memory/memory7/uevent",
-            "sys/devices/system/node/node1/meminfo",
+            "sys/devices/system/node/node1/numastat",
             "boot/vmlinuz-6.12.0",
         ] {
             assert!(!is_wanted(path), "{path}");

@@ -113,6 +113,9 @@ impl<'a> RangeDetails<'a> {
                 match block.valid_zones.as_slice() {
                     _ if block.state == BlockState::Offline => {}
                     [zone] if zone != "none" => add(zone),
+                    // Kernels before 4.13 list the zones the block could move to, its own first
+                    // (Documentation/memory-hotplug.txt).
+                    [zone, _, ..] if self.zones.is_empty() => add(zone),
                     _ => {
                         let part = all.range_of(block).and_then(|whole| whole.intersect(range));
                         part.into_iter()
