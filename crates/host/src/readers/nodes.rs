@@ -27,9 +27,10 @@ pub(crate) fn read(tree: &dyn Tree) -> Source<Nodes> {
                     number,
                     cpulist: value(tree, &file("cpulist")),
                     distance: and_then(value(tree, &file("distance")), |text| distances(&text, number)),
-                    memory_total: match has_blocks {
-                        true => Source::Missing,
-                        false => and_then(value(tree, &file("meminfo")), |text| total(&text, number)),
+                    memory_total: if has_blocks {
+                        Source::Missing
+                    } else {
+                        and_then(value(tree, &file("meminfo")), |text| total(&text, number))
                     },
                 }
             })

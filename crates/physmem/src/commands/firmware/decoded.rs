@@ -44,6 +44,8 @@ pub(super) enum Cell {
     Text(Option<String>),
 }
 
+// Callers hand over errors and words that they do not need any more.
+#[allow(clippy::needless_pass_by_value)]
 impl Cell {
     pub(super) fn text(text: impl ToString) -> Self {
         Self::Text(Some(text.to_string()))
@@ -54,6 +56,8 @@ impl Cell {
     }
 }
 
+// Callers hand over errors and words that they do not need any more.
+#[allow(clippy::needless_pass_by_value)]
 impl Decoded {
     pub(super) fn new(kind: impl ToString) -> Self {
         Self { kind: kind.to_string(), ..Self::default() }

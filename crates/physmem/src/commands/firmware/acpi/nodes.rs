@@ -40,7 +40,7 @@ pub(super) fn srat(table: Table<'_>, decoded: &mut Decoded) -> Result<(), AcpiEr
                 processors.entry((entry.domain, kind)).or_default().push(id);
             }
             Entry::GenericInitiator(entry) => {
-                generic.push(generic_row("initiator", entry.domain, entry.enabled))
+                generic.push(generic_row("initiator", entry.domain, entry.enabled));
             }
             Entry::GenericPort(entry) => generic.push(generic_row("port", entry.domain, entry.enabled)),
             Entry::Other { offset, kind, len } => decoded.note(other(offset, kind, len)),
