@@ -1,4 +1,4 @@
-//! SLIT: an accepted table has a distance for every pair, and for no others.
+//! SLIT: an accepted table has a distance for every pair, and for no others; what follows is padding.
 #![no_main]
 
 use firmware::slit::Slit;
@@ -18,7 +18,8 @@ fuzz_target!(|data: &[u8]| {
     }
     let Ok(slit) = Slit::new(&bytes) else { return };
     let n = slit.localities();
-    assert_eq!(44 + n * n, bytes.len());
+    assert_eq!(44 + n * n + slit.padding(), bytes.len());
+    let _ = slit.invalid_distance();
     assert_eq!(slit.rows().count(), n);
     for (from, row) in slit.rows().enumerate() {
         assert_eq!(row, &bytes[44 + from * n..][..n]);

@@ -91,6 +91,13 @@ fn a_damaged_table_beside_a_good_map_is_named_and_only_its_nodes_are_unknown() {
 }
 
 #[test]
+fn the_text_of_acpidump_brings_its_tables_of_nodes() {
+    let text = include_bytes!("../../physmem/tests/commands/firmware/acpidump.txt");
+    let numa = with_map("acpidump", text).numa;
+    assert_eq!((numa.memory.len(), numa.distances), (4, vec![vec![10, 21], vec![21, 10]]));
+}
+
+#[test]
 fn a_binary_file_is_called_by_its_kind() {
     let error = read("elf", b"\x7fELF\x02\x01\x01\0\0\0").unwrap_err().to_string();
     assert!(error.contains("it is an ELF file") && !error.contains('\x7f'), "{error}");

@@ -259,6 +259,31 @@ mod tests {
     }
 
     #[test]
+    fn a_range_ends_where_the_state_of_its_blocks_changes_and_unknown_states_do_not_cut() {
+        use evidence::State;
+        use evidence::snapshot::BlockState::{Offline, Online, Unknown};
+        let Source::Read(mut all) = blocks(0..8) else { unreachable!() };
+        let states = [Unknown, Online, Online, Offline, Unknown, Online, Offline, Offline];
+        for (block, state) in all.blocks.iter_mut().zip(states) {
+            block.state = state;
+        }
+        for iomem in [Source::Missing, Source::Read("00001000-3fffffff : System RAM\n".into())] {
+            let snapshot =
+                Snapshot { iomem, memory_blocks: Source::Read(all.clone()), ..Snapshot::default() };
+            let machine = Machine::of(&snapshot).unwrap();
+            let found: Vec<_> =
+                machine.ranges.iter().map(|range| (range.blocks.clone(), range.state)).collect();
+            let (online, offline) = (Some(State::Online), Some(State::Offline));
+            assert_eq!(
+                found,
+                [(vec![0, 1, 2], online), (vec![3, 4], offline), (vec![5], online), (vec![6, 7], offline),]
+            );
+            let bytes: u64 = machine.ranges.iter().map(|range| range.range.size()).sum();
+            assert_eq!(bytes, 8 * (128 << 20) - machine.ranges[0].range.start());
+        }
+    }
+
+    #[test]
     fn in_a_log_of_two_boots_the_last_counts() {
         let boot = |ranges: &str| {
             format!("[    0.000000] Linux version 6.12.1 (x)\n[    0.0] Early memory node ranges\n{ranges}")

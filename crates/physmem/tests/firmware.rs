@@ -32,6 +32,7 @@ fn what_is_printed_follows_the_schema_and_the_exit_code_tells_of_faults() {
         (SAMPLES, "slit-padded.dat", 0),
         (SAMPLES, "slit-flat.dat", 0),
         (SAMPLES, "no-memory.dtb", 0),
+        (SAMPLES, "msct.dat", 0),
         (SAMPLES, "srat-cut.dat", 1),
         (SAMPLES, "cut.dtb", 1),
         (SAMPLES, "words.txt", 1),

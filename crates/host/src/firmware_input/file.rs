@@ -14,7 +14,7 @@ use firmware::slit::Slit;
 use firmware::srat::Srat;
 
 use crate::firmware_input::kind::Kind;
-use crate::firmware_input::{magic, text};
+use crate::firmware_input::{acpidump, magic, text};
 use crate::root::source::nonsense;
 
 /// The largest file: no table or log is larger.
@@ -141,8 +141,7 @@ pub fn read_firmware(paths: &[PathBuf]) -> Result<Snapshot, FirmwareFileError> {
     let mut machine = Snapshot { schema: SCHEMA, origin: names.join(" "), ..Snapshot::default() };
     let mut seen: Vec<Kind> = Vec::new();
     let mut damaged = Vec::new();
-    for path in paths {
-        let bytes = whole(path)?;
+    for (path, bytes) in parts(paths)? {
         let kind = add(&mut machine, path, bytes, &mut damaged)?;
         if seen.iter().any(|other| other.what == kind.what) {
             return Err(FirmwareFileError::Twice { path: path.clone(), what: kind.what });
@@ -165,6 +164,23 @@ pub fn read_firmware(paths: &[PathBuf]) -> Result<Snapshot, FirmwareFileError> {
     };
     machine.architecture = Source::Read(architecture.into());
     Ok(machine)
+}
+
+/// The content of each file; of the text of `acpidump`, the tables that affect a boot.
+fn parts(paths: &[PathBuf]) -> Result<Vec<(&PathBuf, Vec<u8>)>, FirmwareFileError> {
+    let mut parts = Vec::new();
+    for path in paths {
+        let bytes = whole(path)?;
+        let tables = acpidump::tables(&String::from_utf8_lossy(&bytes));
+        let about_nodes = |table: &Vec<u8>| table.starts_with(b"SRAT") || table.starts_with(b"SLIT");
+        let tables: Vec<_> = tables.into_iter().filter(about_nodes).collect();
+        if tables.is_empty() {
+            parts.push((path, bytes));
+        } else {
+            parts.extend(tables.into_iter().map(|table| (path, table)));
+        }
+    }
+    Ok(parts)
 }
 
 /// Adds a file to the machine; returns what it is. A damaged table is also added to `damaged`: whatever else the files

@@ -74,6 +74,7 @@ mod tests {
             (DATA, "x86-plain-2g.boot_params"),
             (SAMPLES, "slit-padded.dat"),
             (SAMPLES, "no-memory.dtb"),
+            (SAMPLES, "msct.dat"),
         ];
         let read = |(folder, name): (&str, &str)| {
             host::read_firmware_tables(format!("{folder}/{name}").as_ref()).unwrap()
