@@ -3,7 +3,7 @@
 mod acpidump;
 mod file;
 mod kind;
-mod magic;
+pub(crate) mod magic;
 mod tables;
 mod text;
 

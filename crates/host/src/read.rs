@@ -9,6 +9,7 @@ use evidence::{Snapshot, Source};
 use serde::Deserialize;
 
 use crate::error::ReadError;
+use crate::firmware_input::magic;
 use crate::readers::{
     architecture, blocks, efi_runtime_map, firmware_memmap, kernel_config, kernel_log, kmsg, nodes, settings,
     text,
@@ -98,6 +99,9 @@ impl Opened {
         let is_json = head.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
         if head.is_empty() {
             return Err(ReadError::UnknownFormat { path: path.to_owned(), why: "it is empty".into() });
+        }
+        if let Some(what) = magic::name(&head) {
+            return Err(ReadError::UnknownFormat { path: path.to_owned(), why: what.into() });
         }
         let stream = io::Cursor::new(head).chain(stream);
         if is_json {

@@ -408,3 +408,18 @@ fn a_snapshot_in_json_can_only_be_captured_as_json() {
     assert!(matches!(capture::write(&json, &tar, Existing::Keep), Err(CaptureError::NoFiles { .. })));
     capture::write(&json, &scratch.path().join("b.json"), Existing::Keep).unwrap();
 }
+
+#[test]
+fn the_bytes_of_a_binary_file_are_not_in_the_error() {
+    let path = std::env::temp_dir().join(format!("physmem-binary-{}", std::process::id()));
+    let noise: Vec<u8> =
+        (0..3000_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8 | 0x80).collect();
+    for (bytes, expected) in
+        [(&noise[..], "its first entry cannot be read"), (b"\x7fELF\x02\x01\x01\0\0", "it is an ELF file")]
+    {
+        std::fs::write(&path, bytes).unwrap();
+        let error = host::read(&path).unwrap_err().to_string();
+        assert!(error.contains(expected) && error.is_ascii(), "{error}");
+    }
+    std::fs::remove_file(path).unwrap();
+}

@@ -48,10 +48,9 @@ pub(crate) fn unpack(path: &Path, stream: impl Read) -> Result<Archive, ReadErro
         }
         Err(Stopped::TooLarge(what)) => Err(ReadError::TooLarge { path: path.to_owned(), what }),
         Err(Stopped::Unsupported(why)) => Err(ReadError::Unsupported { path: path.to_owned(), why }),
-        Err(Stopped::Damaged(source)) if progress.entries == 0 => Err(ReadError::UnknownFormat {
-            path: path.to_owned(),
-            why: format!("its first entry cannot be read ({source})"),
-        }),
+        Err(Stopped::Damaged(source)) if progress.entries == 0 => {
+            Err(ReadError::UnknownFormat { path: path.to_owned(), why: first_entry(&source) })
+        }
         Err(Stopped::Damaged(source)) => Err(ReadError::Damaged {
             path: path.to_owned(),
             entries: progress.entries,
@@ -356,4 +355,12 @@ impl<R: Read> Read for Watched<R> {
         self.left = self.left.checked_sub(length).ok_or(io::ErrorKind::FileTooLarge)?;
         Ok(count)
     }
+}
+
+/// Why the first entry cannot be read. The decoder quotes the bytes; those of a binary file tell nobody anything.
+fn first_entry(source: &io::Error) -> String {
+    let said = source.to_string();
+    let is_text = said.chars().all(|c| c == ' ' || c.is_ascii_graphic());
+    let detail = if is_text { format!(" ({said})") } else { String::new() };
+    format!("its first entry cannot be read{detail}")
 }
