@@ -31,6 +31,8 @@ pub struct Evidence {
     pub version: Source<KernelVersion>,
     /// `/proc/cmdline`, without the newline.
     pub command_line: Source<String>,
+    /// Facts that were not where they are looked for first: the fact, and the place that showed it instead.
+    pub stand_ins: BTreeMap<String, String>,
     /// The kernel's build configuration.
     pub configuration: Source<Configuration>,
     /// The kernel log of the last boot.
@@ -104,6 +106,7 @@ impl From<Snapshot> for Evidence {
             kexec: KexecSettings::of(&snapshot.kexec),
             blocks: snapshot.memory_blocks,
             origin: snapshot.origin,
+            stand_ins: snapshot.stand_ins,
             architecture: snapshot.architecture,
             command_line: snapshot.command_line,
             boot_params: snapshot.boot_params,
