@@ -99,7 +99,7 @@ impl Opened {
         if head.is_empty() {
             return Err(ReadError::UnknownFormat { path: path.to_owned(), why: "it is empty".into() });
         }
-        if let Some(place) = bare::place_of(&head) {
+        if let Some(place) = bare::place_of(&head).filter(|_| !is_json) {
             let tree = bare::tree(path, place, io::Cursor::new(head).chain(stream))?;
             return Ok(Self::Archive(tree, Manifest::default()));
         }
