@@ -32,6 +32,8 @@ pub struct Evidence {
     pub version: Source<KernelVersion>,
     /// `/proc/cmdline`, without the newline.
     pub command_line: Source<String>,
+    /// Facts that were not where they are looked for first: the fact, and the place that showed it instead.
+    pub stand_ins: BTreeMap<String, String>,
     /// The kernel's build configuration.
     pub configuration: Source<Configuration>,
     /// The kernel log of the last boot.
@@ -109,6 +111,7 @@ impl From<Snapshot> for Evidence {
             block_size_of_nodes: snapshot.memory_blocks.read().is_some_and(|blocks| blocks.block_size == 0),
             blocks: block_size::with_size(snapshot.memory_blocks, &snapshot.nodes),
             origin: snapshot.origin,
+            stand_ins: snapshot.stand_ins,
             architecture: snapshot.architecture,
             command_line: snapshot.command_line,
             boot_params: snapshot.boot_params,

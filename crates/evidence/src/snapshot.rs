@@ -30,6 +30,9 @@ pub struct Snapshot {
     pub version: Source<String>,
     /// `/proc/cmdline`, without the newline.
     pub command_line: Source<String>,
+    /// Facts that were not where they are looked for first: the fact, and the place that showed it instead.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub stand_ins: BTreeMap<String, String>,
     /// The kernel's build configuration (`/proc/config.gz` unpacked, or `/boot/config-RELEASE`).
     pub kernel_config: Source<String>,
     /// The kernel log, oldest line first, in the format of `dmesg` or `dmesg --raw`.

@@ -11,15 +11,15 @@ use serde::Deserialize;
 use crate::error::ReadError;
 use crate::firmware_input::magic;
 use crate::readers::{
-    architecture, blocks, efi_runtime_map, firmware_memmap, kernel_config, kernel_log, kmsg, nodes, settings,
-    text,
+    architecture, blocks, efi_runtime_map, firmware_memmap, identity, kernel_config, kernel_log, kmsg, nodes,
+    settings, text,
 };
 use crate::root::archive::Archive;
 use crate::root::directory::Directory;
 use crate::root::manifest::{AsCaptured, Manifest};
 use crate::root::source::nonsense;
 use crate::root::tree::{Kind, Tree};
-use crate::root::{compression, files, unpack};
+use crate::root::{bare, compression, files, unpack};
 
 /// A snapshot as JSON is a few MiB for the largest machines.
 const LARGEST_JSON: u64 = 512 << 20;
@@ -99,6 +99,10 @@ impl Opened {
         let is_json = head.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
         if head.is_empty() {
             return Err(ReadError::UnknownFormat { path: path.to_owned(), why: "it is empty".into() });
+        }
+        if let Some(place) = bare::place_of(&head).filter(|_| !is_json) {
+            let tree = bare::tree(path, place, io::Cursor::new(head).chain(stream))?;
+            return Ok(Self::Archive(tree, Manifest::default()));
         }
         if let Some(what) = magic::name(&head) {
             return Err(ReadError::UnknownFormat { path: path.to_owned(), why: what.into() });
@@ -188,6 +192,7 @@ pub(crate) fn of_capture(path: &Path, tree: &dyn Tree, manifest: &Manifest) -> S
         Some(architecture) => Source::Read(architecture.clone()),
         None => architecture::read(tree, &snapshot.version, &snapshot.kernel_log),
     };
+    identity::complete(&mut snapshot, tree);
     snapshot
 }
 

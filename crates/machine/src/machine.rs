@@ -44,6 +44,9 @@ pub enum MachineError {
     /// /proc/iomem is not in the kernel's format.
     #[error("/proc/iomem: {0}")]
     Iomem(#[from] IomemError),
+    /// /proc/iomem has no line.
+    #[error("/proc/iomem holds no resource; expected lines like `00100000-7ffdffff : System RAM`")]
+    EmptyIomem,
     /// Neither /proc/iomem nor memory blocks could be read, so there is nothing to show.
     #[error("no memory can be shown: {iomem}; {blocks}")]
     Nothing {
@@ -79,6 +82,10 @@ impl Machine {
         let evidence = evidence.into();
         if let Some(error) = evidence.iomem_error {
             return Err(error.into());
+        }
+        // No kernel prints an empty one: an empty table would look like a machine without memory.
+        if evidence.resources.read().is_some_and(|tree| tree.resources().is_empty()) {
+            return Err(MachineError::EmptyIomem);
         }
         let mut unknown = Vec::new();
         let blocks = Unknown::from_source(

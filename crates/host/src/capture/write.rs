@@ -163,7 +163,7 @@ fn put_live_log(recording: &mut Recording, log: &Source<String>) {
         recording.files.remove(path);
         recording.unreadable.remove(path);
     }
-    let [path, _] = files::KERNEL_LOGS.map(str::to_owned);
+    let [path, ..] = files::KERNEL_LOGS.map(str::to_owned);
     match log {
         Source::Read(text) => {
             recording.files.insert(path, text.clone().into_bytes());

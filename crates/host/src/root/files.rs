@@ -55,15 +55,22 @@ pub(crate) const KEXEC: [(&str, &[&str]); 8] = [
     ("kexec_load_limit_panic", &["proc/sys/kernel/kexec_load_limit_panic"]),
     ("kexec_load_limit_reboot", &["proc/sys/kernel/kexec_load_limit_reboot"]),
 ];
-/// The kernel log in a capture, then in a sosreport. Their content decides which one counts.
-pub(crate) const KERNEL_LOGS: [&str; 2] = ["var/log/dmesg", "sos_commands/kernel/dmesg"];
+/// The kernel log in a capture, then in a sosreport, an archive of insights, and a node of a must-gather. Their content decides which one counts.
+pub(crate) const KERNEL_LOGS: [&str; 6] = [
+    "var/log/dmesg",
+    "sos_commands/kernel/dmesg",
+    "sos_commands/kernel/dmesg_-T",
+    "sos_commands/general/dmesg",
+    "insights_commands/dmesg",
+    "dmesg",
+];
 /// `uname -a` in a sosreport.
-pub(crate) const UNAMES: [&str; 2] = ["sos_commands/kernel/uname_-a", "uname"];
+pub(crate) const UNAMES: [&str; 3] = ["sos_commands/kernel/uname_-a", "insights_commands/uname_-a", "uname"];
 /// The manifest of a capture.
 pub(crate) const MANIFEST: &str = "physmem-capture.json";
 
 /// Directories and files that mark a Linux tree: one is enough.
-pub(crate) const MARKERS: [&str; 14] = [
+pub(crate) const MARKERS: [&str; 17] = [
     IOMEM,
     COMMAND_LINE,
     ZONEINFO,
@@ -77,6 +84,9 @@ pub(crate) const MARKERS: [&str; 14] = [
     NODES,
     "var/log/dmesg",
     "sos_commands/kernel/dmesg",
+    "sos_commands/kernel/dmesg_-T",
+    "sos_commands/general/dmesg",
+    "insights_commands/dmesg",
     MANIFEST,
 ];
 
@@ -127,6 +137,7 @@ pub(crate) fn is_wanted(path: &str) -> bool {
         || MARKERS.contains(&path)
         || [CONFIG_GZ, RELEASE, ARCHITECTURE, MEMORY_HOTPLUG, EFI_RUNTIME_MAP, POSSIBLE_CPUS].contains(&path)
         || UNAMES.contains(&path)
+        || KERNEL_LOGS.contains(&path)
         || KEXEC.iter().any(|(_, paths)| paths.contains(&path))
 }
 

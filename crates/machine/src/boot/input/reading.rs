@@ -63,6 +63,9 @@ impl BootInput {
             assumed: Vec::new(),
             seeded: Vec::new(),
         };
+        for (what, from) in &evidence.stand_ins {
+            reading.assumed.push(Unknown::new(what, "/proc does not show it", &format!("taken from {from}")));
+        }
         let release = reading.release();
         let architecture = reading.architecture()?;
         match architecture.facts().map_handed_on {

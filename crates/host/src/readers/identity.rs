@@ -1,0 +1,114 @@
+//! The release and the command line, where `/proc` does not show them.
+//!
+//! | fact | order of trust |
+//! |---|---|
+//! | release | `/proc/version`, `/proc/sys/kernel/osrelease`, a kept `uname -a`, the log's banner |
+//! | command line | `/proc/cmdline`, the log's `Kernel command line:`, its `Command line:` |
+//!
+//! Of a log of several boots, the last one counts.
+
+use evidence::log::last_boot;
+use evidence::{Snapshot, Source};
+
+use crate::readers::text::{value, whole};
+use crate::root::files;
+use crate::root::tree::Tree;
+
+/// The facts, by their names in [`Snapshot::stand_ins`].
+const RELEASE: &str = "the kernel's release";
+const COMMAND_LINE: &str = "the command line";
+
+/// Fills release and command line from the next place in the order of trust, and notes which one that was.
+pub(crate) fn complete(snapshot: &mut Snapshot, tree: &dyn Tree) {
+    let log = snapshot.kernel_log.read().map(|log| last_boot(log));
+    if snapshot.version == Source::Missing
+        && let Some((version, from)) = version(tree, log)
+    {
+        snapshot.version = Source::Read(version);
+        snapshot.stand_ins.insert(RELEASE.to_owned(), from);
+    }
+    if snapshot.command_line == Source::Missing {
+        let line = log.and_then(|log| {
+            ["Kernel command line: ", "Command line: "]
+                .iter()
+                .find_map(|marker| Some((after(log, marker)?.to_owned(), marker.trim_end())))
+        });
+        if let Some((line, marker)) = line {
+            snapshot.command_line = Source::Read(line);
+            let from = format!("the log's `{marker}`");
+            snapshot.stand_ins.insert(COMMAND_LINE.to_owned(), from);
+        }
+    }
+}
+
+/// A text like `/proc/version`, and where it is from.
+fn version(tree: &dyn Tree, log: Option<&str>) -> Option<(String, String)> {
+    if let Source::Read(release) = value(tree, files::RELEASE)
+        && !release.is_empty()
+    {
+        return Some((format!("Linux version {release}"), format!("/{}", files::RELEASE)));
+    }
+    let of_uname = files::UNAMES.iter().find_map(|path| {
+        let text = whole(tree, path);
+        let line = text.read()?.lines().find(|line| line.starts_with("Linux "))?;
+        let release = line.split_whitespace().nth(2)?;
+        Some((format!("Linux version {release}"), format!("`uname -a` ({path})")))
+    });
+    of_uname.or_else(|| {
+        let banner = after(log?, "Linux version ")?;
+        Some((format!("Linux version {banner}"), "the banner of the kernel log".to_owned()))
+    })
+}
+
+/// The rest of the first message that begins with `marker`.
+fn after<'a>(log: &'a str, marker: &str) -> Option<&'a str> {
+    firmware::log::lines(log.as_bytes())
+        .find_map(|(_, line)| std::str::from_utf8(line).ok()?.strip_prefix(marker).map(str::trim_end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::root::archive::{Archive, Node};
+
+    const LOG: &str = "[ 0.0] Linux version 5.4.0 (a)\n[ 0.0] Command line: old\n\
+                       [ 0.0] Linux version 6.1.0 (a)\n[ 0.0] Command line: quiet mem=1G\n";
+
+    fn completed(tree: &Archive) -> Snapshot {
+        let mut snapshot = Snapshot { kernel_log: Source::Read(LOG.into()), ..Snapshot::default() };
+        complete(&mut snapshot, tree);
+        snapshot
+    }
+
+    #[test]
+    fn the_last_boot_of_a_log_gives_release_and_command_line() {
+        let snapshot = completed(&Archive::default());
+        assert_eq!(snapshot.version, Source::Read("Linux version 6.1.0 (a)".into()));
+        assert_eq!(snapshot.command_line, Source::Read("quiet mem=1G".into()));
+        assert_eq!(snapshot.stand_ins.len(), 2);
+    }
+
+    #[test]
+    fn osrelease_comes_before_uname_and_uname_before_the_log() {
+        let mut tree = Archive::default();
+        let uname = b"Linux host 6.2.0 #1 SMP x86_64 GNU/Linux\n".to_vec();
+        tree.insert("sos_commands/kernel/uname_-a".into(), Node::File(uname));
+        assert_eq!(completed(&tree).version, Source::Read("Linux version 6.2.0".into()));
+        tree.insert(files::RELEASE.into(), Node::File(b"6.3.0\n".to_vec()));
+        assert_eq!(completed(&tree).version, Source::Read("Linux version 6.3.0".into()));
+    }
+
+    #[test]
+    fn what_proc_shows_is_not_replaced() {
+        let mut snapshot = Snapshot {
+            kernel_log: Source::Read(LOG.into()),
+            version: Source::Read("Linux version 6.9".into()),
+            command_line: Source::Read(String::new()),
+            ..Snapshot::default()
+        };
+        complete(&mut snapshot, &Archive::default());
+        assert_eq!(snapshot.version, Source::Read("Linux version 6.9".into()));
+        assert_eq!(snapshot.command_line, Source::Read(String::new()));
+        assert!(snapshot.stand_ins.is_empty());
+    }
+}
