@@ -30,7 +30,8 @@ pub struct Snapshot {
     pub version: Source<String>,
     /// `/proc/cmdline`, without the newline.
     pub command_line: Source<String>,
-    /// Facts that were not where they are looked for first: the fact, and the place that showed it instead.
+    /// Facts that were not where they are looked for first: the fact ([`stand_in`] has the words), and the place that
+    /// showed it instead.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub stand_ins: BTreeMap<String, String>,
     /// The kernel's build configuration (`/proc/config.gz` unpacked, or `/boot/config-RELEASE`).
@@ -66,6 +67,16 @@ pub struct Snapshot {
     /// `/sys/kernel/kexec_*`, `crash_elfcorehdr_size`, and the load limits `/proc/sys/kernel/kexec_load_*`: values by
     /// file name.
     pub kexec: BTreeMap<String, Source<String>>,
+}
+
+/// The facts that [`Snapshot::stand_ins`] names.
+pub mod stand_in {
+    /// [`Snapshot::version`](super::Snapshot::version).
+    pub const RELEASE: &str = "the kernel's release";
+    /// [`Snapshot::command_line`](super::Snapshot::command_line).
+    pub const COMMAND_LINE: &str = "the command line";
+    /// [`Snapshot::architecture`](super::Snapshot::architecture).
+    pub const ARCHITECTURE: &str = "the architecture";
 }
 
 /// Raw bytes; a hexadecimal string in JSON.

@@ -188,10 +188,10 @@ pub(crate) fn of_capture(path: &Path, tree: &dyn Tree, manifest: &Manifest) -> S
     let mut snapshot = of_tree(tree);
     snapshot.origin = path.display().to_string();
     snapshot.kernel_log = kernel_log::of_files(tree, &snapshot.version, &snapshot.command_line);
-    snapshot.architecture = match &manifest.architecture {
-        Some(architecture) => Source::Read(architecture.clone()),
-        None => architecture::read(tree, &snapshot.version, &snapshot.kernel_log),
-    };
+    match &manifest.architecture {
+        Some(architecture) => snapshot.architecture = Source::Read(architecture.clone()),
+        None => architecture::complete(&mut snapshot, tree),
+    }
     identity::complete(&mut snapshot, tree);
     snapshot
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
+use machine::Release;
 
 /// The machine to read.
 #[derive(Args, Debug, Default)]
@@ -14,4 +15,14 @@ pub(crate) struct InputArguments {
     /// Read the machine with this root directory
     #[arg(short = 's', long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) sysroot: Option<PathBuf>,
+}
+
+/// The machine to read, as it is now.
+#[derive(Args, Debug, Default)]
+pub(crate) struct MachineArguments {
+    #[command(flatten)]
+    pub(crate) input: InputArguments,
+    /// Take this for the kernel's release, e.g. 6.12 or 6.1.0-38-amd64, whatever the machine shows
+    #[arg(long, value_name = "RELEASE")]
+    pub(crate) kernel_release: Option<Release>,
 }

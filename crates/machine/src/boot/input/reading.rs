@@ -26,7 +26,7 @@ pub enum InputError {
     #[error("the firmware's memory map is not there: {0}")]
     NoMap(String),
     /// Boots of this architecture are not supported.
-    #[error("the boot of `{0}` is not known: x86_64 and aarch64 are")]
+    #[error("the boot of {} is not known: x86_64 and aarch64 are", Architecture::described(.0))]
     Architecture(String),
     /// The release is malformed.
     #[error(transparent)]
@@ -63,9 +63,7 @@ impl BootInput {
             assumed: Vec::new(),
             seeded: Vec::new(),
         };
-        for (what, from) in &evidence.stand_ins {
-            reading.assumed.push(Unknown::new(what, "/proc does not show it", &format!("taken from {from}")));
-        }
+        reading.assumed.extend(evidence.stood_in());
         let release = reading.release();
         let architecture = reading.architecture()?;
         match architecture.facts().map_handed_on {
