@@ -9,6 +9,7 @@ mod arm64_tools;
 mod kexec_load;
 mod kexec_load_elf;
 mod record;
+mod releases;
 mod tools_record;
 
 use std::path::{Path, PathBuf};
@@ -80,7 +81,12 @@ fn archives(directory: &Path) -> Vec<PathBuf> {
 
 /// The kernel of all these captures, by its header.
 fn kernel() -> KernelImage<'static> {
-    let text = std::fs::read_to_string(captures().join("kernel-6.12.117.json")).unwrap();
+    kernel_of(&captures().join("kernel-6.12.117.json"))
+}
+
+/// A kernel whose setup header is in this file.
+fn kernel_of(header: &Path) -> KernelImage<'static> {
+    let text = std::fs::read_to_string(header).unwrap();
     let header: serde_json::Value = serde_json::from_str(&text).unwrap();
     let number = |name: &str| match &header[name] {
         serde_json::Value::String(hex) => u64::from_str_radix(hex.strip_prefix("0x").unwrap(), 16).unwrap(),
