@@ -80,6 +80,7 @@ fuzz_target!(|input: Input<'_>| {
         initrd: input.initrd.map(u64::from),
         command_line: input.command_line,
         avoid_removable: input.avoid_removable,
+        without_cma: false,
         purgatory: None,
         tools: KexecTools::CHECKED,
     };

@@ -58,6 +58,8 @@ pub struct Evidence {
     /// The KHO scratch areas, in the kernel's order. Unreadable if the two files that list them disagree, missing if
     /// either was not read.
     pub handover_scratch: Source<Vec<PhysRange>>,
+    /// How many areas the kernel lists there, with those that it could not allocate; `None` if that was not read.
+    pub handover_listed: Option<u64>,
     /// `/sys/devices/system/memory`.
     pub blocks: Source<MemoryBlocks>,
     /// The number of CPUs listed in `/sys/devices/system/cpu/possible`.
@@ -97,6 +99,11 @@ impl From<Snapshot> for Evidence {
             memblock_memory: snapshot.memblock.memory.map(|text| MemblockTable::parse(&text)),
             memblock_reserved: snapshot.memblock.reserved.map(|text| MemblockTable::parse(&text)),
             handover_scratch: scratch(&snapshot.handover),
+            handover_listed: snapshot
+                .handover
+                .scratch_phys
+                .read()
+                .and_then(|text| u64::try_from(text.lines().count()).ok()),
             possible_cpus: snapshot.possible_cpus.parse("/sys/devices/system/cpu/possible", |list| {
                 cpu_list::count(&list).ok_or_else(|| format!("expected a list such as 0-3,8, found `{list}`"))
             }),

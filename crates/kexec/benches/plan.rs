@@ -62,6 +62,7 @@ fn main() {
         initrd: Some(0x75_e1d8),
         command_line: "quiet",
         avoid_removable: false,
+        without_cma: false,
         purgatory: None,
         tools: KexecTools::CHECKED,
     };

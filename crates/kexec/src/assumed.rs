@@ -1,13 +1,12 @@
 //! What a plan assumes where the evidence says nothing.
 
 use evidence::Purpose;
-use evidence::{Release, Source, Unknown};
+use evidence::{Source, Unknown};
 use images::KernelImage;
+use machine::Machine;
 use machine::releases::{
-    CHECKED_NAME, CRASH_HEADER_IS_KEPT_CURRENT, KexecTools, SEGMENTS_IN_CMA, Target, is_checked_version,
-    is_known,
+    CHECKED_NAME, CRASH_HEADER_IS_KEPT_CURRENT, KexecTools, SEGMENTS_IN_CMA, is_checked_version,
 };
-use machine::{Architecture, Machine};
 use rules::{Loader, MapHandedOn};
 
 use crate::port::arm64_common::UNSEEN_TREE;
@@ -135,12 +134,8 @@ fn acpi_rsdp(machine: &Machine, request: &Request<'_>) -> Option<Unknown> {
     })
 }
 
-fn parsed_release(machine: &Machine) -> Option<Release> {
-    machine.kernel.release.as_deref()?.parse().ok()
-}
-
 fn release(machine: &Machine) -> Option<Unknown> {
-    if parsed_release(machine).is_some_and(|release| is_checked_version(&release)) {
+    if crate::release::of(machine).is_some_and(|release| is_checked_version(&release)) {
         return None;
     }
     let name = machine.kernel.release.as_deref();
@@ -154,16 +149,8 @@ fn release(machine: &Machine) -> Option<Unknown> {
     ))
 }
 
-/// Whether the running kernel behaves as this row of the table of releases says; `None` if its release or
-/// architecture is unknown.
-fn release_does(machine: &Machine, what: &str) -> Option<bool> {
-    let map = machine.kernel.facts.map_handed_on;
-    let architecture = machine.kernel.architecture.or_else(|| Architecture::from_map(map))?;
-    Some(is_known(what, &Target::new(architecture, parsed_release(machine)?)))
-}
-
 fn cma(machine: &Machine) -> Option<Unknown> {
-    (release_does(machine, SEGMENTS_IN_CMA) == Some(true)).then(|| {
+    (crate::release::does(machine, SEGMENTS_IN_CMA) == Some(true)).then(|| {
         Unknown::new(
             "which segments go into contiguous memory areas (CMA)",
             "this release tries those first, and nothing shows what is free there",
@@ -188,7 +175,8 @@ fn room_to_grow(machine: &Machine, request: &Request<'_>) -> Option<Unknown> {
     let evidence = &machine.evidence;
     let may_be_configured =
         evidence.blocks.read().is_none() || evidence.hotplug.crash_hotplug != Source::Missing;
-    let may_grow = may_be_configured && release_does(machine, CRASH_HEADER_IS_KEPT_CURRENT) != Some(false);
+    let may_grow =
+        may_be_configured && crate::release::does(machine, CRASH_HEADER_IS_KEPT_CURRENT) != Some(false);
     let is_unseen = machine.state.crash_elfcorehdr_size.is_none();
     (request.purpose == Purpose::Crash && hands_on_e820(machine) && is_unseen && may_grow).then(|| {
         Unknown::new(

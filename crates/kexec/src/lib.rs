@@ -29,6 +29,7 @@
 //!     initrd: Some(0x75_e1d8),
 //!     command_line: "console=ttyS0",
 //!     avoid_removable: false,
+//!     without_cma: false,
 //!     purgatory: None,
 //!     tools: KexecTools::CHECKED,
 //! };
@@ -72,6 +73,7 @@ mod margins;
 pub mod place;
 mod plan;
 pub mod port;
+mod release;
 mod remedy;
 mod request;
 mod segment;

@@ -21,6 +21,9 @@ pub struct Request<'a> {
     /// Whether to avoid memory that can be unplugged. This changes nothing for a crash load by kexec_load,
     /// which has its own memory; kexec_file_load cannot be told where to place segments.
     pub avoid_removable: bool,
+    /// Whether kexec_file_load may place nothing in contiguous memory areas: KEXEC_FILE_NO_CMA (6.17), kexec-tools
+    /// `--no-cma`.
+    pub without_cma: bool,
     /// The loader's purgatory; `None` for its default, [`purgatory`](crate::purgatory). A loader without one ignores
     /// it.
     pub purgatory: Option<Purgatory>,

@@ -27,6 +27,7 @@ pub(crate) const REQUEST: Request<'_> = Request {
     initrd: Some(0x75_e1d8),
     command_line: "quiet",
     avoid_removable: false,
+    without_cma: false,
     purgatory: None,
     tools: KexecTools::CHECKED,
 };

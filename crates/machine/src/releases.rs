@@ -191,6 +191,10 @@ pub const RODATA_COVERS_LINEAR_MAP: &str = "rodata= covers the linear map";
 /// The kernel keeps the header of a loaded crash kernel up to date when memory is added or removed
 /// (CONFIG_CRASH_HOTPLUG).
 pub const CRASH_HEADER_IS_KEPT_CURRENT: &str = "the kernel keeps the crash header up to date";
+/// kexec_file_load searches the resource tree from the top for a reboot; before, ranges upwards, each from its top.
+pub const SEARCHES_FROM_THE_TOP: &str = "kexec_file_load searches from the top";
+/// A search from the top may use a range's last page; before, it takes the last byte for the end, and aligns down.
+pub const SEARCHES_THE_LAST_PAGE: &str = "kexec_file_load searches the last page";
 /// kexec_file_load tries to place segments in contiguous memory areas first.
 pub const SEGMENTS_IN_CMA: &str = "kexec_file_load places in CMA";
 
@@ -224,6 +228,8 @@ pub const TABLE: &[Since] = &[
     row("reserve_mem", Some(from(6, 12)), Some(from(6, 12)), "mm/memblock.c:reserve_mem (6.12)"),
     row("kho", Some(from(6, 16)), Some(from(6, 16)), "kernel/kexec_handover.c:kho_parse_enable (6.16)"),
     row(SEGMENTS_IN_CMA, Some(from(6, 17)), Some(from(6, 17)), "kexec: enable CMA based contiguous allocation (6.17)"),
+    row(SEARCHES_FROM_THE_TOP, Some(from(6, 8)), Some(from(6, 8)), "kexec_file: load kernel at top of system RAM if required (6.8)"),
+    row(SEARCHES_THE_LAST_PAGE, Some(from(6, 8)), Some(from(6, 8)), "kexec_file: fix incorrect temp_start value in locate_mem_hole_top_down (6.8)"),
     row("kho_scratch", Some(from(6, 16)), Some(from(6, 16)), "kernel/kexec_handover.c:kho_parse_scratch_size (6.16)"),
     row("cma", ALWAYS, ALWAYS, "kernel/dma/contiguous.c:early_cma (6.12)"),
     row("cma_pernuma", Some(from(5, 10)), Some(from(5, 10)), "kernel/dma/contiguous.c:early_cma_pernuma (6.12)"),

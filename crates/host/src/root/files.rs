@@ -42,7 +42,7 @@ pub(crate) const NODES: &str = "sys/devices/system/node";
 pub(crate) const MEMORY_HOTPLUG: &str = "sys/module/memory_hotplug/parameters";
 /// The kernel's kexec settings: the name in a snapshot, and the paths, newest first. Linux 6.19 added the
 /// directory `kexec` and keeps the old names as links.
-pub(crate) const KEXEC: [(&str, &[&str]); 8] = [
+pub(crate) const KEXEC: [(&str, &[&str]); 10] = [
     ("kexec_loaded", &["sys/kernel/kexec/loaded", "sys/kernel/kexec_loaded"]),
     ("kexec_crash_loaded", &["sys/kernel/kexec/crash_loaded", "sys/kernel/kexec_crash_loaded"]),
     ("kexec_crash_size", &["sys/kernel/kexec/crash_size", "sys/kernel/kexec_crash_size"]),
@@ -50,7 +50,16 @@ pub(crate) const KEXEC: [(&str, &[&str]); 8] = [
         "crash_elfcorehdr_size",
         &["sys/kernel/kexec/crash_elfcorehdr_size", "sys/kernel/crash_elfcorehdr_size"],
     ),
-    ("crash_cma_ranges", &["sys/kernel/kexec/crash_cma_ranges"]),
+    ("crash_cma_ranges", &["sys/kernel/kexec/crash_cma_ranges", "sys/kernel/kexec_crash_cma_ranges"]),
+    // The default contiguous area, where kexec_file_load places first: named so, or as its device tree node.
+    (
+        "cma_total_pages",
+        &["sys/kernel/mm/cma/reserved/total_pages", "sys/kernel/mm/cma/linux,cma/total_pages"],
+    ),
+    (
+        "cma_available_pages",
+        &["sys/kernel/mm/cma/reserved/available_pages", "sys/kernel/mm/cma/linux,cma/available_pages"],
+    ),
     ("kexec_load_disabled", &["proc/sys/kernel/kexec_load_disabled"]),
     ("kexec_load_limit_panic", &["proc/sys/kernel/kexec_load_limit_panic"]),
     ("kexec_load_limit_reboot", &["proc/sys/kernel/kexec_load_limit_reboot"]),

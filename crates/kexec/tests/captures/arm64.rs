@@ -73,6 +73,7 @@ fn plan(
         initrd,
         command_line: &command_line,
         avoid_removable: false,
+        without_cma: false,
         purgatory: None,
         tools: KexecTools::CHECKED,
     };

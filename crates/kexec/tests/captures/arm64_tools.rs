@@ -48,6 +48,7 @@ fn plan(name: &str, purpose: Purpose) -> Result<Plan, PlanError> {
         initrd: json["initrd"].as_u64(),
         command_line: &command_line,
         avoid_removable: false,
+        without_cma: false,
         purgatory: None,
         tools: KexecTools::CHECKED,
     };

@@ -84,6 +84,7 @@ fn plan(snapshot: &Snapshot, loaded: &Loaded, efi_ranges: u64) -> (Machine, Plan
         initrd: Some(loaded.initrd),
         command_line: &loaded.given,
         avoid_removable: false,
+        without_cma: false,
         purgatory: None,
         tools: KexecTools::CHECKED,
     };

@@ -87,6 +87,7 @@ fn plan(
         initrd: Some(loaded.initrd),
         command_line: &loaded.given,
         avoid_removable: false,
+        without_cma: false,
         purgatory: None,
         tools: KexecTools::CHECKED,
     };

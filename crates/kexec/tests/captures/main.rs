@@ -120,6 +120,7 @@ fn load(&(capture, log, index, purpose, initrd): &Load) -> (Machine, Record, Pla
             line => line,
         },
         avoid_removable: false,
+        without_cma: false,
         purgatory: None,
         tools: KexecTools::CHECKED,
     };

@@ -36,6 +36,7 @@ fn requests() -> impl Strategy<Value = Request<'static>> {
             initrd,
             command_line: "quiet",
             avoid_removable: false,
+            without_cma: false,
             purgatory: None,
             tools: KexecTools::CHECKED,
         },

@@ -43,6 +43,7 @@ fn requests() -> impl Strategy<Value = Request<'static>> {
             initrd,
             command_line: "quiet",
             avoid_removable,
+            without_cma: false,
             purgatory: None,
             tools: KexecTools::CHECKED,
         },

@@ -20,6 +20,7 @@ const REQUEST: Request<'_> = Request {
     initrd: Some(0x12_3456),
     command_line: "quiet",
     avoid_removable: false,
+    without_cma: false,
     purgatory: None,
     tools: KexecTools::CHECKED,
 };

@@ -45,6 +45,7 @@ impl Loading<'_> {
             initrd: None,
             command_line: "",
             avoid_removable: false,
+            without_cma: false,
             purgatory: None,
             tools: self.tools,
         };
@@ -71,6 +72,7 @@ impl Loading<'_> {
             initrd: beside.initrd,
             command_line: &command_line,
             avoid_removable,
+            without_cma: false,
             purgatory,
             tools: self.tools,
         };

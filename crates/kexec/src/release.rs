@@ -1,0 +1,18 @@
+//! What the release of the running kernel does.
+
+use evidence::Release;
+use machine::releases::{Target, is_known};
+use machine::{Architecture, Machine};
+
+/// The machine's release, if it is known.
+pub(crate) fn of(machine: &Machine) -> Option<Release> {
+    machine.kernel.release.as_deref()?.parse().ok()
+}
+
+/// Whether the running kernel behaves as this row of the table of releases says; `None` if its release or
+/// architecture is unknown.
+pub(crate) fn does(machine: &Machine, what: &str) -> Option<bool> {
+    let map = machine.kernel.facts.map_handed_on;
+    let architecture = machine.kernel.architecture.or_else(|| Architecture::from_map(map))?;
+    Some(is_known(what, &Target::new(architecture, of(machine)?)))
+}
