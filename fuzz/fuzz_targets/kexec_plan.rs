@@ -6,7 +6,6 @@ use evidence::snapshot::{Bytes, FirmwareMapEntry, MemblockFiles};
 use kexec::{Arm64Header, KernelImage, Purpose, Request, SetupHeader};
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
-use machine::releases::KexecTools;
 use machine::{Machine, Snapshot};
 use memblock::PhysRange;
 use rules::{Loader, Rules};
@@ -82,7 +81,7 @@ fuzz_target!(|input: Input<'_>| {
         avoid_removable: input.avoid_removable,
         without_cma: false,
         purgatory: None,
-        tools: KexecTools::CHECKED,
+        tools: None,
     };
     match kexec::plan(&machine, &request, &Rules::LINUX) {
         Ok(plan) => {

@@ -70,6 +70,8 @@ pub struct Evidence {
     pub hotplug: HotplugSettings,
     /// kexec settings and state.
     pub kexec: KexecSettings,
+    /// The version of kexec-tools, e.g. `2.0.29`.
+    pub kexec_tools: Source<String>,
 }
 
 impl Evidence {
@@ -119,6 +121,7 @@ impl From<Snapshot> for Evidence {
             device_tree: snapshot.device_tree,
             acpi_tables: snapshot.acpi_tables,
             nodes: snapshot.nodes,
+            kexec_tools: snapshot.kexec_tools,
         }
     }
 }

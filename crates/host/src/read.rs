@@ -10,8 +10,8 @@ use serde::Deserialize;
 
 use crate::error::ReadError;
 use crate::readers::{
-    architecture, blocks, efi_runtime_map, firmware_memmap, kernel_config, kernel_log, kmsg, nodes, settings,
-    text,
+    architecture, blocks, efi_runtime_map, firmware_memmap, kernel_config, kernel_log, kmsg, nodes, packages,
+    settings, text,
 };
 use crate::root::archive::Archive;
 use crate::root::directory::Directory;
@@ -225,6 +225,7 @@ fn of_tree(tree: &dyn Tree) -> Snapshot {
         handover: settings::handover(tree),
         memory_hotplug: settings::memory_hotplug(tree),
         kexec: settings::kexec(tree),
+        kexec_tools: packages::kexec_tools(tree),
         version,
         ..Snapshot::default()
     }

@@ -17,7 +17,6 @@ use evidence::ResourceTree;
 use evidence::Source;
 use evidence::snapshot::FirmwareMapEntry;
 use kexec::{KernelImage, Purpose, Request, SetupHeader};
-use machine::releases::KexecTools;
 use machine::{Machine, Snapshot};
 use rules::{Loader, Rules};
 
@@ -64,7 +63,7 @@ fn main() {
         avoid_removable: false,
         without_cma: false,
         purgatory: None,
-        tools: KexecTools::CHECKED,
+        tools: None,
     };
 
     let mut reading = Vec::new();

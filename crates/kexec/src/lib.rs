@@ -6,7 +6,7 @@
 //! ```
 //! use evidence::{Snapshot, Source, snapshot::FirmwareMapEntry};
 //! use kexec::{KernelImage, Purpose, Request, SegmentKind, SetupHeader};
-//! use machine::{Machine, releases::KexecTools};
+//! use machine::Machine;
 //! use rules::{Loader, Rules};
 //!
 //! let map = FirmwareMapEntry { index: 0, start: 0x10_0000, last: 0x7ffd_ffff, kind: "System RAM".into() };
@@ -31,7 +31,7 @@
 //!     avoid_removable: false,
 //!     without_cma: false,
 //!     purgatory: None,
-//!     tools: KexecTools::CHECKED,
+//!     tools: None,
 //! };
 //! let plan = kexec::plan(&Machine::of(snapshot)?, &request, &Rules::LINUX)?;
 //! assert_eq!(plan.segment(SegmentKind::Kernel).unwrap().range.start(), 0x7c60_0000);

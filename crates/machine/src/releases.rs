@@ -36,6 +36,24 @@ impl KexecTools {
     pub fn honors_pref_address(self) -> bool {
         self >= Self(2, 0, 30)
     }
+
+    /// Whether it tries kexec_file_load first (`-a`) unless an option says otherwise; before, it uses kexec_load
+    /// (kexec-tools 2.0.27: "make -a the default").
+    pub fn tries_file_load_first(self) -> bool {
+        self >= Self(2, 0, 27)
+    }
+
+    /// Whether it has `--hotplug`, with which a crash header gets room to grow (kexec-tools 2.0.28: "set the
+    /// elfcorehdr segment size for hotplug").
+    pub fn has_hotplug_option(self) -> bool {
+        self >= Self(2, 0, 28)
+    }
+
+    /// Whether it has `--no-cma`, in which case kexec_file_load leaves contiguous areas alone (after kexec-tools 2.0.32:
+    /// "Add support for disabling usage of CMA").
+    pub fn has_no_cma_option(self) -> bool {
+        self > Self(2, 0, 32)
+    }
 }
 
 impl std::str::FromStr for KexecTools {

@@ -68,6 +68,20 @@ pub(crate) const KEXEC: [(&str, &[&str]); 10] = [
 pub(crate) const KERNEL_LOGS: [&str; 2] = ["var/log/dmesg", "sos_commands/kernel/dmesg"];
 /// `uname -a` in a sosreport.
 pub(crate) const UNAMES: [&str; 2] = ["sos_commands/kernel/uname_-a", "uname"];
+/// Where kexec-tools installs its program.
+pub(crate) const KEXEC_PROGRAMS: [&str; 3] = ["usr/sbin/kexec", "sbin/kexec", "usr/bin/kexec"];
+/// Lists of installed packages: of dpkg, of apk, and of sosreports.
+pub(crate) const PACKAGE_LISTS: [&str; 7] = [
+    "var/lib/dpkg/status",
+    "lib/apk/db/installed",
+    "usr/lib/apk/db/installed",
+    "installed-debs",
+    "installed-rpms",
+    "sos_commands/dpkg/dpkg_-l",
+    "sos_commands/rpm/package-data",
+];
+/// pacman's packages, a directory for each.
+pub(crate) const PACMAN: &str = "var/lib/pacman/local";
 /// The manifest of a capture.
 pub(crate) const MANIFEST: &str = "physmem-capture.json";
 
@@ -128,6 +142,9 @@ pub(crate) fn is_wanted(path: &str) -> bool {
     if let Some(rest) = below(HANDOVER) {
         return matches!(rest, "scratch_phys" | "scratch_len");
     }
+    if let Some(rest) = below(PACMAN) {
+        return rest.starts_with("kexec-tools-");
+    }
     if let Some(rest) = below(MEMORY_HOTPLUG) {
         return !rest.contains('/');
     }
@@ -136,6 +153,8 @@ pub(crate) fn is_wanted(path: &str) -> bool {
         || MARKERS.contains(&path)
         || [CONFIG_GZ, RELEASE, ARCHITECTURE, MEMORY_HOTPLUG, EFI_RUNTIME_MAP, POSSIBLE_CPUS].contains(&path)
         || UNAMES.contains(&path)
+        || KEXEC_PROGRAMS.contains(&path)
+        || PACKAGE_LISTS.contains(&path)
         || KEXEC.iter().any(|(_, paths)| paths.contains(&path))
 }
 

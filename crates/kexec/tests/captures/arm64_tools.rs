@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use firmware::fdt::{Chosen, Fdt};
 use kexec::{Arm64Error, Arm64Header, KernelImage, Plan, PlanError, Purpose, Request, SegmentKind, ToldBy};
-use machine::releases::KexecTools;
 use machine::{Machine, Snapshot};
 use memblock::PhysRange;
 use rules::{Loader, Rules};
@@ -50,7 +49,7 @@ fn plan(name: &str, purpose: Purpose) -> Result<Plan, PlanError> {
         avoid_removable: false,
         without_cma: false,
         purgatory: None,
-        tools: KexecTools::CHECKED,
+        tools: None,
     };
     kexec::plan(&Machine::of(&snapshot).unwrap(), &request, &Rules::LINUX)
 }

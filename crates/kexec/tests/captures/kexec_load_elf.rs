@@ -6,7 +6,6 @@
 use std::path::{Path, PathBuf};
 
 use kexec::{ElfError, ElfKernel, ElfSegment, KernelImage, Plan, PlanError, Purpose, Request};
-use machine::releases::KexecTools;
 use machine::{EfiRuntime, Machine, Snapshot};
 use memblock::PhysRange;
 use rules::{Loader, Rules};
@@ -89,7 +88,7 @@ fn plan(
         avoid_removable: false,
         without_cma: false,
         purgatory: None,
-        tools: KexecTools::CHECKED,
+        tools: None,
     };
     let mut machine = Machine::of(snapshot).unwrap();
     if efi_ranges > 0 {

@@ -18,7 +18,6 @@ use firmware::e820::{E820Type, Entry};
 use firmware::log::E820Map;
 use images::core_header::CoreHeader;
 use kexec::{KernelImage, Plan, Purpose, Request, SegmentKind, SetupHeader};
-use machine::releases::KexecTools;
 use machine::{Machine, Snapshot};
 use memblock::PhysRange;
 use record::Record;
@@ -122,7 +121,7 @@ fn load(&(capture, log, index, purpose, initrd): &Load) -> (Machine, Record, Pla
         avoid_removable: false,
         without_cma: false,
         purgatory: None,
-        tools: KexecTools::CHECKED,
+        tools: None,
     };
     let plan =
         kexec::plan(&machine, &request, &Rules::LINUX).unwrap_or_else(|error| panic!("{capture}: {error}"));

@@ -7,7 +7,6 @@ use evidence::log::LoadLog;
 use evidence::resources::ResourceTree;
 use firmware::e820::E820Type;
 use kexec::{Plan, Purpose, Request};
-use machine::releases::KexecTools;
 use machine::{EfiRuntime, Machine, Snapshot};
 use memblock::PhysRange;
 use rules::{Loader, Rules};
@@ -106,7 +105,7 @@ impl Made {
             avoid_removable: false,
             without_cma: self.without_cma,
             purgatory: None,
-            tools: KexecTools::CHECKED,
+            tools: None,
         };
         kexec::plan(machine, &request, &Rules::LINUX).unwrap_or_else(|error| panic!("{}: {error}", row.0))
     }

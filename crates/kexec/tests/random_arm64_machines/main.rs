@@ -10,7 +10,6 @@ mod machines;
 mod search;
 
 use kexec::{Arm64Header, KernelImage, Plan, PlanError, Purpose, Request, SegmentKind};
-use machine::releases::KexecTools;
 use memblock::{PhysRange, ranges};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -38,7 +37,7 @@ fn requests() -> impl Strategy<Value = Request<'static>> {
             avoid_removable: false,
             without_cma: false,
             purgatory: None,
-            tools: KexecTools::CHECKED,
+            tools: None,
         },
     )
 }

@@ -11,6 +11,7 @@ use crate::boot::input::BootInput;
 use crate::now::contiguous::ContiguousArea;
 use crate::now::efi_runtime::EfiRuntime;
 use crate::now::kho::Kho;
+use crate::releases::KexecTools;
 
 /// The state of the running kernel that a kexec load would find.
 ///
@@ -53,6 +54,8 @@ pub struct KernelState {
     /// Entries in the list of its scratch areas, with those that the kernel could not allocate; as many as
     /// [`kho`](Self::kho) has if `None`.
     pub handover_listed: Option<u64>,
+    /// The version of kexec-tools that the machine has.
+    pub kexec_tools: Option<KexecTools>,
     /// The default contiguous area, where kexec_file_load tries to place first (6.17).
     pub contiguous: Option<ContiguousArea>,
     /// The areas of `crashkernel=,cma`, ascending: told to a crash kernel as RAM, and left out of its dump (6.17).
@@ -88,6 +91,7 @@ impl KernelState {
             crash_elfcorehdr_size: evidence.kexec.crash_elfcorehdr_size.read().copied(),
             kho: Kho::of(evidence, boot),
             handover_listed: evidence.handover_listed,
+            kexec_tools: evidence.kexec_tools.read().and_then(|version| version.parse().ok()),
             contiguous: ContiguousArea::of(evidence),
             crash_cma: crash_cma(evidence),
             efi_runtime: EfiRuntime::of(evidence, boot),

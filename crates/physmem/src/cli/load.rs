@@ -96,16 +96,14 @@ pub(crate) struct BesideArguments {
     /// 2.0.25; on arm64 0x3558 for kexec-tools, and none for Linux
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub(crate) purgatory_size: Option<u64>,
-    /// The version of kexec-tools that calls kexec_load; the default, 2.0.25, is the one plans were compared with
+    /// The version of kexec-tools that calls kexec_load. Default: the machine's, or 2.0.25, the one plans were compared
+    /// with
     #[arg(long, value_name = "VERSION")]
     pub(crate) kexec_tools: Option<KexecTools>,
-}
-
-impl BesideArguments {
-    /// The version of kexec-tools.
-    pub(crate) fn tools(&self) -> KexecTools {
-        self.kexec_tools.unwrap_or(KexecTools::CHECKED)
-    }
+    /// Keep kexec_file_load out of contiguous memory areas, as kexec-tools does with this option (KEXEC_FILE_NO_CMA, Linux
+    /// 6.17)
+    #[arg(long)]
+    pub(crate) no_cma: bool,
 }
 
 #[derive(Args, Debug)]
