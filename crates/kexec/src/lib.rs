@@ -54,8 +54,8 @@
 //! - Images other than a bzImage, an x86 ELF kernel and an arm64 Image. [`images`] reads more formats; a
 //!   zboot image has to be unpacked first.
 //! - Signatures, lockdown and security modules. The kernel may still refuse a load that is planned here.
-//! - Control pages, which are not segments; segments in CMA areas (6.17). Kexec handover (6.16) follows its
-//!   documentation; no load with it was compared.
+//! - Control pages, which are not segments. Of a contiguous area (6.17) the kernel shows how many pages are
+//!   allocated, not which.
 //! - On arm64: the address of the boot device tree, whose own entry in the memory reservation block is
 //!   therefore recognized by size only; 16 and 64 KiB pages; the list of measurements (CONFIG_IMA_KEXEC),
 //!   which makes the device tree larger.
