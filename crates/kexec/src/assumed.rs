@@ -4,7 +4,7 @@ use evidence::Purpose;
 use evidence::{Source, Unknown};
 use images::KernelImage;
 use machine::releases::{
-    CHECKED_NAME, CRASH_HEADER_IS_KEPT_CURRENT, KexecTools, SEGMENTS_IN_CMA, is_checked_version,
+    CRASH_HEADER_IS_KEPT_CURRENT, KexecTools, SEGMENTS_IN_CMA, Target, are_loads_compared, loads_compared,
 };
 use machine::{ContiguousArea, Kho, Machine};
 use rules::{Loader, MapHandedOn};
@@ -164,17 +164,19 @@ fn acpi_rsdp(machine: &Machine, request: &Request<'_>) -> Option<Unknown> {
 }
 
 fn release(machine: &Machine) -> Option<Unknown> {
-    if crate::release::of(machine).is_some_and(|release| is_checked_version(&release)) {
+    let architecture = crate::release::architecture(machine)?;
+    let release = crate::release::of(machine);
+    if release.is_some_and(|release| are_loads_compared(&Target::new(architecture, release))) {
         return None;
     }
     let name = machine.kernel.release.as_deref();
     let which = name.map_or_else(|| "this release of Linux".to_owned(), |name| format!("Linux {name}"));
+    let compared = loads_compared(architecture).join(", ");
     Some(Unknown::new(
         &format!("what {which} does differently"),
-        &format!("plans were compared with loads of Linux {CHECKED_NAME}"),
-        &format!(
-            "the size of purgatory, which no file shows (--purgatory-size), and all else is as in {CHECKED_NAME}"
-        ),
+        &format!("plans were compared with loads of Linux {compared}"),
+        "the size of purgatory, which no file shows (--purgatory-size), is that of the releases compared; where the \
+         documents name no release, all else is, too",
     ))
 }
 

@@ -73,6 +73,28 @@ impl std::fmt::Display for KexecTools {
         write!(f, "{}.{}.{}", self.0, self.1, self.2)
     }
 }
+/// The releases whose loads by kexec_file_load plans were compared with: on x86 all of them, on arm64 [`CHECKED`] alone
+/// (crates/kexec/tests/captures).
+const LOADS_COMPARED: [(u32, u32); 4] = [(6, 1), CHECKED, (6, 18), (7, 3)];
+
+/// The releases whose loads plans were compared with on this architecture, oldest first, as people write them.
+pub fn loads_compared(architecture: Architecture) -> Vec<String> {
+    let all = LOADS_COMPARED.iter().filter(|&&release| is_load_compared(architecture, release));
+    all.map(|(major, minor)| format!("{major}.{minor}")).collect()
+}
+
+/// Whether plans were compared with loads of this kernel, or of one of its stable updates.
+pub fn are_loads_compared(target: &Target) -> bool {
+    is_load_compared(target.architecture, target.release.version())
+}
+
+fn is_load_compared(architecture: Architecture, release: (u32, u32)) -> bool {
+    match architecture {
+        Architecture::X86_64 => LOADS_COMPARED.contains(&release),
+        _ => release == CHECKED,
+    }
+}
+
 /// What verdicts for [`CHECKED_NAME`] miss in a later kernel.
 pub(crate) const WHAT_LATER_RELEASES_CHANGE: &str =
     "from 6.16 on, kexec handover (kho=) confines kexec_file_load to its scratch areas";
@@ -338,6 +360,15 @@ mod tests {
         for (index, row) in TABLE.iter().enumerate() {
             assert!(TABLE[index + 1..].iter().all(|other| other.name != row.name), "{}", row.name);
         }
+    }
+
+    #[test]
+    fn loads_of_four_releases_were_compared_on_x86_and_of_one_on_arm64() {
+        let is = |architecture, release| are_loads_compared(&target(architecture, release));
+        assert!(is(Architecture::X86_64, "7.3.4+deb13-amd64") && is(Architecture::X86_64, "6.1.0-57-amd64"));
+        assert!(!is(Architecture::X86_64, "6.17.1") && !is(Architecture::Arm64, "7.3.4"));
+        assert_eq!(loads_compared(Architecture::X86_64), ["6.1", "6.12", "6.18", "7.3"]);
+        assert_eq!(loads_compared(Architecture::Arm64), ["6.12"]);
     }
 
     #[test]

@@ -140,7 +140,7 @@ pub(crate) fn is_wanted(path: &str) -> bool {
         return matches!(rest, "memory" | "reserved" | "physmem");
     }
     if let Some(rest) = below(HANDOVER) {
-        return matches!(rest, "scratch_phys" | "scratch_len");
+        return matches!(rest, "scratch_phys" | "scratch_len" | "bootmem_phys" | "bootmem_len");
     }
     if let Some(rest) = below(PACMAN) {
         return rest.starts_with("kexec-tools-");

@@ -14,7 +14,7 @@ use super::input::InputArguments;
 pub(crate) enum KexecCommand {
     /// Plan a load: its segments and why they go there, the next kernel's memory map, margins and findings
     ///
-    /// Plans follow Linux 6.12 and kexec-tools 2.0.25: an x86 bzImage or an arm64 Image by kexec_file_load or
+    /// Plans follow Linux 6.1 to 7.3 and kexec-tools 2.0.25: an x86 bzImage or an arm64 Image by kexec_file_load or
     /// kexec_load, and an x86 ELF kernel by kexec_load. Signatures, lockdown and security modules are not checked: the
     /// kernel may still refuse a load that is planned here.
     ///
@@ -32,7 +32,7 @@ pub(crate) enum KexecCommand {
 pub(crate) enum KdumpCommand {
     /// Plan a load: its segments and why they go there, the crash kernel's memory map, the dump and findings
     ///
-    /// Plans follow Linux 6.12 and kexec-tools 2.0.25: an x86 bzImage or an arm64 Image by kexec_file_load or
+    /// Plans follow Linux 6.1 to 7.3 and kexec-tools 2.0.25: an x86 bzImage or an arm64 Image by kexec_file_load or
     /// kexec_load, and an x86 ELF kernel by kexec_load. Signatures, lockdown and security modules are not checked: the
     /// kernel may still refuse a load that is planned here.
     ///
