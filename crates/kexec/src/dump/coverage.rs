@@ -41,12 +41,18 @@ pub fn left_out(
                 let part = |range| MemoryRange { range, in_crash_kernel, in_crash_cma, ..memory.clone() };
                 found.extend(range.map(|range| of(machine, &part(range), loader, rules)));
             };
-            areas.iter().for_each(|area| add(area.intersect(missing), true, false));
-            cma.iter().for_each(|area| add(area.intersect(missing), false, true));
+            for area in &areas {
+                add(area.intersect(missing), true, false);
+            }
+            for area in cma {
+                add(area.intersect(missing), false, true);
+            }
             let mut all = [areas, cma.clone()].concat();
             all.sort_unstable();
             let rest = ranges::difference([missing].into_iter(), all.into_iter());
-            rest.for_each(|range| add(Some(range), false, false));
+            for range in rest {
+                add(Some(range), false, false);
+            }
         }
     }
     found.sort_by_key(|left_out| left_out.range);

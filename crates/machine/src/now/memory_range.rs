@@ -10,6 +10,8 @@ use crate::now::kernel::Kernel;
 use evidence::State;
 
 /// A range of System RAM with one class, one provider and one node.
+// Independent facts, as in `rules::Memory`.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemoryRange {
     /// The addresses.
