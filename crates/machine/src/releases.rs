@@ -36,6 +36,24 @@ impl KexecTools {
     pub fn honors_pref_address(self) -> bool {
         self >= Self(2, 0, 30)
     }
+
+    /// Whether it tries kexec_file_load first (`-a`) unless an option says otherwise; before, it uses kexec_load
+    /// (kexec-tools 2.0.27: "make -a the default").
+    pub fn tries_file_load_first(self) -> bool {
+        self >= Self(2, 0, 27)
+    }
+
+    /// Whether it has `--hotplug`, with which a crash header gets room to grow (kexec-tools 2.0.28: "set the
+    /// elfcorehdr segment size for hotplug").
+    pub fn has_hotplug_option(self) -> bool {
+        self >= Self(2, 0, 28)
+    }
+
+    /// Whether it has `--no-cma`, in which case kexec_file_load leaves contiguous areas alone (after kexec-tools 2.0.32:
+    /// "Add support for disabling usage of CMA").
+    pub fn has_no_cma_option(self) -> bool {
+        self > Self(2, 0, 32)
+    }
 }
 
 impl std::str::FromStr for KexecTools {
@@ -55,6 +73,28 @@ impl std::fmt::Display for KexecTools {
         write!(f, "{}.{}.{}", self.0, self.1, self.2)
     }
 }
+/// The releases whose loads by kexec_file_load plans were compared with: on x86 all of them, on arm64 [`CHECKED`] alone
+/// (crates/kexec/tests/captures).
+const LOADS_COMPARED: [(u32, u32); 4] = [(6, 1), CHECKED, (6, 18), (7, 3)];
+
+/// The releases whose loads plans were compared with on this architecture, oldest first, as people write them.
+pub fn loads_compared(architecture: Architecture) -> Vec<String> {
+    let all = LOADS_COMPARED.iter().filter(|&&release| is_load_compared(architecture, release));
+    all.map(|(major, minor)| format!("{major}.{minor}")).collect()
+}
+
+/// Whether plans were compared with loads of this kernel, or of one of its stable updates.
+pub fn are_loads_compared(target: &Target) -> bool {
+    is_load_compared(target.architecture, target.release.version())
+}
+
+fn is_load_compared(architecture: Architecture, release: (u32, u32)) -> bool {
+    match architecture {
+        Architecture::X86_64 => LOADS_COMPARED.contains(&release),
+        _ => release == CHECKED,
+    }
+}
+
 /// What verdicts for [`CHECKED_NAME`] miss in a later kernel.
 pub(crate) const WHAT_LATER_RELEASES_CHANGE: &str =
     "from 6.16 on, kexec handover (kho=) confines kexec_file_load to its scratch areas";
@@ -191,6 +231,10 @@ pub const RODATA_COVERS_LINEAR_MAP: &str = "rodata= covers the linear map";
 /// The kernel keeps the header of a loaded crash kernel up to date when memory is added or removed
 /// (CONFIG_CRASH_HOTPLUG).
 pub const CRASH_HEADER_IS_KEPT_CURRENT: &str = "the kernel keeps the crash header up to date";
+/// kexec_file_load searches the resource tree from the top for a reboot; before, ranges upwards, each from its top.
+pub const SEARCHES_FROM_THE_TOP: &str = "kexec_file_load searches from the top";
+/// A search from the top may use a range's last page; before, it takes the last byte for the end, and aligns down.
+pub const SEARCHES_THE_LAST_PAGE: &str = "kexec_file_load searches the last page";
 /// kexec_file_load tries to place segments in contiguous memory areas first.
 pub const SEGMENTS_IN_CMA: &str = "kexec_file_load places in CMA";
 
@@ -224,6 +268,8 @@ pub const TABLE: &[Since] = &[
     row("reserve_mem", Some(from(6, 12)), Some(from(6, 12)), "mm/memblock.c:reserve_mem (6.12)"),
     row("kho", Some(from(6, 16)), Some(from(6, 16)), "kernel/kexec_handover.c:kho_parse_enable (6.16)"),
     row(SEGMENTS_IN_CMA, Some(from(6, 17)), Some(from(6, 17)), "kexec: enable CMA based contiguous allocation (6.17)"),
+    row(SEARCHES_FROM_THE_TOP, Some(from(6, 8)), Some(from(6, 8)), "kexec_file: load kernel at top of system RAM if required (6.8)"),
+    row(SEARCHES_THE_LAST_PAGE, Some(from(6, 8)), Some(from(6, 8)), "kexec_file: fix incorrect temp_start value in locate_mem_hole_top_down (6.8)"),
     row("kho_scratch", Some(from(6, 16)), Some(from(6, 16)), "kernel/kexec_handover.c:kho_parse_scratch_size (6.16)"),
     row("cma", ALWAYS, ALWAYS, "kernel/dma/contiguous.c:early_cma (6.12)"),
     row("cma_pernuma", Some(from(5, 10)), Some(from(5, 10)), "kernel/dma/contiguous.c:early_cma_pernuma (6.12)"),
@@ -314,6 +360,15 @@ mod tests {
         for (index, row) in TABLE.iter().enumerate() {
             assert!(TABLE[index + 1..].iter().all(|other| other.name != row.name), "{}", row.name);
         }
+    }
+
+    #[test]
+    fn loads_of_four_releases_were_compared_on_x86_and_of_one_on_arm64() {
+        let is = |architecture, release| are_loads_compared(&target(architecture, release));
+        assert!(is(Architecture::X86_64, "7.3.4+deb13-amd64") && is(Architecture::X86_64, "6.1.0-57-amd64"));
+        assert!(!is(Architecture::X86_64, "6.17.1") && !is(Architecture::Arm64, "7.3.4"));
+        assert_eq!(loads_compared(Architecture::X86_64), ["6.1", "6.12", "6.18", "7.3"]);
+        assert_eq!(loads_compared(Architecture::Arm64), ["6.12"]);
     }
 
     #[test]

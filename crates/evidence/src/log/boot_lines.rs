@@ -52,6 +52,11 @@ pub struct BootLines {
     pub crashkernel_low: Option<PhysRange>,
     /// The kernel's message when it cannot reserve memory for a crash kernel.
     pub crashkernel_error: Option<String>,
+    /// `cma: Reserved … MiB at 0x…`: contiguous areas, but those of `crashkernel=,cma`. Areas of several ranges print no
+    /// address.
+    pub cma: Vec<PhysRange>,
+    /// The areas of `crashkernel=,cma`, which precede `crashkernel CMA reserved: … MB in … ranges`.
+    pub crash_cma: Vec<PhysRange>,
     /// `Fallback order for Node …`: the first one printed for each node.
     pub fallback: Vec<(u32, Vec<u32>)>,
     /// Whether `Early memory node ranges` was printed, so the log reaches as far as the zones.
@@ -145,6 +150,13 @@ impl BootLines {
             self.crashkernel = dashed(rest);
         } else if CRASHKERNEL_ERRORS.iter().any(|begin| line.starts_with(begin)) {
             self.crashkernel_error = Some(line.to_owned());
+        } else if let Some(rest) = line.strip_prefix("cma: Reserved ") {
+            self.cma.extend(contiguous(rest));
+        } else if let Some((_, rest)) =
+            line.strip_prefix("crashkernel CMA reserved: ").and_then(|rest| rest.split_once(" in "))
+        {
+            let areas = rest.split(' ').next().and_then(|count| count.parse().ok()).unwrap_or(0);
+            self.crash_cma = self.cma.split_off(self.cma.len().saturating_sub(areas));
         } else if let Some(rest) = line.strip_prefix("Fallback order for Node ") {
             self.fallback_order(rest);
         }
@@ -198,6 +210,13 @@ fn dashed(text: &str) -> Option<PhysRange> {
     PhysRange::new(number(start)?, number(end)?).ok()
 }
 
+/// `256 MiB at 0x000000008cc00000`, and more words on some releases.
+fn contiguous(text: &str) -> Option<PhysRange> {
+    let (mib, rest) = text.split_once(" MiB at ")?;
+    let start = number(rest.split(' ').next()?)?;
+    PhysRange::from_size(start, mib.parse::<u64>().ok()?.checked_mul(1 << 20)?).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -246,6 +265,18 @@ mod tests {
              ACPI: Reserving SSDT table memory at [mem 0xbffe0000-0xbffe003f]\n",
         );
         assert_eq!(facts.acpi_tables, [PhysRange::new(0xbffe_0000, 0xbffe_0040).unwrap()]);
+    }
+
+    #[test]
+    fn the_area_of_crashkernel_cma_is_none_of_the_others() {
+        let facts = BootLines::of(
+            "cma: Reserved 96 MiB at 0x0000000100000000\ncma: Reserved 100 MiB at 0x000000010c000000\n\
+             crashkernel CMA reserved: 100 MB in 1 ranges\ncma: Reserved 1024 MiB in 1 range\n\
+             cma: Reserved 64 MiB at 0x00000000f8000000 on node -1\n",
+        );
+        let area = |start, mib: u64| PhysRange::from_size(start, mib << 20).unwrap();
+        assert_eq!(facts.cma, [area(1 << 32, 96), area(0xf800_0000, 64)]);
+        assert_eq!(facts.crash_cma, [area(0x1_0c00_0000, 100)]);
     }
 
     #[test]
