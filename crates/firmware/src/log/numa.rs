@@ -58,13 +58,19 @@ fn node(cursor: &mut Cursor<'_>) -> Result<NodeId, LogError> {
 
 fn read_srat(line: usize, message: &[u8]) -> Result<Option<SratLine>, LogError> {
     let mut cursor = Cursor::new(message, line, "SRAT memory range");
+    cursor.skip_blanks();
     if !cursor.skip("ACPI: SRAT: Node ") && !cursor.skip("SRAT: Node ") {
         return Ok(None);
     }
     let node = node(&mut cursor)?;
     cursor.expect(" PXM ")?;
     let proximity_domain = cursor.decimal()?;
-    cursor.expect(" [mem ")?;
+    cursor.expect(" ")?;
+    if cursor.rest().first().is_some_and(u8::is_ascii_hexdigit) {
+        let range = read_old_bounds(&mut cursor)?;
+        return Ok(Some(SratLine { line, node, proximity_domain, range, hotplug: false, non_volatile: false }));
+    }
+    cursor.expect("[mem ")?;
     let bounds = cursor.bounds()?;
     cursor.expect("]")?;
     let hotplug = cursor.skip(" hotplug");
@@ -72,6 +78,16 @@ fn read_srat(line: usize, message: &[u8]) -> Result<Option<SratLine>, LogError> 
     cursor.end()?;
     let range = cursor.range(bounds)?;
     Ok(Some(SratLine { line, node, proximity_domain, range, hotplug, non_volatile }))
+}
+
+/// `0-a0000`, of kernels before 3.5: the second address is excluded. The very first kernels with an SRAT
+/// (2.6.9 to 2.6.12) print the last byte instead, which shows, because memory is counted in pages.
+fn read_old_bounds(cursor: &mut Cursor<'_>) -> Result<PhysRange, LogError> {
+    let start = cursor.long_bare_hex()?;
+    cursor.expect("-")?;
+    let end = cursor.long_bare_hex()?;
+    cursor.end()?;
+    if end & 0xfff == 0xfff { cursor.range((start, end)) } else { cursor.half_open((start, end)) }
 }
 
 /// One range of a node for the page allocator.
@@ -146,6 +162,13 @@ ACPI: SRAT: Node 1 PXM 17 [mem 0x200000000-0x2ffffffff] hotplug non-volatile
         assert_eq!(seen.len(), 2);
         assert_eq!((seen[0].line, seen[0].hotplug, seen[0].non_volatile), (2, false, false));
         assert_eq!((seen[1].proximity_domain, seen[1].hotplug, seen[1].non_volatile), (17, true, true));
+    }
+
+    #[test]
+    fn old_kernels_exclude_the_second_address_of_a_srat_range() {
+        let text = b"SRAT: Node 0 PXM 0 0-a0000\nSRAT: Node 1 PXM 1 40000000-7fffffff\n";
+        let ends: Vec<_> = srat(text).map(|line| line.unwrap().range.end()).collect();
+        assert_eq!(ends, [0xa_0000, 0x8000_0000]);
     }
 
     #[test]
