@@ -130,11 +130,34 @@ impl Iterator for EarlyNodeRanges<'_> {
     }
 }
 
+/// `    0: 0x00000010 -> 0x0000009e`, or with decimal numbers: page frames of 4 KiB, the second excluded, as kernels
+/// before 3.5 print them below `early_node_map[3] active PFN ranges`. Not an error if it is another message.
+fn read_page_frames(line: usize, message: &[u8]) -> Option<EarlyNodeRange> {
+    let mut cursor = Cursor::new(message, line, "early memory node range");
+    if !cursor.skip("  ") {
+        return None;
+    }
+    cursor.skip_blanks();
+    let node = node(&mut cursor).ok()?;
+    cursor.expect(": ").ok()?;
+    let frame = |cursor: &mut Cursor<'_>| {
+        cursor.skip_blanks();
+        let is_hex = cursor.rest().starts_with(b"0x");
+        let frame = if is_hex { cursor.hex() } else { cursor.long_decimal() };
+        frame.ok()?.checked_mul(4096)
+    };
+    let start = frame(&mut cursor)?;
+    cursor.expect(" -> ").ok()?;
+    let end = frame(&mut cursor)?;
+    cursor.end().ok()?;
+    Some(EarlyNodeRange { line, node, range: PhysRange::new(start, end).ok()? })
+}
+
 fn read_early(line: usize, message: &[u8]) -> Result<Option<EarlyNodeRange>, LogError> {
     let mut cursor = Cursor::new(message, line, "early memory node range");
     // The number is padded to three places. No other kernel message starts with two spaces and this.
     if !cursor.skip("  node ") {
-        return Ok(None);
+        return Ok(read_page_frames(line, message));
     }
     cursor.skip_blanks();
     let node = node(&mut cursor)?;
@@ -178,6 +201,14 @@ ACPI: SRAT: Node 1 PXM 17 [mem 0x200000000-0x2ffffffff] hotplug non-volatile
             error,
             LogError::Malformed { line: 1, what: "SRAT memory range", expected: "end of line" }
         );
+    }
+
+    #[test]
+    fn page_frames_of_old_kernels_are_read_in_both_forms() {
+        let text = b"[    0.0]     0: 0x00000010 -> 0x0000009e\n    1:   1048576 -> 1179648\n  1: 2 -> x\n";
+        let seen: Vec<_> = early_node_ranges(text).map(|range| range.unwrap().range).collect();
+        assert_eq!((seen[0].start(), seen[0].end()), (0x1_0000, 0x9_e000));
+        assert_eq!((seen[1].start(), seen.len()), (1 << 32, 2));
     }
 
     #[test]
