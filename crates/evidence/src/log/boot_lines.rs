@@ -57,6 +57,9 @@ pub struct BootLines {
     pub crashkernel_error: Option<String>,
     /// `Fallback order for Node …`: the first one printed for each node.
     pub fallback: Vec<(u32, Vec<u32>)>,
+    /// Whether a line shows that the kernel is one for arm64: the identification register of the processor that boots
+    /// (`Booting Linux on physical CPU 0x0000000000 [0x410fd081]`), or ` aarch64 ` or `arm64` in the banner.
+    pub names_arm64: bool,
     /// Whether `Early memory node ranges` was printed, so the log reaches as far as the zones.
     pub has_zones: bool,
 }
@@ -111,6 +114,12 @@ impl BootLines {
     fn other(&mut self, line: &str) {
         if line.starts_with("Linux version ") {
             self.has_beginning = true;
+            self.names_arm64 |= line.contains("aarch64") || line.contains("arm64");
+        } else if let Some(cpu) = line.strip_prefix("Booting Linux on physical CPU ") {
+            // The 32-bit kernel, and those before 4.17, print no register.
+            self.names_arm64 |= cpu.contains('[');
+        } else if line.contains("AArch64 Processor") {
+            self.names_arm64 = true;
         } else if let Some(rest) = line.strip_prefix("RAMDISK: ") {
             self.ramdisk = mem(rest);
         } else if let Some(table) = line.strip_prefix("ACPI: Reserving ") {
