@@ -132,12 +132,10 @@ impl Since {
 
     /// Whether this kernel supports it, if its configuration includes it.
     pub fn is_known(&self, target: &Target) -> bool {
-        let is_backport = |(name, mark): &(&str, &str)| {
-            *name == self.name && target.release.to_string().contains(mark)
-        };
-        self.on(target.architecture).is_some_and(|releases| {
-            releases.contain(&target.release) || BACKPORTS.iter().any(is_backport)
-        })
+        let is_backport =
+            |(name, mark): &(&str, &str)| *name == self.name && target.release.to_string().contains(mark);
+        self.on(target.architecture)
+            .is_some_and(|releases| releases.contain(&target.release) || BACKPORTS.iter().any(is_backport))
     }
 
     /// Why this kernel does not support it; `None` if it does.
@@ -180,7 +178,8 @@ pub const CRASHKERNEL_REACHES_4_GIB: &str = "crashkernel=SIZE reaches 4 GiB";
 pub const ZONES_END_WITH_MEMORY: &str = "zones end with memory";
 /// What distributions took over into older kernels: the row's name, and how the release's name shows the distribution.
 /// RHEL 8's 4.18 was seen to reserve 256 MiB at 1712 MiB.
-const BACKPORTS: [(&str, &str); 2] = [(CRASHKERNEL_REACHES_4_GIB, ".el8"), (CRASHKERNEL_FALLS_BACK_HIGH, ".el8")];
+const BACKPORTS: [(&str, &str); 2] =
+    [(CRASHKERNEL_REACHES_4_GIB, ".el8"), (CRASHKERNEL_FALLS_BACK_HIGH, ".el8")];
 
 /// What `crashkernel=auto` asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
