@@ -63,9 +63,12 @@ impl BootLog {
     /// assert!(!BootLog::of(boots).boot.is_efi);
     /// ```
     pub fn of(log: &str) -> Self {
+        let above = log;
         let log = last_boot(log);
         let bytes = log.as_bytes();
-        let boot = BootLines::of(log);
+        let mut boot = BootLines::of(log);
+        // arm64 prints this line above its banner.
+        boot.names_arm64 |= BootLines::of(above).names_arm64;
         let map: Vec<Entry> = firmware::log::e820_of_firmware(bytes).collect();
         let has_map = log.contains("-provided physical RAM map:")
             || map.first().is_some_and(|entry| entry.range.start() < 1 << 20);

@@ -3,7 +3,7 @@
 use firmware::efi::{Entry, MemoryAttribute, MemoryType};
 use firmware::fdt::Fdt;
 use firmware::iort::Iort;
-use firmware::log::{MemblockCallKind, MemblockList};
+use firmware::log::{EarlyNodeRange, MemblockCallKind, MemblockList};
 use memblock::PhysRange;
 
 use crate::arch::Architecture;
@@ -88,17 +88,12 @@ impl Reading<'_> {
         self.assume(what, "/sys/firmware/fdt is not there", effect);
         let mut map = self.log.efi.map.clone();
         if map.is_empty() {
-            let memory = |range| Entry {
-                range,
-                kind: MemoryType::CONVENTIONAL,
-                attributes: MemoryAttribute::WRITE_BACK,
-            };
-            map = self.log.early_node_ranges.iter().map(|early| memory(early.range)).collect();
+            map = of_early_ranges(&self.log.early_node_ranges);
             self.assume(
                 "the firmware's memory map",
                 "the log has neither EFI's map, which efi=debug prints, nor is there a device tree",
                 "taken from the lines below `Early memory node ranges`: memory itself is then not predicted, and which \
-                 parts are unmapped is not known",
+                 parts are unmapped is told from where ranges that touch are cut",
             );
         }
         Ok(Some(EfiHandOver { map, tables: Vec::new() }))
@@ -206,6 +201,25 @@ impl Reading<'_> {
             }
         }
     }
+}
+
+/// The memory that early ranges came from. Ranges of one node that touch would be one if both were the same, so every
+/// second one is unmapped; the largest of them is not.
+fn of_early_ranges(early: &[EarlyNodeRange]) -> Vec<Entry> {
+    let touch = |one: &EarlyNodeRange, next: &EarlyNodeRange| {
+        one.node == next.node && one.range.end() == next.range.start()
+    };
+    let mut map = Vec::with_capacity(early.len());
+    for run in early.chunk_by(touch) {
+        let sizes = run.iter().map(|early| early.range.size()).enumerate();
+        let largest = sizes.max_by_key(|(_, size)| *size).map_or(0, |(at, _)| at);
+        map.extend(run.iter().enumerate().map(|(at, early)| {
+            let is_mapped = at % 2 == largest % 2;
+            let kind = if is_mapped { MemoryType::CONVENTIONAL } else { MemoryType::RUNTIME_SERVICES_DATA };
+            Entry { range: early.range, kind, attributes: MemoryAttribute::WRITE_BACK }
+        }));
+    }
+    map
 }
 
 fn no_tree(why: &str) -> InputError {

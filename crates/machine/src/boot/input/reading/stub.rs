@@ -58,6 +58,14 @@ mod tests {
     }
 
     #[test]
+    fn ranges_that_touch_are_cut_where_memory_is_unmapped() {
+        let log = "Linux version 5.8.0-arm64 (x)\nEarly memory node ranges\n\
+                   \u{20} node   0: [mem 0x40000000-0x4fffffff]\n\u{20} node   0: [mem 0x50000000-0x5000ffff]\n\
+                   \u{20} node   0: [mem 0x50010000-0x7fffffff]\n";
+        assert_eq!(nodes_of(log), [(0, 0x5000_0000), (0, 0x5001_0000), (0, 0x8000_0000)]);
+    }
+
+    #[test]
     fn an_efi_map_alone_is_enough_too() {
         let log = "efi:   0x000040000000-0x00007fffffff [Conventional Memory|   |  |  |WB|WT|WC|UC]\n\
                    efi:   0x000080000000-0x00008000ffff [Runtime Data|RUN|  |  |WB|WT|WC|UC]\n";
