@@ -176,6 +176,8 @@ const fn row(
 pub const CRASHKERNEL_REACHES_4_GIB: &str = "crashkernel=SIZE reaches 4 GiB";
 /// No zone ends above the last page of memory.
 pub const ZONES_END_WITH_MEMORY: &str = "zones end with memory";
+/// ZONE_DMA ends at 1 GiB whatever the firmware says, for the Raspberry Pi 4.
+pub const DMA_ZONE_HAS_30_BITS: &str = "ZONE_DMA has 30 bits";
 /// What distributions took over into older kernels: the row's name, and how the release's name shows the distribution.
 /// RHEL 8's 4.18 was seen to reserve 256 MiB at 1712 MiB.
 const BACKPORTS: [(&str, &str); 2] =
@@ -325,6 +327,8 @@ pub const TABLE: &[Since] = &[
     row(KERNEL_RESERVATIONS_ARE_MARKED, Some(from(6, 15)), Some(from(6, 15)), "mm/memblock.c:memblock_reserve_kern (6.15)"),
     row(NUMA_MEMBLKS_ARE_SHARED, ALWAYS, Some(from(6, 12)), "mm/numa_memblks.c (6.12)"),
     row(DMA_ZONE_ENDS_ANYWHERE, None, Some(from(6, 12)), "dma-mapping: replace zone_dma_bits by zone_dma_limit (6.12)"),
+    // Until arm64: mm: Set ZONE_DMA size based on devicetree's dma-ranges (5.11).
+    row(DMA_ZONE_HAS_30_BITS, None, Some(Releases { first: (5, 5), gone: Some((5, 11)) }), "arm64: use both ZONE_DMA and ZONE_DMA32 (5.5)"),
     row(RESERVED_MEMORY_IS_LISTED_LATE, None, Some(from(6, 12)), "drivers/of/of_reserved_mem.c:fdt_scan_reserved_mem_reg_nodes (6.12)"),
     row(ACPI_ON, None, ALWAYS, "arch/arm64/kernel/acpi.c:parse_acpi (6.12)"),
     row("acpi=noirq", ALWAYS, None, "arch/x86/kernel/acpi/boot.c:parse_acpi (6.12)"),

@@ -27,7 +27,7 @@ impl Reading<'_> {
         let tree = Fdt::new(&bytes.0).map_err(|fault| no_tree(&fault.to_string()))?;
         let by_default = PhysRange::new(IMAGE.0, IMAGE.1).map_err(|e| InputError::NoMap(e.to_string()))?;
         let kernel_image = self.kernel_image(by_default);
-        let efi = if has_tree { self.efi(&tree)? } else { self.memory_of_log()? };
+        let efi = if has_tree { self.efi(&tree)? } else { Some(self.memory_of_log()) };
         let initrd = self.initrd(&tree, efi.is_some());
         let platform = Arm64Platform {
             device_tree_at: self.device_tree_at(&tree),
@@ -81,7 +81,7 @@ impl Reading<'_> {
 
     /// What the log shows of memory if there is no device tree: EFI's map, or else what the kernel made of it or of the
     /// tree.
-    fn memory_of_log(&mut self) -> Result<Option<EfiHandOver>, InputError> {
+    fn memory_of_log(&mut self) -> EfiHandOver {
         let what = "what the device tree says beside memory";
         let effect = "reserved memory, how far devices reach and CMA areas of the tree are left out: zones, and a crash \
                       kernel, may lie elsewhere";
@@ -96,7 +96,7 @@ impl Reading<'_> {
                  parts are unmapped is told from where ranges that touch are cut",
             );
         }
-        Ok(Some(EfiHandOver { map, tables: Vec::new() }))
+        EfiHandOver { map, tables: Vec::new() }
     }
 
     /// With EFI, memory comes from EFI's map, which a kernel shows only in its log.
