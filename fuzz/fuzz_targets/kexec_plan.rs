@@ -6,7 +6,6 @@ use evidence::snapshot::{Bytes, FirmwareMapEntry, MemblockFiles};
 use kexec::{Arm64Header, KernelImage, Purpose, Request, SetupHeader};
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
-use machine::releases::KexecTools;
 use machine::{Machine, Snapshot};
 use memblock::PhysRange;
 use rules::{Loader, Rules};
@@ -80,8 +79,9 @@ fuzz_target!(|input: Input<'_>| {
         initrd: input.initrd.map(u64::from),
         command_line: input.command_line,
         avoid_removable: input.avoid_removable,
+        without_cma: false,
         purgatory: None,
-        tools: KexecTools::CHECKED,
+        tools: None,
     };
     match kexec::plan(&machine, &request, &Rules::LINUX) {
         Ok(plan) => {

@@ -4,6 +4,7 @@ mod crashkernel_not_reserved;
 mod crashkernel_too_small;
 mod dump_header_stale;
 mod dump_misses_memory;
+mod image_in_misaligned_cma;
 mod image_in_removable_memory;
 mod image_in_removed_memory;
 mod image_in_untold_memory;

@@ -114,11 +114,17 @@ pub enum Code {
     /// (drivers/irqchip/irq-gic-v3-its.c:gic_reserve_range by efi_mem_reserve_persistent, 6.12), others do
     /// not.
     ImageOverInterruptTables,
+    /// `image-in-misaligned-cma`.
+    ///
+    /// kexec_file_load asks the default contiguous area for the kernel's alignment, and the area aligns to
+    /// CONFIG_CMA_ALIGNMENT at most, usually 1 MiB (kernel/kexec_file.c:kexec_alloc_contig, mm/cma.c:cma_alloc; a fault of
+    /// 7.3.4, seen: the kernel moved up and overwrote its initial ramdisk).
+    ImageInMisalignedCma,
 }
 
 impl Code {
     /// All codes, in the order in which they are reported.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::DumpHeaderStale,
         Self::KdumpOnlinesDumpedMemory,
         Self::NextKernelMapOverflow,
@@ -132,6 +138,7 @@ impl Code {
         Self::KdumpNotArmed,
         Self::LoadLimitSpent,
         Self::ImageOverInterruptTables,
+        Self::ImageInMisalignedCma,
     ];
 
     /// The word for people and JSON; stable across releases.
@@ -160,6 +167,7 @@ impl Code {
             Self::KdumpNotArmed => ("kdump-not-armed", "memory is reserved for a crash kernel and none is loaded"),
             Self::LoadLimitSpent => ("load-limit-spent", "no image can be loaded any more until the next boot"),
             Self::ImageOverInterruptTables => ("image-over-interrupt-tables", "the image lies over tables that the interrupt controller keeps on writing to"),
+            Self::ImageInMisalignedCma => ("image-in-misaligned-cma", "the kernel lies in a contiguous memory area below its alignment, and moves up over what lies behind it"),
         }
     }
 }

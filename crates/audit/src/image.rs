@@ -2,9 +2,14 @@
 
 use evidence::log::LoadRecord;
 use firmware::e820::Entry;
-use kexec::{Plan, Purpose};
+use kexec::{Plan, Purpose, SegmentKind};
 use memblock::PhysRange;
 use rules::Loader;
+
+/// The kernel's name in the log of a load on x86, and the least alignment of any x86_64 kernel
+/// (arch/x86/Kconfig:PHYSICAL_ALIGN, 6.12).
+const KERNEL_X86: &str = "64bit kernel";
+const LEAST_ALIGNMENT_X86: u64 = 2 << 20;
 
 /// What checks look at in an image.
 #[derive(Clone, Debug)]
@@ -14,6 +19,8 @@ pub(crate) struct Image<'a> {
     pub(crate) is_loaded: bool,
     /// What each segment holds, and where it lies.
     pub(crate) segments: Vec<(String, PhysRange)>,
+    /// The kernel, and the alignment that its loader asked for.
+    pub(crate) kernel: Option<(PhysRange, u64)>,
     /// `None` if it is unknown.
     pub(crate) command_line: Option<&'a str>,
     /// The e820 map handed over; empty if there is none.
@@ -33,6 +40,10 @@ impl<'a> Image<'a> {
             loader: plan.loader,
             is_loaded: false,
             segments: plan.segments.iter().map(|s| (s.kind.as_str().to_owned(), s.range)).collect(),
+            kernel: plan
+                .segment(SegmentKind::Kernel)
+                .filter(|kernel| kernel.alignment < kernel.wanted_alignment)
+                .map(|kernel| (kernel.range, kernel.wanted_alignment)),
             command_line: Some(&plan.command_line),
             map: &plan.next_kernel,
             lacks: &plan.next_kernel_lacks,
@@ -48,6 +59,11 @@ impl<'a> Image<'a> {
             loader: Loader::KexecFileLoad,
             is_loaded: true,
             segments: record.segments.iter().map(|s| (name(&s.holds), s.range)).collect(),
+            kernel: record
+                .segments
+                .iter()
+                .find(|segment| segment.holds.as_deref() == Some(KERNEL_X86))
+                .map(|kernel| (kernel.range, LEAST_ALIGNMENT_X86)),
             command_line: record.command_line.as_deref(),
             map: &record.map,
             lacks: &[],

@@ -133,6 +133,7 @@ pub(crate) fn plan(purpose: Purpose, kernel: PhysRange) -> Plan {
         range: kernel,
         loaded: 0x1000,
         alignment: 0x1000,
+        wanted_alignment: 0x1000,
         reason: String::new(),
     };
     Plan {

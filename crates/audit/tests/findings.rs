@@ -15,20 +15,21 @@ use rules::Rules;
 
 use Code::{
     CrashkernelNotReserved as NotReserved, CrashkernelTooSmall as TooSmall, DumpHeaderStale as Stale,
-    DumpMissesMemory as Misses, ImageInRemovableMemory as Removable, ImageInRemovedMemory as Removed,
-    ImageInUntoldMemory as Untold, KdumpOnlinesDumpedMemory as Onlines, LoadLimitSpent as Spent,
-    NextKernelMapOverflow as Overflow, SoftReservedNotCarried as Soft,
+    DumpMissesMemory as Misses, ImageInMisalignedCma as Misaligned, ImageInRemovableMemory as Removable,
+    ImageInRemovedMemory as Removed, ImageInUntoldMemory as Untold, KdumpOnlinesDumpedMemory as Onlines,
+    LoadLimitSpent as Spent, NextKernelMapOverflow as Overflow, SoftReservedNotCarried as Soft,
 };
 
 /// The captures in which something is wrong, and what: [`Code::KdumpNotArmed`] left out, which most captures of a
 /// reservation have. All others are healthy.
-const FAULTS: [(&str, &[Code]); 34] = [
+const FAULTS: [(&str, &[Code]); 35] = [
     ("boot/arm64/deb-2g-crash-at-odd", &[NotReserved]),
     ("boot/x86/p2-crash-at-kernel", &[NotReserved]),
     ("boot/x86/p2-crash-at-unaligned", &[NotReserved]),
     ("boot/x86/p2-softreserved", &[Soft]),
     ("boot/x86/p5-crash-10G", &[NotReserved]),
     ("boot/x86/p5-crash-high-low-toobig", &[NotReserved]),
+    ("releases/7.3.4+deb13/kx-cma-exec_s/20-loaded", &[Misaligned]),
     ("x86/h1-nomemhp/04-d0-removed", &[Stale]),
     ("x86/h1-repair/02-loaded", &[Onlines]),
     ("x86/h1-repair/03-d1-added-after-load", &[Onlines]),

@@ -62,6 +62,8 @@ pub struct Evidence {
     /// The KHO scratch areas, in the kernel's order. Unreadable if the two files that list them disagree, missing if
     /// either was not read.
     pub handover_scratch: Source<Vec<PhysRange>>,
+    /// How many areas the kernel lists there, with those that it could not allocate; `None` if that was not read.
+    pub handover_listed: Option<u64>,
     /// `/sys/devices/system/memory`. If only the nodes' links show the blocks, their size follows from how much memory
     /// each node has, see [`block_size_of_nodes`](Self::block_size_of_nodes).
     pub blocks: Source<MemoryBlocks>,
@@ -75,6 +77,8 @@ pub struct Evidence {
     pub hotplug: HotplugSettings,
     /// kexec settings and state.
     pub kexec: KexecSettings,
+    /// The version of kexec-tools, e.g. `2.0.29`.
+    pub kexec_tools: Source<String>,
 }
 
 impl Evidence {
@@ -111,6 +115,11 @@ impl From<Snapshot> for Evidence {
             memblock_memory: snapshot.memblock.memory.map(|text| MemblockTable::parse(&text)),
             memblock_reserved: snapshot.memblock.reserved.map(|text| MemblockTable::parse(&text)),
             handover_scratch: scratch(&snapshot.handover),
+            handover_listed: snapshot
+                .handover
+                .scratch_phys
+                .read()
+                .and_then(|text| u64::try_from(text.lines().count()).ok()),
             possible_cpus: snapshot.possible_cpus.parse("/sys/devices/system/cpu/possible", |list| {
                 cpu_list::count(&list).ok_or_else(|| format!("expected a list such as 0-3,8, found `{list}`"))
             }),
@@ -128,6 +137,7 @@ impl From<Snapshot> for Evidence {
             device_tree: snapshot.device_tree,
             acpi_tables: snapshot.acpi_tables,
             nodes: snapshot.nodes,
+            kexec_tools: snapshot.kexec_tools,
         }
     }
 }

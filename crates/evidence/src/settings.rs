@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use memblock::PhysRange;
+
 use crate::snapshot::MemoryBlocks;
 use crate::source::Source;
 
@@ -17,6 +19,13 @@ pub struct KexecSettings {
     /// `crash_elfcorehdr_size`: the bytes of program headers a crash header has room for. Missing if the kernel does
     /// not keep the header up to date itself.
     pub crash_elfcorehdr_size: Source<u64>,
+    /// `crash_cma_ranges`: the contiguous areas of `crashkernel=,cma`, ascending (6.19).
+    pub crash_cma_ranges: Source<Vec<PhysRange>>,
+    /// `/sys/kernel/mm/cma/reserved/total_pages`: the pages of the default contiguous area. Missing if there is none,
+    /// or if it was not read.
+    pub cma_total_pages: Source<u64>,
+    /// `/sys/kernel/mm/cma/reserved/available_pages`: how many of them nobody has allocated.
+    pub cma_available_pages: Source<u64>,
     /// `kexec_load_disabled`: whether loads are refused until the next boot.
     pub load_disabled: Source<bool>,
     /// `kexec_load_limit_panic`: how many more crash kernels may be loaded; -1 for no limit.
@@ -33,11 +42,31 @@ impl KexecSettings {
             crash_loaded: of("kexec_crash_loaded").flag(),
             crash_size: of("kexec_crash_size").number(),
             crash_elfcorehdr_size: of("crash_elfcorehdr_size").number(),
+            crash_cma_ranges: of("crash_cma_ranges").text.parse("crash_cma_ranges", |text| areas(&text)),
+            cma_total_pages: of("cma_total_pages").number(),
+            cma_available_pages: of("cma_available_pages").number(),
             load_disabled: of("kexec_load_disabled").flag(),
             load_limit_panic: of("kexec_load_limit_panic").number(),
             load_limit_reboot: of("kexec_load_limit_reboot").number(),
         }
     }
+}
+
+/// `9c000000-abffffff`, an area in a line.
+fn areas(text: &str) -> Result<Vec<PhysRange>, String> {
+    let area = |line: &str| {
+        let digits = |text: &str| u64::from_str_radix(text.trim(), 16).ok();
+        let (start, last) = line.split_once('-')?;
+        PhysRange::from_inclusive(digits(start)?, digits(last)?).ok()
+    };
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    let mut areas = lines
+        .map(|line| {
+            area(line).ok_or_else(|| format!("expected an area such as 9c000000-abffffff, found `{line}`"))
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    areas.sort_unstable();
+    Ok(areas)
 }
 
 /// How hot-added memory is used: `/sys/devices/system/memory`, and the `memory_hotplug` module parameters.

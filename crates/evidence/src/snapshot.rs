@@ -67,6 +67,8 @@ pub struct Snapshot {
     /// `/sys/kernel/kexec_*`, `crash_elfcorehdr_size`, and the load limits `/proc/sys/kernel/kexec_load_*`: values by
     /// file name.
     pub kexec: BTreeMap<String, Source<String>>,
+    /// The version of kexec-tools, e.g. `2.0.29`: from the program, or a list of packages.
+    pub kexec_tools: Source<String>,
 }
 
 /// The facts that [`Snapshot::stand_ins`] names.

@@ -12,7 +12,7 @@ use crate::error::ReadError;
 use crate::firmware_input::magic;
 use crate::readers::{
     architecture, blocks, efi_runtime_map, firmware_memmap, identity, kernel_config, kernel_log, kmsg, nodes,
-    settings, text,
+    packages, settings, text,
 };
 use crate::root::archive::Archive;
 use crate::root::directory::Directory;
@@ -234,6 +234,7 @@ fn of_tree(tree: &dyn Tree) -> Snapshot {
         handover: settings::handover(tree),
         memory_hotplug: settings::memory_hotplug(tree),
         kexec: settings::kexec(tree),
+        kexec_tools: packages::kexec_tools(tree),
         version,
         ..Snapshot::default()
     }

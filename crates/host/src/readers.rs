@@ -9,5 +9,6 @@ pub(crate) mod kernel_config;
 pub(crate) mod kernel_log;
 pub(crate) mod kmsg;
 pub(crate) mod nodes;
+pub(crate) mod packages;
 pub(crate) mod settings;
 pub(crate) mod text;

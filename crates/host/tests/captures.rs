@@ -68,8 +68,8 @@ fn every_capture_is_read_and_shows_its_iomem_byte_for_byte() {
         let iomem = String::from_utf8(member(&archive, "proc/iomem").unwrap()).unwrap();
         assert_eq!(snapshot.iomem, Source::Read(iomem), "{}", archive.display());
         assert!(snapshot.kernel_log.read().is_some(), "{}", archive.display());
-        let is_x86 = archive.components().any(|part| part.as_os_str() == "x86");
-        let expected = if is_x86 { "x86_64" } else { "aarch64" };
+        let is_arm64 = archive.components().any(|part| part.as_os_str() == "arm64");
+        let expected = if is_arm64 { "aarch64" } else { "x86_64" };
         if let Some(architecture) = snapshot.architecture.read() {
             assert_eq!(architecture, expected, "{}", archive.display());
         }

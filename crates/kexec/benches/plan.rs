@@ -17,7 +17,6 @@ use evidence::ResourceTree;
 use evidence::Source;
 use evidence::snapshot::FirmwareMapEntry;
 use kexec::{KernelImage, Purpose, Request, SetupHeader};
-use machine::releases::KexecTools;
 use machine::{Machine, Snapshot};
 use rules::{Loader, Rules};
 
@@ -62,8 +61,9 @@ fn main() {
         initrd: Some(0x75_e1d8),
         command_line: "quiet",
         avoid_removable: false,
+        without_cma: false,
         purgatory: None,
-        tools: KexecTools::CHECKED,
+        tools: None,
     };
 
     let mut reading = Vec::new();

@@ -1,13 +1,12 @@
 //! What a plan assumes where the evidence says nothing.
 
 use evidence::Purpose;
-use evidence::{Release, Source, Unknown};
+use evidence::{Source, Unknown};
 use images::KernelImage;
 use machine::releases::{
-    CHECKED_NAME, CRASH_HEADER_IS_KEPT_CURRENT, KexecTools, SEGMENTS_IN_CMA, Target, is_checked_version,
-    is_known,
+    CRASH_HEADER_IS_KEPT_CURRENT, KexecTools, SEGMENTS_IN_CMA, Target, are_loads_compared, loads_compared,
 };
-use machine::{Architecture, Machine};
+use machine::{ContiguousArea, Kho, Machine};
 use rules::{Loader, MapHandedOn};
 
 use crate::port::arm64_common::UNSEEN_TREE;
@@ -24,14 +23,16 @@ pub fn of(machine: &Machine, request: &Request<'_>) -> Vec<Unknown> {
     add(half_of_ram(machine));
     match request.loader {
         Loader::KexecLoad => {
-            add(Some(tools_version(request)));
+            add(tools_version(machine, request));
+            add(hotplug_option(machine, request));
             add(elf_arguments(request));
             add(efi_setup_data(machine));
             add(acpi_rsdp(machine, request));
         }
         Loader::KexecFileLoad => {
             add(release(machine));
-            add(cma(machine));
+            add(cma(machine, request));
+            add(file_load_option(machine, request));
             add(efi_map(machine));
             add(room_to_grow(machine, request));
         }
@@ -80,19 +81,46 @@ fn half_of_ram(machine: &Machine) -> Option<Unknown> {
     })
 }
 
-fn tools_version(request: &Request<'_>) -> Unknown {
-    if request.tools == KexecTools::CHECKED {
-        return Unknown::new(
+fn tools_version(machine: &Machine, request: &Request<'_>) -> Option<Unknown> {
+    match request.known_tools(machine) {
+        Some(KexecTools::CHECKED) => None,
+        Some(version) => Some(Unknown::new(
+            &format!("what kexec-tools {version} does differently"),
+            &format!("plans were compared with loads by kexec-tools {}", KexecTools::CHECKED),
+            "only what its release notes say is followed; all else, and the size of its purgatory, is as in the \
+             version compared",
+        )),
+        None => Some(Unknown::new(
             "which version of kexec-tools is used",
-            "kexec_load leaves the places to the program that calls it",
+            "kexec_load leaves the places to the program that calls it, and neither the machine nor --kexec-tools says \
+             which it is",
             &format!("planned as kexec-tools {} does it", KexecTools::CHECKED),
-        );
+        )),
     }
-    Unknown::new(
-        &format!("what kexec-tools {} does differently", request.tools),
-        &format!("plans were compared with loads by kexec-tools {}", KexecTools::CHECKED),
-        "only what its release notes say is followed; all else is as in the version compared",
-    )
+}
+
+/// Before 2.0.27, kexec-tools uses kexec_load unless it is told otherwise.
+fn file_load_option(machine: &Machine, request: &Request<'_>) -> Option<Unknown> {
+    let version = request.known_tools(machine).filter(|version| !version.tries_file_load_first())?;
+    Some(Unknown::new(
+        "whether kexec-tools is told to use kexec_file_load",
+        &format!("kexec-tools {version} uses kexec_load without -s or -a"),
+        "planned as with -s; --loader load plans what it does without",
+    ))
+}
+
+/// A crash header has room to grow if kexec-tools is asked for it.
+fn hotplug_option(machine: &Machine, request: &Request<'_>) -> Option<Unknown> {
+    let has_option = request.known_tools(machine).is_some_and(KexecTools::has_hotplug_option);
+    let room =
+        machine.state.crash_elfcorehdr_size.filter(|_| has_option && request.purpose == Purpose::Crash)?;
+    Some(Unknown::new(
+        "whether kexec-tools is called with --hotplug",
+        "its caller decides",
+        &format!(
+            "planned without: with it the crash header takes {room:#x} bytes, and what is placed after it lies lower"
+        ),
+    ))
 }
 
 fn elf_arguments(request: &Request<'_>) -> Option<Unknown> {
@@ -135,41 +163,47 @@ fn acpi_rsdp(machine: &Machine, request: &Request<'_>) -> Option<Unknown> {
     })
 }
 
-fn parsed_release(machine: &Machine) -> Option<Release> {
-    machine.kernel.release.as_deref()?.parse().ok()
-}
-
 fn release(machine: &Machine) -> Option<Unknown> {
-    if parsed_release(machine).is_some_and(|release| is_checked_version(&release)) {
+    let architecture = crate::release::architecture(machine)?;
+    let release = crate::release::of(machine);
+    if release.is_some_and(|release| are_loads_compared(&Target::new(architecture, release))) {
         return None;
     }
     let name = machine.kernel.release.as_deref();
     let which = name.map_or_else(|| "this release of Linux".to_owned(), |name| format!("Linux {name}"));
+    let compared = loads_compared(architecture).join(", ");
     Some(Unknown::new(
         &format!("what {which} does differently"),
-        &format!("plans were compared with loads of Linux {CHECKED_NAME}"),
-        &format!(
-            "the size of purgatory, which no file shows (--purgatory-size), and all else is as in {CHECKED_NAME}"
-        ),
+        &format!("plans were compared with loads of Linux {compared}"),
+        "the size of purgatory, which no file shows (--purgatory-size), is that of the releases compared; where the \
+         documents name no release, all else is, too",
     ))
 }
 
-/// Whether the running kernel behaves as this row of the table of releases says; `None` if its release or
-/// architecture is unknown.
-fn release_does(machine: &Machine, what: &str) -> Option<bool> {
-    let map = machine.kernel.facts.map_handed_on;
-    let architecture = machine.kernel.architecture.or_else(|| Architecture::from_map(map))?;
-    Some(is_known(what, &Target::new(architecture, parsed_release(machine)?)))
-}
-
-fn cma(machine: &Machine) -> Option<Unknown> {
-    (release_does(machine, SEGMENTS_IN_CMA) == Some(true)).then(|| {
-        Unknown::new(
-            "which segments go into contiguous memory areas (CMA)",
-            "this release tries those first, and nothing shows what is free there",
-            "assumed to be none; kexec-tools can forbid it (--no-cma)",
-        )
-    })
+/// What is allocated of the contiguous area that kexec_file_load tries first.
+fn cma(machine: &Machine, request: &Request<'_>) -> Option<Unknown> {
+    let tries = request.purpose == Purpose::Reboot && !request.without_cma && machine.state.kho == Kho::Off;
+    if !tries || crate::release::does(machine, SEGMENTS_IN_CMA) != Some(true) {
+        return None;
+    }
+    let log = machine.evidence.log.read();
+    let (why, effect) = match machine.state.contiguous {
+        Some(ContiguousArea { used: Some(0), .. }) => return None,
+        Some(ContiguousArea { used: Some(used), .. }) => (
+            format!("the kernel shows only that {used} pages of it are allocated"),
+            "assumed to be its lowest: segments may lie elsewhere in it, or outside; --no-cma keeps them out",
+        ),
+        Some(ContiguousArea { used: None, .. }) => (
+            "/sys/kernel/mm/cma was not shown".to_owned(),
+            "assumed to be none: segments may lie elsewhere in it, or outside; --no-cma keeps them out",
+        ),
+        None if log.is_some_and(|log| log.boot.has_beginning) => return None,
+        None => (
+            "the kernel log, which says where it lies, was not shown from its beginning".to_owned(),
+            "assumed that there is none: this release tries it first; --no-cma keeps segments out",
+        ),
+    };
+    Some(Unknown::new("which pages of the contiguous memory area (CMA) are allocated", &why, effect))
 }
 
 fn efi_map(machine: &Machine) -> Option<Unknown> {
@@ -188,7 +222,8 @@ fn room_to_grow(machine: &Machine, request: &Request<'_>) -> Option<Unknown> {
     let evidence = &machine.evidence;
     let may_be_configured =
         evidence.blocks.read().is_none() || evidence.hotplug.crash_hotplug != Source::Missing;
-    let may_grow = may_be_configured && release_does(machine, CRASH_HEADER_IS_KEPT_CURRENT) != Some(false);
+    let may_grow =
+        may_be_configured && crate::release::does(machine, CRASH_HEADER_IS_KEPT_CURRENT) != Some(false);
     let is_unseen = machine.state.crash_elfcorehdr_size.is_none();
     (request.purpose == Purpose::Crash && hands_on_e820(machine) && is_unseen && may_grow).then(|| {
         Unknown::new(

@@ -26,10 +26,26 @@ pub(crate) struct SearchSpace {
     pub(crate) ranges: Vec<PhysRange>,
     /// Bytes of the largest range: anything larger needs no search.
     pub(crate) largest: u64,
-    /// Whether the ranges are searched in this order, whatever the direction: kexec handover's scratch areas.
+    /// Whether the ranges are searched in this order, whatever the direction: kexec handover's scratch areas, and all
+    /// ranges in kernels that do not search from the top.
     pub(crate) in_order: bool,
+    /// Whether a search from the top passes over the last page of a range.
+    pub(crate) skips_last_page: bool,
+    /// Entries in the list of kexec handover's scratch areas, which is a segment; `None` without one.
+    pub(crate) scratch_list: Option<u64>,
+    /// The contiguous area that is tried before the ranges.
+    pub(crate) contiguous: Option<Contiguous>,
     /// Bytes in a page.
     pub(crate) page: u64,
+}
+
+/// A contiguous memory area (CMA): segments go to its lowest free place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Contiguous {
+    /// What is free of it, as far as that is known: its end.
+    pub(crate) free: PhysRange,
+    /// The area aligns to at most this many bytes, whatever is asked for.
+    pub(crate) alignment: u64,
 }
 
 /// What only a crash load has.
@@ -45,6 +61,14 @@ pub(crate) struct CrashLoad {
 impl SearchSpace {
     pub(crate) fn new(ranges: Vec<PhysRange>, page: u64) -> Self {
         let largest = ranges.iter().map(|range| range.size()).max().unwrap_or(0);
-        Self { ranges, largest, in_order: false, page }
+        Self {
+            ranges,
+            largest,
+            in_order: false,
+            skips_last_page: false,
+            scratch_list: None,
+            contiguous: None,
+            page,
+        }
     }
 }

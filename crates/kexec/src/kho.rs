@@ -6,8 +6,8 @@ use crate::segment::SegmentKind;
 
 /// Places the list of scratch areas, 16 bytes each, which the next kernel reads before anything else. It is
 /// placed before all other segments.
-pub(crate) fn place(placer: &mut SegmentPlacer<'_>, areas: usize) -> Result<(), PlanError> {
-    let size = u64::try_from(areas).unwrap_or(u64::MAX).saturating_mul(16);
+pub(crate) fn place(placer: &mut SegmentPlacer<'_>, areas: u64) -> Result<(), PlanError> {
+    let size = areas.saturating_mul(16);
     if size == 0 {
         return Ok(());
     }

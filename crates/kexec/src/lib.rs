@@ -6,7 +6,7 @@
 //! ```
 //! use evidence::{Snapshot, Source, snapshot::FirmwareMapEntry};
 //! use kexec::{KernelImage, Purpose, Request, SegmentKind, SetupHeader};
-//! use machine::{Machine, releases::KexecTools};
+//! use machine::Machine;
 //! use rules::{Loader, Rules};
 //!
 //! let map = FirmwareMapEntry { index: 0, start: 0x10_0000, last: 0x7ffd_ffff, kind: "System RAM".into() };
@@ -29,8 +29,9 @@
 //!     initrd: Some(0x75_e1d8),
 //!     command_line: "console=ttyS0",
 //!     avoid_removable: false,
+//!     without_cma: false,
 //!     purgatory: None,
-//!     tools: KexecTools::CHECKED,
+//!     tools: None,
 //! };
 //! let plan = kexec::plan(&Machine::of(snapshot)?, &request, &Rules::LINUX)?;
 //! assert_eq!(plan.segment(SegmentKind::Kernel).unwrap().range.start(), 0x7c60_0000);
@@ -53,8 +54,8 @@
 //! - Images other than a bzImage, an x86 ELF kernel and an arm64 Image. [`images`] reads more formats; a
 //!   zboot image has to be unpacked first.
 //! - Signatures, lockdown and security modules. The kernel may still refuse a load that is planned here.
-//! - Control pages, which are not segments; segments in CMA areas (6.17). Kexec handover (6.16) follows its
-//!   documentation; no load with it was compared.
+//! - Control pages, which are not segments. Of a contiguous area (6.17) the kernel shows how many pages are
+//!   allocated, not which.
 //! - On arm64: the address of the boot device tree, whose own entry in the memory reservation block is
 //!   therefore recognized by size only; 16 and 64 KiB pages; the list of measurements (CONFIG_IMA_KEXEC),
 //!   which makes the device tree larger.
@@ -72,6 +73,7 @@ mod margins;
 pub mod place;
 mod plan;
 pub mod port;
+mod release;
 mod remedy;
 mod request;
 mod segment;

@@ -1,17 +1,19 @@
 //! One load on one machine: its port, and what the port works with.
 
 use evidence::Purpose;
+use machine::releases::{SEARCHES_FROM_THE_TOP, SEARCHES_THE_LAST_PAGE, SEGMENTS_IN_CMA};
 use machine::{Kho, Machine};
-use memblock::ranges;
-use rules::{Loader, Rules};
+use memblock::{PhysRange, ranges};
+use rules::{Loader, Rules, Walk};
 
-use crate::context::{CrashLoad, LoadContext, SearchSpace};
+use crate::context::{Contiguous, CrashLoad, LoadContext, SearchSpace};
 use crate::dump::header::CrashKernel;
 use crate::error::PlanError;
 use crate::place::limits::Limits;
 use crate::place::removable::removable;
 use crate::port::registry;
 use crate::port::steps::{Begun, Layout, Port};
+use crate::release;
 use crate::request::Request;
 
 /// One load.
@@ -50,7 +52,10 @@ impl<'a> Load<'a> {
         let vmcore = port.dumped(machine, &kernel, rules)?;
         let ranges = u64::try_from(vmcore.len()).unwrap_or(u64::MAX);
         let header = port.header_size(machine, ranges)?;
-        let space = SearchSpace::new(vec![kernel.area], machine.kernel.page_size);
+        let space = SearchSpace {
+            skips_last_page: skips_last_page(machine, request),
+            ..SearchSpace::new(vec![kernel.area], machine.kernel.page_size)
+        };
         let crash = Some(CrashLoad { kernel, vmcore, header });
         Ok(Self::new(LoadContext { machine, request, rules, space, crash }, port))
     }
@@ -87,7 +92,9 @@ fn space_of_reboot(
     match &machine.state.kho {
         Kho::Unknown => return Err(PlanError::NoScratch),
         Kho::On(areas) if request.loader == Loader::KexecFileLoad => {
-            return Ok(SearchSpace { in_order: true, ..SearchSpace::new(areas.clone(), page) });
+            let listed = u64::try_from(areas.len()).unwrap_or(u64::MAX);
+            let scratch_list = Some(machine.state.handover_listed.unwrap_or(listed));
+            return Ok(SearchSpace { in_order: true, scratch_list, ..SearchSpace::new(areas.clone(), page) });
         }
         Kho::On(_) | Kho::Off => {}
     }
@@ -96,5 +103,33 @@ fn space_of_reboot(
         let avoided = removable(machine, rules)?;
         found = ranges::difference(found.into_iter(), avoided.into_iter()).collect();
     }
-    Ok(SearchSpace::new(found, page))
+    let is_kernel = request.loader == Loader::KexecFileLoad;
+    Ok(SearchSpace {
+        // Where memblock is kept, it always was searched from the top.
+        in_order: is_kernel
+            && machine.kernel.facts.walk == Walk::Resources
+            && release::does(machine, SEARCHES_FROM_THE_TOP) == Some(false),
+        skips_last_page: skips_last_page(machine, request),
+        contiguous: contiguous(machine, request),
+        ..SearchSpace::new(found, page)
+    })
+}
+
+/// Whether the loader's search from the top passes over a range's last page.
+fn skips_last_page(machine: &Machine, request: &Request<'_>) -> bool {
+    request.loader == Loader::KexecFileLoad && release::does(machine, SEARCHES_THE_LAST_PAGE) == Some(false)
+}
+
+/// The contiguous area that is tried first. What is allocated of it is taken to be its lowest pages: areas are
+/// allocated from below, and boot allocates what stays.
+fn contiguous(machine: &Machine, request: &Request<'_>) -> Option<Contiguous> {
+    if request.loader == Loader::KexecLoad || request.without_cma {
+        return None;
+    }
+    let area = machine.state.contiguous.filter(|_| release::does(machine, SEGMENTS_IN_CMA) == Some(true))?;
+    let page = machine.kernel.page_size;
+    let used = area.used.unwrap_or(0).checked_mul(page)?;
+    let free = PhysRange::new(area.range.start().checked_add(used)?, area.range.end()).ok()?;
+    let order = u32::try_from(area.alignment_order).ok()?;
+    Some(Contiguous { free, alignment: page.checked_shl(order).filter(|&alignment| alignment >= page)? })
 }

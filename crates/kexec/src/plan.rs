@@ -23,7 +23,8 @@ use crate::tell::chosen::NextChosen;
 /// - Each lies inside one range that was searched: for a crash load
 ///   [`CrashKernel::area`](crate::CrashKernel::area); for a reboot one of
 ///   [`search_ranges`](crate::search_ranges), which the rules allow, or one of kexec handover's scratch
-///   areas. With [`avoid_removable`](Request::avoid_removable), it lies in none of
+///   areas, or the default contiguous area ([`KernelState::contiguous`](machine::KernelState::contiguous)), which is
+///   not searched by these rules. With [`avoid_removable`](Request::avoid_removable), it lies in none of
 ///   [`removable`](crate::removable()).
 /// - [`next_kernel`](Self::next_kernel) lists driver-managed RAM only where the firmware's own map does.
 /// - [`vmcore`](Self::vmcore) is ascending and does not touch the crash kernel's areas.

@@ -2,6 +2,7 @@
 
 use evidence::Purpose;
 use images::KernelImage;
+use machine::Machine;
 use machine::releases::KexecTools;
 use rules::Loader;
 
@@ -21,11 +22,22 @@ pub struct Request<'a> {
     /// Whether to avoid memory that can be unplugged. This changes nothing for a crash load by kexec_load,
     /// which has its own memory; kexec_file_load cannot be told where to place segments.
     pub avoid_removable: bool,
+    /// Whether kexec_file_load may place nothing in contiguous memory areas: KEXEC_FILE_NO_CMA (6.17), kexec-tools
+    /// `--no-cma`.
+    pub without_cma: bool,
     /// The loader's purgatory; `None` for its default, [`purgatory`](crate::purgatory). A loader without one ignores
     /// it.
     pub purgatory: Option<Purgatory>,
-    /// The version of kexec-tools, for kexec_load.
-    pub tools: KexecTools,
+    /// The version of kexec-tools, for kexec_load; `None` for the one that the machine has, or, if that is unknown,
+    /// [`KexecTools::CHECKED`].
+    pub tools: Option<KexecTools>,
+}
+
+impl Request<'_> {
+    /// The version of kexec-tools, if it is given or the machine shows it.
+    pub(crate) fn known_tools(&self, machine: &Machine) -> Option<KexecTools> {
+        self.tools.or(machine.state.kexec_tools)
+    }
 }
 
 /// The code that runs between the two kernels. It is part of the running kernel (kexec_file_load) or of

@@ -66,6 +66,8 @@ pub struct Segment {
     /// The hole it was placed in starts at a multiple of this many bytes. So does the segment, except an
     /// arm64 kernel with a `text_offset`, which starts that far into the hole.
     pub alignment: u64,
+    /// What the loader asked for instead, if that is larger: a contiguous memory area (CMA) aligns to 1 MiB at most.
+    pub wanted_alignment: u64,
     /// Why it is there.
     pub reason: String,
 }

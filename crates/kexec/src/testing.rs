@@ -1,7 +1,6 @@
 //! What tests of plans are made of.
 
 use evidence::Source;
-use machine::releases::KexecTools;
 use machine::{KernelState, Machine, Snapshot};
 use rules::Loader;
 
@@ -27,8 +26,9 @@ pub(crate) const REQUEST: Request<'_> = Request {
     initrd: Some(0x75_e1d8),
     command_line: "quiet",
     avoid_removable: false,
+    without_cma: false,
     purgatory: None,
-    tools: KexecTools::CHECKED,
+    tools: None,
 };
 
 /// An x86 machine with this /proc/iomem, and with what a load finds in its kernel.

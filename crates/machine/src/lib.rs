@@ -18,4 +18,7 @@ pub mod what_if;
 pub use arch::Architecture;
 pub use evidence::{Release, Snapshot, State, Unknown};
 pub use machine::{Machine, MachineError, Parts};
-pub use now::{Configured, EfiRuntime, Kernel, KernelState, Kho, LoadedDeviceTrees, MemoryRange, Provider};
+pub use now::{
+    Configured, ContiguousArea, EfiRuntime, Kernel, KernelState, Kho, LoadedDeviceTrees, MemoryRange,
+    Provider,
+};

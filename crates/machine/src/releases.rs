@@ -36,6 +36,24 @@ impl KexecTools {
     pub fn honors_pref_address(self) -> bool {
         self >= Self(2, 0, 30)
     }
+
+    /// Whether it tries kexec_file_load first (`-a`) unless an option says otherwise; before, it uses kexec_load
+    /// (kexec-tools 2.0.27: "make -a the default").
+    pub fn tries_file_load_first(self) -> bool {
+        self >= Self(2, 0, 27)
+    }
+
+    /// Whether it has `--hotplug`, with which a crash header gets room to grow (kexec-tools 2.0.28: "set the
+    /// elfcorehdr segment size for hotplug").
+    pub fn has_hotplug_option(self) -> bool {
+        self >= Self(2, 0, 28)
+    }
+
+    /// Whether it has `--no-cma`, in which case kexec_file_load leaves contiguous areas alone (after kexec-tools 2.0.32:
+    /// "Add support for disabling usage of CMA").
+    pub fn has_no_cma_option(self) -> bool {
+        self > Self(2, 0, 32)
+    }
 }
 
 impl std::str::FromStr for KexecTools {
@@ -55,6 +73,28 @@ impl std::fmt::Display for KexecTools {
         write!(f, "{}.{}.{}", self.0, self.1, self.2)
     }
 }
+/// The releases whose loads by kexec_file_load plans were compared with: on x86 all of them, on arm64 [`CHECKED`] alone
+/// (crates/kexec/tests/captures).
+const LOADS_COMPARED: [(u32, u32); 4] = [(6, 1), CHECKED, (6, 18), (7, 3)];
+
+/// The releases whose loads plans were compared with on this architecture, oldest first, as people write them.
+pub fn loads_compared(architecture: Architecture) -> Vec<String> {
+    let all = LOADS_COMPARED.iter().filter(|&&release| is_load_compared(architecture, release));
+    all.map(|(major, minor)| format!("{major}.{minor}")).collect()
+}
+
+/// Whether plans were compared with loads of this kernel, or of one of its stable updates.
+pub fn are_loads_compared(target: &Target) -> bool {
+    is_load_compared(target.architecture, target.release.version())
+}
+
+fn is_load_compared(architecture: Architecture, release: (u32, u32)) -> bool {
+    match architecture {
+        Architecture::X86_64 => LOADS_COMPARED.contains(&release),
+        _ => release == CHECKED,
+    }
+}
+
 /// What verdicts for [`CHECKED_NAME`] miss in a later kernel.
 pub(crate) const WHAT_LATER_RELEASES_CHANGE: &str =
     "from 6.16 on, kexec handover (kho=) confines kexec_file_load to its scratch areas";
@@ -132,7 +172,10 @@ impl Since {
 
     /// Whether this kernel supports it, if its configuration includes it.
     pub fn is_known(&self, target: &Target) -> bool {
-        self.on(target.architecture).is_some_and(|releases| releases.contain(&target.release))
+        let is_backport =
+            |(name, mark): &(&str, &str)| *name == self.name && target.release.to_string().contains(mark);
+        self.on(target.architecture)
+            .is_some_and(|releases| releases.contain(&target.release) || BACKPORTS.iter().any(is_backport))
     }
 
     /// Why this kernel does not support it; `None` if it does.
@@ -169,6 +212,59 @@ const fn row(
     Since { name, x86_64, arm64, source }
 }
 
+/// `crashkernel=SIZE` may lie anywhere below 4 GiB; before, below 896 MiB.
+pub const CRASHKERNEL_REACHES_4_GIB: &str = "crashkernel=SIZE reaches 4 GiB";
+/// No zone ends above the last page of memory.
+pub const ZONES_END_WITH_MEMORY: &str = "zones end with memory";
+/// ZONE_DMA ends at 1 GiB whatever the firmware says, for the Raspberry Pi 4.
+pub const DMA_ZONE_HAS_30_BITS: &str = "ZONE_DMA has 30 bits";
+/// What distributions took over into older kernels: the row's name, and how the release's name shows the distribution.
+/// RHEL 8's 4.18 was seen to reserve 256 MiB at 1712 MiB.
+const BACKPORTS: [(&str, &str); 2] =
+    [(CRASHKERNEL_REACHES_4_GIB, ".el8"), (CRASHKERNEL_FALLS_BACK_HIGH, ".el8")];
+
+/// What `crashkernel=auto` asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AutoCrashkernel {
+    /// So many MiB and 64 MiB for each TiB, in whole MiB, if the machine has at least `from` bytes of memory.
+    Grows {
+        /// Bytes of memory below which nothing is reserved.
+        from: u64,
+        /// MiB for a machine of no size.
+        base: u64,
+    },
+    /// The value that stands for it.
+    Value(&'static str),
+}
+
+/// What `crashkernel=auto` asks for on a kernel; `None` if the kernel does not know it, as no kernel but Red Hat's does.
+///
+/// Source: Red Hat's Kernel Crash Dump Guide for RHEL 6 and 7 (161 MB and 64 MB per TB from 2 GB on, 128 MB from 4 GB
+/// on), and the table of memory requirements in Managing, monitoring and updating the kernel for RHEL 8, which was
+/// raised during RHEL 8; from which build on is not published: builds from 305 on are taken to have the later table.
+pub fn auto_crashkernel(target: &Target) -> Option<AutoCrashkernel> {
+    let name = target.release.to_string();
+    let x86 = target.architecture == Architecture::X86_64;
+    let build = |from: &str| -> Option<u32> {
+        let digits = name.strip_prefix(from)?;
+        digits.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+    };
+    if name.contains(".el8") {
+        let is_late = build("4.18.0-").is_some_and(|build| build >= 305);
+        return Some(AutoCrashkernel::Value(match (x86, is_late) {
+            (true, true) => "1G-4G:192M,4G-64G:256M,64G-:512M",
+            (true, false) => "1G-4G:160M,4G-64G:192M,64G-1T:256M,1T-:512M",
+            (false, true) => "2G-:480M",
+            (false, false) => "2G-:448M",
+        }));
+    }
+    match () {
+        () if x86 && name.contains(".el7") => Some(AutoCrashkernel::Grows { from: 2 << 30, base: 160 }),
+        () if x86 && name.contains(".el6") => Some(AutoCrashkernel::Grows { from: 4 << 30, base: 128 }),
+        () => None,
+    }
+}
+
 /// `crashkernel=SIZE` falls back to high memory if it does not fit into low memory.
 pub const CRASHKERNEL_FALLS_BACK_HIGH: &str = "crashkernel=SIZE falls back to high memory";
 /// `crashkernel=SIZE,high` falls back to low memory if it does not fit into high memory.
@@ -191,6 +287,10 @@ pub const RODATA_COVERS_LINEAR_MAP: &str = "rodata= covers the linear map";
 /// The kernel keeps the header of a loaded crash kernel up to date when memory is added or removed
 /// (CONFIG_CRASH_HOTPLUG).
 pub const CRASH_HEADER_IS_KEPT_CURRENT: &str = "the kernel keeps the crash header up to date";
+/// kexec_file_load searches the resource tree from the top for a reboot; before, ranges upwards, each from its top.
+pub const SEARCHES_FROM_THE_TOP: &str = "kexec_file_load searches from the top";
+/// A search from the top may use a range's last page; before, it takes the last byte for the end, and aligns down.
+pub const SEARCHES_THE_LAST_PAGE: &str = "kexec_file_load searches the last page";
 /// kexec_file_load tries to place segments in contiguous memory areas first.
 pub const SEGMENTS_IN_CMA: &str = "kexec_file_load places in CMA";
 
@@ -206,7 +306,10 @@ pub const TABLE: &[Since] = &[
     row("crashkernel=,cma is reserved", Some(from(6, 17)), None, "x86: implement crashkernel cma reservation (6.17)"),
     // Before, x86 also looked for `,high` if the plain value was malformed or 0.
     row("crashkernel=,high only without a plain one", Some(from(6, 7)), ALWAYS, "kernel/crash_core.c:parse_crashkernel (6.7)"),
-    row(CRASHKERNEL_FALLS_BACK_HIGH, ALWAYS, Some(from(6, 3)), "arm64: kdump: Support crashkernel=X fall back to reserve region above DMA zones (6.3)"),
+    row(CRASHKERNEL_REACHES_4_GIB, Some(from(5, 2)), None, "x86/kdump: Have crashkernel=X reserve under 4G by default (5.2)"),
+    row(ZONES_END_WITH_MEMORY, Some(from(4, 0)), None, "x86/mm: Fix zone ranges boot printout (4.0)"),
+    // x86: x86/kdump: Fall back to reserve high crashkernel memory (5.2).
+    row(CRASHKERNEL_FALLS_BACK_HIGH, Some(from(5, 2)), Some(from(6, 3)), "arm64: kdump: Support crashkernel=X fall back to reserve region above DMA zones (6.3)"),
     row(CRASHKERNEL_FALLS_BACK_LOW, ALWAYS, Some(from(6, 4)), "arm64: kdump: simplify the reservation behaviour of crashkernel=,high (6.4)"),
     row("elfcorehdr", ALWAYS, ALWAYS, "kernel/crash_dump.c:setup_elfcorehdr (6.12)"),
     row("kernelcore", ALWAYS, ALWAYS, "mm/mm_init.c:cmdline_parse_kernelcore (6.12)"),
@@ -224,6 +327,8 @@ pub const TABLE: &[Since] = &[
     row("reserve_mem", Some(from(6, 12)), Some(from(6, 12)), "mm/memblock.c:reserve_mem (6.12)"),
     row("kho", Some(from(6, 16)), Some(from(6, 16)), "kernel/kexec_handover.c:kho_parse_enable (6.16)"),
     row(SEGMENTS_IN_CMA, Some(from(6, 17)), Some(from(6, 17)), "kexec: enable CMA based contiguous allocation (6.17)"),
+    row(SEARCHES_FROM_THE_TOP, Some(from(6, 8)), Some(from(6, 8)), "kexec_file: load kernel at top of system RAM if required (6.8)"),
+    row(SEARCHES_THE_LAST_PAGE, Some(from(6, 8)), Some(from(6, 8)), "kexec_file: fix incorrect temp_start value in locate_mem_hole_top_down (6.8)"),
     row("kho_scratch", Some(from(6, 16)), Some(from(6, 16)), "kernel/kexec_handover.c:kho_parse_scratch_size (6.16)"),
     row("cma", ALWAYS, ALWAYS, "kernel/dma/contiguous.c:early_cma (6.12)"),
     row("cma_pernuma", Some(from(5, 10)), Some(from(5, 10)), "kernel/dma/contiguous.c:early_cma_pernuma (6.12)"),
@@ -268,6 +373,8 @@ pub const TABLE: &[Since] = &[
     row(KERNEL_RESERVATIONS_ARE_MARKED, Some(from(6, 15)), Some(from(6, 15)), "mm/memblock.c:memblock_reserve_kern (6.15)"),
     row(NUMA_MEMBLKS_ARE_SHARED, ALWAYS, Some(from(6, 12)), "mm/numa_memblks.c (6.12)"),
     row(DMA_ZONE_ENDS_ANYWHERE, None, Some(from(6, 12)), "dma-mapping: replace zone_dma_bits by zone_dma_limit (6.12)"),
+    // Until arm64: mm: Set ZONE_DMA size based on devicetree's dma-ranges (5.11).
+    row(DMA_ZONE_HAS_30_BITS, None, Some(Releases { first: (5, 5), gone: Some((5, 11)) }), "arm64: use both ZONE_DMA and ZONE_DMA32 (5.5)"),
     row(RESERVED_MEMORY_IS_LISTED_LATE, None, Some(from(6, 12)), "drivers/of/of_reserved_mem.c:fdt_scan_reserved_mem_reg_nodes (6.12)"),
     row(ACPI_ON, None, ALWAYS, "arch/arm64/kernel/acpi.c:parse_acpi (6.12)"),
     row("acpi=noirq", ALWAYS, None, "arch/x86/kernel/acpi/boot.c:parse_acpi (6.12)"),
@@ -314,6 +421,15 @@ mod tests {
         for (index, row) in TABLE.iter().enumerate() {
             assert!(TABLE[index + 1..].iter().all(|other| other.name != row.name), "{}", row.name);
         }
+    }
+
+    #[test]
+    fn loads_of_four_releases_were_compared_on_x86_and_of_one_on_arm64() {
+        let is = |architecture, release| are_loads_compared(&target(architecture, release));
+        assert!(is(Architecture::X86_64, "7.3.4+deb13-amd64") && is(Architecture::X86_64, "6.1.0-57-amd64"));
+        assert!(!is(Architecture::X86_64, "6.17.1") && !is(Architecture::Arm64, "7.3.4"));
+        assert_eq!(loads_compared(Architecture::X86_64), ["6.1", "6.12", "6.18", "7.3"]);
+        assert_eq!(loads_compared(Architecture::Arm64), ["6.12"]);
     }
 
     #[test]

@@ -392,3 +392,23 @@ fn removable_memory_can_be_avoided_only_where_the_loader_places() {
     let text = refusal(&strs(&files.load("kexec", CAPTURE, &["--avoid-removable"])), 2);
     assert!(text.contains("--avoid-removable needs --loader load"), "{text}");
 }
+
+#[test]
+fn a_plan_in_a_contiguous_area_is_found_to_be_fatal_unless_it_is_kept_out() {
+    let files = Files::new("cma");
+    let capture = "captures/releases/7.3.4+deb13/kx-cma-exec_s/10-setup.tar.gz";
+    let plan = |more: &[&str]| {
+        let output = run(&strs(&files.load("kexec", capture, &[&["-J"], more].concat())));
+        let plan: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let codes: Vec<String> = plan["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|finding| finding["code"].as_str().unwrap().to_owned())
+            .collect();
+        (codes, output.status.code())
+    };
+    assert_eq!(plan(&[]), (vec!["image-in-misaligned-cma".to_owned()], Some(3)));
+    assert_eq!(plan(&["--no-cma"]), (Vec::new(), Some(0)));
+    assert_eq!(plan(&["--loader", "load"]), (Vec::new(), Some(0)));
+}

@@ -66,6 +66,10 @@ fn in_the_crash_kernel(q: &Question) -> bool {
     q.memory.in_crash_kernel
 }
 
+fn in_the_crash_kernels_cma(q: &Question) -> bool {
+    q.memory.in_crash_cma && !kexec_load(q)
+}
+
 fn reserved_in_the_walk(q: &Question) -> bool {
     walks_memblock(q) && q.memory.reserved
 }
@@ -355,11 +359,17 @@ pub(super) static TOLD_DRIVER_MANAGED: Rule = Rule {
 
 pub(super) static DUMPED: Rule = Rule {
     name: "system-ram-is-dumped",
-    source: "kernel/crash_core.c:crash_prepare_elf64_headers, arch/x86/kernel/crash.c:elf_header_exclude_ranges (6.12)",
+    source: "kernel/crash_core.c:crash_prepare_elf64_headers, arch/x86/kernel/crash.c:elf_header_exclude_ranges (6.12), crashkernel=,cma: Documentation/admin-guide/kdump/kdump.rst (6.17)",
     cases: &[
         when(
             in_the_crash_kernel,
             no("the crash kernel runs there: its own reservation is left out of the dump"),
+        ),
+        when(
+            in_the_crash_kernels_cma,
+            no(
+                "the crash kernel is told that it is RAM, and uses it: kexec_file_load leaves the areas of crashkernel=,cma out of the dump",
+            ),
         ),
         when(
             in_the_first_mib_that_is_left_out,

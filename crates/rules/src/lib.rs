@@ -105,6 +105,8 @@ pub struct Memory {
     pub below_1_mib: bool,
     /// Whether all of it lies inside the crash kernel's reservation.
     pub in_crash_kernel: bool,
+    /// Whether all of it lies in an area of `crashkernel=,cma`.
+    pub in_crash_cma: bool,
 }
 
 /// What the rules ask about the running kernel and the loader's port. Nothing here is derived from the
@@ -370,6 +372,7 @@ impl Memory {
             reserved: false,
             below_1_mib: false,
             in_crash_kernel: false,
+            in_crash_cma: false,
         }
     }
 }

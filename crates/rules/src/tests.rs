@@ -173,6 +173,13 @@ fn the_crash_kernels_own_reservation_is_not_dumped() {
 }
 
 #[test]
+fn what_crashkernel_cma_lends_the_crash_kernel_is_dumped_by_kexec_load_only() {
+    let memory = Memory { in_crash_cma: true, ..Memory::of(Class::Boot) };
+    let dumped = |loader| Rules::LINUX.verdict(Use::Vmcore(loader), &memory, &PLAIN).allowed;
+    assert!(!dumped(Loader::KexecFileLoad) && dumped(Loader::KexecLoad));
+}
+
+#[test]
 fn where_memblock_lost_the_flag_movable_node_has_nothing_to_go_by() {
     let lost = Memory { kept_hotplug: Some(false), ..Memory::of(Class::BootHotpluggable) };
     let kept = Memory { kept_hotplug: Some(true), ..lost };

@@ -5,9 +5,9 @@ use kexec::Purpose;
 
 use crate::checks::{
     crashkernel_not_reserved, crashkernel_too_small, dump_header_stale, dump_misses_memory,
-    image_in_removable_memory, image_in_removed_memory, image_in_untold_memory, image_over_interrupt_tables,
-    kdump_not_armed, kdump_onlines_dumped_memory, load_limit_spent, next_kernel_map_overflow,
-    soft_reserved_not_carried,
+    image_in_misaligned_cma, image_in_removable_memory, image_in_removed_memory, image_in_untold_memory,
+    image_over_interrupt_tables, kdump_not_armed, kdump_onlines_dumped_memory, load_limit_spent,
+    next_kernel_map_overflow, soft_reserved_not_carried,
 };
 use crate::finding::Finding;
 use crate::image::Image;
@@ -38,6 +38,7 @@ pub(crate) static CHECKS: &[Check] = &[
     Check::Image(Purpose::Reboot, image_in_untold_memory::in_untold_memory),
     Check::Image(Purpose::Reboot, soft_reserved_not_carried::not_carried_by),
     Check::Image(Purpose::Reboot, image_over_interrupt_tables::under),
+    Check::Image(Purpose::Reboot, image_in_misaligned_cma::misaligned),
     Check::NoReboot(soft_reserved_not_carried::not_carried_by_a_load),
     Check::Planned(load_limit_spent::spent_for),
     Check::Planned(next_kernel_map_overflow::overflows_in),

@@ -1,8 +1,8 @@
 //! What a kernel log says about kexec loads: where the images went, and what has happened to the crash header since.
 //!
-//! kexec_file_load logs its work if the loader asks for it (KEXEC_FILE_DEBUG, Linux 6.8 and later); memory hotplug
-//! events are debug messages in kernel/crash_core.c. A load without the debug flag leaves nothing here, and neither
-//! does kexec_load.
+//! kexec_file_load logs its work if the loader asks for it (KEXEC_FILE_DEBUG, Linux 6.8 and later); before, in other
+//! words, where dynamic debug is on for its files. Memory hotplug events are debug messages in kernel/crash_core.c. A
+//! load without either leaves nothing here, and neither does kexec_load.
 
 use firmware::e820::{E820Type, Entry};
 use memblock::PhysRange;
@@ -48,6 +48,13 @@ pub struct LoadRecord {
     pub end: String,
     /// Later memory hotplug events that reached this crash kernel. Each made the kernel rebuild the header.
     pub events: Vec<MemoryEvent>,
+}
+
+impl LoadRecord {
+    /// Whether the log says anything about it but that it began.
+    fn has_begun(&self) -> bool {
+        !(self.segments.is_empty() && self.command_line.is_none() && self.dumped.is_empty())
+    }
 }
 
 /// A loaded segment.
@@ -118,13 +125,24 @@ impl Reader {
         } else if text.starts_with("kexec_file: kernel: ") {
             self.close();
             self.record().is_whole = true;
+        } else if text == "kexec-bzImage64: It's a relocatable bzImage64" {
+            // The first line of a load before 6.8; with the debug flag, one follows `kernel:`.
+            if self.open.as_ref().is_none_or(LoadRecord::has_begun) {
+                self.close();
+            }
+            self.record().is_whole = true;
         } else if let Some(named) = loaded_at(text) {
             self.names.push(named);
         } else if text.starts_with("kexec_file: segment[") {
             self.segment(text);
+        } else if text.starts_with("kexec_file: Loading segment ") {
+            self.segment(text);
+            self.record_of_old_words(text);
         } else if let Some(line) = text.strip_prefix("kexec-bzImage64: Final command line is: ") {
             self.record().command_line = Some(line.to_owned());
-        } else if text.starts_with("crash_core: Crash PT_LOAD ") {
+        } else if text.starts_with("crash_core: Crash PT_LOAD ")
+            || text.starts_with("kexec_file: Crash PT_LOAD ")
+        {
             self.dumped(text);
         } else if let Some(entry) = text.strip_prefix("kexec-bzImage64: ").and_then(entry) {
             self.record().map.push(entry);
@@ -162,6 +180,15 @@ impl Reader {
             record.possible_cpus = headers.and_then(possible_cpus);
         }
         record.dumped.extend(range);
+    }
+
+    /// A kernel before 6.8 prints no last line: each segment may be the last, and that a dump's header was placed shows
+    /// the purpose.
+    fn record_of_old_words(&mut self, text: &str) {
+        let has_header = self.names.iter().any(|(_, name)| name.to_lowercase().starts_with("elf"));
+        let record = self.record();
+        record.purpose = Some(if has_header { Purpose::Crash } else { Purpose::Reboot });
+        text.clone_into(&mut record.end);
     }
 
     fn end(&mut self, of: &str, text: &str) {

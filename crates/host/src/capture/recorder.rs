@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use evidence::Source;
 
+use crate::readers::packages;
 use crate::root::files::is_wanted;
 use crate::root::manifest::Refusal;
 use crate::root::source::map;
@@ -51,7 +52,10 @@ impl Tree for Recorder<'_> {
         let answer = self.tree.read(path, limit);
         self.refused(path, &answer);
         if let Source::Read(bytes) = &answer {
-            self.notes().files.insert(join(&self.prefix, path), bytes.clone());
+            let path = join(&self.prefix, path);
+            if let Some(kept) = packages::kept(&path, bytes.clone()) {
+                self.notes().files.insert(path, kept);
+            }
         }
         answer
     }

@@ -72,7 +72,12 @@ pub(crate) fn memblock(tree: &dyn Tree) -> MemblockFiles {
 /// The scratch areas of kexec handover, if the kernel supports it and it is on.
 pub(crate) fn handover(tree: &dyn Tree) -> HandoverFiles {
     let file = |name: &str| whole(tree, &format!("{}/{name}", files::HANDOVER));
-    HandoverFiles { scratch_phys: file("scratch_phys"), scratch_len: file("scratch_len") }
+    // Since 7.4 under another name.
+    let either = |name, new| or_else(file(name), || file(new));
+    HandoverFiles {
+        scratch_phys: either("scratch_phys", "bootmem_phys"),
+        scratch_len: either("scratch_len", "bootmem_len"),
+    }
 }
 
 #[cfg(test)]

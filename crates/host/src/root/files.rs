@@ -42,7 +42,7 @@ pub(crate) const NODES: &str = "sys/devices/system/node";
 pub(crate) const MEMORY_HOTPLUG: &str = "sys/module/memory_hotplug/parameters";
 /// The kernel's kexec settings: the name in a snapshot, and the paths, newest first. Linux 6.19 added the
 /// directory `kexec` and keeps the old names as links.
-pub(crate) const KEXEC: [(&str, &[&str]); 8] = [
+pub(crate) const KEXEC: [(&str, &[&str]); 10] = [
     ("kexec_loaded", &["sys/kernel/kexec/loaded", "sys/kernel/kexec_loaded"]),
     ("kexec_crash_loaded", &["sys/kernel/kexec/crash_loaded", "sys/kernel/kexec_crash_loaded"]),
     ("kexec_crash_size", &["sys/kernel/kexec/crash_size", "sys/kernel/kexec_crash_size"]),
@@ -50,7 +50,16 @@ pub(crate) const KEXEC: [(&str, &[&str]); 8] = [
         "crash_elfcorehdr_size",
         &["sys/kernel/kexec/crash_elfcorehdr_size", "sys/kernel/crash_elfcorehdr_size"],
     ),
-    ("crash_cma_ranges", &["sys/kernel/kexec/crash_cma_ranges"]),
+    ("crash_cma_ranges", &["sys/kernel/kexec/crash_cma_ranges", "sys/kernel/kexec_crash_cma_ranges"]),
+    // The default contiguous area, where kexec_file_load places first: named so, or as its device tree node.
+    (
+        "cma_total_pages",
+        &["sys/kernel/mm/cma/reserved/total_pages", "sys/kernel/mm/cma/linux,cma/total_pages"],
+    ),
+    (
+        "cma_available_pages",
+        &["sys/kernel/mm/cma/reserved/available_pages", "sys/kernel/mm/cma/linux,cma/available_pages"],
+    ),
     ("kexec_load_disabled", &["proc/sys/kernel/kexec_load_disabled"]),
     ("kexec_load_limit_panic", &["proc/sys/kernel/kexec_load_limit_panic"]),
     ("kexec_load_limit_reboot", &["proc/sys/kernel/kexec_load_limit_reboot"]),
@@ -66,6 +75,20 @@ pub(crate) const KERNEL_LOGS: [&str; 6] = [
 ];
 /// `uname -a` in a sosreport.
 pub(crate) const UNAMES: [&str; 3] = ["sos_commands/kernel/uname_-a", "insights_commands/uname_-a", "uname"];
+/// Where kexec-tools installs its program.
+pub(crate) const KEXEC_PROGRAMS: [&str; 3] = ["usr/sbin/kexec", "sbin/kexec", "usr/bin/kexec"];
+/// Lists of installed packages: of dpkg, of apk, and of sosreports.
+pub(crate) const PACKAGE_LISTS: [&str; 7] = [
+    "var/lib/dpkg/status",
+    "lib/apk/db/installed",
+    "usr/lib/apk/db/installed",
+    "installed-debs",
+    "installed-rpms",
+    "sos_commands/dpkg/dpkg_-l",
+    "sos_commands/rpm/package-data",
+];
+/// pacman's packages, a directory for each.
+pub(crate) const PACMAN: &str = "var/lib/pacman/local";
 /// The manifest of a capture.
 pub(crate) const MANIFEST: &str = "physmem-capture.json";
 
@@ -127,7 +150,10 @@ pub(crate) fn is_wanted(path: &str) -> bool {
         return matches!(rest, "memory" | "reserved" | "physmem");
     }
     if let Some(rest) = below(HANDOVER) {
-        return matches!(rest, "scratch_phys" | "scratch_len");
+        return matches!(rest, "scratch_phys" | "scratch_len" | "bootmem_phys" | "bootmem_len");
+    }
+    if let Some(rest) = below(PACMAN) {
+        return rest.starts_with("kexec-tools-");
     }
     if let Some(rest) = below(MEMORY_HOTPLUG) {
         return !rest.contains('/');
@@ -138,6 +164,8 @@ pub(crate) fn is_wanted(path: &str) -> bool {
         || [CONFIG_GZ, RELEASE, ARCHITECTURE, MEMORY_HOTPLUG, EFI_RUNTIME_MAP, POSSIBLE_CPUS].contains(&path)
         || UNAMES.contains(&path)
         || KERNEL_LOGS.contains(&path)
+        || KEXEC_PROGRAMS.contains(&path)
+        || PACKAGE_LISTS.contains(&path)
         || KEXEC.iter().any(|(_, paths)| paths.contains(&path))
 }
 

@@ -35,30 +35,32 @@ pub fn left_out(
     for memory in &machine.ranges {
         let own = [memory.range];
         for missing in ranges::difference(own.into_iter(), dumped.iter().copied()) {
-            for area in crash_kernel.areas() {
-                if let Some(range) = area.intersect(missing) {
-                    found.push(of(machine, memory, range, true, loader, rules));
-                }
-            }
             let areas: Vec<PhysRange> = crash_kernel.areas().collect();
-            let rest = ranges::difference([missing].into_iter(), areas.into_iter());
-            found.extend(rest.map(|range| of(machine, memory, range, false, loader, rules)));
+            let cma = &machine.state.crash_cma;
+            let mut add = |range: Option<PhysRange>, in_crash_kernel, in_crash_cma| {
+                let part = |range| MemoryRange { range, in_crash_kernel, in_crash_cma, ..memory.clone() };
+                found.extend(range.map(|range| of(machine, &part(range), loader, rules)));
+            };
+            for area in &areas {
+                add(area.intersect(missing), true, false);
+            }
+            for area in cma {
+                add(area.intersect(missing), false, true);
+            }
+            let mut all = [areas, cma.clone()].concat();
+            all.sort_unstable();
+            let rest = ranges::difference([missing].into_iter(), all.into_iter());
+            for range in rest {
+                add(Some(range), false, false);
+            }
         }
     }
     found.sort_by_key(|left_out| left_out.range);
     Ok(found)
 }
 
-fn of(
-    machine: &Machine,
-    memory: &MemoryRange,
-    range: PhysRange,
-    in_crash_kernel: bool,
-    loader: Loader,
-    rules: &Rules,
-) -> LeftOut {
-    let memory = MemoryRange { range, in_crash_kernel, ..memory.clone() };
-    LeftOut { range, verdict: memory.verdict(rules, Use::Vmcore(loader), &machine.kernel) }
+fn of(machine: &Machine, memory: &MemoryRange, loader: Loader, rules: &Rules) -> LeftOut {
+    LeftOut { range: memory.range, verdict: memory.verdict(rules, Use::Vmcore(loader), &machine.kernel) }
 }
 
 /// How the header of a dump and a machine differ.

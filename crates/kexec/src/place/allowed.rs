@@ -18,10 +18,12 @@ pub(crate) fn allowed(
     of: Use,
     rules: &Rules,
 ) -> Result<Vec<PhysRange>, PlanError> {
-    // Split memory where the answer may change: at the first MiB and at the crash kernel's areas, which the
-    // rules know.
+    // Split memory where the answer may change: at the first MiB and at the crash kernel's areas, contiguous ones
+    // too, which the rules know.
     let first_mib = PhysRange::new(0, 1 << 20).ok();
     let cuts: Vec<PhysRange> = first_mib.into_iter().chain(crash_areas.iter().copied()).collect();
+    let cma = &machine.state.crash_cma;
+    let cuts = [cuts, cma.clone()].concat();
     let mut memories = machine.ranges.iter();
     let (mut all, mut of_span) = (Vec::with_capacity(spans.len()), Vec::new());
     for &span in spans {
@@ -38,7 +40,8 @@ pub(crate) fn allowed(
             }
             for piece in pieces(part, &cuts) {
                 let in_crash_kernel = crash_areas.iter().any(|area| area.encloses(piece));
-                let memory = MemoryRange { range: piece, in_crash_kernel, ..memory.clone() };
+                let in_crash_cma = cma.iter().any(|area| area.encloses(piece));
+                let memory = MemoryRange { range: piece, in_crash_kernel, in_crash_cma, ..memory.clone() };
                 if is_allowed(machine, &memory, of, rules)? {
                     of_span.push(piece);
                 }

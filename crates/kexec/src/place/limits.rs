@@ -52,6 +52,7 @@ mod tests {
             range: PhysRange::from_size(0x10_0000, pages * 0x1000).unwrap(),
             loaded: 1,
             alignment: 0x1000,
+            wanted_alignment: 0x1000,
             reason: String::new(),
         }
     }

@@ -31,6 +31,7 @@ pub struct Search {
     direction: Direction,
     min: u64,
     limit: u64,
+    skips_last_page: bool,
 }
 
 /// Why a search is invalid.
@@ -74,7 +75,9 @@ impl Search {
             return Err(SearchError::Alignment { alignment });
         }
         match size.checked_next_multiple_of(page) {
-            Some(size) => Ok(Self { size, alignment, direction, min: 0, limit: u64::MAX }),
+            Some(size) => {
+                Ok(Self { size, alignment, direction, min: 0, limit: u64::MAX, skips_last_page: false })
+            }
             None => Err(SearchError::Size { size }),
         }
     }
@@ -89,6 +92,13 @@ impl Search {
     #[must_use]
     pub const fn ending_by(self, limit: u64) -> Self {
         Self { limit, ..self }
+    }
+
+    /// The same, but if it starts from the top, the last byte of a range is taken for its end: what would end there is
+    /// one unit of alignment lower, and what fits exactly finds no room.
+    #[must_use]
+    pub const fn skipping_the_last_page(self, skips: bool) -> Self {
+        Self { skips_last_page: skips, ..self }
     }
 
     /// The size of the hole in bytes, whole pages.
@@ -149,6 +159,7 @@ impl Search {
     fn within(&self, candidate: PhysRange, taken: &[PhysRange]) -> Option<PhysRange> {
         let bounds = PhysRange::new(self.min, self.limit).ok()?.intersect(candidate)?;
         let mut from = match self.direction {
+            Direction::TopDown if self.skips_last_page => bounds.end().saturating_sub(1),
             Direction::TopDown => bounds.end(),
             Direction::BottomUp => bounds.start(),
         };

@@ -52,11 +52,17 @@ impl<'a> SegmentPlacer<'a> {
         let search = Search::new(size, alignment, self.space.page, direction)
             .map_err(|source| PlanError::Segment { kind, source })?
             .at_or_above(min)
-            .ending_by(limit);
+            .ending_by(limit)
+            .skipping_the_last_page(self.space.skips_last_page);
         if loaded > search.size() {
             return Err(PlanError::TooSmall { kind, loaded, size: search.size() });
         }
         let taken: Vec<PhysRange> = self.segments.iter().map(|segment| segment.range).collect();
+        if let Some(segment) = self.in_contiguous_area(&needs, &search, &taken) {
+            let range = segment.range;
+            self.segments.push(segment);
+            return Ok(range);
+        }
         let candidates = &self.space.ranges;
         let found = if search.size() > self.space.largest {
             None
@@ -83,8 +89,39 @@ impl<'a> SegmentPlacer<'a> {
             "the {outermost} multiple of {:#x} that fits into {candidate}{above}{below}{beside}",
             search.alignment()
         );
-        self.segments.push(Segment { kind, range, loaded, alignment: search.alignment(), reason });
+        let alignment = search.alignment();
+        self.segments.push(Segment { kind, range, loaded, alignment, wanted_alignment: alignment, reason });
         Ok(range)
+    }
+
+    /// A place in the contiguous area: its lowest free one, unless that is outside the segment's limits.
+    fn in_contiguous_area(
+        &self,
+        needs: &SegmentNeeds,
+        search: &Search,
+        taken: &[PhysRange],
+    ) -> Option<Segment> {
+        let area = self.space.contiguous?;
+        let alignment = search.alignment().min(area.alignment);
+        let lowest = Search::new(needs.size, alignment, self.space.page, Direction::BottomUp).ok()?;
+        let (range, _) = lowest.find(&[area.free], taken)?;
+        if range.start() < needs.min || range.end() > needs.limit {
+            return None;
+        }
+        let less = if alignment < search.alignment() {
+            format!(
+                ", which aligns to no more than {alignment:#x} where {:#x} is asked for",
+                search.alignment()
+            )
+        } else {
+            String::new()
+        };
+        let reason = format!(
+            "the lowest multiple of {alignment:#x} that is free in the contiguous memory area (CMA) {}{less}",
+            area.free
+        );
+        let (kind, loaded) = (needs.kind, needs.loaded);
+        Some(Segment { kind, range, loaded, alignment, wanted_alignment: search.alignment(), reason })
     }
 
     /// Adds a segment of whole pages whose place is fixed.
@@ -101,7 +138,8 @@ impl<'a> SegmentPlacer<'a> {
         if let Some(range) = self.segments.iter().find_map(|segment| segment.range.intersect(range)) {
             return Err(ElfError::Overlap { range }.into());
         }
-        self.segments.push(Segment { kind, range, loaded, alignment: self.space.page, reason });
+        let alignment = self.space.page;
+        self.segments.push(Segment { kind, range, loaded, alignment, wanted_alignment: alignment, reason });
         Ok(())
     }
 

@@ -98,10 +98,13 @@ fn tree(machine: &Machine) -> Result<Option<Fdt<'_>>, PlanError> {
     Ok(tree.map_err(Arm64Error::DeviceTree)?)
 }
 
-/// The crash kernel's higher area, then the lower; empty for a reboot.
+/// The crash kernel's higher area, then the lower, then, where the kernel writes the tree, the areas of
+/// `crashkernel=,cma` (7.3); empty for a reboot.
 fn usable_memory(context: &LoadContext<'_>) -> Vec<PhysRange> {
     let crash = context.crash.as_ref().map(|crash| crash.kernel);
-    crash.iter().flat_map(|crash| [Some(crash.area), crash.low]).flatten().collect()
+    let by_kernel = crash.is_some() && context.request.loader == Loader::KexecFileLoad;
+    let cma = by_kernel.then_some(&context.machine.state.crash_cma).into_iter().flatten().copied();
+    crash.iter().flat_map(|crash| [Some(crash.area), crash.low]).flatten().chain(cma).collect()
 }
 
 /// How the next kernel learns about its memory, and that memory.

@@ -78,8 +78,8 @@ fn place(space: &SearchSpace, header: Option<u64>, parts: &Parts) -> Result<Vec<
     let (mut min, mut tries) = (0, 0_u64);
     loop {
         let mut placer = SegmentPlacer::new(space);
-        if space.in_order {
-            kho::place(&mut placer, space.ranges.len())?;
+        if let Some(areas) = space.scratch_list {
+            kho::place(&mut placer, areas)?;
         }
         let at = match placer.place(SegmentNeeds { min, ..kernel }) {
             Ok(at) => at,

@@ -74,8 +74,8 @@ impl Port for X86Kernel {
             let map = by_rules::corrected(map, machine, Loader::KexecFileLoad, context.rules);
             (NextMap::with_the_first(map), request.command_line.to_owned())
         };
-        if context.space.in_order {
-            kho::place(&mut placer, context.space.ranges.len())?;
+        if let Some(areas) = context.space.scratch_list {
+            kho::place(&mut placer, areas)?;
         }
         let parts = Parts {
             purgatory: request.purgatory.unwrap_or(Purgatory::LINUX_X86),

@@ -10,6 +10,7 @@
 
 use images::KernelImage;
 use machine::Machine;
+use machine::releases::KexecTools;
 use memblock::PhysRange;
 use rules::{Loader, Rules};
 
@@ -66,7 +67,8 @@ impl Port for X86Tools {
         let mut placer = SegmentPlacer::new(&context.space);
         let (map, command_line) = tell(&mut placer, context)?;
         let setup_code = kernel.setup_code().max(MIN_SETUP_CODE).saturating_add(BEFORE_COMMAND_LINE);
-        let kernel_min = if request.tools.honors_pref_address() { kernel.pref_address } else { 0 };
+        let tools = request.known_tools(context.machine).unwrap_or(KexecTools::CHECKED);
+        let kernel_min = if tools.honors_pref_address() { kernel.pref_address } else { 0 };
         let parts = Parts {
             purgatory: request.purgatory.unwrap_or(Purgatory::KEXEC_TOOLS_X86),
             parameters: setup_code.saturating_add(length(&command_line)),

@@ -45,8 +45,8 @@ impl NextMap {
     }
 
     /// The map of a crash kernel whose header lies at `header`: RAM of the first MiB, what the resource tree
-    /// calls ACPI tables, ACPI storage and reserved, the low area, and its own area without the header
-    /// (arch/x86/kernel/crash.c:crash_setup_memmap_entries, 6.12).
+    /// calls ACPI tables, ACPI storage and reserved, the low area, its own area without the header, and the areas of
+    /// `crashkernel=,cma` (arch/x86/kernel/crash.c:crash_setup_memmap_entries, 6.12).
     ///
     /// # Errors
     ///
@@ -71,7 +71,7 @@ impl NextMap {
         let header = PhysRange::from_size(header.start(), size.room).unwrap_or(header);
         let (below, above) = crash_kernel.area.subtract(header);
         let own = [below, above].into_iter().flatten().filter(|range| range.size() >= PAGE);
-        let ram = crash_kernel.low.into_iter().chain(own);
+        let ram = crash_kernel.low.into_iter().chain(own).chain(machine.state.crash_cma.iter().copied());
         entries.extend(ram.map(|range| Entry { range, kind: E820Type::Ram }));
         Ok(Self::with_the_first(entries))
     }

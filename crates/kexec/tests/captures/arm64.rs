@@ -9,7 +9,6 @@ use evidence::{Source, Unknown};
 use firmware::fdt::Fdt;
 use kexec::{Arm64Error, Arm64Header, E820Type, KernelImage, Plan, PlanError, Purpose, Request, ToldBy};
 use machine::range_set::RangeSet;
-use machine::releases::KexecTools;
 use machine::{Machine, Snapshot};
 use memblock::{PhysRange, RegionFlags, ranges};
 use rules::{Loader, Rules, Walk};
@@ -73,8 +72,9 @@ fn plan(
         initrd,
         command_line: &command_line,
         avoid_removable: false,
+        without_cma: false,
         purgatory: None,
-        tools: KexecTools::CHECKED,
+        tools: None,
     };
     kexec::plan(&machine, &request, &Rules::LINUX)
 }

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use firmware::fdt::{Chosen, Fdt};
 use kexec::{Arm64Error, Arm64Header, KernelImage, Plan, PlanError, Purpose, Request, SegmentKind, ToldBy};
-use machine::releases::KexecTools;
 use machine::{Machine, Snapshot};
 use memblock::PhysRange;
 use rules::{Loader, Rules};
@@ -48,8 +47,9 @@ fn plan(name: &str, purpose: Purpose) -> Result<Plan, PlanError> {
         initrd: json["initrd"].as_u64(),
         command_line: &command_line,
         avoid_removable: false,
+        without_cma: false,
         purgatory: None,
-        tools: KexecTools::CHECKED,
+        tools: None,
     };
     kexec::plan(&Machine::of(&snapshot).unwrap(), &request, &Rules::LINUX)
 }

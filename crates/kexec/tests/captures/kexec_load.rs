@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use firmware::e820::Entry;
 use firmware::log::E820Map;
 use kexec::{Plan, PlanError, Purpose, Request};
-use machine::releases::KexecTools;
 use machine::{EfiRuntime, Machine, Snapshot};
 use memblock::PhysRange;
 use rules::{Loader, Rules, Use};
@@ -84,8 +83,9 @@ fn plan(snapshot: &Snapshot, loaded: &Loaded, efi_ranges: u64) -> (Machine, Plan
         initrd: Some(loaded.initrd),
         command_line: &loaded.given,
         avoid_removable: false,
+        without_cma: false,
         purgatory: None,
-        tools: KexecTools::CHECKED,
+        tools: None,
     };
     if efi_ranges > 0 {
         machine.state.efi_runtime = Some(EfiRuntime { entries: efi_ranges, descriptor: 48 });

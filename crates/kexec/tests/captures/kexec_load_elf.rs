@@ -6,7 +6,6 @@
 use std::path::{Path, PathBuf};
 
 use kexec::{ElfError, ElfKernel, ElfSegment, KernelImage, Plan, PlanError, Purpose, Request};
-use machine::releases::KexecTools;
 use machine::{EfiRuntime, Machine, Snapshot};
 use memblock::PhysRange;
 use rules::{Loader, Rules};
@@ -87,8 +86,9 @@ fn plan(
         initrd: Some(loaded.initrd),
         command_line: &loaded.given,
         avoid_removable: false,
+        without_cma: false,
         purgatory: None,
-        tools: KexecTools::CHECKED,
+        tools: None,
     };
     let mut machine = Machine::of(snapshot).unwrap();
     if efi_ranges > 0 {

@@ -9,6 +9,7 @@ mod arm64_tools;
 mod kexec_load;
 mod kexec_load_elf;
 mod record;
+mod releases;
 mod tools_record;
 
 use std::path::{Path, PathBuf};
@@ -17,7 +18,6 @@ use firmware::e820::{E820Type, Entry};
 use firmware::log::E820Map;
 use images::core_header::CoreHeader;
 use kexec::{KernelImage, Plan, Purpose, Request, SegmentKind, SetupHeader};
-use machine::releases::KexecTools;
 use machine::{Machine, Snapshot};
 use memblock::PhysRange;
 use record::Record;
@@ -80,7 +80,12 @@ fn archives(directory: &Path) -> Vec<PathBuf> {
 
 /// The kernel of all these captures, by its header.
 fn kernel() -> KernelImage<'static> {
-    let text = std::fs::read_to_string(captures().join("kernel-6.12.117.json")).unwrap();
+    kernel_of(&captures().join("kernel-6.12.117.json"))
+}
+
+/// A kernel whose setup header is in this file.
+fn kernel_of(header: &Path) -> KernelImage<'static> {
+    let text = std::fs::read_to_string(header).unwrap();
     let header: serde_json::Value = serde_json::from_str(&text).unwrap();
     let number = |name: &str| match &header[name] {
         serde_json::Value::String(hex) => u64::from_str_radix(hex.strip_prefix("0x").unwrap(), 16).unwrap(),
@@ -114,8 +119,9 @@ fn load(&(capture, log, index, purpose, initrd): &Load) -> (Machine, Record, Pla
             line => line,
         },
         avoid_removable: false,
+        without_cma: false,
         purgatory: None,
-        tools: KexecTools::CHECKED,
+        tools: None,
     };
     let plan =
         kexec::plan(&machine, &request, &Rules::LINUX).unwrap_or_else(|error| panic!("{capture}: {error}"));

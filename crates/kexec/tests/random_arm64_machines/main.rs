@@ -10,7 +10,6 @@ mod machines;
 mod search;
 
 use kexec::{Arm64Header, KernelImage, Plan, PlanError, Purpose, Request, SegmentKind};
-use machine::releases::KexecTools;
 use memblock::{PhysRange, ranges};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -36,8 +35,9 @@ fn requests() -> impl Strategy<Value = Request<'static>> {
             initrd,
             command_line: "quiet",
             avoid_removable: false,
+            without_cma: false,
             purgatory: None,
-            tools: KexecTools::CHECKED,
+            tools: None,
         },
     )
 }

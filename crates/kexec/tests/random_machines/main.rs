@@ -12,7 +12,6 @@ mod machines;
 use firmware::e820::E820Type;
 use kexec::{KernelImage, PlanError, Purpose, Request, SegmentKind, SetupHeader};
 use machine::range_set::RangeSet;
-use machine::releases::KexecTools;
 use memblock::{PhysRange, ranges};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -43,8 +42,9 @@ fn requests() -> impl Strategy<Value = Request<'static>> {
             initrd,
             command_line: "quiet",
             avoid_removable,
+            without_cma: false,
             purgatory: None,
-            tools: KexecTools::CHECKED,
+            tools: None,
         },
     )
 }

@@ -28,7 +28,7 @@ use crate::boot::trace::Step;
 use crate::boot::zones::{ZoneKind, ZoneLimits};
 use crate::command_line::BootParameters;
 use crate::command_line::acpi::AcpiMode;
-use crate::releases::{DMA_ZONE_ENDS_ANYWHERE, Target, is_known};
+use crate::releases::{DMA_ZONE_ENDS_ANYWHERE, DMA_ZONE_HAS_30_BITS, Target, is_known};
 
 const MIB: u64 = 1 << 20;
 const GIB_4: u64 = 1 << 32;
@@ -141,6 +141,8 @@ fn dma_end(
     let limit = if has_behavior(input, DMA_ZONE_ENDS_ANYWHERE) {
         let cap = if start < GIB_4 - 1 { GIB_4 - 1 } else { u64::MAX };
         said.unwrap_or(u64::MAX).min(cap)
+    } else if has_behavior(input, DMA_ZONE_HAS_30_BITS) {
+        dma_limit::in_bits(Some((1 << 30) - 1), start)
     } else {
         dma_limit::in_bits(said, start)
     };

@@ -8,7 +8,13 @@ use crate::boot::input::BootInput;
 use crate::boot::trace::Step;
 use crate::command_line::BootParameters;
 use crate::command_line::crashkernel::{CrashkernelError, CrashkernelRequest, LowMemory, default_low_size};
-use crate::releases::{CRASHKERNEL_FALLS_BACK_HIGH, CRASHKERNEL_FALLS_BACK_LOW, Target, is_known};
+use crate::releases::{
+    CRASHKERNEL_FALLS_BACK_HIGH, CRASHKERNEL_FALLS_BACK_LOW, CRASHKERNEL_REACHES_4_GIB, Target, is_known,
+};
+
+/// Where the search for low memory ends on x86 before 5.2 (CRASH_ADDR_LOW_MAX): old versions of kexec-tools reach no
+/// further.
+const MIB_896: u64 = 896 << 20;
 
 /// Where an architecture places crash kernels.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +33,8 @@ pub(crate) struct Policy {
 struct FallBack {
     to_high: bool,
     to_low: bool,
+    /// Where the search for low memory ends, if before the policy's end of low memory.
+    low_ends: Option<u64>,
 }
 
 /// One reservation.
@@ -112,6 +120,9 @@ pub(crate) fn reserve(
     let fall_back = FallBack {
         to_high: is_known(CRASHKERNEL_FALLS_BACK_HIGH, &target),
         to_low: is_known(CRASHKERNEL_FALLS_BACK_LOW, &target),
+        low_ends: (policy.architecture == Architecture::X86_64
+            && !is_known(CRASHKERNEL_REACHES_4_GIB, &target))
+        .then_some(MIB_896),
     };
     place(early, policy, &wanted, default_low, fall_back)
 }
@@ -130,7 +141,8 @@ fn place(
         LowMemory::Default => default_low,
         LowMemory::Bytes(bytes) => bytes,
     };
-    let low = |why| Window { start: 0, end: low_end, why, low: beside };
+    let low_window = fall_back.low_ends.unwrap_or(low_end);
+    let low = |why| Window { start: 0, end: low_window, why, low: beside };
     let high = |why, low| Window { start: low_end, end: policy.high_end, why, low };
     let (first, second) = if let Some(base) = wanted.base {
         let end = base.saturating_add(size);
@@ -187,7 +199,7 @@ mod tests {
     const GIB: u64 = 1 << 30;
     const POLICY: Policy =
         Policy { architecture: Architecture::X86_64, align: 16 * MIB, low_end: 4 * GIB, high_end: 64 << 40 };
-    const BOTH: FallBack = FallBack { to_high: true, to_low: true };
+    const BOTH: FallBack = FallBack { to_high: true, to_low: true, low_ends: None };
 
     /// 3 GiB below 4 GiB, and `high` bytes above.
     fn reserved(high: u64, wanted: CrashkernelRequest) -> Crashkernel {

@@ -3,8 +3,8 @@
 //! Scratch areas hold only movable pages, so that the next kernel can boot in them without overwriting preserved
 //! memory. With KHO enabled, an image for a reboot goes only into these areas.
 //!
-//! Source: Documentation/core-api/kho/concepts.rst, Documentation/admin-guide/mm/kho.rst (6.16). Plans have not been
-//! compared with loads on such a kernel.
+//! Source: Documentation/core-api/kho/concepts.rst, Documentation/admin-guide/mm/kho.rst (6.16). Plans
+//! were compared with loads of 7.3.
 
 use evidence::{Evidence, Source};
 use memblock::PhysRange;

@@ -10,6 +10,8 @@ use crate::now::kernel::Kernel;
 use evidence::State;
 
 /// A range of System RAM with one class, one provider and one node.
+// Independent facts, as in `rules::Memory`.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemoryRange {
     /// The addresses.
@@ -42,6 +44,8 @@ pub struct MemoryRange {
     pub reserved: bool,
     /// Whether all of it lies inside the crash kernel reservation, as part of a range may.
     pub in_crash_kernel: bool,
+    /// Whether all of it lies in an area of `crashkernel=,cma`, as part of a range may.
+    pub in_crash_cma: bool,
 }
 
 /// The resource a range comes from.
@@ -115,6 +119,7 @@ impl MemoryRange {
             kept_hotplug: None,
             reserved: false,
             in_crash_kernel: false,
+            in_crash_cma: false,
         }
     }
 
@@ -128,6 +133,7 @@ impl MemoryRange {
             reserved: self.reserved,
             below_1_mib: self.range.end() <= 1 << 20,
             in_crash_kernel: self.in_crash_kernel,
+            in_crash_cma: self.in_crash_cma,
         };
         Some(rules.verdict(of, &memory, &kernel.facts))
     }

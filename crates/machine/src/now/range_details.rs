@@ -3,6 +3,7 @@
 use memblock::{PhysRange, Region, RegionFlags};
 
 use crate::now::memory_range::MemoryRange;
+use crate::now::state::crash_cma;
 use crate::range_set::RangeSet;
 use evidence::snapshot::{BlockState, MemoryBlocks};
 use evidence::zones::Zone;
@@ -21,6 +22,7 @@ pub(crate) struct RangeDetails<'a> {
     /// `memblock.reserved`; empty if not available.
     reserved: RangeSet,
     crash_kernel: RangeSet,
+    crash_cma: RangeSet,
 }
 
 impl<'a> RangeDetails<'a> {
@@ -37,7 +39,9 @@ impl<'a> RangeDetails<'a> {
         let reserved = reserved.map(|region| region.range).collect();
         let all = evidence.resources.read().into_iter().flat_map(ResourceTree::resources);
         let crash_kernel = all.filter(|r| r.name == "Crash kernel").filter_map(|r| r.range().ok()).collect();
-        Self { blocks: evidence.blocks.read(), zones, page_size, spans, memblock, reserved, crash_kernel }
+        let crash_cma = crash_cma(evidence).into_iter().collect();
+        let blocks = evidence.blocks.read();
+        Self { blocks, zones, page_size, spans, memblock, reserved, crash_kernel, crash_cma }
     }
 
     /// The range with its address-dependent details filled in; the provider is unchanged.
@@ -50,6 +54,7 @@ impl<'a> RangeDetails<'a> {
             flags: self.flags(range),
             reserved: self.is_reserved(range),
             in_crash_kernel: self.crash_kernel.bytes_within(range) == range.size(),
+            in_crash_cma: self.crash_cma.bytes_within(range) == range.size(),
             ..memory
         }
     }

@@ -8,8 +8,10 @@ use firmware::efi;
 use memblock::{PhysRange, Region, RegionFlags, ranges};
 
 use crate::boot::input::BootInput;
+use crate::now::contiguous::ContiguousArea;
 use crate::now::efi_runtime::EfiRuntime;
 use crate::now::kho::Kho;
+use crate::releases::KexecTools;
 
 /// The state of the running kernel that a kexec load would find.
 ///
@@ -49,6 +51,15 @@ pub struct KernelState {
     pub crash_elfcorehdr_size: Option<u64>,
     /// Kexec handover.
     pub kho: Kho,
+    /// Entries in the list of its scratch areas, with those that the kernel could not allocate; as many as
+    /// [`kho`](Self::kho) has if `None`.
+    pub handover_listed: Option<u64>,
+    /// The version of kexec-tools that the machine has.
+    pub kexec_tools: Option<KexecTools>,
+    /// The default contiguous area, where kexec_file_load tries to place first (6.17).
+    pub contiguous: Option<ContiguousArea>,
+    /// The areas of `crashkernel=,cma`, ascending: told to a crash kernel as RAM, and left out of its dump (6.17).
+    pub crash_cma: Vec<PhysRange>,
     /// The number of possible CPUs; each has a note in the crash header. Without it, a crash plan assumes one.
     pub possible_cpus: Option<u64>,
     /// EFI's runtime map, which is passed on. `None` if there may be one but nothing shows it: a plan then reserves no
@@ -79,6 +90,10 @@ impl KernelState {
             has_random_numbers: log.and_then(|log| log.has_random_numbers),
             crash_elfcorehdr_size: evidence.kexec.crash_elfcorehdr_size.read().copied(),
             kho: Kho::of(evidence, boot),
+            handover_listed: evidence.handover_listed,
+            kexec_tools: evidence.kexec_tools.read().and_then(|version| version.parse().ok()),
+            contiguous: ContiguousArea::of(evidence),
+            crash_cma: crash_cma(evidence),
             efi_runtime: EfiRuntime::of(evidence, boot),
             page_table_levels: boot
                 .filter(|_| log.is_some_and(|log| log.boot.max_arch_pfn.is_some()))
@@ -93,6 +108,12 @@ impl KernelState {
             loaded_device_trees: loads.map(LoadedDeviceTrees::of).unwrap_or_default(),
         }
     }
+}
+
+/// The areas of `crashkernel=,cma`: from sysfs, or else from the log.
+pub(crate) fn crash_cma(evidence: &Evidence) -> Vec<PhysRange> {
+    let of_log = || evidence.log.read().map(|log| log.boot.crash_cma.clone());
+    evidence.kexec.crash_cma_ranges.read().cloned().or_else(of_log).unwrap_or_default()
 }
 
 /// Sizes in bytes of the device trees that the last loads passed on, according to the kernel log.

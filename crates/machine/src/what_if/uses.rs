@@ -102,6 +102,7 @@ impl Piece {
             reserved: false,
             below_1_mib: self.range.end() <= MIB,
             in_crash_kernel: crash.into_iter().flatten().any(|area| area.range.encloses(self.range)),
+            in_crash_cma: false,
         })
     }
 }

@@ -14,7 +14,7 @@ use super::input::MachineArguments;
 pub(crate) enum KexecCommand {
     /// Plan a load: its segments and why they go there, the next kernel's memory map, margins and findings
     ///
-    /// Plans follow Linux 6.12 and kexec-tools 2.0.25: an x86 bzImage or an arm64 Image by kexec_file_load or
+    /// Plans follow Linux 6.1 to 7.3 and kexec-tools 2.0.25: an x86 bzImage or an arm64 Image by kexec_file_load or
     /// kexec_load, and an x86 ELF kernel by kexec_load. Signatures, lockdown and security modules are not checked: the
     /// kernel may still refuse a load that is planned here.
     ///
@@ -32,7 +32,7 @@ pub(crate) enum KexecCommand {
 pub(crate) enum KdumpCommand {
     /// Plan a load: its segments and why they go there, the crash kernel's memory map, the dump and findings
     ///
-    /// Plans follow Linux 6.12 and kexec-tools 2.0.25: an x86 bzImage or an arm64 Image by kexec_file_load or
+    /// Plans follow Linux 6.1 to 7.3 and kexec-tools 2.0.25: an x86 bzImage or an arm64 Image by kexec_file_load or
     /// kexec_load, and an x86 ELF kernel by kexec_load. Signatures, lockdown and security modules are not checked: the
     /// kernel may still refuse a load that is planned here.
     ///
@@ -96,16 +96,14 @@ pub(crate) struct BesideArguments {
     /// 2.0.25; on arm64 0x3558 for kexec-tools, and none for Linux
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub(crate) purgatory_size: Option<u64>,
-    /// The version of kexec-tools that calls kexec_load; the default, 2.0.25, is the one plans were compared with
+    /// The version of kexec-tools that calls kexec_load. Default: the machine's, or 2.0.25, the one plans were compared
+    /// with
     #[arg(long, value_name = "VERSION")]
     pub(crate) kexec_tools: Option<KexecTools>,
-}
-
-impl BesideArguments {
-    /// The version of kexec-tools.
-    pub(crate) fn tools(&self) -> KexecTools {
-        self.kexec_tools.unwrap_or(KexecTools::CHECKED)
-    }
+    /// Keep kexec_file_load out of contiguous memory areas, as kexec-tools does with this option (KEXEC_FILE_NO_CMA, Linux
+    /// 6.17)
+    #[arg(long)]
+    pub(crate) no_cma: bool,
 }
 
 #[derive(Args, Debug)]

@@ -298,6 +298,8 @@ fn reservations_at(machine: &Machine, address: u64) -> Vec<String> {
     for resource in ram.map_or(&[][..], |index| path.get(index.saturating_add(1)..).unwrap_or_default()) {
         out.push(format!("{:08x}-{:08x} {} (/proc/iomem)", resource.start, resource.last, resource.name));
     }
+    let crash_cma = machine.state.crash_cma.iter().filter(|area| area.contains(address));
+    out.extend(crash_cma.map(|area| format!("{area} lent to a crash kernel (crashkernel=,cma)")));
     if let Some(table) = machine.evidence.memblock_reserved.read() {
         for region in table.regions.iter().filter(|region| region.range.contains(address)) {
             let names = flag_names(region.flags);

@@ -84,6 +84,28 @@ fn a_load_whose_beginning_is_lost_is_not_whole() {
 }
 
 #[test]
+fn a_kernel_before_6_8_lists_segments_in_other_words_and_prints_no_end() {
+    let load = |header: &str, last: &str| {
+        format!(
+            "[ 1.0] kexec-bzImage64: It's a relocatable bzImage64\n{header}\
+             [ 1.1] kexec-bzImage64: Loaded purgatory at 0x9a000\n\
+             [ 1.2] kexec-bzImage64: Final command line is: quiet\n\
+             [ 1.3] kexec_file: Loading segment 0: buf=0x0 bufsz=0x4000 mem=0x9a000 memsz=0x5000\n\
+             [ 1.4] kexec_file: Loading segment 1: buf=0x0 bufsz=0x1120 mem={last} memsz=0x2000\n"
+        )
+    };
+    let header = "[ 1.0] kexec_file: Crash PT_LOAD ELF header. phdr=0 vaddr=0x0, paddr=0x100000, sz=0x1000 e_phnum=5 \
+                  p_offset=0x100000\n[ 1.0] kexec: Loaded ELF headers at 0x7a000000 bufsz=0x1000 memsz=0x1000\n";
+    let log = LoadLog::of(&(load("", "0x98000") + &load(header, "0x96000")));
+    assert_eq!(log.records.len(), 2);
+    let (reboot, crash) = (log.last(Purpose::Reboot).unwrap(), log.last(Purpose::Crash).unwrap());
+    assert!(reboot.is_whole && crash.is_whole);
+    assert_eq!(reboot.segments[0].holds.as_deref(), Some("purgatory"));
+    assert_eq!((reboot.segments[1].range.start(), crash.segments[1].range.start()), (0x9_8000, 0x9_6000));
+    assert_eq!((crash.dumped.len(), crash.possible_cpus), (1, Some(2)));
+}
+
+#[test]
 fn garbage_in_place_of_numbers_is_skipped() {
     let log = LoadLog::of(
         "kexec_file: segment[0]: mem=0xzz memsz=0x1\ncrash_core: Crash PT_LOAD paddr=0x1, sz=0x0\n\
@@ -109,7 +131,7 @@ proptest::proptest! {
 }
 
 /// How the lines start that the reader recognizes.
-const LINES: [&str; 9] = [
+const LINES: [&str; 11] = [
     "Linux version ",
     "crash hp: hp_action ",
     "kexec_file: kernel: ",
@@ -119,4 +141,6 @@ const LINES: [&str; 9] = [
     "crash_core: Crash PT_LOAD paddr=0x1000, sz=0x",
     "kexec-bzImage64: 0000000000001000-",
     "kexec_file: kexec_file_load: type:",
+    "kexec-bzImage64: It's a relocatable bzImage64",
+    "kexec_file: Loading segment 0: bufsz=0x1 mem=0x1000 memsz=0x",
 ];

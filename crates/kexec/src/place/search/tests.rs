@@ -120,6 +120,21 @@ fn a_hole_may_fill_its_candidate_and_touch_other_segments() {
 }
 
 #[test]
+fn a_search_that_skips_the_last_page_takes_the_one_below_and_refuses_what_fits_exactly() {
+    let search = |size| {
+        let search = Search::new(size, 0, PAGE, Direction::TopDown).unwrap().skipping_the_last_page(true);
+        search.find(&[r(0, 4 * PAGE)], &[]).map(|(hole, _)| hole)
+    };
+    assert_eq!(search(2 * PAGE), Some(r(PAGE, 3 * PAGE)));
+    assert_eq!(search(4 * PAGE), None);
+    let upwards = Search::new(4 * PAGE, 0, PAGE, Direction::BottomUp).unwrap().skipping_the_last_page(true);
+    assert!(upwards.find(&[r(0, 4 * PAGE)], &[]).is_some());
+    // A range that ends inside a page loses nothing.
+    let search = Search::new(PAGE, 0, PAGE, Direction::TopDown).unwrap().skipping_the_last_page(true);
+    assert_eq!(search.find(&[r(0, 3 * PAGE + 1)], &[]).unwrap().0, r(2 * PAGE, 3 * PAGE));
+}
+
+#[test]
 fn a_hole_never_lies_across_two_candidates_that_touch() {
     let search = Search::new(2 * PAGE, 0, PAGE, Direction::BottomUp).unwrap();
     assert_eq!(search.find(&[r(0, PAGE), r(PAGE, 2 * PAGE)], &[]), None);

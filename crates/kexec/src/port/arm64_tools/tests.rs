@@ -1,6 +1,5 @@
 use evidence::Source;
 use evidence::snapshot::Bytes;
-use machine::releases::KexecTools;
 use machine::{Machine, Snapshot};
 use rules::{Loader, Rules};
 
@@ -20,8 +19,9 @@ const REQUEST: Request<'_> = Request {
     initrd: Some(0x12_3456),
     command_line: "quiet",
     avoid_removable: false,
+    without_cma: false,
     purgatory: None,
-    tools: KexecTools::CHECKED,
+    tools: None,
 };
 
 const IOMEM: &str = "40000000-4fffffff : System RAM\n  40010000-401fffff : Kernel code\n  \

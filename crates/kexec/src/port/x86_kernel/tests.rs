@@ -1,5 +1,5 @@
 use evidence::Purpose;
-use machine::{Configured, EfiRuntime, KernelState, Kho};
+use machine::{Configured, ContiguousArea, EfiRuntime, KernelState, Kho};
 use proptest::prelude::*;
 
 use super::*;
@@ -202,4 +202,61 @@ fn with_handover_on_segments_go_into_its_areas_in_their_order_and_nowhere_else()
     // A crash kernel goes into its own area all the same.
     let crash = plan_with(&Request { purpose: Purpose::Crash, ..REQUEST }).unwrap();
     assert!(crash.segments.iter().all(|segment| r(0x6b00_0000, 0x7b00_0000).encloses(segment.range)));
+}
+
+/// Where each segment of a reboot goes on a machine of this release with this contiguous area.
+fn on_release(
+    release: &str,
+    contiguous: Option<ContiguousArea>,
+    request: &Request<'_>,
+) -> Vec<(&'static str, u64)> {
+    let mut machine = x86_with(IOMEM, KernelState { contiguous, ..state() });
+    machine.kernel.release = Some(release.into());
+    let plan = plan(&machine, request, &Rules::LINUX).unwrap();
+    plan.segments.iter().map(|segment| (segment.kind.as_str(), segment.range.start())).collect()
+}
+
+#[test]
+fn a_kernel_before_6_8_searches_ranges_upwards_each_from_its_top() {
+    let old = [
+        ("purgatory", 0x9_a000),
+        ("boot-params", 0x9_8000),
+        ("kernel", 0x7c60_0000),
+        ("initrd", 0x7bea_1000),
+    ];
+    assert_eq!(on_release("6.1.0-57-amd64", None, &REQUEST), old);
+    assert_eq!(on_release("6.7.12", None, &REQUEST), old);
+    assert_eq!(on_release("6.8.1", None, &REQUEST), on_release("6.12.117", None, &REQUEST));
+    assert_eq!(on_release("6.8.1", None, &REQUEST)[0], ("purgatory", 0x7ffd_b000));
+}
+
+#[test]
+fn segments_go_to_the_lowest_free_pages_of_the_contiguous_area_which_aligns_to_a_mib() {
+    let area = |mib: u64| {
+        let range = PhysRange::from_size(0x1000_0000, mib << 20).unwrap();
+        Some(ContiguousArea { range, used: Some(0x10), alignment_order: 8 })
+    };
+    let in_area = [
+        ("purgatory", 0x1001_0000),
+        ("boot-params", 0x1001_5000),
+        ("kernel", 0x1010_0000),
+        ("initrd", 0x138e_e000),
+    ];
+    assert_eq!(on_release("7.3.4", area(256), &REQUEST), in_area);
+    // What finds no room there goes where it went before.
+    let without_room = on_release("7.3.4", area(4), &REQUEST);
+    assert_eq!((without_room[1], without_room[2]), (in_area[1], ("kernel", 0x7c60_0000)));
+    let usual = on_release("7.3.4", None, &REQUEST);
+    assert_eq!(on_release("7.3.4", area(256), &Request { without_cma: true, ..REQUEST }), usual);
+    assert_eq!(on_release("6.12.117", area(256), &REQUEST), usual);
+    let crash = Request { purpose: Purpose::Crash, ..REQUEST };
+    assert_eq!(on_release("7.3.4", area(256), &crash), on_release("7.3.4", None, &crash));
+}
+
+#[test]
+fn the_list_of_scratch_areas_has_those_that_the_kernel_could_not_allocate() {
+    let areas = vec![PhysRange::new(0x4000_0000, 0x5000_0000).unwrap()];
+    let state = KernelState { kho: Kho::On(areas), handover_listed: Some(3), ..state() };
+    let plan = plan(&x86_with(IOMEM, state), &REQUEST, &Rules::LINUX).unwrap();
+    assert_eq!(plan.segment(SegmentKind::Handover).unwrap().loaded, 48);
 }

@@ -50,7 +50,7 @@ pub(crate) fn run(arguments: &DiffArguments, out: &mut impl Write) -> Result<(),
         None => None,
         Some((path, kernel)) => {
             let image = kernel.image(path)?;
-            let loading = Loading { machine: &machine, purpose, tools: arguments.beside.tools() };
+            let loading = Loading { machine: &machine, purpose, beside: &arguments.beside };
             let checked = kernel.check(path, &machine);
             if let Ok(unknown) = &checked {
                 assumed.extend(unknown.clone());

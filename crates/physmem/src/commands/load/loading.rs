@@ -2,7 +2,6 @@
 
 use kexec::{KernelImage, Plan, Purgatory, Purpose, Request, remedies};
 use machine::command_line::edit;
-use machine::releases::KexecTools;
 use machine::{Machine, Unknown};
 use rules::{Loader, Rules};
 
@@ -32,7 +31,7 @@ impl<'a> Beside<'a> {
 pub(super) struct Loading<'a> {
     pub(super) machine: &'a Machine,
     pub(super) purpose: Purpose,
-    pub(super) tools: KexecTools,
+    pub(super) beside: &'a BesideArguments,
 }
 
 impl Loading<'_> {
@@ -45,8 +44,9 @@ impl Loading<'_> {
             initrd: None,
             command_line: "",
             avoid_removable: false,
+            without_cma: self.beside.no_cma,
             purgatory: None,
-            tools: self.tools,
+            tools: self.beside.kexec_tools,
         };
         kexec::assumed::of(self.machine, &request)
     }
@@ -71,8 +71,9 @@ impl Loading<'_> {
             initrd: beside.initrd,
             command_line: &command_line,
             avoid_removable,
+            without_cma: self.beside.no_cma,
             purgatory,
-            tools: self.tools,
+            tools: self.beside.kexec_tools,
         };
         kexec::plan(self.machine, &request, &Rules::LINUX).map_err(|source| Failure::Plan {
             code: (self.purpose == Purpose::Crash)

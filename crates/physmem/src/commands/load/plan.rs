@@ -32,7 +32,7 @@ pub(crate) fn run(
     if arguments.loader == Loader::KexecFileLoad {
         assumed.extend(kernel.check(&arguments.image.kernel, &machine)?);
     }
-    let load = Loading { machine: &machine, purpose, tools: arguments.image.beside.tools() };
+    let load = Loading { machine: &machine, purpose, beside: &arguments.image.beside };
     let image = kernel.image(&arguments.image.kernel)?;
     let plan = load.plan(arguments.loader, image, &beside, avoid_removable)?;
     assumed.extend(plan.assumed.iter().cloned());
