@@ -124,7 +124,7 @@ fn is_delta(inside: &[u8]) -> bool {
         // Of the first line, journalctl knows no difference.
         inner.is_some_and(|inner| inner.trim_ascii().is_empty() || is_seconds(inner.trim_ascii()))
     };
-    if let Some((time, after)) = split_at_byte(text, b'<') {
+    if let Some((time, _)) = split_at_byte(text, b'<') {
         let is_known = time.is_empty() || is_seconds(time.trim_ascii()) || after_date(time).is_some();
         return is_known && text.get(time.len()..).is_some_and(between);
     }

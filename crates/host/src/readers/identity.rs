@@ -3,7 +3,7 @@
 //! | fact | order of trust |
 //! |---|---|
 //! | release | `/proc/version`, `/proc/sys/kernel/osrelease`, a kept `uname -a`, the log's banner |
-//! | command line | `/proc/cmdline`, the log's `Kernel command line:`, its `Command line:` |
+//! | command line | `/proc/cmdline`, `proc_cmdline` of a must-gather, the log's `Kernel command line:`, its `Command line:` |
 //!
 //! Of a log of several boots, the last one counts.
 
@@ -23,6 +23,13 @@ pub(crate) fn complete(snapshot: &mut Snapshot, tree: &dyn Tree) {
     {
         snapshot.version = Source::Read(version);
         snapshot.stand_ins.insert(stand_in::RELEASE.to_owned(), from);
+    }
+    if snapshot.command_line == Source::Missing
+        && let Source::Read(line) = whole(tree, files::GATHERED_COMMAND_LINE)
+    {
+        snapshot.command_line = Source::Read(line.trim_end_matches('\n').to_owned());
+        let from = files::GATHERED_COMMAND_LINE.to_owned();
+        snapshot.stand_ins.insert(stand_in::COMMAND_LINE.to_owned(), from);
     }
     if snapshot.command_line == Source::Missing {
         let line = log.and_then(|log| {

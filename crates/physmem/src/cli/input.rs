@@ -8,8 +8,9 @@ use machine::Release;
 /// The machine to read.
 #[derive(Args, Debug, Default)]
 pub(crate) struct InputArguments {
-    /// Read a capture: a copy of a machine's root directory, a tar archive of one (plain, .gz, .xz or .zst; a
-    /// sosreport works), or a JSON snapshot
+    /// Read a capture: a copy of a machine's root directory, a tar archive of one (plain, .gz, .bz2, .xz or .zst), a
+    /// report of sos, insights or must-gather, a JSON snapshot, or a single file: a kernel log as dmesg, journalctl or
+    /// syslog prints it, or /proc/iomem
     #[arg(long, value_name = "CAPTURE", value_hint = ValueHint::AnyPath, conflicts_with = "sysroot")]
     pub(crate) from: Option<PathBuf>,
     /// Read the machine with this root directory
