@@ -91,18 +91,18 @@ fn reserve_what_the_boot_loader_put(
         source: "arch/x86/kernel/setup.c:early_reserve_memory (6.12)",
     });
     early.memblock.set_current_limit(MIB);
-    early.reserve(input.kernel_image, "the kernel's image")?;
+    early.reserve_kern(input.kernel_image, "the kernel's image")?;
     if let Ok(range) = PhysRange::new(0, KIB_64) {
         early.reserve(range, "the BIOS may write to the first 64 KiB")?;
     }
     if let Some(initrd) = input.initrd.and_then(|range| range.widen_to_multiples(PAGE)) {
-        early.reserve(initrd, "the initial ramdisk")?;
+        early.reserve_kern(initrd, "the initial ramdisk")?;
     }
     for data in &platform.setup_data {
         // A node without data was a random seed: the kernel clears its length when it uses it.
         let seed = if data.size() == SETUP_DATA_HEADER { RANDOM_SEED } else { 0 };
         if let Ok(node) = PhysRange::from_size(data.start(), data.size().saturating_add(seed)) {
-            early.reserve(node, "a setup_data node of the boot loader")?;
+            early.reserve_kern(node, "a setup_data node of the boot loader")?;
         }
     }
     // The end of low memory is stored in the BIOS data area, which also determines where the map's first entry ends.
@@ -137,7 +137,7 @@ fn reserve_brk(early: &mut Early<'_>, input: &BootInput, platform: &X86Platform)
         PhysRange::from_size(input.kernel_image.end(), pages.saturating_mul(PAGE)).ok()
     });
     brk.map_or(Ok(()), |brk| {
-        early.reserve(brk, "the kernel's early allocations: first page tables, DMI strings")
+        early.reserve_kern(brk, "the kernel's early allocations: first page tables, DMI strings")
     })
 }
 
