@@ -179,6 +179,17 @@ pub const KERNEL_RESERVATIONS_ARE_MARKED: &str = "the kernel's own reservations 
 pub const LOG_EXECUTION_CONTEXT: &str = "records of the log say which task printed them";
 /// Distributions' kernels have contiguous memory areas for DMA, unless the configuration says otherwise.
 pub const DISTRIBUTIONS_HAVE_CMA: &str = "distributions build in CMA, on each node";
+/// x86 places the crash kernel with code of its own: at a multiple of 1 MiB if the command line gives the address, and
+/// with `crashkernel=,low` beside everything that ends up above 4 GiB.
+pub const CRASHKERNEL_IS_X86S_OWN: &str = "x86 has its own code for the crash kernel";
+/// Blocks of nodes reach from address 0, not from the start of memory, to the end of memory.
+pub const NUMA_BLOCKS_START_AT_0: &str = "blocks of nodes start at address 0";
+/// With `kernelcore=mirror`, Normal keeps its span, with the mirrored pages above the node's movable start.
+pub const MIRROR_OVERLAPS_ZONES: &str = "kernelcore=mirror: Normal and Movable overlap";
+/// The default CMA area comes before those of nodes, and `numa_cma=` overrides `cma_pernuma=` on its node.
+pub const DEFAULT_CMA_COMES_FIRST: &str = "the default CMA area comes before the nodes' areas";
+/// The areas of `hugetlb_cma=` come after the crash kernel, and only multiples of a gigantic page are accepted.
+pub const HUGETLB_CMA_COMES_LAST: &str = "hugetlb_cma= comes after the crash kernel";
 /// arm64 registers nodes with the same code as x86: blocks are cleaned up, and HOTPLUG is cleared node by node.
 pub const NUMA_MEMBLKS_ARE_SHARED: &str = "arm64 registers nodes as x86 does";
 /// The DMA limit is an address, not a number of address bits.
@@ -272,6 +283,11 @@ pub const TABLE: &[Since] = &[
     row(KERNEL_RESERVATIONS_ARE_MARKED, Some(from(6, 16)), Some(from(6, 16)), "mm/memblock.c:memblock_reserve_kern (6.16)"),
     row(LOG_EXECUTION_CONTEXT, Some(from(7, 0)), None, "CONFIG_PRINTK_EXECUTION_CTX: in Debian's 7.3, not in its 6.18"),
     row(DISTRIBUTIONS_HAVE_CMA, Some(from(7, 0)), None, "CONFIG_DMA_CMA, CONFIG_CMA_SIZE_PERNUMA: in Debian's 7.3, not in its 6.18"),
+    row(CRASHKERNEL_IS_X86S_OWN, Some(until(6, 7)), None, "x86: kdump: use generic interface to simplify crashkernel reservation (6.7)"),
+    row(NUMA_BLOCKS_START_AT_0, Some(until(6, 12)), None, "arch/x86/mm/numa.c:numa_cleanup_meminfo (6.1), mm/numa_memblks.c (6.12)"),
+    row(MIRROR_OVERLAPS_ZONES, Some(until(7, 3)), Some(until(7, 3)), "mm/mm_init.c:zone_absent_pages_in_node (6.12, 7.3)"),
+    row(DEFAULT_CMA_COMES_FIRST, Some(from(7, 0)), Some(from(7, 0)), "kernel/dma/contiguous.c:dma_contiguous_reserve (6.12, 7.3)"),
+    row(HUGETLB_CMA_COMES_LAST, Some(from(7, 0)), Some(from(7, 0)), "mm/hugetlb_cma.c:hugetlb_cma_reserve (7.3)"),
     row(NUMA_MEMBLKS_ARE_SHARED, ALWAYS, Some(from(6, 12)), "mm/numa_memblks.c (6.12)"),
     row(DMA_ZONE_ENDS_ANYWHERE, None, Some(from(6, 12)), "dma-mapping: replace zone_dma_bits by zone_dma_limit (6.12)"),
     row(RESERVED_MEMORY_IS_LISTED_LATE, None, Some(from(6, 12)), "drivers/of/of_reserved_mem.c:fdt_scan_reserved_mem_reg_nodes (6.12)"),

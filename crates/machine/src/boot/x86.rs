@@ -32,6 +32,9 @@ const KIB_64: u64 = 64 << 10;
 const MIB: u64 = 1 << 20;
 const GIB_4: u64 = 1 << 32;
 const ISA_HOLE: u64 = 0xa_0000;
+/// Low memory that ends below the first is not believed; it ends at the second at the latest (arch/x86/kernel/ebda.c,
+/// 6.12).
+const LOW_END: (u64, u64) = (0x2_0000, 0x9_f000);
 /// Bytes of a setup_data node before its data, and of the data if it is a random seed.
 const SETUP_DATA_HEADER: u64 = 16;
 const RANDOM_SEED: u64 = 32;
@@ -107,8 +110,8 @@ fn reserve_what_the_boot_loader_put(
     }
     // The end of low memory is stored in the BIOS data area, which also determines where the map's first entry ends.
     let low = platform.e820.iter().filter(|e| e.kind == E820Type::Ram && e.range.start() < ISA_HOLE);
-    let low_end = low.map(|entry| entry.range.end().min(ISA_HOLE) & !(PAGE - 1)).max();
-    if let Some(bios) = low_end.and_then(|end| PhysRange::new(end, MIB).ok()) {
+    let low_end = low.map(|entry| entry.range.end().min(ISA_HOLE)).max();
+    if let Some(bios) = low_end.and_then(|end| PhysRange::new(if end < LOW_END.0 { LOW_END.1 } else { end.min(LOW_END.1) }, MIB).ok()) {
         early.reserve(bios, "the BIOS's extended data, video memory and ROMs")?;
     }
     if let Some(map) = platform.efi_map_at {
