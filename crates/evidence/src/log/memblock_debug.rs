@@ -43,9 +43,9 @@ impl MemblockDebug {
             range: call.range,
             caller: String::from_utf8_lossy(call.caller).into_owned(),
         });
-        let requests = firmware::log::memblock_requests(log).filter_map(Result::ok).map(|request| {
-            (request.request.size, String::from_utf8_lossy(request.caller).into_owned())
-        });
+        let requests = firmware::log::memblock_requests(log)
+            .filter_map(Result::ok)
+            .map(|request| (request.request.size, String::from_utf8_lossy(request.caller).into_owned()));
         Self {
             requests: requests.collect(),
             regions: firmware::log::memblock(log).regions().filter_map(Result::ok).collect(),

@@ -49,7 +49,13 @@ pub struct Dump {
 
 impl<'m> Early<'m> {
     pub(crate) fn new(memblock: Memblock<'m>) -> Self {
-        Self { memblock, trace: Trace::default(), node_data: BTreeMap::new(), dumped: None, marks_kernel: false }
+        Self {
+            memblock,
+            trace: Trace::default(),
+            node_data: BTreeMap::new(),
+            dumped: None,
+            marks_kernel: false,
+        }
     }
 
     /// Starts a kernel step; everything that follows belongs to it.

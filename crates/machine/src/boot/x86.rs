@@ -26,6 +26,7 @@ use crate::boot::x86::direct_map::DirectMap;
 use crate::boot::x86::e820_map::E820Map;
 use crate::boot::zones::{ZoneKind, ZoneLimits};
 use crate::command_line::BootParameters;
+use crate::releases::{HUGETLB_CMA_COMES_LAST, Target, is_known};
 
 const PAGE: u64 = 1 << 12;
 const KIB_64: u64 = 64 << 10;
@@ -74,10 +75,16 @@ pub(super) fn boot(
     let nodes = nodes::numa_init(early, input, parameters, max_pfn)?;
     early.dump();
     cma::reserve_default(early, input, parameters, max_pfn.saturating_mul(PAGE))?;
-    if input.build.gib_pages {
+    let has_gigantic = input.build.gib_pages;
+    let is_last = is_known(HUGETLB_CMA_COMES_LAST, &Target::new(Architecture::X86_64, input.release.clone()));
+    if has_gigantic && !is_last {
         cma::reserve_for_huge_pages(early, input, parameters)?;
     }
     let crashkernel = crashkernel::reserve(early, &CRASHKERNEL, input, parameters, memory_size)?;
+    cma::reserve_for_crash_kernel(early, input, parameters, memory_size)?;
+    if has_gigantic && is_last {
+        cma::reserve_for_huge_pages(early, input, parameters)?;
+    }
     let limits = zone_limits(early, max_pfn);
     Ok(Outcome::new(early, input, parameters, rules, &limits, &nodes, crashkernel))
 }
@@ -111,7 +118,9 @@ fn reserve_what_the_boot_loader_put(
     // The end of low memory is stored in the BIOS data area, which also determines where the map's first entry ends.
     let low = platform.e820.iter().filter(|e| e.kind == E820Type::Ram && e.range.start() < ISA_HOLE);
     let low_end = low.map(|entry| entry.range.end().min(ISA_HOLE)).max();
-    if let Some(bios) = low_end.and_then(|end| PhysRange::new(if end < LOW_END.0 { LOW_END.1 } else { end.min(LOW_END.1) }, MIB).ok()) {
+    if let Some(bios) = low_end.and_then(|end| {
+        PhysRange::new(if end < LOW_END.0 { LOW_END.1 } else { end.min(LOW_END.1) }, MIB).ok()
+    }) {
         early.reserve(bios, "the BIOS's extended data, video memory and ROMs")?;
     }
     if let Some(map) = platform.efi_map_at {

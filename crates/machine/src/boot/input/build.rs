@@ -25,7 +25,9 @@ pub struct Build {
     pub log_buffer: u64,
     /// Whether each record of the log says which task printed it (`CONFIG_PRINTK_EXECUTION_CTX`).
     pub logs_execution_context: bool,
-    /// Whether CMA is built in (`CONFIG_DMA_CMA`).
+    /// Whether there can be contiguous areas at all (`CONFIG_CMA`).
+    pub has_cma_areas: bool,
+    /// Whether those for DMA are built in (`CONFIG_DMA_CMA`).
     pub has_cma: bool,
     /// Bytes of the default CMA area (`CONFIG_CMA_SIZE_MBYTES`).
     pub cma: u64,
@@ -78,6 +80,7 @@ impl Build {
             node_data: 0x2_a980,
             log_buffer: 128 << 10,
             logs_execution_context: knows(LOG_EXECUTION_CONTEXT),
+            has_cma_areas: knows(DISTRIBUTIONS_HAVE_CMA),
             has_cma: knows(DISTRIBUTIONS_HAVE_CMA),
             cma: 0,
             cma_on_each_node: knows(DISTRIBUTIONS_HAVE_CMA),
@@ -109,6 +112,7 @@ impl Build {
             max_nodes: 16,
             node_data: if text.ends_with("-mblab") { 0x2e40 } else { 0x3740 },
             log_buffer: 1 << 20,
+            has_cma_areas: true,
             has_cma: true,
             cma_on_each_node: false,
             logs_execution_context: false,

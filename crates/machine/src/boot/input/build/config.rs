@@ -21,6 +21,7 @@ impl Build {
             self.max_nodes = 1 << shift;
         }
         self.logs_execution_context = config.has("PRINTK_EXECUTION_CTX");
+        self.has_cma_areas = config.has("CMA");
         self.has_cma = config.has("DMA_CMA");
         self.cma_on_each_node = config.has("CMA_SIZE_PERNUMA");
         let mebibytes = config.number("CMA_SIZE_MBYTES").filter(|_| self.has_cma);
