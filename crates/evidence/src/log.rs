@@ -25,8 +25,9 @@ pub use quotes::{InterruptTable, Quotes};
 pub struct BootLog {
     /// What the kernel prints about its own boot.
     pub boot: BootLines,
-    /// The firmware's e820 map; `None` unless the log has the heading `BIOS-provided physical RAM map:`. Without the
-    /// heading the log may hold only the end of the map.
+    /// The firmware's e820 map; `None` unless the log has the heading `BIOS-provided physical RAM map:` (or Xen's), or
+    /// the map starts with memory in the first MiB, as in an excerpt by `grep e820`. Otherwise the log may hold only
+    /// the end of the map.
     pub e820: Option<Vec<Entry>>,
     /// Whether there are any e820 map lines.
     pub has_e820_lines: bool,
@@ -65,11 +66,13 @@ impl BootLog {
         let log = last_boot(log);
         let bytes = log.as_bytes();
         let boot = BootLines::of(log);
-        let has_map = log.contains("BIOS-provided physical RAM map:");
+        let map: Vec<Entry> = firmware::log::e820_of_firmware(bytes).collect();
+        let has_map = log.contains("-provided physical RAM map:")
+            || map.first().is_some_and(|entry| entry.range.start() < 1 << 20);
         let is_random = log.contains("random: crng init done");
         Self {
-            e820: has_map.then(|| firmware::log::e820_of_firmware(bytes).collect()),
-            has_e820_lines: log.contains("BIOS-e820: [mem "),
+            has_e820_lines: !map.is_empty(),
+            e820: has_map.then_some(map),
             efi: EfiLines::of(log),
             srat: firmware::log::srat(bytes).filter_map(Result::ok).collect(),
             early_node_ranges: firmware::log::early_node_ranges(bytes).filter_map(Result::ok).collect(),

@@ -132,7 +132,12 @@ impl Since {
 
     /// Whether this kernel supports it, if its configuration includes it.
     pub fn is_known(&self, target: &Target) -> bool {
-        self.on(target.architecture).is_some_and(|releases| releases.contain(&target.release))
+        let is_backport = |(name, mark): &(&str, &str)| {
+            *name == self.name && target.release.to_string().contains(mark)
+        };
+        self.on(target.architecture).is_some_and(|releases| {
+            releases.contain(&target.release) || BACKPORTS.iter().any(is_backport)
+        })
     }
 
     /// Why this kernel does not support it; `None` if it does.
@@ -167,6 +172,56 @@ const fn row(
     source: &'static str,
 ) -> Since {
     Since { name, x86_64, arm64, source }
+}
+
+/// `crashkernel=SIZE` may lie anywhere below 4 GiB; before, below 896 MiB.
+pub const CRASHKERNEL_REACHES_4_GIB: &str = "crashkernel=SIZE reaches 4 GiB";
+/// No zone ends above the last page of memory.
+pub const ZONES_END_WITH_MEMORY: &str = "zones end with memory";
+/// What distributions took over into older kernels: the row's name, and how the release's name shows the distribution.
+/// RHEL 8's 4.18 was seen to reserve 256 MiB at 1712 MiB.
+const BACKPORTS: [(&str, &str); 2] = [(CRASHKERNEL_REACHES_4_GIB, ".el8"), (CRASHKERNEL_FALLS_BACK_HIGH, ".el8")];
+
+/// What `crashkernel=auto` asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AutoCrashkernel {
+    /// So many MiB and 64 MiB for each TiB, in whole MiB, if the machine has at least `from` bytes of memory.
+    Grows {
+        /// Bytes of memory below which nothing is reserved.
+        from: u64,
+        /// MiB for a machine of no size.
+        base: u64,
+    },
+    /// The value that stands for it.
+    Value(&'static str),
+}
+
+/// What `crashkernel=auto` asks for on a kernel; `None` if the kernel does not know it, as no kernel but Red Hat's does.
+///
+/// Source: Red Hat's Kernel Crash Dump Guide for RHEL 6 and 7 (161 MB and 64 MB per TB from 2 GB on, 128 MB from 4 GB
+/// on), and the table of memory requirements in Managing, monitoring and updating the kernel for RHEL 8, which was
+/// raised during RHEL 8; from which build on is not published: builds from 305 on are taken to have the later table.
+pub fn auto_crashkernel(target: &Target) -> Option<AutoCrashkernel> {
+    let name = target.release.to_string();
+    let x86 = target.architecture == Architecture::X86_64;
+    let build = |from: &str| -> Option<u32> {
+        let digits = name.strip_prefix(from)?;
+        digits.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+    };
+    if name.contains(".el8") {
+        let is_late = build("4.18.0-").is_some_and(|build| build >= 305);
+        return Some(AutoCrashkernel::Value(match (x86, is_late) {
+            (true, true) => "1G-4G:192M,4G-64G:256M,64G-:512M",
+            (true, false) => "1G-4G:160M,4G-64G:192M,64G-1T:256M,1T-:512M",
+            (false, true) => "2G-:480M",
+            (false, false) => "2G-:448M",
+        }));
+    }
+    match () {
+        () if x86 && name.contains(".el7") => Some(AutoCrashkernel::Grows { from: 2 << 30, base: 160 }),
+        () if x86 && name.contains(".el6") => Some(AutoCrashkernel::Grows { from: 4 << 30, base: 128 }),
+        () => None,
+    }
 }
 
 /// `crashkernel=SIZE` falls back to high memory if it does not fit into low memory.
@@ -221,7 +276,10 @@ pub const TABLE: &[Since] = &[
     row("crashkernel=,cma is reserved", Some(from(6, 17)), None, "x86: implement crashkernel cma reservation (6.17)"),
     // Before, x86 also looked for `,high` if the plain value was malformed or 0.
     row("crashkernel=,high only without a plain one", Some(from(6, 7)), ALWAYS, "kernel/crash_core.c:parse_crashkernel (6.7)"),
-    row(CRASHKERNEL_FALLS_BACK_HIGH, ALWAYS, Some(from(6, 3)), "arm64: kdump: Support crashkernel=X fall back to reserve region above DMA zones (6.3)"),
+    row(CRASHKERNEL_REACHES_4_GIB, Some(from(5, 2)), None, "x86/kdump: Have crashkernel=X reserve under 4G by default (5.2)"),
+    row(ZONES_END_WITH_MEMORY, Some(from(4, 0)), None, "x86/mm: Fix zone ranges boot printout (4.0)"),
+    // x86: x86/kdump: Fall back to reserve high crashkernel memory (5.2).
+    row(CRASHKERNEL_FALLS_BACK_HIGH, Some(from(5, 2)), Some(from(6, 3)), "arm64: kdump: Support crashkernel=X fall back to reserve region above DMA zones (6.3)"),
     row(CRASHKERNEL_FALLS_BACK_LOW, ALWAYS, Some(from(6, 4)), "arm64: kdump: simplify the reservation behaviour of crashkernel=,high (6.4)"),
     row("elfcorehdr", ALWAYS, ALWAYS, "kernel/crash_dump.c:setup_elfcorehdr (6.12)"),
     row("kernelcore", ALWAYS, ALWAYS, "mm/mm_init.c:cmdline_parse_kernelcore (6.12)"),

@@ -50,10 +50,16 @@ pub struct BootLines {
     pub crashkernel: Option<PhysRange>,
     /// `crashkernel low memory reserved: …`.
     pub crashkernel_low: Option<PhysRange>,
+    /// Whether these two were printed in whole MiB, rounded down: `Reserving 192MB of memory at 1456MB for crashkernel`,
+    /// as x86 does before 6.8 and arm64, s390 and others before they shared the code.
+    pub crashkernel_in_mib: bool,
     /// The kernel's message when it cannot reserve memory for a crash kernel.
     pub crashkernel_error: Option<String>,
     /// `Fallback order for Node …`: the first one printed for each node.
     pub fallback: Vec<(u32, Vec<u32>)>,
+    /// Whether a line shows that the kernel is one for arm64: the identification register of the processor that boots
+    /// (`Booting Linux on physical CPU 0x0000000000 [0x410fd081]`), or ` aarch64 ` or `arm64` in the banner.
+    pub names_arm64: bool,
     /// Whether `Early memory node ranges` was printed, so the log reaches as far as the zones.
     pub has_zones: bool,
 }
@@ -76,14 +82,15 @@ impl BootLines {
         match (below, line.starts_with(' ')) {
             (Below::Zones, true) => {
                 if let Some((name, rest)) = words.split_once(char::is_whitespace) {
-                    self.zones.insert(name.to_owned(), mem(rest));
+                    self.zones.insert(name.to_owned(), mem(rest).or_else(|| page_frames(rest)));
                 }
                 return below;
             }
-            (Below::Movable, true) => {
+            (Below::Movable { is_in_pages }, true) => {
                 if let Some((node, start)) = words.strip_prefix("Node ").and_then(|rest| rest.split_once(':'))
                     && let (Ok(node), Some(start)) = (node.trim().parse(), number(start.trim()))
                 {
+                    let start = if is_in_pages { start.saturating_mul(OLD_PAGE) } else { start };
                     self.movable.get_or_insert_default().insert(node, start);
                 }
                 return below;
@@ -91,12 +98,13 @@ impl BootLines {
             _ => {}
         }
         match words {
-            "Zone ranges:" => return Below::Zones,
-            "Movable zone start for each node" => {
+            "Zone ranges:" | "Zone PFN ranges:" => return Below::Zones,
+            "Movable zone start for each node" | "Movable zone start PFN for each node" => {
                 self.movable.get_or_insert_default();
-                return Below::Movable;
+                return Below::Movable { is_in_pages: words.contains(" PFN ") };
             }
-            "Early memory node ranges" => self.has_zones = true,
+            "Early memory node ranges" | "Early memory PFN ranges" => self.has_zones = true,
+            _ if words.starts_with("early_node_map[") => self.has_zones = true,
             "Using GB pages for direct mapping" => self.gib_pages = true,
             _ => self.other(words),
         }
@@ -106,6 +114,12 @@ impl BootLines {
     fn other(&mut self, line: &str) {
         if line.starts_with("Linux version ") {
             self.has_beginning = true;
+            self.names_arm64 |= line.contains("aarch64") || line.contains("arm64");
+        } else if let Some(cpu) = line.strip_prefix("Booting Linux on physical CPU ") {
+            // The 32-bit kernel, and those before 4.17, print no register.
+            self.names_arm64 |= cpu.contains('[');
+        } else if line.contains("AArch64 Processor") {
+            self.names_arm64 = true;
         } else if let Some(rest) = line.strip_prefix("RAMDISK: ") {
             self.ramdisk = mem(rest);
         } else if let Some(table) = line.strip_prefix("ACPI: Reserving ") {
@@ -143,6 +157,10 @@ impl BootLines {
             self.crashkernel_low = dashed(rest);
         } else if let Some(rest) = line.strip_prefix("crashkernel reserved: ") {
             self.crashkernel = dashed(rest);
+        } else if let Some((is_low, range)) = reserving(line) {
+            let found = if is_low { &mut self.crashkernel_low } else { &mut self.crashkernel };
+            *found = Some(range);
+            self.crashkernel_in_mib = true;
         } else if CRASHKERNEL_ERRORS.iter().any(|begin| line.starts_with(begin)) {
             self.crashkernel_error = Some(line.to_owned());
         } else if let Some(rest) = line.strip_prefix("Fallback order for Node ") {
@@ -162,7 +180,14 @@ impl BootLines {
 }
 
 /// How the messages start that say there is no crash kernel; the last one contains the kernel's own typo.
-const CRASHKERNEL_ERRORS: [&str; 5] = [
+const CRASHKERNEL_ERRORS: [&str; 12] = [
+    "Crash kernel reservation failed",
+    "Crash kernel location must be",
+    "cannot reserve crashkernel",
+    "Cannot reserve ",
+    "Failed to reserve memory for crashkernel",
+    "Failed to reserve crashkernel",
+    "Memory for crashkernel is not",
     "cannot allocate crashkernel",
     "crashkernel reservation failed",
     "crashkernel size resulted in zero bytes",
@@ -175,7 +200,30 @@ const CRASHKERNEL_ERRORS: [&str; 5] = [
 enum Below {
     Nothing,
     Zones,
-    Movable,
+    Movable { is_in_pages: bool },
+}
+
+/// Bytes of a page on the machines whose kernels printed page frames.
+const OLD_PAGE: u64 = 4096;
+
+/// `0x00000010 -> 0x00001000`, or in decimal: page frames, the second excluded, as kernels before 3.5 print zones.
+fn page_frames(text: &str) -> Option<PhysRange> {
+    let (start, end) = text.split_once("->")?;
+    let frame = |text: &str| number(text.trim()).or_else(|| text.trim().parse().ok())?.checked_mul(OLD_PAGE);
+    PhysRange::new(frame(start)?, frame(end)?).ok()
+}
+
+/// `Reserving 192MB of memory at 1456MB for crashkernel (System RAM: 2047MB)`; with `low memory`, the part beside a crash
+/// kernel above.
+fn reserving(line: &str) -> Option<(bool, PhysRange)> {
+    let (size, rest) = line.strip_prefix("Reserving ")?.split_once("MB of ")?;
+    let (is_low, rest) = match rest.strip_prefix("low memory at ") {
+        Some(rest) => (true, rest),
+        None => (false, rest.strip_prefix("memory at ")?),
+    };
+    let (start, _) = rest.split_once("MB for crashkernel")?;
+    let bytes = |mib: &str| mib.trim().parse::<u64>().ok()?.checked_mul(1 << 20);
+    Some((is_low, PhysRange::from_size(bytes(start)?, bytes(size)?).ok()?))
 }
 
 /// `0x…` as the kernel prints it.
@@ -193,7 +241,8 @@ fn mem(text: &str) -> Option<PhysRange> {
 
 /// `0x… - 0x… (… MB)`; the end is exclusive.
 fn dashed(text: &str) -> Option<PhysRange> {
-    let (start, rest) = text.split_once(" - ")?;
+    let (start, rest) = text.split_once('-')?;
+    let (start, rest) = (start.trim_end(), rest.trim_start());
     let (end, _) = rest.split_once(' ').unwrap_or((rest, ""));
     PhysRange::new(number(start)?, number(end)?).ok()
 }
@@ -236,6 +285,28 @@ mod tests {
         assert_eq!(facts.crashkernel, PhysRange::new(0x1_6b00_0000, 0x1_7b00_0000).ok());
         assert_eq!(facts.crashkernel_low, PhysRange::new(0xb700_0000, 0xbf00_0000).ok());
         assert_eq!(facts.fallback, [(0, vec![0, 1])], "the order of boot, not a later one");
+    }
+
+    #[test]
+    fn the_wording_before_6_8_names_whole_mib() {
+        let facts = BootLines::of(
+            "Reserving 256MB of low memory at 2704MB for crashkernel (System low RAM: 3071MB)\n\
+             Reserving 512MB of memory at 16384MB for crashkernel (System RAM: 65535MB)\n",
+        );
+        assert!(facts.crashkernel_in_mib);
+        assert_eq!(facts.crashkernel, PhysRange::from_size(16 << 30, 512 << 20).ok());
+        assert_eq!(facts.crashkernel_low, PhysRange::from_size(2704 << 20, 256 << 20).ok());
+    }
+
+    #[test]
+    fn old_kernels_print_zones_in_page_frames() {
+        let facts = BootLines::of(
+            "Zone PFN ranges:\n  DMA      0x00000010 -> 0x00001000\n  DMA32        4096 ->  1048576\n  Normal   empty\n\
+             Movable zone start PFN for each node\n    Node 1: 0x00100000\nearly_node_map[2] active PFN ranges\n",
+        );
+        assert_eq!(facts.zones["DMA"], PhysRange::new(0x1_0000, 0x100_0000).ok());
+        assert_eq!(facts.zones["DMA32"], PhysRange::new(0x100_0000, 1 << 32).ok());
+        assert_eq!((facts.movable, facts.has_zones), (Some(BTreeMap::from([(1, 1 << 32)])), true));
     }
 
     #[test]

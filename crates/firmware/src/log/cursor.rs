@@ -94,6 +94,16 @@ impl<'a> Cursor<'a> {
         self.digits(16, "a hexadecimal number")
     }
 
+    /// A hexadecimal number of at most 64 bits without `0x`, as kernels before 3.5 print addresses.
+    pub(super) fn long_bare_hex(&mut self) -> Result<u64, LogError> {
+        self.digits(16, "a hexadecimal number")
+    }
+
+    /// The range of two numbers of which the second is excluded, once the line has been read to its end.
+    pub(super) fn half_open(&self, (start, end): (u64, u64)) -> Result<PhysRange, LogError> {
+        PhysRange::new(start, end).map_err(|source| self.no_range(source))
+    }
+
     /// A hexadecimal number of at most 32 bits without `0x`.
     pub(super) fn bare_hex(&mut self) -> Result<u32, LogError> {
         let value = self.digits(16, "a hexadecimal number")?;

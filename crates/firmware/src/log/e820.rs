@@ -8,7 +8,8 @@ use crate::e820::{E820Type, Entry};
 /// Which map a line belongs to. A log has several, one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum E820Map {
-    /// `BIOS-e820:`, the firmware's map after the kernel sorted it and resolved overlaps.
+    /// `BIOS-e820:`, the firmware's map after the kernel sorted it and resolved overlaps; also `BIOS-e801:`,
+    /// `BIOS-88:` and `BIOS-provided:`, which firmware without e820 and other boot loaders give.
     Bios,
     /// `extended:`, the same with the entries that did not fit the zero page, which holds 128; a boot loader,
     /// the EFI stub or kexec puts those into `setup_data`.
@@ -38,7 +39,9 @@ pub struct E820Line {
 ///
 /// Source: `arch/x86/kernel/e820.c:e820__print_table`. Both the wording of 6.12 and that of later releases
 /// (`System RAM`, `device reserved`, `persistent RAM (type 7)`) are known. The `[gap …]` lines of later
-/// releases add no information and are ignored.
+/// releases add no information and are ignored. Known, too, is the wording of kernels before 3.5, whose second
+/// address is excluded: `BIOS-e820: 0000000000000000 - 000000000009fc00 (usable)`. Blanks before a line do
+/// not matter.
 ///
 /// ```
 /// use firmware::e820::E820Type;
@@ -68,8 +71,11 @@ impl Iterator for E820Lines<'_> {
     }
 }
 
-const MAPS: [(&str, E820Map); 6] = [
+const MAPS: [(&str, E820Map); 9] = [
     ("BIOS-e820: ", E820Map::Bios),
+    ("BIOS-e801: ", E820Map::Bios),
+    ("BIOS-88: ", E820Map::Bios),
+    ("BIOS-provided: ", E820Map::Bios),
     ("extended: ", E820Map::Extended),
     ("user: ", E820Map::User),
     ("reserve setup_data: ", E820Map::SetupData),
@@ -79,11 +85,15 @@ const MAPS: [(&str, E820Map); 6] = [
 
 fn read(line: usize, message: &[u8]) -> Result<Option<E820Line>, LogError> {
     let mut cursor = Cursor::new(message, line, "e820 map");
+    cursor.skip_blanks();
     let Some((_, map)) = MAPS.into_iter().find(|(prefix, _)| cursor.skip(prefix)) else {
         return Ok(None);
     };
     if cursor.skip("[gap ") {
         return Ok(None);
+    }
+    if is_old(cursor.rest()) {
+        return read_old(cursor).map(|entry| Some(E820Line { line, map, entry }));
     }
     // Any message may start with "user: " or similar; only "BIOS-e820: " is unmistakable.
     if map != E820Map::Bios && !cursor.rest().starts_with(b"[mem ") {
@@ -97,8 +107,31 @@ fn read(line: usize, message: &[u8]) -> Result<Option<E820Line>, LogError> {
     Ok(Some(E820Line { line, map, entry: Entry { range: cursor.range(bounds)?, kind } }))
 }
 
-/// The firmware's map in a log, including the entries that did not fit the zero page. Empty if the log does
-/// not have it.
+/// Whether 16 digits and a dash follow: the form of kernels before 3.5.
+fn is_old(rest: &[u8]) -> bool {
+    let digits = rest.get(..16).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+    digits && rest.get(16..19) == Some(b" - ")
+}
+
+/// `0000000000000000 - 000000000009fc00 (usable)`; the second address is excluded.
+fn read_old(mut cursor: Cursor<'_>) -> Result<Entry, LogError> {
+    let start = cursor.long_bare_hex()?;
+    cursor.expect(" - ")?;
+    let end = cursor.long_bare_hex()?;
+    cursor.skip_blanks();
+    // A type without a name has no parentheses: `type 20`.
+    let has_parentheses = cursor.skip("(");
+    let kind = kind(&mut cursor)?;
+    if has_parentheses {
+        cursor.expect(")")?;
+    }
+    cursor.end()?;
+    Ok(Entry { range: cursor.half_open((start, end))?, kind })
+}
+
+/// The firmware's map in a log, including the entries that did not fit the zero page; of a Xen guest, the map
+/// that Xen provides. An excerpt may have only a later map, which counts then: `user:`, or `modified:`. Empty
+/// if the log has none.
 ///
 /// Source: `arch/x86/kernel/e820.c:e820__memory_setup_extended`, which prints the whole map again, sorted.
 ///
@@ -111,19 +144,20 @@ fn read(line: usize, message: &[u8]) -> Result<Option<E820Line>, LogError> {
 /// ```
 pub fn e820_of_firmware(text: &[u8]) -> impl Iterator<Item = Entry> + '_ {
     let lines = || e820(text).filter_map(Result::ok);
-    let is_extended = lines().any(|line| line.map == E820Map::Extended);
-    let map = if is_extended { E820Map::Extended } else { E820Map::Bios };
+    let order = [E820Map::Extended, E820Map::Bios, E820Map::Xen, E820Map::User, E820Map::Modified];
+    let map = order.into_iter().find(|map| lines().any(|line| line.map == *map)).unwrap_or(E820Map::Bios);
     lines().filter(move |line| line.map == map).map(|line| line.entry)
 }
 
 fn kind(cursor: &mut Cursor<'_>) -> Result<E820Type, LogError> {
-    const WORDS: [(&str, E820Type); 9] = [
+    const WORDS: [(&str, E820Type); 10] = [
         ("usable", E820Type::Ram),
         ("System RAM", E820Type::Ram),
         ("reserved", E820Type::Reserved),
         ("device reserved", E820Type::Reserved),
         ("soft reserved", E820Type::SoftReserved),
         ("ACPI data", E820Type::Acpi),
+        ("ACPI reclaimable", E820Type::Acpi),
         ("ACPI NVS", E820Type::Nvs),
         ("unusable", E820Type::Unusable),
         ("MMIO", E820Type::Reserved),
@@ -197,6 +231,34 @@ BIOS-e820: [mem 0x0000000000300000-0x00000000003fffff]  persistent RAM (type 7)
 ";
         let kinds: Vec<_> = e820(text).map(|line| line.unwrap().entry.kind).collect();
         assert_eq!(kinds, [E820Type::Ram, E820Type::Reserved, E820Type::Pmem]);
+    }
+
+    #[test]
+    fn the_map_of_an_old_kernel_ends_before_its_second_address() {
+        let text = b"\
+ BIOS-e820: 0000000000000000 - 000000000009fc00 (usable)
+[    0.000000]  BIOS-88: 0000000000100000 - 0000000000200000 (ACPI data)
+[    0.8]  Xen: 0000000000300000 - 0000000000400000 (reserved)
+ modified: 0000000000400000 - 0000000000500000 type 20
+";
+        let seen: Vec<_> =
+            e820(text).map(Result::unwrap).map(|l| (l.map, l.entry.range.end(), l.entry.kind)).collect();
+        assert_eq!(
+            seen,
+            [
+                (E820Map::Bios, 0x9_fc00, E820Type::Ram),
+                (E820Map::Bios, 0x20_0000, E820Type::Acpi),
+                (E820Map::Xen, 0x40_0000, E820Type::Reserved),
+                (E820Map::Modified, 0x50_0000, E820Type::from(20)),
+            ]
+        );
+    }
+
+    #[test]
+    fn xens_map_stands_for_the_firmwares_and_an_excerpt_may_have_a_later_one() {
+        let xen = b"Xen: [mem 0x0-0xfff] usable\nmodified: [mem 0x0-0x7ff] usable\n";
+        assert_eq!(e820_of_firmware(xen).map(|entry| entry.range.end()).collect::<Vec<_>>(), [0x1000]);
+        assert_eq!(e820_of_firmware(b"user: [mem 0x0-0x7ff] usable\n").count(), 1);
     }
 
     #[test]

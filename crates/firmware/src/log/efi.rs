@@ -27,12 +27,16 @@ pub struct EfiLine {
     pub entry: Entry,
 }
 
-/// The lines of the EFI memory map in a kernel log, in both forms:
+/// The lines of the EFI memory map in a kernel log, in all its forms:
 ///
 /// ```text
 /// efi:   0x000040000000-0x000049ffffff [Conventional|   |  |  |  |  |  |  |  |  |  |   |WB|  |  |  ]
 /// efi: mem00: [Conventional|   |  |  |  |  |  |  |  |  |  |   |WB|WT|WC|UC] range=[0x0-0x9ffff] (0MB)
+/// efi: mem00: [Conventional Memory|   |  |  |  |  |   |WB|WT|WC|UC] range=[0x0-0xa0000) (0MB)
+/// efi: mem00: type=7, attr=0xf, range=[0x0-0xa0000) (0MB)
 /// ```
+///
+/// A range that ends in `)` excludes its end: kernels before 4.7.
 ///
 /// Source: `drivers/firmware/efi/efi.c:efi_md_typeattr_format`, `drivers/firmware/efi/efi-init.c:reserve_regions`,
 /// `arch/x86/platform/efi/efi.c:efi_print_memmap`.
@@ -67,7 +71,8 @@ impl Iterator for EfiLines<'_> {
 
 fn read(line: usize, message: &[u8], map: &mut EfiMap) -> Result<Option<EfiLine>, LogError> {
     let mut cursor = Cursor::new(message, line, "EFI memory map");
-    if !cursor.skip("efi: ") {
+    cursor.skip_blanks();
+    if !cursor.skip("efi: ") && !cursor.skip("EFI: ") {
         return Ok(None);
     }
     if cursor.skip("EFI runtime memory map:") {
@@ -75,6 +80,7 @@ fn read(line: usize, message: &[u8], map: &mut EfiMap) -> Result<Option<EfiLine>
         return Ok(None);
     }
     let entry = if cursor.skip("  0x") {
+        let message = message.trim_ascii_start();
         cursor = Cursor::new(message.get("efi:   ".len()..).unwrap_or(&[]), line, "EFI memory map");
         let bounds = cursor.bounds()?;
         cursor.expect(" ")?;
@@ -86,15 +92,33 @@ fn read(line: usize, message: &[u8], map: &mut EfiMap) -> Result<Option<EfiLine>
     } else if cursor.skip("mem") && cursor.rest().first().is_some_and(u8::is_ascii_digit) {
         cursor.decimal()?;
         cursor.expect(": ")?;
-        let (kind, attributes) = type_and_attributes(&mut cursor)?;
+        let (kind, attributes) = if cursor.skip("type=") {
+            old_type_and_attributes(&mut cursor)?
+        } else {
+            type_and_attributes(&mut cursor)?
+        };
         cursor.expect(" range=[")?;
         let bounds = cursor.bounds()?;
-        cursor.expect("]")?;
-        Entry { range: cursor.range(bounds)?, kind, attributes }
+        let range = if cursor.skip(")") {
+            cursor.half_open(bounds)?
+        } else {
+            cursor.expect("]")?;
+            cursor.range(bounds)?
+        };
+        Entry { range, kind, attributes }
     } else {
         return Ok(None);
     };
     Ok(Some(EfiLine { line, map: *map, entry }))
+}
+
+/// `7, attr=0xf,` after `type=`, as kernels before 3.18 print it.
+fn old_type_and_attributes(cursor: &mut Cursor<'_>) -> Result<(MemoryType, MemoryAttribute), LogError> {
+    let kind = MemoryType(cursor.decimal()?);
+    cursor.expect(", attr=")?;
+    let bits = cursor.hex()?;
+    cursor.expect(",")?;
+    Ok((kind, MemoryAttribute::from_bits_retain(bits)))
 }
 
 /// `[Conventional|   |…|WB|  |  |  ]`, or `[Conventional|attr=0x…]` if a bit has no name.
@@ -143,7 +167,7 @@ fn kind(cursor: &mut Cursor<'_>) -> Result<MemoryType, LogError> {
 fn attribute(cell: &[u8]) -> Option<MemoryAttribute> {
     Some(match cell {
         b"" => MemoryAttribute::empty(),
-        b"RUN" => MemoryAttribute::RUNTIME,
+        b"RUN" | b"RT" => MemoryAttribute::RUNTIME,
         b"HP" => MemoryAttribute::HOT_PLUGGABLE,
         b"MR" => MemoryAttribute::MORE_RELIABLE,
         b"CC" => MemoryAttribute::CPU_CRYPTO,
@@ -198,6 +222,18 @@ mod tests {
             seen,
             [(2, EfiMap::Firmware, MemoryType::CONVENTIONAL), (4, EfiMap::Runtime, MemoryType::MMIO),]
         );
+    }
+
+    #[test]
+    fn a_range_that_ends_in_a_parenthesis_excludes_its_end() {
+        let text = b"\
+[    0.0] efi: mem36: [Conventional Memory|  |MR|  |  |  |  |   |WB|WT|WC|UC] range=[0x0000000100000000-0x0000000180000000) (2048MB)
+ EFI: mem01: type=7, attr=0xf, range=[0x0000000000001000-0x0000000000054000) (0MB)
+";
+        let seen: Vec<_> = efi(text).map(|line| line.unwrap().entry).collect();
+        assert_eq!((seen[0].range.end(), seen[1].range.end()), (0x1_8000_0000, 0x5_4000));
+        assert!(seen[0].attributes.contains(MemoryAttribute::MORE_RELIABLE));
+        assert_eq!((seen[1].kind, seen[1].attributes.bits()), (MemoryType::CONVENTIONAL, 0xf));
     }
 
     #[test]

@@ -58,13 +58,19 @@ fn node(cursor: &mut Cursor<'_>) -> Result<NodeId, LogError> {
 
 fn read_srat(line: usize, message: &[u8]) -> Result<Option<SratLine>, LogError> {
     let mut cursor = Cursor::new(message, line, "SRAT memory range");
+    cursor.skip_blanks();
     if !cursor.skip("ACPI: SRAT: Node ") && !cursor.skip("SRAT: Node ") {
         return Ok(None);
     }
     let node = node(&mut cursor)?;
     cursor.expect(" PXM ")?;
     let proximity_domain = cursor.decimal()?;
-    cursor.expect(" [mem ")?;
+    cursor.expect(" ")?;
+    if cursor.rest().first().is_some_and(u8::is_ascii_hexdigit) {
+        let range = read_old_bounds(&mut cursor)?;
+        return Ok(Some(SratLine { line, node, proximity_domain, range, hotplug: false, non_volatile: false }));
+    }
+    cursor.expect("[mem ")?;
     let bounds = cursor.bounds()?;
     cursor.expect("]")?;
     let hotplug = cursor.skip(" hotplug");
@@ -72,6 +78,16 @@ fn read_srat(line: usize, message: &[u8]) -> Result<Option<SratLine>, LogError> 
     cursor.end()?;
     let range = cursor.range(bounds)?;
     Ok(Some(SratLine { line, node, proximity_domain, range, hotplug, non_volatile }))
+}
+
+/// `0-a0000`, of kernels before 3.5: the second address is excluded. The very first kernels with an SRAT
+/// (2.6.9 to 2.6.12) print the last byte instead, which shows, because memory is counted in pages.
+fn read_old_bounds(cursor: &mut Cursor<'_>) -> Result<PhysRange, LogError> {
+    let start = cursor.long_bare_hex()?;
+    cursor.expect("-")?;
+    let end = cursor.long_bare_hex()?;
+    cursor.end()?;
+    if end & 0xfff == 0xfff { cursor.range((start, end)) } else { cursor.half_open((start, end)) }
 }
 
 /// One range of a node for the page allocator.
@@ -114,11 +130,34 @@ impl Iterator for EarlyNodeRanges<'_> {
     }
 }
 
+/// `    0: 0x00000010 -> 0x0000009e`, or with decimal numbers: page frames of 4 KiB, the second excluded, as kernels
+/// before 3.5 print them below `early_node_map[3] active PFN ranges`. Not an error if it is another message.
+fn read_page_frames(line: usize, message: &[u8]) -> Option<EarlyNodeRange> {
+    let mut cursor = Cursor::new(message, line, "early memory node range");
+    if !cursor.skip("  ") {
+        return None;
+    }
+    cursor.skip_blanks();
+    let node = node(&mut cursor).ok()?;
+    cursor.expect(": ").ok()?;
+    let frame = |cursor: &mut Cursor<'_>| {
+        cursor.skip_blanks();
+        let is_hex = cursor.rest().starts_with(b"0x");
+        let frame = if is_hex { cursor.hex() } else { cursor.long_decimal() };
+        frame.ok()?.checked_mul(4096)
+    };
+    let start = frame(&mut cursor)?;
+    cursor.expect(" -> ").ok()?;
+    let end = frame(&mut cursor)?;
+    cursor.end().ok()?;
+    Some(EarlyNodeRange { line, node, range: PhysRange::new(start, end).ok()? })
+}
+
 fn read_early(line: usize, message: &[u8]) -> Result<Option<EarlyNodeRange>, LogError> {
     let mut cursor = Cursor::new(message, line, "early memory node range");
     // The number is padded to three places. No other kernel message starts with two spaces and this.
     if !cursor.skip("  node ") {
-        return Ok(None);
+        return Ok(read_page_frames(line, message));
     }
     cursor.skip_blanks();
     let node = node(&mut cursor)?;
@@ -149,12 +188,27 @@ ACPI: SRAT: Node 1 PXM 17 [mem 0x200000000-0x2ffffffff] hotplug non-volatile
     }
 
     #[test]
+    fn old_kernels_exclude_the_second_address_of_a_srat_range() {
+        let text = b"SRAT: Node 0 PXM 0 0-a0000\nSRAT: Node 1 PXM 1 40000000-7fffffff\n";
+        let ends: Vec<_> = srat(text).map(|line| line.unwrap().range.end()).collect();
+        assert_eq!(ends, [0xa_0000, 0x8000_0000]);
+    }
+
+    #[test]
     fn unknown_words_after_a_srat_range_are_an_error() {
         let error = srat(b"ACPI: SRAT: Node 0 PXM 0 [mem 0x0-0xfff] surprise").next().unwrap().unwrap_err();
         assert_eq!(
             error,
             LogError::Malformed { line: 1, what: "SRAT memory range", expected: "end of line" }
         );
+    }
+
+    #[test]
+    fn page_frames_of_old_kernels_are_read_in_both_forms() {
+        let text = b"[    0.0]     0: 0x00000010 -> 0x0000009e\n    1:   1048576 -> 1179648\n  1: 2 -> x\n";
+        let seen: Vec<_> = early_node_ranges(text).map(|range| range.unwrap().range).collect();
+        assert_eq!((seen[0].start(), seen[0].end()), (0x1_0000, 0x9_e000));
+        assert_eq!((seen[1].start(), seen.len()), (1 << 32, 2));
     }
 
     #[test]

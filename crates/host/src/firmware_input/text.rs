@@ -20,7 +20,8 @@ pub(crate) fn read(machine: &mut Snapshot, text: &str) -> Result<Option<Kind>, L
     let boot = last_boot(text);
     let of_bios = |text: &str| -> Result<usize, LogError> {
         log::e820(text.as_bytes()).try_fold(0, |count: usize, line| {
-            Ok(count.saturating_add(usize::from(line?.map == E820Map::Bios)))
+            // Only a map that stands for the firmware's, or a later one if an excerpt has no other.
+            Ok(count.saturating_add(usize::from(line?.map != E820Map::SetupData)))
         })
     };
     let (what, architecture, log) = if of_bios(text)? > 0 {
@@ -55,7 +56,8 @@ pub(crate) fn read(machine: &mut Snapshot, text: &str) -> Result<Option<Kind>, L
 
 /// Whether the EFI map's lines are numbered, `efi: mem00: [...`: only x86 does that.
 fn numbers_its_lines(text: &str) -> bool {
-    after(text, "efi: mem0").or_else(|| after(text, "efi: mem1")).is_some_and(|rest| {
+    let number = ["efi: mem0", "efi: mem1", "EFI: mem0", "EFI: mem1"];
+    number.iter().find_map(|begin| after(text, begin)).is_some_and(|rest| {
         rest.split_once(':').is_some_and(|(digits, _)| digits.bytes().all(|byte| byte.is_ascii_digit()))
     })
 }

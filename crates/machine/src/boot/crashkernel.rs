@@ -9,8 +9,13 @@ use crate::boot::trace::Step;
 use crate::command_line::BootParameters;
 use crate::command_line::crashkernel::{CrashkernelError, CrashkernelRequest, LowMemory, default_low_size};
 use crate::releases::{
-    CRASHKERNEL_FALLS_BACK_HIGH, CRASHKERNEL_FALLS_BACK_LOW, CRASHKERNEL_IS_X86S_OWN, Target, is_known,
+    CRASHKERNEL_FALLS_BACK_HIGH, CRASHKERNEL_FALLS_BACK_LOW, CRASHKERNEL_IS_X86S_OWN, CRASHKERNEL_REACHES_4_GIB,
+    Target, is_known,
 };
+
+/// Where the search for low memory ends on x86 before 5.2 (CRASH_ADDR_LOW_MAX): old versions of kexec-tools reach no
+/// further.
+const MIB_896: u64 = 896 << 20;
 
 /// Where an architecture places crash kernels.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +37,8 @@ struct FallBack {
     /// x86 before 6.7: a fixed address is aligned to 1 MiB only, and all that ends up high needs low memory beside it,
     /// as much as `,low` says.
     is_x86s_own: bool,
+    /// Where the search for low memory ends, if before the policy's end of low memory.
+    low_ends: Option<u64>,
 }
 
 /// What x86 aligns a fixed address to with code of its own.
@@ -121,6 +128,9 @@ pub(crate) fn reserve(
         to_high: is_known(CRASHKERNEL_FALLS_BACK_HIGH, &target),
         to_low: is_known(CRASHKERNEL_FALLS_BACK_LOW, &target),
         is_x86s_own: is_known(CRASHKERNEL_IS_X86S_OWN, &target),
+        low_ends: (policy.architecture == Architecture::X86_64
+            && !is_known(CRASHKERNEL_REACHES_4_GIB, &target))
+        .then_some(MIB_896),
     };
     place(early, policy, &wanted, default_low, fall_back)
 }
@@ -139,7 +149,8 @@ fn place(
         LowMemory::Default => default_low,
         LowMemory::Bytes(bytes) => bytes,
     };
-    let low = |why| Window { start: 0, end: low_end, why, low: beside };
+    let low_window = fall_back.low_ends.unwrap_or(low_end);
+    let low = |why| Window { start: 0, end: low_window, why, low: beside };
     let high = |why, low| Window { start: low_end, end: policy.high_end, why, low };
     let (first, second) = if let Some(base) = wanted.base {
         let end = base.saturating_add(size);
@@ -205,7 +216,7 @@ mod tests {
     const GIB: u64 = 1 << 30;
     const POLICY: Policy =
         Policy { architecture: Architecture::X86_64, align: 16 * MIB, low_end: 4 * GIB, high_end: 64 << 40 };
-    const BOTH: FallBack = FallBack { to_high: true, to_low: true, is_x86s_own: false };
+    const BOTH: FallBack = FallBack { to_high: true, to_low: true, low_ends: None, is_x86s_own: false };
 
     /// 3 GiB below 4 GiB, and `high` bytes above.
     fn reserved(high: u64, wanted: CrashkernelRequest) -> Crashkernel {

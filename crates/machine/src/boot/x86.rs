@@ -26,7 +26,7 @@ use crate::boot::x86::direct_map::DirectMap;
 use crate::boot::x86::e820_map::E820Map;
 use crate::boot::zones::{ZoneKind, ZoneLimits};
 use crate::command_line::BootParameters;
-use crate::releases::{HUGETLB_CMA_COMES_LAST, Target, is_known};
+use crate::releases::{HUGETLB_CMA_COMES_LAST, Target, ZONES_END_WITH_MEMORY, is_known};
 
 const PAGE: u64 = 1 << 12;
 const KIB_64: u64 = 64 << 10;
@@ -76,7 +76,8 @@ pub(super) fn boot(
     early.dump();
     cma::reserve_default(early, input, parameters, max_pfn.saturating_mul(PAGE))?;
     let has_gigantic = input.build.gib_pages;
-    let is_last = is_known(HUGETLB_CMA_COMES_LAST, &Target::new(Architecture::X86_64, input.release.clone()));
+    let target = Target::new(Architecture::X86_64, input.release.clone());
+    let is_last = is_known(HUGETLB_CMA_COMES_LAST, &target);
     if has_gigantic && !is_last {
         cma::reserve_for_huge_pages(early, input, parameters)?;
     }
@@ -85,7 +86,7 @@ pub(super) fn boot(
     if has_gigantic && is_last {
         cma::reserve_for_huge_pages(early, input, parameters)?;
     }
-    let limits = zone_limits(early, max_pfn);
+    let limits = zone_limits(early, max_pfn, is_known(ZONES_END_WITH_MEMORY, &target));
     Ok(Outcome::new(early, input, parameters, rules, &limits, &nodes, crashkernel))
 }
 
@@ -273,15 +274,17 @@ fn acpi_tables(early: &mut Early<'_>, platform: &X86Platform) -> Result<(), Halt
     Ok(())
 }
 
-/// ZONE_DMA ends at 16 MiB, ZONE_DMA32 at 4 GiB, ZONE_NORMAL with memory.
-fn zone_limits(early: &mut Early<'_>, max_pfn: u64) -> ZoneLimits {
+/// ZONE_DMA ends at 16 MiB, ZONE_DMA32 at 4 GiB, ZONE_NORMAL with memory; none ends above memory, but before 4.0 the first
+/// two did.
+fn zone_limits(early: &mut Early<'_>, max_pfn: u64, end_with_memory: bool) -> ZoneLimits {
     early.begin(Step { name: "zone_sizes_init", source: "arch/x86/mm/init.c:zone_sizes_init (6.12)" });
     let first = early.memblock.start_of_dram().unwrap_or(0) / PAGE;
+    let most = if end_with_memory { max_pfn } else { u64::MAX };
     let limits = ZoneLimits::new(
         first,
         &[
-            (ZoneKind::Dma, (DMA_END / PAGE).min(max_pfn)),
-            (ZoneKind::Dma32, (GIB_4 / PAGE).min(max_pfn)),
+            (ZoneKind::Dma, (DMA_END / PAGE).min(most)),
+            (ZoneKind::Dma32, (GIB_4 / PAGE).min(most)),
             (ZoneKind::Normal, max_pfn),
         ],
     );

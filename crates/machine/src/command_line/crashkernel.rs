@@ -8,7 +8,7 @@ use text::{Size, find_last, parse_plain, parse_suffixed};
 
 use crate::arch::{Architecture, CrashLow};
 use crate::command_line::values::remark::Remarks;
-use crate::releases::{Target, is_known};
+use crate::releases::{AutoCrashkernel, Target, auto_crashkernel, is_known};
 
 const SOURCE: &str = "kernel/crash_reserve.c:parse_crashkernel (6.12)";
 
@@ -43,6 +43,8 @@ pub struct Crashkernel {
     pub low: Option<String>,
     /// The last value that ends in `,cma`, if the kernel supports it.
     pub cma: Option<String>,
+    /// What `auto` stands for; `None` if it is not given, or if this kernel does not know it.
+    pub auto: Option<AutoCrashkernel>,
     /// Whether `,high` also counts if the plain value is malformed or 0 (x86 before 6.7).
     pub falls_back_to_high: bool,
 }
@@ -99,6 +101,7 @@ impl Crashkernel {
             high: last(Some(",high")),
             low: last(Some(",low")),
             cma: last(Some(",cma")).filter(|_| reserves_cma),
+            auto: auto_crashkernel(target).filter(|_| last(None).is_some_and(|value| value.starts_with("auto"))),
             falls_back_to_high: !is_known("crashkernel=,high only without a plain one", target),
         };
         this.remark(remarks);
@@ -146,7 +149,11 @@ impl Crashkernel {
     ///
     /// [`CrashkernelError`], which says why nothing is reserved.
     pub fn request(&self, total_ram: u64) -> Result<CrashkernelRequest, CrashkernelError> {
-        let plain = self.plain.as_deref().map(|value| parse_plain(value, total_ram));
+        let plain = match self.auto {
+            Some(AutoCrashkernel::Value(value)) => Some(parse_plain(value, total_ram)),
+            Some(AutoCrashkernel::Grows { from, base }) => Some(Ok(grown(from, base, total_ram))),
+            None => self.plain.as_deref().map(|value| parse_plain(value, total_ram)),
+        };
         let plain = match plain {
             Some(Ok(Size { bytes: 0, .. }) | Err(_)) if self.falls_back_to_high && self.high.is_some() => {
                 None
@@ -191,6 +198,14 @@ impl Crashkernel {
             Err(error) => Err(error),
         }
     }
+}
+
+/// `base` MiB and 64 MiB for each TiB of memory, in whole MiB; nothing below `from` bytes.
+fn grown(from: u64, base: u64, total_ram: u64) -> Size {
+    // Firmware keeps some memory for itself: a machine of 2 GiB shows a little less.
+    let is_enough = total_ram.saturating_add(128 << 20) > from;
+    let mib = base.saturating_add((total_ram >> 14).div_ceil(1 << 20));
+    Size { bytes: if is_enough { mib << 20 } else { 0 }, base: 0 }
 }
 
 #[cfg(test)]

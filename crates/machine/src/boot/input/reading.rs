@@ -5,6 +5,7 @@
 
 mod arm64;
 mod efi_of_iomem;
+mod stub;
 mod x86;
 
 use evidence::{BootLog, Evidence, KernelVersion, NotARelease, Release, ResourceTree, Unknown};
@@ -85,7 +86,12 @@ impl Reading<'_> {
         } else if evidence.device_tree.read().is_some() {
             Some(MapHandedOn::BootFirmware)
         } else {
-            self.log.has_e820_lines.then_some(MapHandedOn::E820)
+            // Without an e820 map, memory of nodes or an EFI map by lines without numbers is arm64's.
+            let is_arm64 = self.log.boot.names_arm64;
+            self.log
+                .has_e820_lines
+                .then_some(MapHandedOn::E820)
+                .or_else(|| is_arm64.then_some(MapHandedOn::BootFirmware))
         };
         map.and_then(Architecture::from_map).ok_or_else(|| {
             InputError::NoMap(

@@ -1,5 +1,8 @@
 //! Compares a prediction with the result of the real boot, fact by fact.
 
+use memblock::PhysRange;
+
+use crate::boot::crashkernel::Crashkernel;
 use crate::boot::input::BootInput;
 use crate::boot::prediction::Prediction;
 use crate::boot::verify::entries::{self, Entries};
@@ -119,7 +122,7 @@ impl Comparison {
             ),
             fact(
                 "crashkernel",
-                entries::crashkernel(&prediction.crashkernel.as_printed()),
+                entries::crashkernel(&crashkernel_like(prediction, seen)),
                 seen.crashkernel.as_ref().map(entries::crashkernel),
                 NO_RANGES,
             ),
@@ -156,6 +159,35 @@ fn low_end(input: &BootInput, prediction: &Prediction) -> u64 {
     let first = prediction.zone_limits.iter().find(low);
     let first = first.filter(|_| input.platform.architecture().facts().low_ends_with_first_zone);
     first.map_or(GIB_4, |(_, range)| range.end())
+}
+
+/// The predicted crash kernel in the terms of what was seen: in whole MiB if that is all that is known, and with the
+/// same words if both say that there was no room.
+fn crashkernel_like(prediction: &Prediction, seen: &Observed) -> Crashkernel {
+    let mut predicted = prediction.crashkernel.as_printed();
+    if seen.crashkernel_in_mib {
+        for area in [&mut predicted.low, &mut predicted.high].into_iter().flatten() {
+            let whole = |bytes: u64| bytes & !((1 << 20) - 1);
+            if let Ok(range) = PhysRange::from_size(whole(area.range.start()), whole(area.range.size())) {
+                area.range = range;
+            }
+        }
+    }
+    let said = seen.crashkernel.as_ref().and_then(|seen| seen.error.as_ref());
+    if let (Some(error), Some(said)) = (&mut predicted.error, said)
+        && is_no_room(error)
+        && is_no_room(said)
+    {
+        error.clone_from(said);
+    }
+    predicted
+}
+
+/// Whether a message says that no place was found; releases and architectures word it differently.
+fn is_no_room(message: &str) -> bool {
+    let words =
+        ["cannot allocate crashkernel (", "No suitable area found", "cannot reserve crashkernel", "memory not found"];
+    words.iter().any(|words| message.contains(words))
 }
 
 fn compared(predicted: &Entries, seen: &Entries) -> Compared {
@@ -231,6 +263,22 @@ mod tests {
         assert!(compared(true, None));
         assert!(!compared(false, None));
         assert!(!compared(true, Some("cannot allocate crashkernel (size:0x10000000)")));
+    }
+
+    #[test]
+    fn a_reservation_known_in_mib_is_compared_in_mib() {
+        let at = |start: u64, size: u64| {
+            let range = PhysRange::from_size(start, size).unwrap();
+            let low = Some(crate::boot::CrashArea { range, is_main: true });
+            Crashkernel { low, ..Crashkernel::default() }
+        };
+        let prediction = Prediction { crashkernel: at(64 << 20, (9 << 20) + 4096), ..Prediction::default() };
+        let seen = |crashkernel_in_mib, start| {
+            let crashkernel = Some(at(start, 9 << 20));
+            let seen = Observed { crashkernel, crashkernel_in_mib, ..Observed::default() };
+            Comparison::with(&prediction, &seen).is_equal()
+        };
+        assert!(seen(true, 64 << 20) && !seen(true, 80 << 20) && !seen(false, 64 << 20));
     }
 
     #[test]

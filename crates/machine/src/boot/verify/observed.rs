@@ -31,6 +31,8 @@ pub struct Observed {
     pub movable_start: Option<BTreeMap<u32, u64>>,
     /// The crash kernel reservation.
     pub crashkernel: Option<Crashkernel>,
+    /// Whether the reservation is known in whole MiB only.
+    pub crashkernel_in_mib: bool,
     /// The fallback order of each node.
     pub fallback_order: Option<Vec<(u32, Vec<u32>)>>,
     /// The zones in /proc/zoneinfo; also `None` if memory was added after boot, which changes them.
@@ -54,6 +56,9 @@ impl Observed {
         let ends_with_zone = architecture.is_some_and(|found| found.facts().low_ends_with_first_zone);
         let of_dma = facts.zones.get("DMA").copied().flatten().filter(|_| ends_with_zone);
         let low_end = of_dma.map_or(low_end, PhysRange::end);
+        // Whole MiB in the log are less exact than /proc/iomem.
+        let exact = crashkernel_resources(evidence, low_end);
+        let has_exact = exact.as_ref().is_some_and(|exact| exact.main().is_some());
         Self {
             memory: log.memblock.last_dump(MemblockList::Memory),
             reserved: log.memblock.last_dump(MemblockList::Reserved),
@@ -62,9 +67,11 @@ impl Observed {
             early_node_ranges: seen(facts.has_zones).map(|()| early),
             zone_limits: seen(!facts.zones.is_empty()).map(|()| zone_limits),
             movable_start: facts.movable.clone(),
-            crashkernel: seen(facts.has_zones)
+            crashkernel_in_mib: facts.crashkernel_in_mib && !has_exact,
+            crashkernel: seen(facts.has_zones || facts.crashkernel.is_some())
+                .filter(|()| !(facts.crashkernel_in_mib && has_exact))
                 .map(|()| crashkernel(facts, low_end))
-                .or_else(|| crashkernel_resources(evidence, low_end)),
+                .or(exact),
             fallback_order: seen(!facts.fallback.is_empty()).map(|()| facts.fallback.clone()),
         }
     }
@@ -99,7 +106,10 @@ fn crashkernel(facts: &BootLines, low_end: u64) -> Crashkernel {
 fn crashkernel_resources(evidence: &Evidence, low_end: u64) -> Option<Crashkernel> {
     let areas =
         evidence.resources.read()?.resources().iter().filter(|resource| resource.name == "Crash kernel");
-    let ranges: Vec<PhysRange> = areas.filter_map(|resource| resource.range().ok()).collect();
+    let ranges: Vec<PhysRange> = areas
+        // Without privilege all addresses read as 0.
+        .filter_map(|resource| resource.range().ok().filter(|range| range.start() > 0))
+        .collect();
     let high = ranges.iter().find(|range| range.start() >= low_end);
     let low = ranges.iter().find(|range| range.start() < low_end);
     Some(Crashkernel {

@@ -147,3 +147,16 @@ proptest! {
         prop_assert_eq!(remarks, []);
     }
 }
+
+#[test]
+fn red_hats_kernels_know_auto_and_others_do_not() {
+    let size = |release: &str, total: u64| {
+        parse("crashkernel=auto", release).0.request(total).map(|request| request.size >> 20)
+    };
+    assert_eq!(size("3.10.0-693.el7.x86_64", 8191 << 20), Ok(161));
+    assert_eq!(size("2.6.32-696.el6.x86_64", 72 << 30), Ok(133));
+    assert_eq!(size("4.18.0-348.el8.x86_64", 32761 << 20), Ok(256));
+    assert_eq!(size("4.18.0-80.el8.x86_64", 32761 << 20), Ok(192));
+    assert_eq!(size("3.10.0-693.el7.x86_64", 1 << 30), Err(CrashkernelError::ZeroSize));
+    assert_eq!(size("5.14.0-503.el9.x86_64", 8 << 30), Err(CrashkernelError::MemoryValue));
+}

@@ -1,12 +1,13 @@
 //! The boot input of an arm64 machine.
 
+use firmware::efi::{Entry, MemoryAttribute, MemoryType};
 use firmware::fdt::Fdt;
 use firmware::iort::Iort;
 use firmware::log::{MemblockCallKind, MemblockList};
 use memblock::PhysRange;
 
 use crate::arch::Architecture;
-use crate::boot::input::reading::{InputError, Reading};
+use crate::boot::input::reading::{InputError, Reading, stub};
 use crate::boot::input::{Arm64Platform, BootInput, EfiHandOver, Platform};
 use evidence::Release;
 use evidence::Source;
@@ -22,15 +23,18 @@ impl Reading<'_> {
         release: Release,
     ) -> Result<BootInput, InputError> {
         let bytes = self.device_tree()?;
+        let has_tree = self.evidence.device_tree.read().is_some();
         let tree = Fdt::new(&bytes.0).map_err(|fault| no_tree(&fault.to_string()))?;
         let by_default = PhysRange::new(IMAGE.0, IMAGE.1).map_err(|e| InputError::NoMap(e.to_string()))?;
         let kernel_image = self.kernel_image(by_default);
-        let efi = self.efi(&tree)?;
+        let efi = if has_tree { self.efi(&tree)? } else { self.memory_of_log()? };
         let initrd = self.initrd(&tree, efi.is_some());
         let platform = Arm64Platform {
             device_tree_at: self.device_tree_at(&tree),
             efi,
-            has_acpi: self.log.boot.reads_acpi || !self.evidence.acpi_tables.is_empty(),
+            has_acpi: self.log.boot.reads_acpi
+                || !self.evidence.acpi_tables.is_empty()
+                || !self.log.srat.is_empty(),
             acpi_upgrade: self.log.boot.acpi_upgrade,
             iort_limit: self.iort_limit(),
             kernel_text: self.kernel_text(kernel_image),
@@ -39,9 +43,12 @@ impl Reading<'_> {
         Ok(self.finish(release, architecture, Platform::Arm64(platform), kernel_image, initrd))
     }
 
+    /// The device tree; without one, an empty one if the log shows memory in another way.
     fn device_tree(&self) -> Result<Bytes, InputError> {
+        let shows_memory = !self.log.efi.map.is_empty() || !self.log.early_node_ranges.is_empty();
         match &self.evidence.device_tree {
             Source::Read(bytes) => Ok(bytes.clone()),
+            _ if shows_memory => Ok(Bytes(stub::tree())),
             Source::Missing => Err(no_tree("it is not there")),
             Source::Unreadable { why, .. } => Err(no_tree(why)),
         }
@@ -70,6 +77,31 @@ impl Reading<'_> {
             ),
         }
         found
+    }
+
+    /// What the log shows of memory if there is no device tree: EFI's map, or else what the kernel made of it or of the
+    /// tree.
+    fn memory_of_log(&mut self) -> Result<Option<EfiHandOver>, InputError> {
+        let what = "what the device tree says beside memory";
+        let effect = "reserved memory, how far devices reach and CMA areas of the tree are left out: zones, and a crash \
+                      kernel, may lie elsewhere";
+        self.assume(what, "/sys/firmware/fdt is not there", effect);
+        let mut map = self.log.efi.map.clone();
+        if map.is_empty() {
+            let memory = |range| Entry {
+                range,
+                kind: MemoryType::CONVENTIONAL,
+                attributes: MemoryAttribute::WRITE_BACK,
+            };
+            map = self.log.early_node_ranges.iter().map(|early| memory(early.range)).collect();
+            self.assume(
+                "the firmware's memory map",
+                "the log has neither EFI's map, which efi=debug prints, nor is there a device tree",
+                "taken from the lines below `Early memory node ranges`: memory itself is then not predicted, and which \
+                 parts are unmapped is not known",
+            );
+        }
+        Ok(Some(EfiHandOver { map, tables: Vec::new() }))
     }
 
     /// With EFI, memory comes from EFI's map, which a kernel shows only in its log.
