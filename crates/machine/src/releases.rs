@@ -55,6 +55,82 @@ impl std::fmt::Display for KexecTools {
         write!(f, "{}.{}.{}", self.0, self.1, self.2)
     }
 }
+/// A release whose boots predictions were compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Compared {
+    /// Major and minor version.
+    pub version: (u32, u32),
+    /// The architecture.
+    pub architecture: Architecture,
+    /// The kernels that were booted.
+    pub source: &'static str,
+    /// What is not modelled for this release: what, why, and what that means for a prediction.
+    pub gaps: &'static [(&'static str, &'static str, &'static str)],
+}
+
+/// What a boot after a handover does not show.
+const HANDOVER: (&str, &str, &str) = (
+    "what a kernel that handed over preserves",
+    "its list lies in memory, and no file shows it",
+    "a boot after a handover (KHO) is predicted as one without: early allocations then lie elsewhere, in its scratch areas",
+);
+/// What kho=on reserves.
+const SCRATCH: (&str, &str, &str) = (
+    "the scratch areas of kho=on",
+    "they are allocated after what a prediction covers",
+    "left out: memory that the areas take is shown as free",
+);
+
+/// The releases whose boots were compared, oldest first on each architecture.
+pub const COMPARED: &[Compared] = &[
+    Compared {
+        version: (6, 1),
+        architecture: Architecture::X86_64,
+        source: "Debian's 6.1.0-57: captures/releases/6.1.0-57",
+        gaps: &[],
+    },
+    Compared {
+        version: CHECKED,
+        architecture: Architecture::X86_64,
+        source: "Debian's 6.12.117: captures/x86, captures/boot/x86, captures/releases/6.12.117+deb13",
+        gaps: &[],
+    },
+    Compared {
+        version: (6, 18),
+        architecture: Architecture::X86_64,
+        source: "Debian's 6.18.15: captures/releases/6.18.15+deb13",
+        gaps: &[HANDOVER, SCRATCH],
+    },
+    Compared {
+        version: (7, 3),
+        architecture: Architecture::X86_64,
+        source: "Debian's 7.3.4, and 7.3.4 with KHO: captures/releases/7.3.4+deb13, captures/releases/7.3.4-kho",
+        gaps: &[HANDOVER, SCRATCH],
+    },
+    Compared {
+        version: CHECKED,
+        architecture: Architecture::Arm64,
+        source: "6.12.117, built for arm64 with pages of 4, 16 and 64 KiB: captures/arm64, captures/boot/arm64",
+        gaps: &[],
+    },
+];
+
+/// The compared release that is nearest to this kernel on its architecture: the same, or the last before it, or else the
+/// first; [`CHECKED`] for an architecture whose boots were not compared.
+pub fn nearest_compared(target: &Target) -> Release {
+    let version = target.release.version();
+    let mut all = COMPARED.iter().filter(|one| one.architecture == target.architecture);
+    let before = all.clone().filter(|one| one.version <= version).next_back();
+    let (major, minor) = before.or_else(|| all.next()).map_or(CHECKED, |one| one.version);
+    Release::new((major, minor), &format!("{major}.{minor}"))
+}
+
+/// The row of this very release, or of one of its stable updates; `None` if its boots were not compared.
+pub fn boots_compared(target: &Target) -> Option<&'static Compared> {
+    let version = target.release.version();
+    COMPARED.iter().find(|one| one.architecture == target.architecture && one.version == version)
+}
+
 /// What verdicts for [`CHECKED_NAME`] miss in a later kernel.
 pub(crate) const WHAT_LATER_RELEASES_CHANGE: &str =
     "from 6.16 on, kexec handover (kho=) confines kexec_file_load to its scratch areas";
@@ -132,12 +208,10 @@ impl Since {
 
     /// Whether this kernel supports it, if its configuration includes it.
     pub fn is_known(&self, target: &Target) -> bool {
-        let is_backport = |(name, mark): &(&str, &str)| {
-            *name == self.name && target.release.to_string().contains(mark)
-        };
-        self.on(target.architecture).is_some_and(|releases| {
-            releases.contain(&target.release) || BACKPORTS.iter().any(is_backport)
-        })
+        let is_backport =
+            |(name, mark): &(&str, &str)| *name == self.name && target.release.to_string().contains(mark);
+        self.on(target.architecture)
+            .is_some_and(|releases| releases.contain(&target.release) || BACKPORTS.iter().any(is_backport))
     }
 
     /// Why this kernel does not support it; `None` if it does.
@@ -180,7 +254,8 @@ pub const CRASHKERNEL_REACHES_4_GIB: &str = "crashkernel=SIZE reaches 4 GiB";
 pub const ZONES_END_WITH_MEMORY: &str = "zones end with memory";
 /// What distributions took over into older kernels: the row's name, and how the release's name shows the distribution.
 /// RHEL 8's 4.18 was seen to reserve 256 MiB at 1712 MiB.
-const BACKPORTS: [(&str, &str); 2] = [(CRASHKERNEL_REACHES_4_GIB, ".el8"), (CRASHKERNEL_FALLS_BACK_HIGH, ".el8")];
+const BACKPORTS: [(&str, &str); 2] =
+    [(CRASHKERNEL_REACHES_4_GIB, ".el8"), (CRASHKERNEL_FALLS_BACK_HIGH, ".el8")];
 
 /// What `crashkernel=auto` asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -394,6 +469,19 @@ mod tests {
         for (index, row) in TABLE.iter().enumerate() {
             assert!(TABLE[index + 1..].iter().all(|other| other.name != row.name), "{}", row.name);
         }
+    }
+
+    #[test]
+    fn a_kernel_is_held_against_the_nearest_release_that_was_compared() {
+        let nearest = |architecture, release| nearest_compared(&target(architecture, release)).to_string();
+        let x86 = |release| nearest(Architecture::X86_64, release);
+        assert_eq!(
+            ["5.10.9", "6.5.1", "6.17.0", "7.0.1", "7.4.0"].map(x86),
+            ["6.1", "6.1", "6.12", "6.18", "7.3"]
+        );
+        assert_eq!(nearest(Architecture::Arm64, "7.3.4"), "6.12");
+        assert!(boots_compared(&target(Architecture::X86_64, "6.18.15+deb13-amd64")).is_some());
+        assert!(boots_compared(&target(Architecture::Arm64, "6.18.15")).is_none());
     }
 
     #[test]

@@ -68,7 +68,14 @@ fn read_srat(line: usize, message: &[u8]) -> Result<Option<SratLine>, LogError> 
     cursor.expect(" ")?;
     if cursor.rest().first().is_some_and(u8::is_ascii_hexdigit) {
         let range = read_old_bounds(&mut cursor)?;
-        return Ok(Some(SratLine { line, node, proximity_domain, range, hotplug: false, non_volatile: false }));
+        return Ok(Some(SratLine {
+            line,
+            node,
+            proximity_domain,
+            range,
+            hotplug: false,
+            non_volatile: false,
+        }));
     }
     cursor.expect("[mem ")?;
     let bounds = cursor.bounds()?;

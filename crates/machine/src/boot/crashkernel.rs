@@ -9,8 +9,8 @@ use crate::boot::trace::Step;
 use crate::command_line::BootParameters;
 use crate::command_line::crashkernel::{CrashkernelError, CrashkernelRequest, LowMemory, default_low_size};
 use crate::releases::{
-    CRASHKERNEL_FALLS_BACK_HIGH, CRASHKERNEL_FALLS_BACK_LOW, CRASHKERNEL_IS_X86S_OWN, CRASHKERNEL_REACHES_4_GIB,
-    Target, is_known,
+    CRASHKERNEL_FALLS_BACK_HIGH, CRASHKERNEL_FALLS_BACK_LOW, CRASHKERNEL_IS_X86S_OWN,
+    CRASHKERNEL_REACHES_4_GIB, Target, is_known,
 };
 
 /// Where the search for low memory ends on x86 before 5.2 (CRASH_ADDR_LOW_MAX): old versions of kexec-tools reach no

@@ -101,7 +101,8 @@ impl Crashkernel {
             high: last(Some(",high")),
             low: last(Some(",low")),
             cma: last(Some(",cma")).filter(|_| reserves_cma),
-            auto: auto_crashkernel(target).filter(|_| last(None).is_some_and(|value| value.starts_with("auto"))),
+            auto: auto_crashkernel(target)
+                .filter(|_| last(None).is_some_and(|value| value.starts_with("auto"))),
             falls_back_to_high: !is_known("crashkernel=,high only without a plain one", target),
         };
         this.remark(remarks);

@@ -185,8 +185,12 @@ fn crashkernel_like(prediction: &Prediction, seen: &Observed) -> Crashkernel {
 
 /// Whether a message says that no place was found; releases and architectures word it differently.
 fn is_no_room(message: &str) -> bool {
-    let words =
-        ["cannot allocate crashkernel (", "No suitable area found", "cannot reserve crashkernel", "memory not found"];
+    let words = [
+        "cannot allocate crashkernel (",
+        "No suitable area found",
+        "cannot reserve crashkernel",
+        "memory not found",
+    ];
     words.iter().any(|words| message.contains(words))
 }
 
