@@ -120,7 +120,7 @@ pub const COMPARED: &[Compared] = &[
 pub fn nearest_compared(target: &Target) -> Release {
     let version = target.release.version();
     let mut all = COMPARED.iter().filter(|one| one.architecture == target.architecture);
-    let before = all.clone().filter(|one| one.version <= version).next_back();
+    let before = all.clone().rfind(|one| one.version <= version);
     let (major, minor) = before.or_else(|| all.next()).map_or(CHECKED, |one| one.version);
     Release::new((major, minor), &format!("{major}.{minor}"))
 }

@@ -53,7 +53,7 @@ pub(crate) fn reserve_default(
     let target = Target::new(input.platform.architecture(), input.release.clone());
     let comes_first = is_known(DEFAULT_CMA_COMES_FIRST, &target);
     if !comes_first {
-        reserve_on_nodes(early, input, parameters, None)?;
+        reserve_on_nodes(early, input, parameters, false, None)?;
     }
     let mut default = None;
     if wanted.size > 0 {
@@ -63,24 +63,24 @@ pub(crate) fn reserve_default(
         }
     }
     if comes_first {
-        reserve_on_nodes(early, input, parameters, Some(default))?;
+        reserve_on_nodes(early, input, parameters, true, default)?;
     }
     Ok(())
 }
 
-/// `numa_cma=` and `cma_pernuma=`: areas on nodes. `default` is what came of the default area where that comes first:
-/// then a node has one area, and of the default area's size if the configuration says so and neither parameter is given.
+/// `numa_cma=` and `cma_pernuma=`: areas on nodes. `has_default` says whether the default area came first, `default`
+/// what came of it: then a node has one area, and of the default area's size if the configuration says so and neither parameter is given.
 fn reserve_on_nodes(
     early: &mut Early<'_>,
     input: &BootInput,
     parameters: &BootParameters,
-    default: Option<Option<PhysRange>>,
+    has_default: bool,
+    default: Option<PhysRange>,
 ) -> Result<(), Halt> {
     let asked = &parameters.cma;
     let nodes = numa::with_memory(early);
     let is_given = asked.per_numa.is_some() || !asked.numa.is_empty();
-    let as_default =
-        default.flatten().filter(|_| input.build.cma_on_each_node && !is_given && nodes.len() > 1);
+    let as_default = default.filter(|_| input.build.cma_on_each_node && !is_given && nodes.len() > 1);
     let on_each = as_default.map_or(asked.per_numa.unwrap_or(0), PhysRange::size);
     early.begin(Step {
         name: "dma_numa_cma_reserve",
@@ -89,7 +89,7 @@ fn reserve_on_nodes(
     for node in nodes {
         let of_node =
             asked.numa.iter().rev().find(|(asked, _)| *asked == u64::from(node)).map(|(_, size)| *size);
-        let sizes = match (of_node.filter(|size| *size > 0), default.is_some()) {
+        let sizes = match (of_node.filter(|size| *size > 0), has_default) {
             (Some(size), true) => [size, 0],
             (None, _) => [on_each, 0],
             (Some(size), false) => [on_each, size],

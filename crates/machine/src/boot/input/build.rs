@@ -12,6 +12,8 @@ use rules::MapHandedOn;
 /// Properties of a kernel build or its processors that determine how much the kernel allocates at boot. [`Build::of`]
 /// has the values of the kernels that were examined; a log of the same kernel corrects them.
 #[derive(Clone, Debug, PartialEq, Eq)]
+// Each is an option of the configuration of its own.
+#[allow(clippy::struct_excessive_bools)]
 pub struct Build {
     /// Bytes per page.
     pub page_size: u64,
