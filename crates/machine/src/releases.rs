@@ -73,26 +73,92 @@ impl std::fmt::Display for KexecTools {
         write!(f, "{}.{}.{}", self.0, self.1, self.2)
     }
 }
-/// The releases whose loads by kexec_file_load plans were compared with: on x86 all of them, on arm64 [`CHECKED`] alone
-/// (crates/kexec/tests/captures).
-const LOADS_COMPARED: [(u32, u32); 4] = [(6, 1), CHECKED, (6, 18), (7, 3)];
+/// A release whose boots predictions were compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Compared {
+    /// Major and minor version.
+    pub version: (u32, u32),
+    /// The architecture.
+    pub architecture: Architecture,
+    /// The kernels that were booted.
+    pub source: &'static str,
+    /// What is not modelled for this release: what, why, and what that means for a prediction.
+    pub gaps: &'static [(&'static str, &'static str, &'static str)],
+}
 
-/// The releases whose loads plans were compared with on this architecture, oldest first, as people write them.
+/// What a boot after a handover does not show.
+const HANDOVER: (&str, &str, &str) = (
+    "what a kernel that handed over preserves",
+    "its list lies in memory, and no file shows it",
+    "a boot after a handover (KHO) is predicted as one without: early allocations then lie elsewhere, in its scratch areas",
+);
+/// What kho=on reserves.
+const SCRATCH: (&str, &str, &str) = (
+    "the scratch areas of kho=on",
+    "they are allocated after what a prediction covers",
+    "left out: memory that the areas take is shown as free",
+);
+
+/// The releases whose boots were compared, oldest first on each architecture.
+pub const COMPARED: &[Compared] = &[
+    Compared {
+        version: (6, 1),
+        architecture: Architecture::X86_64,
+        source: "Debian's 6.1.0-57: captures/releases/6.1.0-57",
+        gaps: &[],
+    },
+    Compared {
+        version: CHECKED,
+        architecture: Architecture::X86_64,
+        source: "Debian's 6.12.117: captures/x86, captures/boot/x86, captures/releases/6.12.117+deb13",
+        gaps: &[],
+    },
+    Compared {
+        version: (6, 18),
+        architecture: Architecture::X86_64,
+        source: "Debian's 6.18.15: captures/releases/6.18.15+deb13",
+        gaps: &[HANDOVER, SCRATCH],
+    },
+    Compared {
+        version: (7, 3),
+        architecture: Architecture::X86_64,
+        source: "Debian's 7.3.4, and 7.3.4 with KHO: captures/releases/7.3.4+deb13, captures/releases/7.3.4-kho",
+        gaps: &[HANDOVER, SCRATCH],
+    },
+    Compared {
+        version: CHECKED,
+        architecture: Architecture::Arm64,
+        source: "6.12.117, built for arm64 with pages of 4, 16 and 64 KiB: captures/arm64, captures/boot/arm64",
+        gaps: &[],
+    },
+];
+
+/// The compared release that is nearest to this kernel on its architecture: the same, or the last before it, or else the
+/// first; [`CHECKED`] for an architecture whose boots were not compared.
+pub fn nearest_compared(target: &Target) -> Release {
+    let version = target.release.version();
+    let mut all = COMPARED.iter().filter(|one| one.architecture == target.architecture);
+    let before = all.clone().rfind(|one| one.version <= version);
+    let (major, minor) = before.or_else(|| all.next()).map_or(CHECKED, |one| one.version);
+    Release::new((major, minor), &format!("{major}.{minor}"))
+}
+
+/// The row of this very release, or of one of its stable updates; `None` if its boots were not compared.
+pub fn boots_compared(target: &Target) -> Option<&'static Compared> {
+    let version = target.release.version();
+    COMPARED.iter().find(|one| one.architecture == target.architecture && one.version == version)
+}
+
+/// The releases whose loads by kexec_file_load plans were compared with on this architecture, oldest first, as people
+/// write them: the [`COMPARED`] ones (crates/kexec/tests/captures).
 pub fn loads_compared(architecture: Architecture) -> Vec<String> {
-    let all = LOADS_COMPARED.iter().filter(|&&release| is_load_compared(architecture, release));
-    all.map(|(major, minor)| format!("{major}.{minor}")).collect()
+    let all = COMPARED.iter().filter(|one| one.architecture == architecture);
+    all.map(|Compared { version: (major, minor), .. }| format!("{major}.{minor}")).collect()
 }
 
 /// Whether plans were compared with loads of this kernel, or of one of its stable updates.
 pub fn are_loads_compared(target: &Target) -> bool {
-    is_load_compared(target.architecture, target.release.version())
-}
-
-fn is_load_compared(architecture: Architecture, release: (u32, u32)) -> bool {
-    match architecture {
-        Architecture::X86_64 => LOADS_COMPARED.contains(&release),
-        _ => release == CHECKED,
-    }
+    boots_compared(target).is_some()
 }
 
 /// What verdicts for [`CHECKED_NAME`] miss in a later kernel.
@@ -271,6 +337,21 @@ pub const CRASHKERNEL_FALLS_BACK_HIGH: &str = "crashkernel=SIZE falls back to hi
 pub const CRASHKERNEL_FALLS_BACK_LOW: &str = "crashkernel=,high falls back to low memory";
 /// The kernel's own allocations are marked RSRV_KERN, which separates them from firmware reservations.
 pub const KERNEL_RESERVATIONS_ARE_MARKED: &str = "the kernel's own reservations are marked RSRV_KERN";
+/// Each record of the log has its task and processor, unless the configuration says otherwise.
+pub const LOG_EXECUTION_CONTEXT: &str = "records of the log say which task printed them";
+/// Distributions' kernels have contiguous memory areas for DMA, unless the configuration says otherwise.
+pub const DISTRIBUTIONS_HAVE_CMA: &str = "distributions build in CMA, on each node";
+/// x86 places the crash kernel with code of its own: at a multiple of 1 MiB if the command line gives the address, and
+/// with `crashkernel=,low` beside everything that ends up above 4 GiB.
+pub const CRASHKERNEL_IS_X86S_OWN: &str = "x86 has its own code for the crash kernel";
+/// Blocks of nodes reach from address 0, not from the start of memory, to the end of memory.
+pub const NUMA_BLOCKS_START_AT_0: &str = "blocks of nodes start at address 0";
+/// With `kernelcore=mirror`, Normal keeps its span, with the mirrored pages above the node's movable start.
+pub const MIRROR_OVERLAPS_ZONES: &str = "kernelcore=mirror: Normal and Movable overlap";
+/// The default CMA area comes before those of nodes, and `numa_cma=` overrides `cma_pernuma=` on its node.
+pub const DEFAULT_CMA_COMES_FIRST: &str = "the default CMA area comes before the nodes' areas";
+/// The areas of `hugetlb_cma=` come after the crash kernel, and only multiples of a gigantic page are accepted.
+pub const HUGETLB_CMA_COMES_LAST: &str = "hugetlb_cma= comes after the crash kernel";
 /// arm64 registers nodes with the same code as x86: blocks are cleaned up, and HOTPLUG is cleared node by node.
 pub const NUMA_MEMBLKS_ARE_SHARED: &str = "arm64 registers nodes as x86 does";
 /// The DMA limit is an address, not a number of address bits.
@@ -370,7 +451,14 @@ pub const TABLE: &[Since] = &[
     row("rodata=on unmaps no alias", None, Some(from(6, 7)), "arm64: mm: Fix \"rodata=on\" (6.7)"),
     row("debug_pagealloc", ALWAYS, ALWAYS, "mm/debug_page_alloc.c:early_debug_pagealloc (6.12)"),
     row("kfence.sample_interval", Some(from(5, 12)), Some(from(5, 12)), "mm/kfence/core.c:param_set_sample_interval (6.12)"),
-    row(KERNEL_RESERVATIONS_ARE_MARKED, Some(from(6, 15)), Some(from(6, 15)), "mm/memblock.c:memblock_reserve_kern (6.15)"),
+    row(KERNEL_RESERVATIONS_ARE_MARKED, Some(from(6, 16)), Some(from(6, 16)), "mm/memblock.c:memblock_reserve_kern (6.16)"),
+    row(LOG_EXECUTION_CONTEXT, Some(from(7, 0)), None, "CONFIG_PRINTK_EXECUTION_CTX: in Debian's 7.3, not in its 6.18"),
+    row(DISTRIBUTIONS_HAVE_CMA, Some(from(7, 0)), None, "CONFIG_DMA_CMA, CONFIG_CMA_SIZE_PERNUMA: in Debian's 7.3, not in its 6.18"),
+    row(CRASHKERNEL_IS_X86S_OWN, Some(until(6, 7)), None, "x86: kdump: use generic interface to simplify crashkernel reservation (6.7)"),
+    row(NUMA_BLOCKS_START_AT_0, Some(until(6, 12)), None, "arch/x86/mm/numa.c:numa_cleanup_meminfo (6.1), mm/numa_memblks.c (6.12)"),
+    row(MIRROR_OVERLAPS_ZONES, Some(until(7, 3)), Some(until(7, 3)), "mm/mm_init.c:zone_absent_pages_in_node (6.12, 7.3)"),
+    row(DEFAULT_CMA_COMES_FIRST, Some(from(7, 0)), Some(from(7, 0)), "kernel/dma/contiguous.c:dma_contiguous_reserve (6.12, 7.3)"),
+    row(HUGETLB_CMA_COMES_LAST, Some(from(7, 0)), Some(from(7, 0)), "mm/hugetlb_cma.c:hugetlb_cma_reserve (7.3)"),
     row(NUMA_MEMBLKS_ARE_SHARED, ALWAYS, Some(from(6, 12)), "mm/numa_memblks.c (6.12)"),
     row(DMA_ZONE_ENDS_ANYWHERE, None, Some(from(6, 12)), "dma-mapping: replace zone_dma_bits by zone_dma_limit (6.12)"),
     // Until arm64: mm: Set ZONE_DMA size based on devicetree's dma-ranges (5.11).
@@ -430,6 +518,19 @@ mod tests {
         assert!(!is(Architecture::X86_64, "6.17.1") && !is(Architecture::Arm64, "7.3.4"));
         assert_eq!(loads_compared(Architecture::X86_64), ["6.1", "6.12", "6.18", "7.3"]);
         assert_eq!(loads_compared(Architecture::Arm64), ["6.12"]);
+    }
+
+    #[test]
+    fn a_kernel_is_held_against_the_nearest_release_that_was_compared() {
+        let nearest = |architecture, release| nearest_compared(&target(architecture, release)).to_string();
+        let x86 = |release| nearest(Architecture::X86_64, release);
+        assert_eq!(
+            ["5.10.9", "6.5.1", "6.17.0", "7.0.1", "7.4.0"].map(x86),
+            ["6.1", "6.1", "6.12", "6.18", "7.3"]
+        );
+        assert_eq!(nearest(Architecture::Arm64, "7.3.4"), "6.12");
+        assert!(boots_compared(&target(Architecture::X86_64, "6.18.15+deb13-amd64")).is_some());
+        assert!(boots_compared(&target(Architecture::Arm64, "6.18.15")).is_none());
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::boot::numa::{self, Nodes};
 use crate::boot::zones::movable;
 use crate::boot::zones::{Layout, ZoneLimits, ZoneSpan, memory_pages, mirrored_pages};
 use crate::command_line::BootParameters;
+use crate::releases::{MIRROR_OVERLAPS_ZONES, Target, is_known};
 
 /// The result of a boot.
 #[derive(Debug)]
@@ -37,7 +38,11 @@ impl Outcome {
     ) -> Self {
         let wanted = &parameters.movable;
         let movable = movable::starts(early, limits, wanted, input.build.largest_block_pages, rules);
-        let is_mirrored = wanted.mirror && !wanted.movable_node && early.memblock.has_mirror();
+        let target = Target::new(input.platform.architecture(), input.release.clone());
+        let is_mirrored = wanted.mirror
+            && !wanted.movable_node
+            && early.memblock.has_mirror()
+            && is_known(MIRROR_OVERLAPS_ZONES, &target);
         let layout = Layout {
             limits,
             memory: memory_pages(early),
