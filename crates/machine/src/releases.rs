@@ -4,162 +4,24 @@
 //! that support it.
 //! releases that know it.
 
+mod auto_crashkernel;
+mod compared;
+mod kexec_tools;
+
 use evidence::Release;
 
 use crate::arch::Architecture;
+
+pub use auto_crashkernel::{AutoCrashkernel, auto_crashkernel};
+pub use compared::{
+    COMPARED, Compared, are_loads_compared, boots_compared, loads_compared, nearest_compared,
+};
+pub use kexec_tools::{KexecTools, NotAVersion};
 
 /// The release that predictions, plans and verdicts were checked against: major and minor version.
 pub const CHECKED: (u32, u32) = (6, 12);
 /// The same, as people write it.
 pub const CHECKED_NAME: &str = "6.12";
-/// A version of kexec-tools.
-///
-/// ```
-/// use machine::releases::KexecTools;
-/// let trixie: KexecTools = "2.0.29".parse()?;
-/// assert!(trixie > KexecTools::CHECKED && !trixie.honors_pref_address());
-/// # Ok::<(), machine::releases::NotAVersion>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KexecTools(u32, u32, u32);
-
-/// Text that is not `MAJOR.MINOR.PATCH`.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no version of kexec-tools: expected three numbers, e.g. 2.0.25")]
-pub struct NotAVersion(pub String);
-
-impl KexecTools {
-    /// The version whose loads plans were compared with.
-    pub const CHECKED: Self = Self(2, 0, 25);
-
-    /// Whether its search on x86 starts at the bzImage's preferred address, as the kernel's does (kexec-tools 2.0.30).
-    pub fn honors_pref_address(self) -> bool {
-        self >= Self(2, 0, 30)
-    }
-
-    /// Whether it tries kexec_file_load first (`-a`) unless an option says otherwise; before, it uses kexec_load
-    /// (kexec-tools 2.0.27: "make -a the default").
-    pub fn tries_file_load_first(self) -> bool {
-        self >= Self(2, 0, 27)
-    }
-
-    /// Whether it has `--hotplug`, with which a crash header gets room to grow (kexec-tools 2.0.28: "set the
-    /// elfcorehdr segment size for hotplug").
-    pub fn has_hotplug_option(self) -> bool {
-        self >= Self(2, 0, 28)
-    }
-
-    /// Whether it has `--no-cma`, in which case kexec_file_load leaves contiguous areas alone (after kexec-tools 2.0.32:
-    /// "Add support for disabling usage of CMA").
-    pub fn has_no_cma_option(self) -> bool {
-        self > Self(2, 0, 32)
-    }
-}
-
-impl std::str::FromStr for KexecTools {
-    type Err = NotAVersion;
-
-    fn from_str(text: &str) -> Result<Self, NotAVersion> {
-        let numbers: Option<Vec<u32>> = text.split('.').map(|number| number.parse().ok()).collect();
-        match numbers.as_deref() {
-            Some(&[major, minor, patch]) => Ok(Self(major, minor, patch)),
-            _ => Err(NotAVersion(text.to_owned())),
-        }
-    }
-}
-
-impl std::fmt::Display for KexecTools {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}.{}.{}", self.0, self.1, self.2)
-    }
-}
-/// A release whose boots predictions were compared with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Compared {
-    /// Major and minor version.
-    pub version: (u32, u32),
-    /// The architecture.
-    pub architecture: Architecture,
-    /// The kernels that were booted.
-    pub source: &'static str,
-    /// What is not modelled for this release: what, why, and what that means for a prediction.
-    pub gaps: &'static [(&'static str, &'static str, &'static str)],
-}
-
-/// What a boot after a handover does not show.
-const HANDOVER: (&str, &str, &str) = (
-    "what a kernel that handed over preserves",
-    "its list lies in memory, and no file shows it",
-    "a boot after a handover (KHO) is predicted as one without: early allocations then lie elsewhere, in its scratch areas",
-);
-/// What kho=on reserves.
-const SCRATCH: (&str, &str, &str) = (
-    "the scratch areas of kho=on",
-    "they are allocated after what a prediction covers",
-    "left out: memory that the areas take is shown as free",
-);
-
-/// The releases whose boots were compared, oldest first on each architecture.
-pub const COMPARED: &[Compared] = &[
-    Compared {
-        version: (6, 1),
-        architecture: Architecture::X86_64,
-        source: "Debian's 6.1.0-57: captures/releases/6.1.0-57",
-        gaps: &[],
-    },
-    Compared {
-        version: CHECKED,
-        architecture: Architecture::X86_64,
-        source: "Debian's 6.12.117: captures/x86, captures/boot/x86, captures/releases/6.12.117+deb13",
-        gaps: &[],
-    },
-    Compared {
-        version: (6, 18),
-        architecture: Architecture::X86_64,
-        source: "Debian's 6.18.15: captures/releases/6.18.15+deb13",
-        gaps: &[HANDOVER, SCRATCH],
-    },
-    Compared {
-        version: (7, 3),
-        architecture: Architecture::X86_64,
-        source: "Debian's 7.3.4, and 7.3.4 with KHO: captures/releases/7.3.4+deb13, captures/releases/7.3.4-kho",
-        gaps: &[HANDOVER, SCRATCH],
-    },
-    Compared {
-        version: CHECKED,
-        architecture: Architecture::Arm64,
-        source: "6.12.117, built for arm64 with pages of 4, 16 and 64 KiB: captures/arm64, captures/boot/arm64",
-        gaps: &[],
-    },
-];
-
-/// The compared release that is nearest to this kernel on its architecture: the same, or the last before it, or else the
-/// first; [`CHECKED`] for an architecture whose boots were not compared.
-pub fn nearest_compared(target: &Target) -> Release {
-    let version = target.release.version();
-    let mut all = COMPARED.iter().filter(|one| one.architecture == target.architecture);
-    let before = all.clone().rfind(|one| one.version <= version);
-    let (major, minor) = before.or_else(|| all.next()).map_or(CHECKED, |one| one.version);
-    Release::new((major, minor), &format!("{major}.{minor}"))
-}
-
-/// The row of this very release, or of one of its stable updates; `None` if its boots were not compared.
-pub fn boots_compared(target: &Target) -> Option<&'static Compared> {
-    let version = target.release.version();
-    COMPARED.iter().find(|one| one.architecture == target.architecture && one.version == version)
-}
-
-/// The releases whose loads by kexec_file_load plans were compared with on this architecture, oldest first, as people
-/// write them: the [`COMPARED`] ones (crates/kexec/tests/captures).
-pub fn loads_compared(architecture: Architecture) -> Vec<String> {
-    let all = COMPARED.iter().filter(|one| one.architecture == architecture);
-    all.map(|Compared { version: (major, minor), .. }| format!("{major}.{minor}")).collect()
-}
-
-/// Whether plans were compared with loads of this kernel, or of one of its stable updates.
-pub fn are_loads_compared(target: &Target) -> bool {
-    boots_compared(target).is_some()
-}
 
 /// What verdicts for [`CHECKED_NAME`] miss in a later kernel.
 pub(crate) const WHAT_LATER_RELEASES_CHANGE: &str =
@@ -288,48 +150,6 @@ pub const DMA_ZONE_HAS_30_BITS: &str = "ZONE_DMA has 30 bits";
 /// RHEL 8's 4.18 was seen to reserve 256 MiB at 1712 MiB.
 const BACKPORTS: [(&str, &str); 2] =
     [(CRASHKERNEL_REACHES_4_GIB, ".el8"), (CRASHKERNEL_FALLS_BACK_HIGH, ".el8")];
-
-/// What `crashkernel=auto` asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AutoCrashkernel {
-    /// So many MiB and 64 MiB for each TiB, in whole MiB, if the machine has at least `from` bytes of memory.
-    Grows {
-        /// Bytes of memory below which nothing is reserved.
-        from: u64,
-        /// MiB for a machine of no size.
-        base: u64,
-    },
-    /// The value that stands for it.
-    Value(&'static str),
-}
-
-/// What `crashkernel=auto` asks for on a kernel; `None` if the kernel does not know it, as no kernel but Red Hat's does.
-///
-/// Source: Red Hat's Kernel Crash Dump Guide for RHEL 6 and 7 (161 MB and 64 MB per TB from 2 GB on, 128 MB from 4 GB
-/// on), and the table of memory requirements in Managing, monitoring and updating the kernel for RHEL 8, which was
-/// raised during RHEL 8; from which build on is not published: builds from 305 on are taken to have the later table.
-pub fn auto_crashkernel(target: &Target) -> Option<AutoCrashkernel> {
-    let name = target.release.to_string();
-    let x86 = target.architecture == Architecture::X86_64;
-    let build = |from: &str| -> Option<u32> {
-        let digits = name.strip_prefix(from)?;
-        digits.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
-    };
-    if name.contains(".el8") {
-        let is_late = build("4.18.0-").is_some_and(|build| build >= 305);
-        return Some(AutoCrashkernel::Value(match (x86, is_late) {
-            (true, true) => "1G-4G:192M,4G-64G:256M,64G-:512M",
-            (true, false) => "1G-4G:160M,4G-64G:192M,64G-1T:256M,1T-:512M",
-            (false, true) => "2G-:480M",
-            (false, false) => "2G-:448M",
-        }));
-    }
-    match () {
-        () if x86 && name.contains(".el7") => Some(AutoCrashkernel::Grows { from: 2 << 30, base: 160 }),
-        () if x86 && name.contains(".el6") => Some(AutoCrashkernel::Grows { from: 4 << 30, base: 128 }),
-        () => None,
-    }
-}
 
 /// `crashkernel=SIZE` falls back to high memory if it does not fit into low memory.
 pub const CRASHKERNEL_FALLS_BACK_HIGH: &str = "crashkernel=SIZE falls back to high memory";
