@@ -4,9 +4,12 @@
 //! that support it.
 //! releases that know it.
 
+mod compared;
+
 use evidence::Release;
 
 use crate::arch::Architecture;
+pub use compared::{COMPARED, Compared, boots_compared, nearest_compared};
 
 /// The release that predictions, plans and verdicts were checked against: major and minor version.
 pub const CHECKED: (u32, u32) = (6, 12);
@@ -55,82 +58,6 @@ impl std::fmt::Display for KexecTools {
         write!(f, "{}.{}.{}", self.0, self.1, self.2)
     }
 }
-/// A release whose boots predictions were compared with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Compared {
-    /// Major and minor version.
-    pub version: (u32, u32),
-    /// The architecture.
-    pub architecture: Architecture,
-    /// The kernels that were booted.
-    pub source: &'static str,
-    /// What is not modelled for this release: what, why, and what that means for a prediction.
-    pub gaps: &'static [(&'static str, &'static str, &'static str)],
-}
-
-/// What a boot after a handover does not show.
-const HANDOVER: (&str, &str, &str) = (
-    "what a kernel that handed over preserves",
-    "its list lies in memory, and no file shows it",
-    "a boot after a handover (KHO) is predicted as one without: early allocations then lie elsewhere, in its scratch areas",
-);
-/// What kho=on reserves.
-const SCRATCH: (&str, &str, &str) = (
-    "the scratch areas of kho=on",
-    "they are allocated after what a prediction covers",
-    "left out: memory that the areas take is shown as free",
-);
-
-/// The releases whose boots were compared, oldest first on each architecture.
-pub const COMPARED: &[Compared] = &[
-    Compared {
-        version: (6, 1),
-        architecture: Architecture::X86_64,
-        source: "Debian's 6.1.0-57: captures/releases/6.1.0-57",
-        gaps: &[],
-    },
-    Compared {
-        version: CHECKED,
-        architecture: Architecture::X86_64,
-        source: "Debian's 6.12.117: captures/x86, captures/boot/x86, captures/releases/6.12.117+deb13",
-        gaps: &[],
-    },
-    Compared {
-        version: (6, 18),
-        architecture: Architecture::X86_64,
-        source: "Debian's 6.18.15: captures/releases/6.18.15+deb13",
-        gaps: &[HANDOVER, SCRATCH],
-    },
-    Compared {
-        version: (7, 3),
-        architecture: Architecture::X86_64,
-        source: "Debian's 7.3.4, and 7.3.4 with KHO: captures/releases/7.3.4+deb13, captures/releases/7.3.4-kho",
-        gaps: &[HANDOVER, SCRATCH],
-    },
-    Compared {
-        version: CHECKED,
-        architecture: Architecture::Arm64,
-        source: "6.12.117, built for arm64 with pages of 4, 16 and 64 KiB: captures/arm64, captures/boot/arm64",
-        gaps: &[],
-    },
-];
-
-/// The compared release that is nearest to this kernel on its architecture: the same, or the last before it, or else the
-/// first; [`CHECKED`] for an architecture whose boots were not compared.
-pub fn nearest_compared(target: &Target) -> Release {
-    let version = target.release.version();
-    let mut all = COMPARED.iter().filter(|one| one.architecture == target.architecture);
-    let before = all.clone().rfind(|one| one.version <= version);
-    let (major, minor) = before.or_else(|| all.next()).map_or(CHECKED, |one| one.version);
-    Release::new((major, minor), &format!("{major}.{minor}"))
-}
-
-/// The row of this very release, or of one of its stable updates; `None` if its boots were not compared.
-pub fn boots_compared(target: &Target) -> Option<&'static Compared> {
-    let version = target.release.version();
-    COMPARED.iter().find(|one| one.architecture == target.architecture && one.version == version)
-}
-
 /// What verdicts for [`CHECKED_NAME`] miss in a later kernel.
 pub(crate) const WHAT_LATER_RELEASES_CHANGE: &str =
     "from 6.16 on, kexec handover (kho=) confines kexec_file_load to its scratch areas";
@@ -316,6 +243,8 @@ pub const CRASHKERNEL_IS_X86S_OWN: &str = "x86 has its own code for the crash ke
 pub const NUMA_BLOCKS_START_AT_0: &str = "blocks of nodes start at address 0";
 /// With `kernelcore=mirror`, Normal keeps its span, with the mirrored pages above the node's movable start.
 pub const MIRROR_OVERLAPS_ZONES: &str = "kernelcore=mirror: Normal and Movable overlap";
+/// `kernelcore=mirror` does nothing if no memory is mirrored; before, all memory above 4 GiB is then movable.
+pub const MIRROR_NEEDS_MIRRORED_MEMORY: &str = "kernelcore=mirror needs mirrored memory";
 /// The default CMA area comes before those of nodes, and `numa_cma=` overrides `cma_pernuma=` on its node.
 pub const DEFAULT_CMA_COMES_FIRST: &str = "the default CMA area comes before the nodes' areas";
 /// The areas of `hugetlb_cma=` come after the crash kernel, and only multiples of a gigantic page are accepted.
@@ -419,6 +348,7 @@ pub const TABLE: &[Since] = &[
     row(CRASHKERNEL_IS_X86S_OWN, Some(until(6, 7)), None, "x86: kdump: use generic interface to simplify crashkernel reservation (6.7)"),
     row(NUMA_BLOCKS_START_AT_0, Some(until(6, 12)), None, "arch/x86/mm/numa.c:numa_cleanup_meminfo (6.1), mm/numa_memblks.c (6.12)"),
     row(MIRROR_OVERLAPS_ZONES, Some(until(7, 3)), Some(until(7, 3)), "mm/mm_init.c:zone_absent_pages_in_node (6.12, 7.3)"),
+    row(MIRROR_NEEDS_MIRRORED_MEMORY, Some(from(6, 6)), Some(from(6, 6)), "mm: disable kernelcore=mirror when no mirror memory (6.6); seen on 6.1 without it"),
     row(DEFAULT_CMA_COMES_FIRST, Some(from(7, 0)), Some(from(7, 0)), "kernel/dma/contiguous.c:dma_contiguous_reserve (6.12, 7.3)"),
     row(HUGETLB_CMA_COMES_LAST, Some(from(7, 0)), Some(from(7, 0)), "mm/hugetlb_cma.c:hugetlb_cma_reserve (7.3)"),
     row(NUMA_MEMBLKS_ARE_SHARED, ALWAYS, Some(from(6, 12)), "mm/numa_memblks.c (6.12)"),
@@ -469,19 +399,6 @@ mod tests {
         for (index, row) in TABLE.iter().enumerate() {
             assert!(TABLE[index + 1..].iter().all(|other| other.name != row.name), "{}", row.name);
         }
-    }
-
-    #[test]
-    fn a_kernel_is_held_against_the_nearest_release_that_was_compared() {
-        let nearest = |architecture, release| nearest_compared(&target(architecture, release)).to_string();
-        let x86 = |release| nearest(Architecture::X86_64, release);
-        assert_eq!(
-            ["5.10.9", "6.5.1", "6.17.0", "7.0.1", "7.4.0"].map(x86),
-            ["6.1", "6.1", "6.12", "6.18", "7.3"]
-        );
-        assert_eq!(nearest(Architecture::Arm64, "7.3.4"), "6.12");
-        assert!(boots_compared(&target(Architecture::X86_64, "6.18.15+deb13-amd64")).is_some());
-        assert!(boots_compared(&target(Architecture::Arm64, "6.18.15")).is_none());
     }
 
     #[test]
