@@ -4,96 +4,24 @@
 //! that support it.
 //! releases that know it.
 
+mod auto_crashkernel;
+mod compared;
+mod kexec_tools;
+
 use evidence::Release;
 
 use crate::arch::Architecture;
+
+pub use auto_crashkernel::{AutoCrashkernel, auto_crashkernel};
+pub use compared::{
+    COMPARED, Compared, are_loads_compared, boots_compared, loads_compared, nearest_compared,
+};
+pub use kexec_tools::{KexecTools, NotAVersion};
 
 /// The release that predictions, plans and verdicts were checked against: major and minor version.
 pub const CHECKED: (u32, u32) = (6, 12);
 /// The same, as people write it.
 pub const CHECKED_NAME: &str = "6.12";
-/// A version of kexec-tools.
-///
-/// ```
-/// use machine::releases::KexecTools;
-/// let trixie: KexecTools = "2.0.29".parse()?;
-/// assert!(trixie > KexecTools::CHECKED && !trixie.honors_pref_address());
-/// # Ok::<(), machine::releases::NotAVersion>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KexecTools(u32, u32, u32);
-
-/// Text that is not `MAJOR.MINOR.PATCH`.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no version of kexec-tools: expected three numbers, e.g. 2.0.25")]
-pub struct NotAVersion(pub String);
-
-impl KexecTools {
-    /// The version whose loads plans were compared with.
-    pub const CHECKED: Self = Self(2, 0, 25);
-
-    /// Whether its search on x86 starts at the bzImage's preferred address, as the kernel's does (kexec-tools 2.0.30).
-    pub fn honors_pref_address(self) -> bool {
-        self >= Self(2, 0, 30)
-    }
-
-    /// Whether it tries kexec_file_load first (`-a`) unless an option says otherwise; before, it uses kexec_load
-    /// (kexec-tools 2.0.27: "make -a the default").
-    pub fn tries_file_load_first(self) -> bool {
-        self >= Self(2, 0, 27)
-    }
-
-    /// Whether it has `--hotplug`, with which a crash header gets room to grow (kexec-tools 2.0.28: "set the
-    /// elfcorehdr segment size for hotplug").
-    pub fn has_hotplug_option(self) -> bool {
-        self >= Self(2, 0, 28)
-    }
-
-    /// Whether it has `--no-cma`, in which case kexec_file_load leaves contiguous areas alone (after kexec-tools 2.0.32:
-    /// "Add support for disabling usage of CMA").
-    pub fn has_no_cma_option(self) -> bool {
-        self > Self(2, 0, 32)
-    }
-}
-
-impl std::str::FromStr for KexecTools {
-    type Err = NotAVersion;
-
-    fn from_str(text: &str) -> Result<Self, NotAVersion> {
-        let numbers: Option<Vec<u32>> = text.split('.').map(|number| number.parse().ok()).collect();
-        match numbers.as_deref() {
-            Some(&[major, minor, patch]) => Ok(Self(major, minor, patch)),
-            _ => Err(NotAVersion(text.to_owned())),
-        }
-    }
-}
-
-impl std::fmt::Display for KexecTools {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}.{}.{}", self.0, self.1, self.2)
-    }
-}
-/// The releases whose loads by kexec_file_load plans were compared with: on x86 all of them, on arm64 [`CHECKED`] alone
-/// (crates/kexec/tests/captures).
-const LOADS_COMPARED: [(u32, u32); 4] = [(6, 1), CHECKED, (6, 18), (7, 3)];
-
-/// The releases whose loads plans were compared with on this architecture, oldest first, as people write them.
-pub fn loads_compared(architecture: Architecture) -> Vec<String> {
-    let all = LOADS_COMPARED.iter().filter(|&&release| is_load_compared(architecture, release));
-    all.map(|(major, minor)| format!("{major}.{minor}")).collect()
-}
-
-/// Whether plans were compared with loads of this kernel, or of one of its stable updates.
-pub fn are_loads_compared(target: &Target) -> bool {
-    is_load_compared(target.architecture, target.release.version())
-}
-
-fn is_load_compared(architecture: Architecture, release: (u32, u32)) -> bool {
-    match architecture {
-        Architecture::X86_64 => LOADS_COMPARED.contains(&release),
-        _ => release == CHECKED,
-    }
-}
 
 /// What verdicts for [`CHECKED_NAME`] miss in a later kernel.
 pub(crate) const WHAT_LATER_RELEASES_CHANGE: &str =
@@ -223,54 +151,29 @@ pub const DMA_ZONE_HAS_30_BITS: &str = "ZONE_DMA has 30 bits";
 const BACKPORTS: [(&str, &str); 2] =
     [(CRASHKERNEL_REACHES_4_GIB, ".el8"), (CRASHKERNEL_FALLS_BACK_HIGH, ".el8")];
 
-/// What `crashkernel=auto` asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AutoCrashkernel {
-    /// So many MiB and 64 MiB for each TiB, in whole MiB, if the machine has at least `from` bytes of memory.
-    Grows {
-        /// Bytes of memory below which nothing is reserved.
-        from: u64,
-        /// MiB for a machine of no size.
-        base: u64,
-    },
-    /// The value that stands for it.
-    Value(&'static str),
-}
-
-/// What `crashkernel=auto` asks for on a kernel; `None` if the kernel does not know it, as no kernel but Red Hat's does.
-///
-/// Source: Red Hat's Kernel Crash Dump Guide for RHEL 6 and 7 (161 MB and 64 MB per TB from 2 GB on, 128 MB from 4 GB
-/// on), and the table of memory requirements in Managing, monitoring and updating the kernel for RHEL 8, which was
-/// raised during RHEL 8; from which build on is not published: builds from 305 on are taken to have the later table.
-pub fn auto_crashkernel(target: &Target) -> Option<AutoCrashkernel> {
-    let name = target.release.to_string();
-    let x86 = target.architecture == Architecture::X86_64;
-    let build = |from: &str| -> Option<u32> {
-        let digits = name.strip_prefix(from)?;
-        digits.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
-    };
-    if name.contains(".el8") {
-        let is_late = build("4.18.0-").is_some_and(|build| build >= 305);
-        return Some(AutoCrashkernel::Value(match (x86, is_late) {
-            (true, true) => "1G-4G:192M,4G-64G:256M,64G-:512M",
-            (true, false) => "1G-4G:160M,4G-64G:192M,64G-1T:256M,1T-:512M",
-            (false, true) => "2G-:480M",
-            (false, false) => "2G-:448M",
-        }));
-    }
-    match () {
-        () if x86 && name.contains(".el7") => Some(AutoCrashkernel::Grows { from: 2 << 30, base: 160 }),
-        () if x86 && name.contains(".el6") => Some(AutoCrashkernel::Grows { from: 4 << 30, base: 128 }),
-        () => None,
-    }
-}
-
 /// `crashkernel=SIZE` falls back to high memory if it does not fit into low memory.
 pub const CRASHKERNEL_FALLS_BACK_HIGH: &str = "crashkernel=SIZE falls back to high memory";
 /// `crashkernel=SIZE,high` falls back to low memory if it does not fit into high memory.
 pub const CRASHKERNEL_FALLS_BACK_LOW: &str = "crashkernel=,high falls back to low memory";
 /// The kernel's own allocations are marked RSRV_KERN, which separates them from firmware reservations.
 pub const KERNEL_RESERVATIONS_ARE_MARKED: &str = "the kernel's own reservations are marked RSRV_KERN";
+/// Each record of the log has its task and processor, unless the configuration says otherwise.
+pub const LOG_EXECUTION_CONTEXT: &str = "records of the log say which task printed them";
+/// Distributions' kernels have contiguous memory areas for DMA, unless the configuration says otherwise.
+pub const DISTRIBUTIONS_HAVE_CMA: &str = "distributions build in CMA, on each node";
+/// x86 places the crash kernel with code of its own: at a multiple of 1 MiB if the command line gives the address, and
+/// with `crashkernel=,low` beside everything that ends up above 4 GiB.
+pub const CRASHKERNEL_IS_X86S_OWN: &str = "x86 has its own code for the crash kernel";
+/// Blocks of nodes reach from address 0, not from the start of memory, to the end of memory.
+pub const NUMA_BLOCKS_START_AT_0: &str = "blocks of nodes start at address 0";
+/// With `kernelcore=mirror`, Normal keeps its span, with the mirrored pages above the node's movable start.
+pub const MIRROR_OVERLAPS_ZONES: &str = "kernelcore=mirror: Normal and Movable overlap";
+/// `kernelcore=mirror` does nothing if no memory is mirrored; before, all memory above 4 GiB is then movable.
+pub const MIRROR_NEEDS_MIRRORED_MEMORY: &str = "kernelcore=mirror needs mirrored memory";
+/// The default CMA area comes before those of nodes, and `numa_cma=` overrides `cma_pernuma=` on its node.
+pub const DEFAULT_CMA_COMES_FIRST: &str = "the default CMA area comes before the nodes' areas";
+/// The areas of `hugetlb_cma=` come after the crash kernel.
+pub const HUGETLB_CMA_COMES_LAST: &str = "hugetlb_cma= comes after the crash kernel";
 /// arm64 registers nodes with the same code as x86: blocks are cleaned up, and HOTPLUG is cleared node by node.
 pub const NUMA_MEMBLKS_ARE_SHARED: &str = "arm64 registers nodes as x86 does";
 /// The DMA limit is an address, not a number of address bits.
@@ -370,7 +273,15 @@ pub const TABLE: &[Since] = &[
     row("rodata=on unmaps no alias", None, Some(from(6, 7)), "arm64: mm: Fix \"rodata=on\" (6.7)"),
     row("debug_pagealloc", ALWAYS, ALWAYS, "mm/debug_page_alloc.c:early_debug_pagealloc (6.12)"),
     row("kfence.sample_interval", Some(from(5, 12)), Some(from(5, 12)), "mm/kfence/core.c:param_set_sample_interval (6.12)"),
-    row(KERNEL_RESERVATIONS_ARE_MARKED, Some(from(6, 15)), Some(from(6, 15)), "mm/memblock.c:memblock_reserve_kern (6.15)"),
+    row(KERNEL_RESERVATIONS_ARE_MARKED, Some(from(6, 16)), Some(from(6, 16)), "mm/memblock.c:memblock_reserve_kern (6.16)"),
+    row(LOG_EXECUTION_CONTEXT, Some(from(7, 0)), None, "CONFIG_PRINTK_EXECUTION_CTX: in Debian's 7.3, not in its 6.18"),
+    row(DISTRIBUTIONS_HAVE_CMA, Some(from(7, 0)), None, "CONFIG_DMA_CMA, CONFIG_CMA_SIZE_PERNUMA: in Debian's 7.3, not in its 6.18"),
+    row(CRASHKERNEL_IS_X86S_OWN, Some(until(6, 7)), None, "x86: kdump: use generic interface to simplify crashkernel reservation (6.7)"),
+    row(NUMA_BLOCKS_START_AT_0, Some(until(6, 12)), None, "arch/x86/mm/numa.c:numa_cleanup_meminfo (6.1), mm/numa_memblks.c (6.12)"),
+    row(MIRROR_OVERLAPS_ZONES, Some(until(7, 3)), Some(until(7, 3)), "mm/mm_init.c:zone_absent_pages_in_node (6.12, 7.3)"),
+    row(MIRROR_NEEDS_MIRRORED_MEMORY, Some(from(6, 6)), Some(from(6, 6)), "mm: disable kernelcore=mirror when no mirror memory (6.6); seen on 6.1 without it"),
+    row(DEFAULT_CMA_COMES_FIRST, Some(from(7, 0)), Some(from(7, 0)), "kernel/dma/contiguous.c:dma_contiguous_reserve (6.12, 7.3)"),
+    row(HUGETLB_CMA_COMES_LAST, Some(from(7, 0)), Some(from(7, 0)), "mm/hugetlb_cma.c:hugetlb_cma_reserve (7.3)"),
     row(NUMA_MEMBLKS_ARE_SHARED, ALWAYS, Some(from(6, 12)), "mm/numa_memblks.c (6.12)"),
     row(DMA_ZONE_ENDS_ANYWHERE, None, Some(from(6, 12)), "dma-mapping: replace zone_dma_bits by zone_dma_limit (6.12)"),
     // Until arm64: mm: Set ZONE_DMA size based on devicetree's dma-ranges (5.11).
@@ -430,6 +341,19 @@ mod tests {
         assert!(!is(Architecture::X86_64, "6.17.1") && !is(Architecture::Arm64, "7.3.4"));
         assert_eq!(loads_compared(Architecture::X86_64), ["6.1", "6.12", "6.18", "7.3"]);
         assert_eq!(loads_compared(Architecture::Arm64), ["6.12"]);
+    }
+
+    #[test]
+    fn a_kernel_is_held_against_the_nearest_release_that_was_compared() {
+        let nearest = |architecture, release| nearest_compared(&target(architecture, release)).to_string();
+        let x86 = |release| nearest(Architecture::X86_64, release);
+        assert_eq!(
+            ["5.10.9", "6.5.1", "6.17.0", "7.0.1", "7.4.0"].map(x86),
+            ["6.1", "6.1", "6.12", "6.18", "7.3"]
+        );
+        assert_eq!(nearest(Architecture::Arm64, "7.3.4"), "6.12");
+        assert!(boots_compared(&target(Architecture::X86_64, "6.18.15+deb13-amd64")).is_some());
+        assert!(boots_compared(&target(Architecture::Arm64, "6.18.15")).is_none());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use evidence::{Evidence, Source};
 use machine::boot::{self, BootInput, Prediction};
 use machine::command_line::{edit, unknown_changes};
-use machine::releases::{CHECKED_NAME, is_checked_version};
+use machine::releases::{Target, boots_compared, nearest_compared};
 use machine::{Snapshot, Unknown};
 use rules::Rules;
 
@@ -50,11 +50,18 @@ pub(crate) fn predict(
              as none or as a distribution's kernel has them: small reservations may lie elsewhere",
         ));
     }
-    if !is_checked_version(&input.release) {
+    let target = Target::new(input.platform.architecture(), input.release.clone());
+    if let Some(compared) = boots_compared(&target) {
+        if hands_over(&input) {
+            let gaps = compared.gaps.iter().map(|(what, why, effect)| Unknown::new(what, why, effect));
+            input.assumed.extend(gaps);
+        }
+    } else {
+        let nearest = nearest_compared(&target);
         input.assumed.push(Unknown::new(
             &format!("what Linux {} does differently", input.release),
-            &format!("predictions were compared with boots of Linux {CHECKED_NAME}"),
-            &format!("what documents say of other releases is followed; all else is as in {CHECKED_NAME}"),
+            &format!("predictions were compared with boots of Linux {nearest}, the nearest release"),
+            &format!("what documents say of other releases is followed; all else is as in {nearest}"),
         ));
     }
     if snapshot.command_line.read().is_none() && edits.cmdline.is_none() && !edits.append.is_empty() {
@@ -101,4 +108,10 @@ fn edit(snapshot: &Snapshot, edits: &EditArguments) -> Result<Snapshot, Failure>
         input::state_release(&mut edited, release);
     }
     Ok(edited)
+}
+
+/// Whether the kernel hands over to another (`kho=`), or may have been handed over to.
+fn hands_over(input: &BootInput) -> bool {
+    let has = |parameter: &str| parameter == "kho" || parameter.starts_with("kho=");
+    input.command_line.split_ascii_whitespace().any(has)
 }

@@ -10,6 +10,8 @@ pub struct MemblockDebug {
     pub regions: Vec<MemblockRegion>,
     /// The calls that change the tables, in order.
     pub calls: Vec<LoggedCall>,
+    /// The bytes of each logged allocation, and its caller, in order.
+    pub requests: Vec<(u64, String)>,
 }
 
 /// One logged call.
@@ -26,8 +28,12 @@ pub struct LoggedCall {
 impl LoggedCall {
     /// Whether this function made the call.
     pub fn is_by(&self, function: &str) -> bool {
-        self.caller.strip_prefix(function).is_some_and(|rest| rest.starts_with('+'))
+        is_by(&self.caller, function)
     }
+}
+
+fn is_by(caller: &str, function: &str) -> bool {
+    caller.strip_prefix(function).is_some_and(|rest| rest.starts_with('+'))
 }
 
 impl MemblockDebug {
@@ -37,7 +43,11 @@ impl MemblockDebug {
             range: call.range,
             caller: String::from_utf8_lossy(call.caller).into_owned(),
         });
+        let requests = firmware::log::memblock_requests(log)
+            .filter_map(Result::ok)
+            .map(|request| (request.request.size, String::from_utf8_lossy(request.caller).into_owned()));
         Self {
+            requests: requests.collect(),
             regions: firmware::log::memblock(log).regions().filter_map(Result::ok).collect(),
             calls: calls.collect(),
         }
@@ -53,7 +63,24 @@ impl MemblockDebug {
     /// The regions of one table in the last dump; `None` if there is no dump.
     pub fn last_dump(&self, list: MemblockList) -> Option<Vec<Region>> {
         let newest = self.regions.iter().map(|region| region.dump).max()?;
-        let of_last = self.regions.iter().filter(|region| region.dump == newest && region.list == list);
-        Some(of_last.map(|r| Region { range: r.range, node: r.node, flags: r.flags }).collect())
+        Some(self.dump(newest, list).collect())
+    }
+
+    /// The regions of one table in the first of several dumps, which x86 prints before anything is allocated; empty if
+    /// there is one dump or none.
+    pub fn first_dump(&self, list: MemblockList) -> impl Iterator<Item = Region> {
+        let dumps = self.regions.iter().map(|region| region.dump);
+        let first = dumps.clone().min().filter(|first| dumps.max() > Some(*first));
+        first.into_iter().flat_map(move |first| self.dump(first, list))
+    }
+
+    fn dump(&self, dump: usize, list: MemblockList) -> impl Iterator<Item = Region> {
+        let of_dump = self.regions.iter().filter(move |region| region.dump == dump && region.list == list);
+        of_dump.map(|r| Region { range: r.range, node: r.node, flags: r.flags })
+    }
+
+    /// The bytes that this function first asked for with an allocation. O(requests).
+    pub fn first_request(&self, function: &str) -> Option<u64> {
+        self.requests.iter().find(|(_, caller)| is_by(caller, function)).map(|(size, _)| *size)
     }
 }

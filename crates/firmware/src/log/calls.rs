@@ -32,9 +32,9 @@ pub struct MemblockCall<'a> {
     pub kind: MemblockCallKind,
     /// The range of the call.
     pub range: PhysRange,
-    /// The node, if one was given; only for [`AddNode`](MemblockCallKind::AddNode).
+    /// The node, if one was given: for [`AddNode`](MemblockCallKind::AddNode), and for reservations since 7.0.
     pub node: Option<NodeId>,
-    /// The attributes; only for [`AddNode`](MemblockCallKind::AddNode).
+    /// The attributes; where the node is.
     pub flags: RegionFlags,
     /// The caller, as the kernel prints it: `setup_arch+0x5a/0x1280`. Empty if the log does not say.
     pub caller: &'a [u8],
@@ -77,11 +77,13 @@ impl<'a> Iterator for MemblockCalls<'a> {
     }
 }
 
-const CALLS: [(&str, MemblockCallKind); 7] = [
+const CALLS: [(&str, MemblockCallKind); 8] = [
     ("memblock_add: ", MemblockCallKind::Add),
     ("memblock_add_node: ", MemblockCallKind::AddNode),
     ("memblock_remove: ", MemblockCallKind::Remove),
     ("memblock_reserve: ", MemblockCallKind::Reserve),
+    // With its node and attributes (seen in 6.18 and later).
+    ("__memblock_reserve: ", MemblockCallKind::Reserve),
     ("memblock_phys_free: ", MemblockCallKind::Free),
     ("memblock_free: ", MemblockCallKind::Free),
     ("memblock_free_late: ", MemblockCallKind::FreeLate),
@@ -98,8 +100,11 @@ fn read(line: usize, message: &[u8]) -> Result<Option<MemblockCall<'_>>, LogErro
     let wrapped = last.checked_add(1).is_some_and(|end| end < start);
     let bounds = (start, if wrapped { u64::MAX - 1 } else { last });
     let (mut node, mut flags) = (None, RegionFlags::empty());
-    if kind == MemblockCallKind::AddNode {
-        cursor.expect(" nid=")?;
+    let has_node = cursor.skip(" nid=");
+    if kind == MemblockCallKind::AddNode && !has_node {
+        return Err(cursor.malformed("` nid=`"));
+    }
+    if has_node {
         node = cursor.node()?;
         cursor.expect(" flags=")?;
         flags = RegionFlags::from_bits_retain(cursor.bare_hex()?);
@@ -139,6 +144,16 @@ memblock_phys_free: [0x1000-0x1fff] free_it+0x1/0x2
         assert_eq!(line("-1", "c"), Ok((None, RegionFlags::DRIVER_MANAGED | RegionFlags::NOMAP)));
         assert!(matches!(line("x", "8"), Err(LogError::Malformed { .. })));
         assert!(matches!(line("0", "100000000"), Err(LogError::Malformed { .. })));
+    }
+
+    #[test]
+    fn a_reservation_may_say_its_node_and_attributes() {
+        let text = b"__memblock_reserve: [0x1000-0x1fff] nid=-1 flags=20 setup_arch+0x844/0xc10\n\
+            __memblock_reserve: [0x2000-0x2fff] nid=1 flags=0 f+0x1/0x2";
+        let seen: Vec<_> = memblock_calls(text).map(Result::unwrap).collect();
+        assert_eq!((seen[0].node, seen[0].flags), (None, RegionFlags::RSRV_KERN));
+        assert_eq!((seen[1].node, seen[1].kind), (NodeId::new(1), MemblockCallKind::Reserve));
+        assert_eq!(seen[0].caller, b"setup_arch+0x844/0xc10");
     }
 
     #[test]

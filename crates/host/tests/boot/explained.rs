@@ -8,7 +8,7 @@ pub(crate) struct Explained {
     pub(crate) why: &'static str,
 }
 
-pub(crate) const EXPLAINED: [Explained; 2] = [
+pub(crate) const EXPLAINED: [Explained; 3] = [
     Explained {
         capture: "boot/x86/q3-quiet-efi-crash",
         facts: &["crashkernel"],
@@ -20,5 +20,11 @@ pub(crate) const EXPLAINED: [Explained; 2] = [
         facts: &["reserved"],
         why: "efi_memattr_init, efi_memreserve: the sizes of EFI's tables stood in the part of the log that was \
               overwritten",
+    },
+    Explained {
+        capture: "releases/7.3.4-kho/handed-over",
+        facts: &["memory", "reserved", "early_node_ranges"],
+        why: "kho_populate, kho_mem_retrieve: after a handover, early allocations go to the scratch areas, and free \
+              blocks are marked from a list that lies in memory",
     },
 ];

@@ -8,6 +8,7 @@ use crate::boot::numa;
 use crate::boot::trace::Step;
 use crate::command_line::BootParameters;
 use crate::command_line::cma::HugetlbCma;
+use crate::releases::{DEFAULT_CMA_COMES_FIRST, Target, is_known};
 
 const GIB_4: u64 = 1 << 32;
 
@@ -49,8 +50,91 @@ pub(crate) fn reserve_default(
             AreaRequest { size: input.build.cma, base: 0, limit: end, align: 1, is_fixed: false, node: None }
         }
     };
+    let target = Target::new(input.platform.architecture(), input.release.clone());
+    let comes_first = is_known(DEFAULT_CMA_COMES_FIRST, &target);
+    if !comes_first {
+        reserve_on_nodes(early, input, parameters, false, None)?;
+    }
+    let mut default = None;
     if wanted.size > 0 {
-        declare(early, input.build.page_block(), &wanted, "the default CMA area")?;
+        default = declare(early, input.build.page_block(), &wanted, "the default CMA area")?;
+        if default.is_none() {
+            return Ok(());
+        }
+    }
+    if comes_first {
+        reserve_on_nodes(early, input, parameters, true, default)?;
+    }
+    Ok(())
+}
+
+/// `numa_cma=` and `cma_pernuma=`: areas on nodes. `has_default` says whether the default area came first, `default`
+/// what came of it: then a node has one area, and of the default area's size if the configuration says so and neither parameter is given.
+fn reserve_on_nodes(
+    early: &mut Early<'_>,
+    input: &BootInput,
+    parameters: &BootParameters,
+    has_default: bool,
+    default: Option<PhysRange>,
+) -> Result<(), Halt> {
+    let asked = &parameters.cma;
+    let nodes = numa::with_memory(early);
+    let is_given = asked.per_numa.is_some() || !asked.numa.is_empty();
+    let as_default = default.filter(|_| input.build.cma_on_each_node && !is_given && nodes.len() > 1);
+    let on_each = as_default.map_or(asked.per_numa.unwrap_or(0), PhysRange::size);
+    early.begin(Step {
+        name: "dma_numa_cma_reserve",
+        source: "kernel/dma/contiguous.c:dma_numa_cma_reserve (6.12, 7.3)",
+    });
+    for node in nodes {
+        let of_node =
+            asked.numa.iter().rev().find(|(asked, _)| *asked == u64::from(node)).map(|(_, size)| *size);
+        let sizes = match (of_node.filter(|size| *size > 0), has_default) {
+            (Some(size), true) => [size, 0],
+            (None, _) => [on_each, 0],
+            (Some(size), false) => [on_each, size],
+        };
+        for size in sizes.into_iter().filter(|size| *size > 0) {
+            let wanted = AreaRequest { size, base: 0, limit: 0, align: 1, is_fixed: false, node: Some(node) };
+            declare(early, input.build.page_block(), &wanted, "a CMA area of the node's own")?;
+        }
+    }
+    Ok(())
+}
+
+/// At most this many areas for `crashkernel=,cma`, and the smallest that is tried (kernel/crash_reserve.c, 6.17).
+const CRASH_AREAS: usize = 4;
+const PAGE: u64 = 4096;
+
+/// `crashkernel=SIZE,cma`: an area, or where that does not fit, several that are half as large each time.
+pub(crate) fn reserve_for_crash_kernel(
+    early: &mut Early<'_>,
+    input: &BootInput,
+    parameters: &BootParameters,
+    memory_size: u64,
+) -> Result<(), Halt> {
+    let Some(bytes) = parameters.crashkernel.request(memory_size).ok().and_then(|wanted| wanted.cma) else {
+        return Ok(());
+    };
+    early.begin(Step {
+        name: "reserve_crashkernel_cma",
+        source: "kernel/crash_reserve.c:reserve_crashkernel_cma (6.17)",
+    });
+    if !input.build.has_cma_areas {
+        early.note("crashkernel CMA reservation not supported", "CONFIG_CMA is not set");
+        return Ok(());
+    }
+    let (mut size, mut left, mut areas) = (round_up(bytes, PAGE), bytes, 0);
+    while left > 0 && areas < CRASH_AREAS {
+        let wanted = AreaRequest { size, base: 0, limit: 0, align: 1, is_fixed: false, node: None };
+        if declare(early, input.build.page_block(), &wanted, "crashkernel=,cma")?.is_some() {
+            areas = areas.saturating_add(1);
+            left = left.saturating_sub(size);
+        } else if size <= PAGE {
+            break;
+        } else {
+            size = round_up(size / 2, PAGE);
+        }
     }
     Ok(())
 }
@@ -61,7 +145,9 @@ pub(crate) fn reserve_for_huge_pages(
     input: &BootInput,
     parameters: &BootParameters,
 ) -> Result<(), Halt> {
-    let Some(asked) = parameters.cma.hugetlb.as_ref().filter(|_| input.build.has_cma) else { return Ok(()) };
+    let Some(asked) = parameters.cma.hugetlb.as_ref().filter(|_| input.build.has_cma_areas) else {
+        return Ok(());
+    };
     early.begin(Step { name: "hugetlb_cma_reserve", source: "mm/hugetlb.c:hugetlb_cma_reserve (6.12)" });
     let page = gigantic_page(input.build.page_size);
     let nodes = numa::with_memory(early);

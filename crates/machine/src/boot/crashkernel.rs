@@ -9,7 +9,8 @@ use crate::boot::trace::Step;
 use crate::command_line::BootParameters;
 use crate::command_line::crashkernel::{CrashkernelError, CrashkernelRequest, LowMemory, default_low_size};
 use crate::releases::{
-    CRASHKERNEL_FALLS_BACK_HIGH, CRASHKERNEL_FALLS_BACK_LOW, CRASHKERNEL_REACHES_4_GIB, Target, is_known,
+    CRASHKERNEL_FALLS_BACK_HIGH, CRASHKERNEL_FALLS_BACK_LOW, CRASHKERNEL_IS_X86S_OWN,
+    CRASHKERNEL_REACHES_4_GIB, Target, is_known,
 };
 
 /// Where the search for low memory ends on x86 before 5.2 (CRASH_ADDR_LOW_MAX): old versions of kexec-tools reach no
@@ -33,9 +34,15 @@ pub(crate) struct Policy {
 struct FallBack {
     to_high: bool,
     to_low: bool,
+    /// x86 before 6.7: a fixed address is aligned to 1 MiB only, and all that ends up high needs low memory beside it,
+    /// as much as `,low` says.
+    is_x86s_own: bool,
     /// Where the search for low memory ends, if before the policy's end of low memory.
     low_ends: Option<u64>,
 }
+
+/// What x86 aligns a fixed address to with code of its own.
+const MIB: u64 = 1 << 20;
 
 /// One reservation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,6 +127,7 @@ pub(crate) fn reserve(
     let fall_back = FallBack {
         to_high: is_known(CRASHKERNEL_FALLS_BACK_HIGH, &target),
         to_low: is_known(CRASHKERNEL_FALLS_BACK_LOW, &target),
+        is_x86s_own: is_known(CRASHKERNEL_IS_X86S_OWN, &target),
         low_ends: (policy.architecture == Architecture::X86_64
             && !is_known(CRASHKERNEL_REACHES_4_GIB, &target))
         .then_some(MIB_896),
@@ -146,18 +154,21 @@ fn place(
     let high = |why, low| Window { start: low_end, end: policy.high_end, why, low };
     let (first, second) = if let Some(base) = wanted.base {
         let end = base.saturating_add(size);
-        (Window { start: base, end, why: "the command line gives the address", low: 0 }, None)
+        let low = if fall_back.is_x86s_own { beside } else { 0 };
+        (Window { start: base, end, why: "the command line gives the address", low }, None)
     } else if wanted.high {
         let second = fall_back.to_low.then(|| low("nothing fits above"));
         (high("high memory is asked for", beside), second)
     } else {
-        let second = fall_back.to_high.then(|| high("nothing fits below", default_low));
+        let second = fall_back
+            .to_high
+            .then(|| high("nothing fits below", if fall_back.is_x86s_own { beside } else { default_low }));
         (low("low memory first"), second)
     };
+    let align = if fall_back.is_x86s_own && wanted.base.is_some() { MIB } else { policy.align };
     let mut found = None;
     for window in [Some(first), second].into_iter().flatten() {
-        let request =
-            Request { align: policy.align, min: window.start, max: Some(window.end), ..Request::new(size) };
+        let request = Request { align, min: window.start, max: Some(window.end), ..Request::new(size) };
         if let Some(range) = early.try_alloc(&request, window.why)? {
             found = Some((range, window));
             break;
@@ -166,6 +177,9 @@ fn place(
     let Some((range, window)) = found else {
         return Ok(Crashkernel::failed(match wanted.base {
             Some(_) => "crashkernel reservation failed - memory is in use.".into(),
+            None if fall_back.is_x86s_own => {
+                "crashkernel reservation failed - No suitable area found.".into()
+            }
             None => format!("cannot allocate crashkernel (size:{size:#x})"),
         }));
     };
@@ -180,8 +194,12 @@ fn place(
         let Some(range) = early.try_alloc(&request, "low memory for devices, beside a crash kernel above")?
         else {
             early.free(range, "without low memory a crash kernel above is of no use")?;
-            let error = format!("cannot allocate crashkernel low memory (size:{:#x}).", window.low);
-            return Ok(Crashkernel::failed(error));
+            return Ok(Crashkernel::failed(if fall_back.is_x86s_own {
+                let size = window.low >> 20;
+                format!("Cannot reserve {size}MB crashkernel low memory, please try smaller size.")
+            } else {
+                format!("cannot allocate crashkernel low memory (size:{:#x}).", window.low)
+            }));
         };
         low = Some(CrashArea { range, is_main: false });
     }
@@ -195,14 +213,17 @@ mod tests {
 
     use super::*;
 
-    const MIB: u64 = 1 << 20;
     const GIB: u64 = 1 << 30;
     const POLICY: Policy =
         Policy { architecture: Architecture::X86_64, align: 16 * MIB, low_end: 4 * GIB, high_end: 64 << 40 };
-    const BOTH: FallBack = FallBack { to_high: true, to_low: true, low_ends: None };
+    const BOTH: FallBack = FallBack { to_high: true, to_low: true, low_ends: None, is_x86s_own: false };
 
     /// 3 GiB below 4 GiB, and `high` bytes above.
     fn reserved(high: u64, wanted: CrashkernelRequest) -> Crashkernel {
+        reserved_with(BOTH, high, wanted)
+    }
+
+    fn reserved_with(fall_back: FallBack, high: u64, wanted: CrashkernelRequest) -> Crashkernel {
         let mut memblock = Memblock::new();
         memblock.add(PhysRange::new(MIB, 3 * GIB).unwrap()).unwrap();
         if high > 0 {
@@ -210,7 +231,7 @@ mod tests {
         }
         let mut early = Early::new(memblock);
         let before = early.memblock.reserved_size();
-        let result = place(&mut early, &POLICY, &wanted, 256 * MIB, BOTH).unwrap();
+        let result = place(&mut early, &POLICY, &wanted, 256 * MIB, fall_back).unwrap();
         let areas = [result.low, result.high].into_iter().flatten();
         let bytes: u64 = areas.map(|area| area.range.size()).sum();
         assert_eq!(early.memblock.reserved_size() - before, bytes, "nothing is left behind");
@@ -262,6 +283,19 @@ mod tests {
         let at = |base| reserved(0, CrashkernelRequest { base: Some(base), ..PLAIN });
         assert_eq!(at(512 * MIB).main().map(PhysRange::start), Some(512 * MIB));
         assert_eq!(at(512 * MIB + 4096).error.unwrap(), "crashkernel reservation failed - memory is in use.");
+    }
+
+    #[test]
+    fn before_6_7_x86_takes_addresses_at_1_mib_and_low_memory_beside_all_that_is_high() {
+        let old = FallBack { is_x86s_own: true, ..BOTH };
+        let at =
+            |base, low| reserved_with(old, 2 * GIB, CrashkernelRequest { base: Some(base), low, ..PLAIN });
+        assert_eq!(at(700 * MIB, LowMemory::Default).low, area(700 * MIB, 256 * MIB, true));
+        assert_eq!(reserved(0, CrashkernelRequest { base: Some(700 * MIB), ..PLAIN }).main(), None);
+        let beside = at(5 * GIB, LowMemory::Bytes(64 * MIB));
+        assert_eq!(beside.low, area(3 * GIB - 64 * MIB, 64 * MIB, false));
+        let nowhere = reserved_with(old, 0, CrashkernelRequest { size: 4 * GIB, ..PLAIN });
+        assert_eq!(nowhere.error.unwrap(), "crashkernel reservation failed - No suitable area found.");
     }
 
     #[test]

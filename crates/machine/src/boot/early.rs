@@ -34,6 +34,8 @@ pub(crate) struct Early<'m> {
     pub(crate) node_data: BTreeMap<u32, PhysRange>,
     /// The tables as the kernel last dumped them.
     pub(crate) dumped: Option<Dump>,
+    /// Whether reservations of the kernel's own are marked RSRV_KERN, as its allocations are.
+    pub(crate) marks_kernel: bool,
 }
 
 /// The tables at one moment.
@@ -47,7 +49,13 @@ pub struct Dump {
 
 impl<'m> Early<'m> {
     pub(crate) fn new(memblock: Memblock<'m>) -> Self {
-        Self { memblock, trace: Trace::default(), node_data: BTreeMap::new(), dumped: None }
+        Self {
+            memblock,
+            trace: Trace::default(),
+            node_data: BTreeMap::new(),
+            dumped: None,
+            marks_kernel: false,
+        }
     }
 
     /// Starts a kernel step; everything that follows belongs to it.
@@ -75,6 +83,17 @@ impl<'m> Early<'m> {
     pub(crate) fn reserve(&mut self, range: PhysRange, why: &str) -> Result<(), Halt> {
         self.memblock.reserve(range)?;
         self.note(format!("memblock_reserve: [{range}]"), why);
+        Ok(())
+    }
+
+    /// Reserves what the kernel itself uses: its image, the initial ramdisk, setup_data
+    /// (mm/memblock.c:memblock_reserve_kern, 6.16). Firmware's reservations are never marked.
+    pub(crate) fn reserve_kern(&mut self, range: PhysRange, why: &str) -> Result<(), Halt> {
+        if !self.marks_kernel {
+            return self.reserve(range, why);
+        }
+        self.memblock.reserve_kern(range)?;
+        self.note(format!("memblock_reserve: [{range}] RSRV_KERN"), why);
         Ok(())
     }
 

@@ -54,9 +54,10 @@ pub fn predict(input: &BootInput, rules: &Rules) -> Result<Prediction, BootError
         parameters.movable.movable_node && architecture.facts().movable_node_allocates_bottom_up,
     );
     let target = Target::new(architecture, input.release.clone());
-    memblock.set_kern_accounting(is_known(KERNEL_RESERVATIONS_ARE_MARKED, &target));
+    let marks_kernel = is_known(KERNEL_RESERVATIONS_ARE_MARKED, &target);
+    memblock.set_kern_accounting(marks_kernel);
     memblock.set_mirrored_kernelcore(parameters.movable.mirror);
-    let mut early = Early::new(memblock);
+    let mut early = Early { marks_kernel, ..Early::new(memblock) };
 
     let ended = match (fatal(&parameters), &input.platform) {
         (Some(why), _) => Err(Halt::Panic(why)),

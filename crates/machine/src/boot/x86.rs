@@ -26,13 +26,16 @@ use crate::boot::x86::direct_map::DirectMap;
 use crate::boot::x86::e820_map::E820Map;
 use crate::boot::zones::{ZoneKind, ZoneLimits};
 use crate::command_line::BootParameters;
-use crate::releases::{Target, ZONES_END_WITH_MEMORY, is_known};
+use crate::releases::{HUGETLB_CMA_COMES_LAST, Target, ZONES_END_WITH_MEMORY, is_known};
 
 const PAGE: u64 = 1 << 12;
 const KIB_64: u64 = 64 << 10;
 const MIB: u64 = 1 << 20;
 const GIB_4: u64 = 1 << 32;
 const ISA_HOLE: u64 = 0xa_0000;
+/// Low memory that ends below the first is not believed; it ends at the second at the latest (arch/x86/kernel/ebda.c,
+/// 6.12).
+const LOW_END: (u64, u64) = (0x2_0000, 0x9_f000);
 /// Bytes of a setup_data node before its data, and of the data if it is a random seed.
 const SETUP_DATA_HEADER: u64 = 16;
 const RANDOM_SEED: u64 = 32;
@@ -72,11 +75,17 @@ pub(super) fn boot(
     let nodes = nodes::numa_init(early, input, parameters, max_pfn)?;
     early.dump();
     cma::reserve_default(early, input, parameters, max_pfn.saturating_mul(PAGE))?;
-    if input.build.gib_pages {
+    let has_gigantic = input.build.gib_pages;
+    let target = Target::new(Architecture::X86_64, input.release.clone());
+    let is_last = is_known(HUGETLB_CMA_COMES_LAST, &target);
+    if has_gigantic && !is_last {
         cma::reserve_for_huge_pages(early, input, parameters)?;
     }
     let crashkernel = crashkernel::reserve(early, &CRASHKERNEL, input, parameters, memory_size)?;
-    let target = Target::new(Architecture::X86_64, input.release.clone());
+    cma::reserve_for_crash_kernel(early, input, parameters, memory_size)?;
+    if has_gigantic && is_last {
+        cma::reserve_for_huge_pages(early, input, parameters)?;
+    }
     let limits = zone_limits(early, max_pfn, is_known(ZONES_END_WITH_MEMORY, &target));
     Ok(Outcome::new(early, input, parameters, rules, &limits, &nodes, crashkernel))
 }
@@ -93,24 +102,26 @@ fn reserve_what_the_boot_loader_put(
         source: "arch/x86/kernel/setup.c:early_reserve_memory (6.12)",
     });
     early.memblock.set_current_limit(MIB);
-    early.reserve(input.kernel_image, "the kernel's image")?;
+    early.reserve_kern(input.kernel_image, "the kernel's image")?;
     if let Ok(range) = PhysRange::new(0, KIB_64) {
         early.reserve(range, "the BIOS may write to the first 64 KiB")?;
     }
     if let Some(initrd) = input.initrd.and_then(|range| range.widen_to_multiples(PAGE)) {
-        early.reserve(initrd, "the initial ramdisk")?;
+        early.reserve_kern(initrd, "the initial ramdisk")?;
     }
     for data in &platform.setup_data {
         // A node without data was a random seed: the kernel clears its length when it uses it.
         let seed = if data.size() == SETUP_DATA_HEADER { RANDOM_SEED } else { 0 };
         if let Ok(node) = PhysRange::from_size(data.start(), data.size().saturating_add(seed)) {
-            early.reserve(node, "a setup_data node of the boot loader")?;
+            early.reserve_kern(node, "a setup_data node of the boot loader")?;
         }
     }
     // The end of low memory is stored in the BIOS data area, which also determines where the map's first entry ends.
     let low = platform.e820.iter().filter(|e| e.kind == E820Type::Ram && e.range.start() < ISA_HOLE);
-    let low_end = low.map(|entry| entry.range.end().min(ISA_HOLE) & !(PAGE - 1)).max();
-    if let Some(bios) = low_end.and_then(|end| PhysRange::new(end, MIB).ok()) {
+    let low_end = low.map(|entry| entry.range.end().min(ISA_HOLE)).max();
+    if let Some(bios) = low_end.and_then(|end| {
+        PhysRange::new(if end < LOW_END.0 { LOW_END.1 } else { end.min(LOW_END.1) }, MIB).ok()
+    }) {
         early.reserve(bios, "the BIOS's extended data, video memory and ROMs")?;
     }
     if let Some(map) = platform.efi_map_at {
@@ -139,7 +150,7 @@ fn reserve_brk(early: &mut Early<'_>, input: &BootInput, platform: &X86Platform)
         PhysRange::from_size(input.kernel_image.end(), pages.saturating_mul(PAGE)).ok()
     });
     brk.map_or(Ok(()), |brk| {
-        early.reserve(brk, "the kernel's early allocations: first page tables, DMI strings")
+        early.reserve_kern(brk, "the kernel's early allocations: first page tables, DMI strings")
     })
 }
 

@@ -161,11 +161,15 @@ impl Crashkernel {
             }
             plain => plain,
         };
+        let mut is_high = false;
         let (size, base, low) = if let Some(plain) = plain {
             let Size { bytes, base } = plain?;
-            (bytes, base, None)
+            // Before 6.7, x86 reads `,low` whatever the main part is.
+            let low = if self.falls_back_to_high { self.low_part().ok() } else { None };
+            (bytes, base, low)
         } else {
             let high = self.high.as_deref().ok_or(CrashkernelError::NotGiven)?;
+            is_high = true;
             (parse_suffixed(high, ",high")?, 0, Some(self.low_part()?))
         };
         if size == 0 {
@@ -178,7 +182,7 @@ impl Crashkernel {
         Ok(CrashkernelRequest {
             size,
             base: Some(base).filter(|&base| base != 0),
-            high: low.is_some(),
+            high: is_high,
             low: low.unwrap_or(LowMemory::Default),
             cma: cma.filter(|&bytes| bytes != 0),
         })

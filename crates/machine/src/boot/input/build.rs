@@ -5,12 +5,15 @@ mod config;
 
 use crate::arch::Architecture;
 pub use crate::boot::input::build::arm64::Arm64Build;
+use crate::releases::{DISTRIBUTIONS_HAVE_CMA, LOG_EXECUTION_CONTEXT, Target, is_known};
 use evidence::Release;
 use rules::MapHandedOn;
 
 /// Properties of a kernel build or its processors that determine how much the kernel allocates at boot. [`Build::of`]
 /// has the values of the kernels that were examined; a log of the same kernel corrects them.
 #[derive(Clone, Debug, PartialEq, Eq)]
+// Each is an option of the configuration of its own.
+#[allow(clippy::struct_excessive_bools)]
 pub struct Build {
     /// Bytes per page.
     pub page_size: u64,
@@ -22,10 +25,16 @@ pub struct Build {
     pub node_data: u64,
     /// Bytes of the built-in log buffer (`CONFIG_LOG_BUF_SHIFT`).
     pub log_buffer: u64,
-    /// Whether CMA is built in (`CONFIG_DMA_CMA`).
+    /// Whether each record of the log says which task printed it (`CONFIG_PRINTK_EXECUTION_CTX`).
+    pub logs_execution_context: bool,
+    /// Whether there can be contiguous areas at all (`CONFIG_CMA`).
+    pub has_cma_areas: bool,
+    /// Whether those for DMA are built in (`CONFIG_DMA_CMA`).
     pub has_cma: bool,
     /// Bytes of the default CMA area (`CONFIG_CMA_SIZE_MBYTES`).
     pub cma: u64,
+    /// Whether `cma=SIZE` means an area of that size on each node too (`CONFIG_CMA_SIZE_PERNUMA`).
+    pub cma_on_each_node: bool,
     /// Whether NUMA emulation (`numa=fake=`) is built in.
     pub numa_emulation: bool,
     /// Whether the processor supports 1 GiB pages (`pdpe1gb`).
@@ -64,14 +73,19 @@ impl Build {
     /// The values of a distribution kernel of this release on a current processor: observed on Debian's 6.12.117 for
     /// x86_64, and on the same release built for arm64 with 4 KiB pages.
     pub fn of(release: &Release, architecture: Architecture) -> Self {
+        let target = Target::new(architecture, release.clone());
+        let knows = |name| is_known(name, &target);
         let common = Self {
             page_size: 4 << 10,
             largest_block_pages: 1 << 10,
             max_nodes: 1024,
             node_data: 0x2_a980,
             log_buffer: 128 << 10,
-            has_cma: false,
+            logs_execution_context: knows(LOG_EXECUTION_CONTEXT),
+            has_cma_areas: knows(DISTRIBUTIONS_HAVE_CMA),
+            has_cma: knows(DISTRIBUTIONS_HAVE_CMA),
             cma: 0,
+            cma_on_each_node: knows(DISTRIBUTIONS_HAVE_CMA),
             numa_emulation: true,
             gib_pages: true,
             page_table_levels: 5,
@@ -100,7 +114,10 @@ impl Build {
             max_nodes: 16,
             node_data: if text.ends_with("-mblab") { 0x2e40 } else { 0x3740 },
             log_buffer: 1 << 20,
+            has_cma_areas: true,
             has_cma: true,
+            cma_on_each_node: false,
+            logs_execution_context: false,
             cma: 64 << 20,
             numa_emulation: false,
             page_table_levels: 4,

@@ -201,6 +201,11 @@ impl Reading<'_> {
             build.node_data = size;
             self.seed("the size of each node's data", LOG);
         }
+        let trampoline = self.log.memblock.first_request("reserve_real_mode");
+        if let Some(size) = trampoline.filter(|size| *size != build.trampoline) {
+            build.trampoline = size;
+            self.seed("the size of the real-mode trampoline", LOG);
+        }
         let log = &self.log.boot;
         if log.has_beginning {
             build.gib_pages = log.gib_pages;

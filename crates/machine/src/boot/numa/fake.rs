@@ -52,6 +52,7 @@ pub(crate) fn emulate(
     let mut faked = Nodes {
         blocks: cutting.made.iter().map(|(block, _)| *block).collect(),
         parsed: cutting.made.iter().map(|(block, _)| block.node).collect(),
+        trimmed_to: nodes.trimmed_to,
         ..Nodes::default()
     };
     // The distances from the command line, row by row, as far as they go; then those of the real nodes.

@@ -26,6 +26,8 @@ pub(crate) struct Nodes {
     pub(crate) distances: BTreeMap<(u32, u32), u8>,
     /// The location of the kernel's distance table.
     pub(crate) distance_table: Option<PhysRange>,
+    /// What blocks are trimmed to: from the start of memory to its end, unless the release trims to something else.
+    pub(crate) trimmed_to: Option<PhysRange>,
 }
 
 /// A source the kernel gives up on, and why; it then tries the next.
@@ -177,7 +179,7 @@ impl Nodes {
         self.distances.get(&(from, to)).copied().unwrap_or(by_default)
     }
 
-    /// Trims the blocks to where there is memory, and joins blocks of one node that have no other node's block between
+    /// Trims the blocks to where there is memory (before 6.12, x86 only cuts them at its end), and joins blocks of one node that have no other node's block between
     /// them.
     ///
     /// Blocks without memory are dropped. Overlapping blocks of different nodes make the kernel give up on the whole
@@ -185,7 +187,7 @@ impl Nodes {
     pub(crate) fn clean_up(&mut self, early: &mut Early<'_>) -> Result<(), Refused> {
         early.begin(CLEAN);
         let memory = early.memblock.memory();
-        let span = memory.span();
+        let span = self.trimmed_to.or(memory.span());
         let cut = |block: &Block| {
             let range = block.range.intersect(span?)?;
             memory.overlaps(block.range).then_some(Block { range, ..*block })

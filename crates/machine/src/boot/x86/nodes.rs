@@ -2,6 +2,7 @@
 
 use memblock::PhysRange;
 
+use crate::arch::Architecture;
 use crate::boot::early::{Early, Halt};
 use crate::boot::input::BootInput;
 use crate::boot::numa::fake;
@@ -9,6 +10,7 @@ use crate::boot::numa::{self, Nodes};
 use crate::boot::x86::{GIB_4, MIB, PAGE};
 use crate::command_line::BootParameters;
 use crate::command_line::acpi::AcpiMode;
+use crate::releases::{NUMA_BLOCKS_START_AT_0, Target, is_known};
 
 /// The first source of nodes that works: the SRAT, or one node for everything. Then the node data.
 pub(super) fn numa_init(
@@ -27,7 +29,7 @@ pub(super) fn numa_init(
         } else {
             Nodes::of_acpi(&input.numa, early, input.build.max_nodes)?
         };
-        match settle(early, input, parameters, from_acpi)? {
+        match settle(early, input, parameters, from_acpi, max_pfn)? {
             Ok(nodes) => return Ok(nodes),
             Err(refused) => early.note("No NUMA configuration found", refused.0),
         }
@@ -36,7 +38,14 @@ pub(super) fn numa_init(
     numa::reset(early)?;
     let all = PhysRange::new(0, max_pfn.saturating_mul(PAGE)).ok();
     let faked = Nodes::faked(all, early, why_faked);
-    settle(early, input, parameters, Ok(faked))?.map_err(|refused| Halt::Panic(refused.0))
+    settle(early, input, parameters, Ok(faked), max_pfn)?.map_err(|refused| Halt::Panic(refused.0))
+}
+
+/// What blocks are trimmed to where that is not memory: page 0 has the node of the block around it.
+fn trimmed_to(input: &BootInput, max_pfn: u64) -> Option<PhysRange> {
+    let target = Target::new(Architecture::X86_64, input.release.clone());
+    let all = || PhysRange::new(0, max_pfn.saturating_mul(PAGE)).ok();
+    is_known(NUMA_BLOCKS_START_AT_0, &target).then(all).flatten()
 }
 
 /// Uses a source if it works.
@@ -45,6 +54,7 @@ fn settle(
     input: &BootInput,
     parameters: &BootParameters,
     nodes: Result<Nodes, numa::Refused>,
+    max_pfn: u64,
 ) -> Result<Result<Nodes, numa::Refused>, Halt> {
     // The SRAT was read, or there is none: HOTPLUG is known, and allocations are top-down again.
     early.memblock.set_bottom_up(false);
@@ -52,6 +62,7 @@ fn settle(
         Ok(nodes) => nodes,
         Err(refused) => return Ok(Err(refused)),
     };
+    nodes.trimmed_to = trimmed_to(input, max_pfn);
     if let Err(refused) = nodes.clean_up(early) {
         nodes.give_up(early)?;
         return Ok(Err(refused));

@@ -120,7 +120,7 @@ pub(super) fn reserve_setup_data(
         source: "arch/x86/kernel/e820.c:e820__reserve_setup_data (6.12)",
     });
     for data in &platform.setup_data {
-        early.reserve(*data, "setup_data is read again later")?;
+        early.reserve_kern(*data, "setup_data is read again later")?;
     }
     e820.sort_out();
     Ok(())

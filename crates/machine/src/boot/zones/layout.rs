@@ -100,7 +100,7 @@ pub(crate) struct Layout<'a> {
     pub(crate) memory: Vec<PfnRange>,
     /// First movable page frame by node.
     pub(crate) movable: &'a BTreeMap<u32, u64>,
-    /// With `kernelcore=mirror` and mirrored memory: the mirrored pages, ascending. Above a node's movable start these
+    /// With `kernelcore=mirror` and mirrored memory, before 7.3: the mirrored pages, ascending. Above a node's movable start these
     /// belong to its Normal zone, all others to Movable.
     pub(crate) mirrored: Option<Vec<(u64, u64)>>,
     pub(crate) page_size: u64,

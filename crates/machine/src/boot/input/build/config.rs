@@ -20,7 +20,10 @@ impl Build {
         if let Some(shift) = config.number("NODES_SHIFT").filter(|shift| *shift <= 10) {
             self.max_nodes = 1 << shift;
         }
+        self.logs_execution_context = config.has("PRINTK_EXECUTION_CTX");
+        self.has_cma_areas = config.has("CMA");
         self.has_cma = config.has("DMA_CMA");
+        self.cma_on_each_node = config.has("CMA_SIZE_PERNUMA");
         let mebibytes = config.number("CMA_SIZE_MBYTES").filter(|_| self.has_cma);
         self.cma = mebibytes.unwrap_or(0).saturating_mul(1 << 20);
     }

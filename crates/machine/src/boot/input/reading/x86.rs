@@ -2,7 +2,8 @@
 
 use firmware::e820::{BootParams, E820Type, Entry, ZERO_PAGE_ENTRIES};
 use firmware::efi::{self, MemoryAttribute, MemoryType};
-use memblock::PhysRange;
+use firmware::log::MemblockList;
+use memblock::{PhysRange, RegionFlags};
 
 use crate::arch::Architecture;
 use crate::boot::input::reading::{InputError, LOG, Reading};
@@ -13,6 +14,9 @@ use evidence::{Release, Source};
 
 /// Where a kernel lies without randomization (`CONFIG_PHYSICAL_START`), with the size of Debian's 6.12.
 const IMAGE: (u64, u64) = (0x100_0000, 0x3c0_0000);
+
+/// Bytes of a setup_data node with a random seed: header and 32 bytes (arch/x86/include/uapi/asm/setup_data.h, 6.12).
+const RANDOM_SEED: u64 = 48;
 
 impl Reading<'_> {
     pub(crate) fn with_e820(
@@ -35,13 +39,16 @@ impl Reading<'_> {
             );
         }
         let brk = self.log.memblock.reserved_by("setup_arch").find(|brk| brk.start() == kernel_image.end());
+        // The step that reserves the map is logged in any case.
+        let reserves_map = || self.log.memblock.reserved_by("efi_memblock_x86_reserve_range").next();
+        let efi_map_at = params.and_then(|params| params.efi_memory_map()).or_else(reserves_map);
         let platform = X86Platform {
             e820,
             efi_map,
             is_efi,
             efi_tables: self.log.memblock.reserved_by("efi_memattr_init").collect(),
-            efi_map_at: params.and_then(|params| params.efi_memory_map()),
-            setup_data: self.log.boot.setup_data.clone(),
+            efi_map_at,
+            setup_data: self.setup_data(kernel_image, initrd),
             acpi_tables: self.log.boot.acpi_tables.clone(),
             acpi_upgrade: self.log.boot.acpi_upgrade,
             brk,
@@ -58,6 +65,33 @@ impl Reading<'_> {
             }
         }
         Ok(self.finish(release, architecture, Platform::X86(platform), kernel_image, initrd))
+    }
+
+    /// What the boot loader attached as `setup_data`: from the log's lines about it, which releases before 6.18 print;
+    /// from the first dump of memblock, where only these are the kernel's besides its image and the initial ramdisk; or
+    /// the first node, to which the zero page points.
+    fn setup_data(&mut self, image: PhysRange, initrd: Option<PhysRange>) -> Vec<PhysRange> {
+        if !self.log.boot.setup_data.is_empty() {
+            return self.log.boot.setup_data.clone();
+        }
+        let mut dumped = self.log.memblock.first_dump(MemblockList::Reserved).peekable();
+        if dumped.peek().is_some() {
+            let is_known = |range: PhysRange| {
+                range.overlaps(image) || initrd.is_some_and(|initrd| range.overlaps(initrd))
+            };
+            let nodes = dumped.filter(|region| region.flags.contains(RegionFlags::RSRV_KERN));
+            return nodes.map(|region| region.range).filter(|range| !is_known(*range)).collect();
+        }
+        drop(dumped);
+        let Some(first) = self.evidence.boot_params().and_then(|params| params.setup_data()) else {
+            return Vec::new();
+        };
+        self.assume(
+            "what the boot loader attached as setup_data",
+            "boot_params shows where the first node lies, not how large it is and what follows",
+            "taken as one random seed",
+        );
+        PhysRange::from_size(first, RANDOM_SEED).into_iter().collect()
     }
 
     /// The map in the zero page; if that is full or not available, the map in the log; otherwise the boot entries of
