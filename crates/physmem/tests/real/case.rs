@@ -105,7 +105,9 @@ impl Case {
             match (predicted == *seen, miss) {
                 (true, false) => outcome.right += entries(seen),
                 (false, true) => outcome.explained += 1,
-                (true, true) => outcome.complaints.push(format!("{fact} comes out right: explain it no more")),
+                (true, true) => {
+                    outcome.complaints.push(format!("{fact} comes out right: explain it no more"))
+                }
                 (false, false) => {
                     outcome.complaints.push(format!("{fact}:\n  predicted {predicted}\n  seen      {seen}"));
                 }

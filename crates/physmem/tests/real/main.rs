@@ -2,21 +2,23 @@
 //!
 //! `captures/real/README.md` says how a case is laid out. Every fact in a case's `facts.json` must be what was
 //! predicted, or stand under its `misses` with the rule of the kernel's that is not modelled; a miss that comes out
-//! right is an error too. `cargo test -p physmem --test real -- --nocapture` prints the facts that came out right.
+//! right is an error too. `open.rs` lists the cases that wait for something. `cargo test -p physmem --test real -- --nocapture` prints the facts that came out right.
 // A test may fail loudly: that is what it is for.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod case;
+mod open;
 mod table;
 mod tree;
 
-use case::{Case, Outcome, cases};
+use case::{Outcome, cases};
+use open::OPEN;
 
 /// How many cases of each kind there are at least.
 const WANTED: [(&str, usize); 7] = [
-    ("servers", 11),
+    ("servers", 13),
     ("tables", 12),
-    ("boards", 6),
+    ("boards", 8),
     ("vms", 10),
     ("reports", 6),
     ("old", 5),
@@ -31,20 +33,34 @@ fn there_are_enough_machines_of_each_kind() {
         assert!(found >= wanted, "captures/real/{kind}: {found} cases, at least {wanted} expected");
     }
     let unknown = cases.iter().filter(|case| !WANTED.iter().any(|(kind, _)| case.kind == *kind));
-    assert_eq!(unknown.map(|case| &case.name).collect::<Vec<_>>(), [""; 0], "kinds that no number is given for");
+    assert_eq!(
+        unknown.map(|case| &case.name).collect::<Vec<_>>(),
+        [""; 0],
+        "kinds that no number is given for"
+    );
 }
 
 #[test]
 fn every_real_machine_is_predicted_as_its_kernel_found_it() {
-    let (mut right, mut explained, mut complaints) = (0, 0, Vec::new());
+    let (mut right, mut explained, mut waiting, mut complaints) = (0, 0, 0, Vec::new());
     for case in cases() {
         let outcome = case.run();
         println!("{:4} right, {} missed  {}/{}", outcome.right, outcome.explained, case.kind, case.name);
         let Outcome { right: of_case, explained: misses, complaints: of_this } = outcome;
         right += of_case;
         explained += misses;
-        complaints.extend(of_this.into_iter().map(|one| format!("{}/{}: {one}", case.kind, case.name)));
+        let name = format!("{}/{}", case.kind, case.name);
+        match OPEN.iter().find(|(kind, open, _)| *kind == case.kind && *open == case.name) {
+            Some((.., why)) if of_this.is_empty() => {
+                complaints.push(format!("{name} comes out right: take it off the list ({why})"));
+            }
+            Some((.., why)) => {
+                waiting += 1;
+                of_this.iter().for_each(|one| println!("     waits for {why}: {one}"));
+            }
+            None => complaints.extend(of_this.into_iter().map(|one| format!("{name}: {one}"))),
+        }
     }
-    println!("{right:4} right, {explained} missed  in all");
+    println!("{right:4} right, {explained} missed  in all; {waiting} cases wait");
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
