@@ -21,7 +21,8 @@ pub(crate) struct Facts {
     /// The exit status.
     exit: i32,
     /// What the kernel found, by the names that `boot -J` has for it.
-    facts: Map<String, Value>,
+    #[serde(rename = "facts")]
+    seen: Map<String, Value>,
     misses: Vec<Miss>,
 }
 
@@ -94,29 +95,28 @@ impl Case {
             outcome.complaints.push(format!("{status}, expected {expected}; {}", error.trim()));
         }
         let Ok(document) = serde_json::from_slice::<Value>(&output.stdout) else {
-            if !self.facts.facts.is_empty() {
+            if !self.facts.seen.is_empty() {
                 outcome.complaints.push(format!("no answer: {}", error.trim()));
             }
             return outcome;
         };
-        for (fact, seen) in &self.facts.facts {
+        for (fact, seen) in &self.facts.seen {
             let predicted = of_prediction(&document, fact);
             let miss = self.facts.misses.iter().any(|miss| miss.fact == *fact);
             match (predicted == *seen, miss) {
                 (true, false) => outcome.right += entries(seen),
                 (false, true) => outcome.explained += 1,
                 (true, true) => {
-                    outcome.complaints.push(format!("{fact} comes out right: explain it no more"))
+                    outcome.complaints.push(format!("{fact} comes out right: explain it no more"));
                 }
                 (false, false) => {
                     outcome.complaints.push(format!("{fact}:\n  predicted {predicted}\n  seen      {seen}"));
                 }
             }
             // What the comparison says of itself must agree with this one: a fact that the kernel showed is compared.
-            if let Some(result) = self.verified(&document, fact) {
-                if result != if predicted == *seen { "equal" } else { "differs" } {
-                    outcome.complaints.push(format!("{fact}: --verify says {result}"));
-                }
+            let expected = if predicted == *seen { "equal" } else { "differs" };
+            if let Some(result) = self.verified(&document, fact).filter(|result| *result != expected) {
+                outcome.complaints.push(format!("{fact}: --verify says {result}"));
             }
         }
         outcome
@@ -127,6 +127,22 @@ impl Case {
         self.facts.command.iter().any(|argument| argument == "--verify").then_some(())?;
         let facts = document["verify"]["facts"].as_array()?;
         facts.iter().find(|one| one["fact"] == fact)?["result"].as_str()
+    }
+
+    /// What `physmem firmware -J` decodes from a table of the case.
+    pub(crate) fn decoded(&self, table: &str) -> Value {
+        let scratch = Scratch::new(&format!("decoded-{}-{}", self.kind, self.name));
+        let file = self.built(table, &scratch);
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_physmem")).args(["firmware", &file, "-J"]).output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{}: {error}", self.name);
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// The text that a table is built from, where the case has it.
+    pub(crate) fn text(&self, file: &str) -> Option<String> {
+        fs::read_to_string(self.path.join(file)).ok()
     }
 
     /// An argument, with the path of the table that it stands for.

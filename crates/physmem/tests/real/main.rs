@@ -11,6 +11,8 @@ mod open;
 mod table;
 mod tree;
 
+use serde_json::{Value, json};
+
 use case::{Outcome, cases};
 use open::OPEN;
 
@@ -56,11 +58,47 @@ fn every_real_machine_is_predicted_as_its_kernel_found_it() {
             }
             Some((.., why)) => {
                 waiting += 1;
-                of_this.iter().for_each(|one| println!("     waits for {why}: {one}"));
+                for one in of_this {
+                    println!("     waits for {why}: {one}");
+                }
             }
             None => complaints.extend(of_this.into_iter().map(|one| format!("{name}: {one}"))),
         }
     }
     println!("{right:4} right, {explained} missed  in all; {waiting} cases wait");
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
+
+#[test]
+fn every_table_and_tree_of_a_real_machine_is_decoded_as_it_was_built() {
+    let mut compared = 0;
+    for case in cases() {
+        for (file, name, facts) in [
+            ("tables.txt", "{SRAT}", table::memory as fn(&str) -> _),
+            ("tables.txt", "{SLIT}", table::distances),
+            ("tree.txt", "{DTB}", tree::memory),
+        ] {
+            let Some(expected) = case.text(file).and_then(|text| facts(&text)) else { continue };
+            let document = case.decoded(name);
+            let sections = &document["files"][0]["tables"][0]["sections"];
+            for (section, rows) in expected {
+                let members: Vec<String> = rows[0].as_object().unwrap().keys().cloned().collect();
+                let found = sections[&section].as_array().map_or(&[][..], Vec::as_slice);
+                let found = found.iter().filter(|row| row["range"].is_object() || section == "distances");
+                let found: Vec<Value> = found.map(|row| only(row, &members)).collect();
+                assert_eq!(found, rows, "{}/{}: {name}: {section}", case.kind, case.name);
+                compared += rows.len();
+            }
+        }
+    }
+    assert!(compared > 80, "only {compared} rows were compared: are the tables there?");
+}
+
+/// Some members of a row; of a range its ends.
+fn only(row: &Value, members: &[String]) -> Value {
+    let member = |name: &String| match &row[name] {
+        Value::Object(range) => (name.clone(), json!([range["start"], range["end"]])),
+        value => (name.clone(), value.clone()),
+    };
+    Value::Object(members.iter().map(member).collect())
 }

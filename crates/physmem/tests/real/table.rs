@@ -3,6 +3,11 @@
 //! `srat REVISION` begins, then `memory DOMAIN BASE LENGTH FLAGS`, `cpu DOMAIN APIC FLAGS`, `x2apic DOMAIN ID FLAGS`;
 //! `slit LOCALITIES DISTANCE...` has every byte behind the count, those of the padding too.
 
+use serde_json::{Value, json};
+
+/// Rows of a section of `physmem firmware -J`, by its name.
+pub(crate) type Sections = Vec<(String, Vec<Value>)>;
+
 fn number(word: &str) -> u64 {
     word.strip_prefix("0x").map_or_else(|| word.parse(), |hex| u64::from_str_radix(hex, 16)).unwrap()
 }
@@ -66,4 +71,24 @@ pub(crate) fn slit(text: &str) -> Vec<u8> {
     let mut body = numbers[0].to_le_bytes().to_vec();
     body.extend(numbers[1..].iter().map(|distance| u8::try_from(*distance).unwrap()));
     table(*b"SLIT", 1, &body)
+}
+
+/// What the SRAT says of memory.
+pub(crate) fn memory(text: &str) -> Option<Sections> {
+    let with_addresses = lines(text).filter(|(word, numbers)| *word == "memory" && numbers[2] != 0);
+    let rows = with_addresses.map(|(_, numbers)| {
+        let [domain, base, length, flags] = numbers[..] else { panic!("{numbers:?}: expected four numbers") };
+        let range = [format!("{base:#x}"), format!("{:#x}", base + length)];
+        json!({ "domain": domain, "range": range, "enabled": flags & 1 != 0, "hot_pluggable": flags & 2 != 0 })
+    });
+    Some(vec![("memory".to_owned(), rows.collect())])
+}
+
+/// What the SLIT says, without its padding.
+pub(crate) fn distances(text: &str) -> Option<Sections> {
+    let (_, numbers) = lines(text).find(|(word, _)| *word == "slit")?;
+    let count = usize::try_from(numbers[0]).unwrap();
+    let rows = numbers[1..].chunks(count).take(count).enumerate();
+    let rows = rows.map(|(from, to)| json!({ "from": from, "to": to }));
+    Some(vec![("distances".to_owned(), rows.collect())])
 }

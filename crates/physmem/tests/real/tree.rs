@@ -4,7 +4,10 @@
 //! `reserved NAME BASE SIZE [no-map|reusable]` a child of /reserved-memory, `pool NAME SIZE [no-map]` one that says
 //! no address.
 
+use serde_json::{Value, json};
 use vm_fdt::{FdtReserveEntry, FdtWriter};
+
+use crate::table::Sections;
 
 fn hex(word: &str) -> u64 {
     u64::from_str_radix(word.strip_prefix("0x").unwrap(), 16).unwrap()
@@ -45,4 +48,23 @@ pub(crate) fn blob(text: &str) -> Vec<u8> {
     tree.end_node(reserved).unwrap();
     tree.end_node(root).unwrap();
     tree.finish().unwrap()
+}
+
+/// What the tree says of memory, and of reserved memory that has addresses.
+pub(crate) fn memory(text: &str) -> Option<Sections> {
+    let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
+    let range = |base: u64, size: u64| [format!("{base:#x}"), format!("{:#x}", base + size)];
+    let memory = lines.iter().filter(|words| words[0] == "memory");
+    let memory: Vec<Value> =
+        memory.map(|words| json!({ "range": range(hex(words[1]), hex(words[2])) })).collect();
+    let reserved = lines.iter().filter(|words| words[0] == "reserved" && hex(words[3]) != 0);
+    let reserved: Vec<Value> = reserved
+        .map(|words| {
+            let range = range(hex(words[2]), hex(words[3]));
+            json!({ "name": words[1], "range": range, "no_map": words.contains(&"no-map") })
+        })
+        .collect();
+    let sections = [("memory", memory), ("reserved-memory", reserved)];
+    let filled = sections.into_iter().filter(|(_, rows)| !rows.is_empty());
+    Some(filled.map(|(name, rows)| (name.to_owned(), rows)).collect())
 }
