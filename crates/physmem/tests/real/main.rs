@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use case::{Outcome, cases};
 use open::OPEN;
+use table::Sections;
 
 /// How many cases of each kind there are at least.
 const WANTED: [(&str, usize); 7] = [
@@ -74,11 +75,14 @@ fn every_table_and_tree_of_a_real_machine_is_decoded_as_it_was_built() {
     let mut compared = 0;
     for case in cases() {
         for (file, name, facts) in [
-            ("tables.txt", "{SRAT}", table::memory as fn(&str) -> _),
+            ("tables.txt", "{SRAT}", table::memory as fn(&str) -> Sections),
             ("tables.txt", "{SLIT}", table::distances),
             ("tree.txt", "{DTB}", tree::memory),
         ] {
-            let Some(expected) = case.text(file).and_then(|text| facts(&text)) else { continue };
+            let expected = case.text(file).map_or_else(Vec::new, |text| facts(&text));
+            if expected.is_empty() {
+                continue;
+            }
             let document = case.decoded(name);
             let sections = &document["files"][0]["tables"][0]["sections"];
             for (section, rows) in expected {

@@ -74,21 +74,21 @@ pub(crate) fn slit(text: &str) -> Vec<u8> {
 }
 
 /// What the SRAT says of memory.
-pub(crate) fn memory(text: &str) -> Option<Sections> {
+pub(crate) fn memory(text: &str) -> Sections {
     let with_addresses = lines(text).filter(|(word, numbers)| *word == "memory" && numbers[2] != 0);
     let rows = with_addresses.map(|(_, numbers)| {
         let [domain, base, length, flags] = numbers[..] else { panic!("{numbers:?}: expected four numbers") };
         let range = [format!("{base:#x}"), format!("{:#x}", base + length)];
         json!({ "domain": domain, "range": range, "enabled": flags & 1 != 0, "hot_pluggable": flags & 2 != 0 })
     });
-    Some(vec![("memory".to_owned(), rows.collect())])
+    vec![("memory".to_owned(), rows.collect())]
 }
 
 /// What the SLIT says, without its padding.
-pub(crate) fn distances(text: &str) -> Option<Sections> {
-    let (_, numbers) = lines(text).find(|(word, _)| *word == "slit")?;
+pub(crate) fn distances(text: &str) -> Sections {
+    let Some((_, numbers)) = lines(text).find(|(word, _)| *word == "slit") else { return Vec::new() };
     let count = usize::try_from(numbers[0]).unwrap();
     let rows = numbers[1..].chunks(count).take(count).enumerate();
     let rows = rows.map(|(from, to)| json!({ "from": from, "to": to }));
-    Some(vec![("distances".to_owned(), rows.collect())])
+    vec![("distances".to_owned(), rows.collect())]
 }

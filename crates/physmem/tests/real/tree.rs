@@ -51,7 +51,7 @@ pub(crate) fn blob(text: &str) -> Vec<u8> {
 }
 
 /// What the tree says of memory, and of reserved memory that has addresses.
-pub(crate) fn memory(text: &str) -> Option<Sections> {
+pub(crate) fn memory(text: &str) -> Sections {
     let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
     let range = |base: u64, size: u64| [format!("{base:#x}"), format!("{:#x}", base + size)];
     let memory = lines.iter().filter(|words| words[0] == "memory");
@@ -66,5 +66,5 @@ pub(crate) fn memory(text: &str) -> Option<Sections> {
         .collect();
     let sections = [("memory", memory), ("reserved-memory", reserved)];
     let filled = sections.into_iter().filter(|(_, rows)| !rows.is_empty());
-    Some(filled.map(|(name, rows)| (name.to_owned(), rows)).collect())
+    filled.map(|(name, rows)| (name.to_owned(), rows)).collect()
 }
