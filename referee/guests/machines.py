@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 
 import srat
 
@@ -69,3 +70,18 @@ def read(path=os.path.join(HERE, "machines.tsv")):
     with open(path, encoding="utf-8") as table:
         rows = [Machine(line.rstrip("\n")) for line in table if line.strip() and not line.startswith("#")]
     return {machine.name: machine for machine in rows}
+
+
+def main():
+    """machines.py RELEASE: the names of the machines whose parameters this release knows."""
+    try:
+        wanted = version(sys.argv[1]) if len(sys.argv) > 1 else None
+    except ValueError as error:
+        sys.exit(f"machines.py: {error}")
+    for machine in read().values():
+        if wanted is None or machine.since <= wanted:
+            print(machine.name)
+
+
+if __name__ == "__main__":
+    main()
