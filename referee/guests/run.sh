@@ -113,7 +113,6 @@ mkdir -p "$out"
 inside="$out/physmem"
 strip -o "$inside" "$PHYSMEM" 2>/dev/null || cp "$PHYSMEM" "$inside"
 
-out="$GUESTS_CACHE/captures/$release"
 echo "Linux $release: ${#chosen[@]} machines; captures in $out"
 equal=0 differ=() failed=() skipped=()
 for name in "${chosen[@]}"; do
