@@ -92,13 +92,17 @@ def attempt(options, machine, work):
     with open(f"{work}/console", "rb") as file:
         console = file.read().decode(errors="replace")
     with open(f"{work}/capture", "rb") as file:
-        capture = file.read()
-    sent = re.search(r"guest: sent sha256 ([0-9a-f]{64})", console)
+        came = file.read()
+    sent = re.search(r"guest: sent (\d+) bytes, sha256 ([0-9a-f]{64})", console)
     if not sent:
         panic = re.search(r"Kernel panic - [^\r\n]*", console)
         return panic[0] if panic else "its console ends without a capture"
-    if hashlib.sha256(capture).hexdigest() != sent[1]:
-        return f"the capture was damaged on its way ({len(capture)} bytes came)"
+    # EFI firmware writes to every serial port: what was sent is the end of what came.
+    capture = came[-int(sent[1]) :]
+    if hashlib.sha256(capture).hexdigest() != sent[2]:
+        return f"the capture was damaged on its way: {sent[1]} bytes were sent, {len(came)} came"
+    with open(f"{work}/capture", "wb") as file:
+        file.write(capture)
     return None
 
 

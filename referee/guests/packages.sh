@@ -3,7 +3,8 @@
 # own lists, own cache, nothing is installed.
 #
 #   packages.sh kernel RELEASE [SUITE...]    prints the directory with vmlinuz, config and release
-#   packages.sh tool NAME FILE SUITE...      prints the path of FILE from package NAME
+#   packages.sh suites_of RELEASE            prints the suites that are searched for a release
+#   packages.sh tool PACKAGE NAME SUITE...   prints the path of the package's file that ends in NAME
 #
 # RELEASE: 6.1 for the newest 6.1, or a whole name such as 6.1.0-57-cloud-amd64. Exit status 77: cannot be had; the
 # reason is on the last line of standard error.
@@ -49,7 +50,7 @@ use_suites() {
     for suite in "$@"; do
         uri="$(mirror "$suite")" || unavailable "apt is not configured for a mirror of Debian that has $suite;" \
             "GUESTS_MIRROR=URI names one"
-        echo "deb [arch=amd64 signed-by=$keyring] $uri $suite main" >>"$dir/sources.list.new"
+        echo "deb [arch=amd64 target=Packages signed-by=$keyring] $uri $suite main" >>"$dir/sources.list.new"
     done
     apt=(-qq -o "Dir::Etc::sourcelist=$dir/sources.list" -o Dir::Etc::sourceparts=/dev/null
         -o "Dir::State::Lists=$dir/lists" -o "Dir::Cache=$dir/cache" -o Acquire::Languages=none
@@ -68,29 +69,36 @@ download() {
     apt-get "${apt[@]}" download "$@" >&2 || unavailable "cannot download $*"
 }
 
+# The regular expression that finds a name and nothing else.
+literal() { sed 's/[.+]/\\&/g' <<<"$1"; }
+
 # Whether there is a package of exactly this name. (apt takes a name that it does not know for a regular expression.)
 known() {
-    local exact
-    exact="$(sed 's/[.+]/\\&/g' <<<"$1")"
-    apt-cache "${apt[@]}" search --names-only "^$exact\$" | grep -q .
+    apt-cache "${apt[@]}" search --names-only "^$(literal "$1")\$" | grep -q .
 }
 
 # The newest image package of a release: 6.1 must not find 6.12, nor another flavour.
 newest_image() {
     known "linux-image-$1" && { echo "linux-image-$1"; return; }
     local release
-    release="$(sed 's/[.+]/\\&/g' <<<"$1")"
-    apt-cache "${apt[@]}" search --names-only "^linux-image-$release[-.+~]" | awk '{ print $1 }' |
-        grep -E "^linux-image-$release([.+~-][0-9a-z.+~]*)*-amd64\$" | grep -vE -- '-(cloud|rt)-' | sort -V | tail -1
+    release="$(literal "$1")"
+    apt-cache "${apt[@]}" search --names-only "^linux-image-${release}[-.+~]" | awk '{ print $1 }' |
+        grep -E "^linux-image-${release}([.+~-][0-9a-z.+~]*)*-amd64\$" | grep -vE -- '-(cloud|rt)-' | sort -V | tail -1
+}
+
+# The suites that have a release, by its first two numbers.
+suites_of() {
+    awk -F '\t' -v r="$(grep -oE '^[0-9]+\.[0-9]+' <<<"$1")" '$1 == r { print $2; found = 1 } END { exit !found }' \
+        "$here/releases.tsv" ||
+        unavailable "no suite is known to have Linux $1; known:" \
+            "$(awk -F '\t' '!/^#/ { printf "%s ", $1 }' "$here/releases.tsv")(others: --suite NAME)"
 }
 
 kernel() {
-    local release="$1"; shift
+    local release="$1" suites; shift
     if [ $# = 0 ]; then
-        read -r -a suites <<<"$(awk -F '\t' -v r="$(grep -oE '^[0-9]+\.[0-9]+' <<<"$release")" '$1 == r { print $2 }' \
-            "$here/releases.tsv")"
-        [ "${#suites[@]}" != 0 ] || unavailable "no suite is known to have Linux $release; known:" \
-            "$(awk -F '\t' '!/^#/ { printf "%s ", $1 }' "$here/releases.tsv")(others: --suite NAME)"
+        suites="$(suites_of "$release")" || exit
+        read -r -a suites <<<"$suites"
         set -- "${suites[@]}"
     fi
     use_suites "$@"
@@ -126,23 +134,26 @@ kernel() {
     echo "$dir"
 }
 
+# By the end of the path: suites differ in whether programs lie below /usr.
 tool() {
-    local name="$1" file="$2"; shift 2
-    local path="$cache/tools/$name/$file"
-    if [ ! -e "$path" ]; then
+    local name="$1" file="$2" dir path; shift 2
+    dir="$cache/tools/$1/$name"
+    if [ ! -e "$dir" ]; then
         use_suites "$@"
         work="$(mktemp -d "$cache/unpack.XXXXXX")"
         trap 'rm -rf "$work"' EXIT
         (cd "$work" && download "$name")
-        mkdir -p "$cache/tools/$name"
-        dpkg-deb -x "$work"/*.deb "$cache/tools/$name"
-        [ -e "$path" ] || unavailable "no $file in package $name of $*"
+        dpkg-deb -x "$work"/*.deb "$work/unpacked"
+        mkdir -p "$(dirname "$dir")"
+        mv "$work/unpacked" "$dir"
     fi
+    path="$(find "$dir" -path "*/$file" -type f -print -quit)"
+    [ -n "$path" ] || unavailable "no $file in package $name of $*"
     echo "$path"
 }
 
 command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || unavailable "no apt-get here to get packages with"
 case "${1:-}" in
-kernel | tool) "$@" ;;
-*) echo "usage: packages.sh kernel RELEASE [SUITE...] | tool NAME FILE SUITE..." >&2; exit 2 ;;
+kernel | tool | suites_of) "$@" ;;
+*) echo "usage: packages.sh kernel RELEASE [SUITE...] | suites_of RELEASE | tool PACKAGE NAME SUITE..." >&2; exit 2 ;;
 esac

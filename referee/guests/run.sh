@@ -67,6 +67,10 @@ from_packages() {
 if [ -z "$kernel" ] && [[ "${1:-}" =~ ^[0-9]+\.[0-9]+ ]]; then
     asked="$1"; shift
     echo "Linux $asked: looking for Debian's newest"
+    if [ "${#suites[@]}" = 0 ]; then
+        found="$(from_packages suites_of "$asked")" || { [ $? = 77 ] && skip "$found"; exit 1; }
+        read -r -a suites <<<"$found"
+    fi
     found="$(from_packages kernel "$asked" "${suites[@]}")" || { [ $? = 77 ] && skip "$found"; exit 1; }
     kernel="$found/vmlinuz" config="$found/config" release="$(<"$found/release")"
 else
@@ -92,16 +96,17 @@ else
 fi
 [ "$first" = 0 ] || chosen=("${chosen[@]:0:$first}")
 
-# What a guest and its firmware need besides the kernel. Any suite will do.
-tools() { from_packages tool "$1" "$2" trixie; }
+# What a guest and its firmware need besides the kernel, from the suites that are read anyway; for a kernel from
+# elsewhere any suite will do.
+tools() { from_packages tool "$1" "$2" "${suites[@]:-trixie}"; }
 busybox="$(command -v busybox || true)"
 # A guest has no libraries but those of physmem, so the shell must be a static one.
 if [ -z "$busybox" ] || ldd "$busybox" >/dev/null 2>&1; then
-    busybox="$(tools busybox-static usr/bin/busybox)" || { [ $? = 77 ] && skip "$busybox"; exit 1; }
+    busybox="$(tools busybox-static bin/busybox)" || { [ $? = 77 ] && skip "$busybox"; exit 1; }
 fi
 ovmf=/usr/share/OVMF
 if [ ! -r $ovmf/OVMF_CODE_4M.fd ]; then
-    ovmf="$(tools ovmf usr/share/OVMF/OVMF_CODE_4M.fd)" && ovmf="$(dirname "$ovmf")" || no_ovmf="$ovmf" ovmf=''
+    ovmf="$(tools ovmf OVMF/OVMF_CODE_4M.fd)" && ovmf="$(dirname "$ovmf")" || no_ovmf="$ovmf" ovmf=''
 fi
 if [ -z "${PHYSMEM:-}" ]; then
     (cd "$root" && cargo build --release --locked -q -p physmem)
