@@ -229,10 +229,11 @@ impl Since {
     /// The releases of one architecture.
     pub const fn on(&self, architecture: Architecture) -> Option<Releases> {
         match architecture {
-            Architecture::X86_64 => self.x86_64,
+            // With 32 bits, the parameters about memory and nodes are the same; what else there is, is not predicted.
+            Architecture::X86_64 | Architecture::X86_32 => self.x86_64,
             Architecture::Arm64 => self.arm64,
             // Their boots are not predicted, and none of their parameters are read.
-            Architecture::X86_32 | Architecture::Riscv64 | Architecture::LoongArch64 => None,
+            Architecture::Riscv64 | Architecture::LoongArch64 => None,
         }
     }
 
@@ -282,12 +283,70 @@ const fn row(
 pub const CRASHKERNEL_REACHES_4_GIB: &str = "crashkernel=SIZE reaches 4 GiB";
 /// No zone ends above the last page of memory.
 pub const ZONES_END_WITH_MEMORY: &str = "zones end with memory";
+/// The first 64 KiB are no memory; later kernels take only the first page out of the map, and reserve the rest.
+pub const LOW_64K_IS_NO_MEMORY: &str = "the first 64 KiB are no memory";
+/// arm64's lowest zone is ZONE_DMA32, up to 4 GiB above the start of memory.
+pub const LOWEST_ZONE_IS_DMA32: &str = "the lowest zone is ZONE_DMA32";
 /// ZONE_DMA ends at 1 GiB whatever the firmware says, for the Raspberry Pi 4.
 pub const DMA_ZONE_HAS_30_BITS: &str = "ZONE_DMA has 30 bits";
 /// What distributions took over into older kernels: the row's name, and how the release's name shows the distribution.
 /// RHEL 8's 4.18 was seen to reserve 256 MiB at 1712 MiB.
 const BACKPORTS: [(&str, &str); 2] =
     [(CRASHKERNEL_REACHES_4_GIB, ".el8"), (CRASHKERNEL_FALLS_BACK_HIGH, ".el8")];
+
+/// Whether a crash kernel is searched upwards from 16 MiB, as before memblock came to x86 (2.6.37). RHEL 6's 2.6.32 was
+/// seen to take the first place after its image.
+pub fn searches_crashkernel_upwards(target: &Target) -> bool {
+    let name = target.release.to_string();
+    let patch = name.strip_prefix("2.6.").and_then(|rest| rest.split(|c: char| !c.is_ascii_digit()).next());
+    target.architecture == Architecture::X86_64
+        && patch.and_then(|digits| digits.parse::<u32>().ok()).is_some_and(|patch| patch < 37)
+}
+
+/// What is not modelled for a release that predictions were not compared with.
+struct NotModelled {
+    architecture: Architecture,
+    releases: Releases,
+    what: &'static str,
+    effect: &'static str,
+}
+
+/// The rows of one release are all that differs from the nearest compared one, as far as documents and logs say.
+const NOT_MODELLED: [NotModelled; 4] = [
+    NotModelled {
+        architecture: Architecture::X86_64,
+        releases: until(3, 0),
+        what: "early memory before memblock (bootmem and its early reservations)",
+        effect: "memory, nodes, zones and the crash kernel follow what logs of such kernels show; other reserved regions lie \
+                 elsewhere",
+    },
+    NotModelled {
+        architecture: Architecture::X86_64,
+        releases: Releases { first: (3, 0), gone: Some((5, 0)) },
+        what: "where page tables, node data and the log buffer of 3.x and 4.x lie",
+        effect: "they are placed as a later kernel does: a crash kernel may lie beside the predicted place",
+    },
+    NotModelled {
+        architecture: Architecture::Arm64,
+        releases: until(5, 5),
+        what: "reserved memory and the direct map of arm64 before 5.5",
+        effect: "memory, nodes and zones follow what logs of such kernels show; a crash kernel, CMA and other reserved regions \
+                 may lie elsewhere",
+    },
+    NotModelled {
+        architecture: Architecture::X86_32,
+        releases: Releases { first: (0, 0), gone: None },
+        what: "the low and high memory of a 32-bit kernel",
+        effect: "its map, memory and nodes are predicted; zones, reserved regions and the crash kernel are unknown",
+    },
+];
+
+/// What is not modelled for a kernel, and what that means for a prediction; nothing if no release it names is older than
+/// what predictions were compared with.
+pub fn not_modelled(target: &Target) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let rows = NOT_MODELLED.iter().filter(|row| row.architecture == target.architecture);
+    rows.filter(|row| row.releases.contain(&target.release)).map(|row| (row.what, row.effect))
+}
 
 /// What `crashkernel=auto` asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -461,8 +520,13 @@ pub const TABLE: &[Since] = &[
     row(HUGETLB_CMA_COMES_LAST, Some(from(7, 0)), Some(from(7, 0)), "mm/hugetlb_cma.c:hugetlb_cma_reserve (7.3)"),
     row(NUMA_MEMBLKS_ARE_SHARED, ALWAYS, Some(from(6, 12)), "mm/numa_memblks.c (6.12)"),
     row(DMA_ZONE_ENDS_ANYWHERE, None, Some(from(6, 12)), "dma-mapping: replace zone_dma_bits by zone_dma_limit (6.12)"),
-    // Until arm64: mm: Set ZONE_DMA size based on devicetree's dma-ranges (5.11).
-    row(DMA_ZONE_HAS_30_BITS, None, Some(Releases { first: (5, 5), gone: Some((5, 11)) }), "arm64: use both ZONE_DMA and ZONE_DMA32 (5.5)"),
+    // Seen in logs: 3.8 does, 3.10 does not. Most kernels called 2.6.x do, from 2.6.37 or by their distribution.
+    row(LOW_64K_IS_NO_MEMORY, Some(until(3, 9)), None, "CONFIG_X86_RESERVE_LOW, and logs of 2.6.32 to 3.10"),
+    // Seen in logs of 4.20; from 5.5 on there are both.
+    row(LOWEST_ZONE_IS_DMA32, None, Some(Releases { first: (4, 16), gone: Some((5, 5)) }), "arm64: replace ZONE_DMA with ZONE_DMA32 (4.16)"),
+    // Until arm64: mm: Set ZONE_DMA size based on devicetree's dma-ranges (5.11), which 5.10 got as a stable update
+    // (a log of 5.10.110 shows it).
+    row(DMA_ZONE_HAS_30_BITS, None, Some(Releases { first: (5, 5), gone: Some((5, 10)) }), "arm64: use both ZONE_DMA and ZONE_DMA32 (5.5)"),
     row(RESERVED_MEMORY_IS_LISTED_LATE, None, Some(from(6, 12)), "drivers/of/of_reserved_mem.c:fdt_scan_reserved_mem_reg_nodes (6.12)"),
     row(ACPI_ON, None, ALWAYS, "arch/arm64/kernel/acpi.c:parse_acpi (6.12)"),
     row("acpi=noirq", ALWAYS, None, "arch/x86/kernel/acpi/boot.c:parse_acpi (6.12)"),
@@ -531,6 +595,23 @@ mod tests {
         assert_eq!(nearest(Architecture::Arm64, "7.3.4"), "6.12");
         assert!(boots_compared(&target(Architecture::X86_64, "6.18.15+deb13-amd64")).is_some());
         assert!(boots_compared(&target(Architecture::Arm64, "6.18.15")).is_none());
+    }
+
+    #[test]
+    fn what_is_not_modelled_is_named_for_old_releases_alone() {
+        let count = |architecture, release| not_modelled(&target(architecture, release)).count();
+        assert_eq!(count(Architecture::X86_64, "2.6.32-431.el6.x86_64"), 1);
+        assert_eq!(count(Architecture::X86_64, "3.10.0"), 1);
+        assert_eq!(count(Architecture::X86_64, "6.5.1"), 0);
+        assert_eq!(count(Architecture::Arm64, "4.20.0-rc1+"), 1);
+        assert_eq!(count(Architecture::X86_32, "6.1.0-38-686-pae"), 1);
+    }
+
+    #[test]
+    fn kernels_before_memblock_search_a_crash_kernel_upwards() {
+        let upwards = |release| searches_crashkernel_upwards(&target(Architecture::X86_64, release));
+        assert!(upwards("2.6.32-431.el6.x86_64") && upwards("2.6.18"));
+        assert!(!upwards("2.6.38") && !upwards("3.0.0") && !upwards("2.60.1"));
     }
 
     #[test]

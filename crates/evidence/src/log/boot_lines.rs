@@ -16,6 +16,11 @@ pub struct BootLines {
     pub has_beginning: bool,
     /// `RAMDISK: [mem …]`.
     pub ramdisk: Option<PhysRange>,
+    /// The kernel's image: `#2 [0001000000 - 000201faa4]    TEXT DATA BSS`, as kernels before memblock list it.
+    pub kernel_image: Option<PhysRange>,
+    /// How many bytes from address 0 on the kernel takes out of the map: the most of the lines `e820: update [mem
+    /// 0x00000000-0x0000ffff] usable ==> reserved`.
+    pub low_cut: Option<u64>,
     /// `ACPI: Reserving … table memory at [mem …]`, except for copies of tables from the initial ramdisk: their
     /// addresses are a result of the boot.
     pub acpi_tables: Vec<PhysRange>,
@@ -65,6 +70,8 @@ pub struct BootLines {
     /// Whether a line shows that the kernel is one for arm64: the identification register of the processor that boots
     /// (`Booting Linux on physical CPU 0x0000000000 [0x410fd081]`), or ` aarch64 ` or `arm64` in the banner.
     pub names_arm64: bool,
+    /// Half-open end of what a 32-bit x86 kernel addresses, if a line shows that it is one: 4 GiB, or 64 GiB with PAE.
+    pub narrow_end: Option<u64>,
     /// Whether `Early memory node ranges` was printed, so the log reaches as far as the zones.
     pub has_zones: bool,
 }
@@ -117,6 +124,7 @@ impl BootLines {
     }
 
     fn other(&mut self, line: &str) {
+        self.narrow(line);
         if line.starts_with("Linux version ") {
             self.has_beginning = true;
             self.names_arm64 |= line.contains("aarch64") || line.contains("arm64");
@@ -126,7 +134,9 @@ impl BootLines {
         } else if line.contains("AArch64 Processor") {
             self.names_arm64 = true;
         } else if let Some(rest) = line.strip_prefix("RAMDISK: ") {
-            self.ramdisk = mem(rest);
+            self.ramdisk = mem(rest).or_else(|| bare(rest));
+        } else if line.starts_with('#') && line.contains("] ") && line.contains(" TEXT DATA BSS") {
+            self.kernel_image = line.split_once('[').and_then(|(_, rest)| bare(rest.split_once(']')?.0));
         } else if let Some(table) = line.strip_prefix("ACPI: Reserving ") {
             let signature = table.split_whitespace().next().unwrap_or_default();
             let is_copy = |range: &PhysRange| {
@@ -142,6 +152,8 @@ impl BootLines {
             self.acpi_upgrade = Some(all);
         } else if line.starts_with("e820: update ") && line.ends_with("usable ==> usable") {
             self.setup_data.extend(mem(line));
+        } else if let Some(cut) = low_cut(line) {
+            self.low_cut = self.low_cut.max(Some(cut));
         } else if line.starts_with("NODE_DATA(") && line.contains(" allocated ") {
             self.node_data = mem(line).map(PhysRange::size);
         } else if let Some((_, pfn)) = line.split_once("max_arch_pfn = ") {
@@ -180,6 +192,33 @@ impl BootLines {
         }
     }
 
+    /// Lines that only the 32-bit kernel of x86 prints. The one with the highest page frame is printed with 64 bits too,
+    /// where it is at least 2^34 (2^28 is Xen's for 32 bits).
+    fn narrow(&mut self, line: &str) {
+        const PAE: u64 = 64 << 30;
+        const NO_PAE: u64 = 4 << 30;
+        let highest = || line.split_once("max_arch_pfn = ").and_then(|(_, pfn)| number(pfn.trim()));
+        let is_narrow = line.ends_with("MB HIGHMEM available.")
+            || line.ends_with("MB LOWMEM available.")
+            || line.starts_with("Initializing HighMem")
+            || line.starts_with("Reserving virtual address space above 0x");
+        let warned = line.strip_prefix("Warning only ").and_then(|rest| rest.strip_suffix("B will be used."));
+        let end = if let Some(end) = warned.and_then(amount) {
+            end
+        } else if line.contains("cannot be enabled: non-PAE kernel") {
+            NO_PAE
+        } else if line.starts_with("Linux version ") && is_pae(line) {
+            PAE
+        } else if let Some(pfn) = highest().filter(|pfn| *pfn <= 1 << 28) {
+            pfn.saturating_mul(OLD_PAGE).min(PAE)
+        } else if is_narrow || line.starts_with("Linux version ") && is_i686(line) {
+            self.narrow_end.unwrap_or(PAE)
+        } else {
+            return;
+        };
+        self.narrow_end = Some(end);
+    }
+
     fn fallback_order(&mut self, line: &str) {
         let Some((node, order)) = line.split_once(':') else { return };
         let Ok(node) = node.trim().parse() else { return };
@@ -189,6 +228,25 @@ impl BootLines {
             self.fallback.push((node, order));
         }
     }
+}
+
+/// Whether the release in a banner names a 32-bit kernel of x86: `2.6.18-8.el5PAE`, `3.2.0-4-686-pae`, `4.4.6.i686`.
+fn is_i686(banner: &str) -> bool {
+    let release = banner.split_whitespace().nth(2).unwrap_or_default();
+    let mut words = release.split(['.', '-', '+', '_']).skip(1);
+    is_pae(banner) || words.any(|word| matches!(word, "i386" | "i486" | "i586" | "i686" | "686"))
+}
+
+fn is_pae(banner: &str) -> bool {
+    let release = banner.split_whitespace().nth(2).unwrap_or_default();
+    release.ends_with("PAE") || release.ends_with("pae")
+}
+
+/// `4G`, `896M`.
+fn amount(text: &str) -> Option<u64> {
+    let in_gib = text.strip_suffix('G').map(|number| (number, 30));
+    let (number, shift) = in_gib.or_else(|| Some((text.strip_suffix('M')?, 20)))?;
+    number.parse::<u64>().ok()?.checked_mul(1 << shift)
 }
 
 /// How the messages start that say there is no crash kernel; the last one contains the kernel's own typo.
@@ -249,6 +307,24 @@ fn mem(text: &str) -> Option<PhysRange> {
     let (inside, _) = inside.split_once(']')?;
     let (start, last) = inside.split_once('-')?;
     PhysRange::from_inclusive(number(start)?, number(last)?).ok()
+}
+
+/// `365b0000 - 372d0000`; the end is exclusive.
+fn bare(text: &str) -> Option<PhysRange> {
+    let (start, end) = text.trim().split_once(" - ")?;
+    PhysRange::new(u64::from_str_radix(start, 16).ok()?, u64::from_str_radix(end, 16).ok()?).ok()
+}
+
+/// Bytes that `e820: update [mem 0x00000000-0x0000ffff] usable ==> reserved` takes away at address 0, or before 3.5
+/// `e820 update range: 0000000000000000 - 0000000000010000 (usable) ==> (reserved)`.
+fn low_cut(line: &str) -> Option<u64> {
+    let range = if let Some(rest) = line.strip_prefix("e820: update ") {
+        rest.ends_with("usable ==> reserved").then(|| mem(rest)).flatten()
+    } else {
+        let rest = line.strip_prefix("e820 update range: ")?;
+        bare(rest.strip_suffix(" (usable) ==> (reserved)")?)
+    };
+    range.filter(|range| range.start() == 0).map(PhysRange::size)
 }
 
 /// `0x… - 0x… (… MB)`; the end is exclusive.
@@ -348,6 +424,39 @@ mod tests {
         let area = |start, mib: u64| PhysRange::from_size(start, mib << 20).unwrap();
         assert_eq!(facts.cma, [area(1 << 32, 96), area(0xf800_0000, 64)]);
         assert_eq!(facts.crash_cma, [area(0x1_0c00_0000, 100)]);
+    }
+
+    #[test]
+    fn lines_of_a_32_bit_kernel_are_recognized() {
+        let end = |log| BootLines::of(log).narrow_end;
+        let (pae, no_pae) = (Some(64 << 30), Some(4 << 30));
+        assert_eq!(end("Linux version 3.2.0-4-686-pae (a)"), pae);
+        assert_eq!(end("Linux version 2.6.18-8.el5PAE (a)"), pae);
+        assert_eq!(end("[    0.0] 2183MB HIGHMEM available.\n[    0.0] 887MB LOWMEM available."), pae);
+        assert_eq!(end("last_pfn = 0x2f800 max_arch_pfn = 0x10000000"), pae);
+        assert_eq!(end("last_pfn = 0x3fff0 max_arch_pfn = 0x100000\n0MB HIGHMEM available."), no_pae);
+        assert_eq!(end("Notice: NX (Execute Disable) protection cannot be enabled: non-PAE kernel!"), no_pae);
+        assert_eq!(end("Linux version 4.4.6.i686 (a)\nlast_pfn = 0x1 max_arch_pfn = 0x1000000"), pae);
+        assert_eq!(end("Linux version 5.10.1 (a)\nlast_pfn = 0x1 max_arch_pfn = 0x400000000"), None);
+        assert_eq!(end("Linux version 6.1.0-686 (a)"), pae);
+        assert_eq!(end("Warning only 4GB will be used.\n3200MB HIGHMEM available."), no_pae);
+        assert_eq!(end("Warning only 896MB will be used."), Some(896 << 20));
+    }
+
+    #[test]
+    fn what_old_kernels_print_of_image_ramdisk_and_low_memory_is_read() {
+        let facts = BootLines::of(
+            "e820 update range: 0000000000000000 - 0000000000010000 (usable) ==> (reserved)\n\
+             e820 update range: 0000000000000000 - 0000000000001000 (usable) ==> (reserved)\n\
+             e820 update range: 00000000bf800000 - 0000000100000000 (usable) ==> (reserved)\n\
+             RAMDISK: 365b0000 - 372d0000\n  #2 [0001000000 - 000201faa4]    TEXT DATA BSS ==> [0001000000 - 000201faa4]\n",
+        );
+        assert_eq!(facts.low_cut, Some(0x1_0000));
+        assert_eq!(facts.ramdisk, PhysRange::new(0x365b_0000, 0x372d_0000).ok());
+        assert_eq!(facts.kernel_image, PhysRange::new(0x100_0000, 0x201_faa4).ok());
+        let newer = BootLines::of("e820: update [mem 0x00000000-0x0000ffff] usable ==> reserved\n");
+        assert_eq!(newer.low_cut, Some(0x1_0000));
+        assert_eq!(BootLines::of("e820: update [mem 0x1000-0x1fff] usable ==> reserved").low_cut, None);
     }
 
     #[test]
