@@ -1,5 +1,6 @@
 //! The kernel log of one boot, parsed once.
 
+mod arm64;
 mod boot_lines;
 mod efi_lines;
 mod last_boot;
@@ -7,6 +8,8 @@ mod loads;
 mod memblock_debug;
 mod possible_cpus;
 mod quotes;
+mod values;
+mod x86_32;
 
 use firmware::e820::Entry;
 use firmware::log::{EarlyNodeRange, SratLine};

@@ -2,164 +2,29 @@
 //!
 //! A row names a parameter, a form of its value, or a kernel behavior, and lists for each architecture the releases
 //! that support it.
-//! releases that know it.
+
+mod auto_crashkernel;
+mod compared;
+mod kexec_tools;
+mod not_modelled;
+mod old_crashkernel;
 
 use evidence::Release;
 
 use crate::arch::Architecture;
 
+pub use auto_crashkernel::{AutoCrashkernel, auto_crashkernel};
+pub use compared::{
+    COMPARED, Compared, are_loads_compared, boots_compared, loads_compared, nearest_compared,
+};
+pub use kexec_tools::{KexecTools, NotAVersion};
+pub use not_modelled::not_modelled;
+pub use old_crashkernel::searches_crashkernel_upwards;
+
 /// The release that predictions, plans and verdicts were checked against: major and minor version.
 pub const CHECKED: (u32, u32) = (6, 12);
 /// The same, as people write it.
 pub const CHECKED_NAME: &str = "6.12";
-/// A version of kexec-tools.
-///
-/// ```
-/// use machine::releases::KexecTools;
-/// let trixie: KexecTools = "2.0.29".parse()?;
-/// assert!(trixie > KexecTools::CHECKED && !trixie.honors_pref_address());
-/// # Ok::<(), machine::releases::NotAVersion>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KexecTools(u32, u32, u32);
-
-/// Text that is not `MAJOR.MINOR.PATCH`.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no version of kexec-tools: expected three numbers, e.g. 2.0.25")]
-pub struct NotAVersion(pub String);
-
-impl KexecTools {
-    /// The version whose loads plans were compared with.
-    pub const CHECKED: Self = Self(2, 0, 25);
-
-    /// Whether its search on x86 starts at the bzImage's preferred address, as the kernel's does (kexec-tools 2.0.30).
-    pub fn honors_pref_address(self) -> bool {
-        self >= Self(2, 0, 30)
-    }
-
-    /// Whether it tries kexec_file_load first (`-a`) unless an option says otherwise; before, it uses kexec_load
-    /// (kexec-tools 2.0.27: "make -a the default").
-    pub fn tries_file_load_first(self) -> bool {
-        self >= Self(2, 0, 27)
-    }
-
-    /// Whether it has `--hotplug`, with which a crash header gets room to grow (kexec-tools 2.0.28: "set the
-    /// elfcorehdr segment size for hotplug").
-    pub fn has_hotplug_option(self) -> bool {
-        self >= Self(2, 0, 28)
-    }
-
-    /// Whether it has `--no-cma`, in which case kexec_file_load leaves contiguous areas alone (after kexec-tools 2.0.32:
-    /// "Add support for disabling usage of CMA").
-    pub fn has_no_cma_option(self) -> bool {
-        self > Self(2, 0, 32)
-    }
-}
-
-impl std::str::FromStr for KexecTools {
-    type Err = NotAVersion;
-
-    fn from_str(text: &str) -> Result<Self, NotAVersion> {
-        let numbers: Option<Vec<u32>> = text.split('.').map(|number| number.parse().ok()).collect();
-        match numbers.as_deref() {
-            Some(&[major, minor, patch]) => Ok(Self(major, minor, patch)),
-            _ => Err(NotAVersion(text.to_owned())),
-        }
-    }
-}
-
-impl std::fmt::Display for KexecTools {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}.{}.{}", self.0, self.1, self.2)
-    }
-}
-/// A release whose boots predictions were compared with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Compared {
-    /// Major and minor version.
-    pub version: (u32, u32),
-    /// The architecture.
-    pub architecture: Architecture,
-    /// The kernels that were booted.
-    pub source: &'static str,
-    /// What is not modelled for this release: what, why, and what that means for a prediction.
-    pub gaps: &'static [(&'static str, &'static str, &'static str)],
-}
-
-/// What a boot after a handover does not show.
-const HANDOVER: (&str, &str, &str) = (
-    "what a kernel that handed over preserves",
-    "its list lies in memory, and no file shows it",
-    "a boot after a handover (KHO) is predicted as one without: early allocations then lie elsewhere, in its scratch areas",
-);
-/// What kho=on reserves.
-const SCRATCH: (&str, &str, &str) = (
-    "the scratch areas of kho=on",
-    "they are allocated after what a prediction covers",
-    "left out: memory that the areas take is shown as free",
-);
-
-/// The releases whose boots were compared, oldest first on each architecture.
-pub const COMPARED: &[Compared] = &[
-    Compared {
-        version: (6, 1),
-        architecture: Architecture::X86_64,
-        source: "Debian's 6.1.0-57: captures/releases/6.1.0-57",
-        gaps: &[],
-    },
-    Compared {
-        version: CHECKED,
-        architecture: Architecture::X86_64,
-        source: "Debian's 6.12.117: captures/x86, captures/boot/x86, captures/releases/6.12.117+deb13",
-        gaps: &[],
-    },
-    Compared {
-        version: (6, 18),
-        architecture: Architecture::X86_64,
-        source: "Debian's 6.18.15: captures/releases/6.18.15+deb13",
-        gaps: &[HANDOVER, SCRATCH],
-    },
-    Compared {
-        version: (7, 3),
-        architecture: Architecture::X86_64,
-        source: "Debian's 7.3.4, and 7.3.4 with KHO: captures/releases/7.3.4+deb13, captures/releases/7.3.4-kho",
-        gaps: &[HANDOVER, SCRATCH],
-    },
-    Compared {
-        version: CHECKED,
-        architecture: Architecture::Arm64,
-        source: "6.12.117, built for arm64 with pages of 4, 16 and 64 KiB: captures/arm64, captures/boot/arm64",
-        gaps: &[],
-    },
-];
-
-/// The compared release that is nearest to this kernel on its architecture: the same, or the last before it, or else the
-/// first; [`CHECKED`] for an architecture whose boots were not compared.
-pub fn nearest_compared(target: &Target) -> Release {
-    let version = target.release.version();
-    let mut all = COMPARED.iter().filter(|one| one.architecture == target.architecture);
-    let before = all.clone().rfind(|one| one.version <= version);
-    let (major, minor) = before.or_else(|| all.next()).map_or(CHECKED, |one| one.version);
-    Release::new((major, minor), &format!("{major}.{minor}"))
-}
-
-/// The row of this very release, or of one of its stable updates; `None` if its boots were not compared.
-pub fn boots_compared(target: &Target) -> Option<&'static Compared> {
-    let version = target.release.version();
-    COMPARED.iter().find(|one| one.architecture == target.architecture && one.version == version)
-}
-
-/// The releases whose loads by kexec_file_load plans were compared with on this architecture, oldest first, as people
-/// write them: the [`COMPARED`] ones (crates/kexec/tests/captures).
-pub fn loads_compared(architecture: Architecture) -> Vec<String> {
-    let all = COMPARED.iter().filter(|one| one.architecture == architecture);
-    all.map(|Compared { version: (major, minor), .. }| format!("{major}.{minor}")).collect()
-}
-
-/// Whether plans were compared with loads of this kernel, or of one of its stable updates.
-pub fn are_loads_compared(target: &Target) -> bool {
-    boots_compared(target).is_some()
-}
 
 /// What verdicts for [`CHECKED_NAME`] miss in a later kernel.
 pub(crate) const WHAT_LATER_RELEASES_CHANGE: &str =
@@ -294,102 +159,6 @@ pub const DMA_ZONE_HAS_30_BITS: &str = "ZONE_DMA has 30 bits";
 const BACKPORTS: [(&str, &str); 2] =
     [(CRASHKERNEL_REACHES_4_GIB, ".el8"), (CRASHKERNEL_FALLS_BACK_HIGH, ".el8")];
 
-/// Whether a crash kernel is searched upwards from 16 MiB, as before memblock came to x86 (2.6.37). RHEL 6's 2.6.32 was
-/// seen to take the first place after its image.
-pub fn searches_crashkernel_upwards(target: &Target) -> bool {
-    let name = target.release.to_string();
-    let patch = name.strip_prefix("2.6.").and_then(|rest| rest.split(|c: char| !c.is_ascii_digit()).next());
-    target.architecture == Architecture::X86_64
-        && patch.and_then(|digits| digits.parse::<u32>().ok()).is_some_and(|patch| patch < 37)
-}
-
-/// What is not modelled for a release that predictions were not compared with.
-struct NotModelled {
-    architecture: Architecture,
-    releases: Releases,
-    what: &'static str,
-    effect: &'static str,
-}
-
-/// The rows of one release are all that differs from the nearest compared one, as far as documents and logs say.
-const NOT_MODELLED: [NotModelled; 4] = [
-    NotModelled {
-        architecture: Architecture::X86_64,
-        releases: until(3, 0),
-        what: "early memory before memblock (bootmem and its early reservations)",
-        effect: "memory, nodes, zones and the crash kernel follow what logs of such kernels show; other reserved regions lie \
-                 elsewhere",
-    },
-    NotModelled {
-        architecture: Architecture::X86_64,
-        releases: Releases { first: (3, 0), gone: Some((5, 0)) },
-        what: "where page tables, node data and the log buffer of 3.x and 4.x lie",
-        effect: "they are placed as a later kernel does: a crash kernel may lie beside the predicted place",
-    },
-    NotModelled {
-        architecture: Architecture::Arm64,
-        releases: until(5, 5),
-        what: "reserved memory and the direct map of arm64 before 5.5",
-        effect: "memory, nodes and zones follow what logs of such kernels show; a crash kernel, CMA and other reserved regions \
-                 may lie elsewhere",
-    },
-    NotModelled {
-        architecture: Architecture::X86_32,
-        releases: Releases { first: (0, 0), gone: None },
-        what: "the low and high memory of a 32-bit kernel",
-        effect: "its map, memory and nodes are predicted; zones, reserved regions and the crash kernel are unknown",
-    },
-];
-
-/// What is not modelled for a kernel, and what that means for a prediction; nothing if no release it names is older than
-/// what predictions were compared with.
-pub fn not_modelled(target: &Target) -> impl Iterator<Item = (&'static str, &'static str)> {
-    let rows = NOT_MODELLED.iter().filter(|row| row.architecture == target.architecture);
-    rows.filter(|row| row.releases.contain(&target.release)).map(|row| (row.what, row.effect))
-}
-
-/// What `crashkernel=auto` asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AutoCrashkernel {
-    /// So many MiB and 64 MiB for each TiB, in whole MiB, if the machine has at least `from` bytes of memory.
-    Grows {
-        /// Bytes of memory below which nothing is reserved.
-        from: u64,
-        /// MiB for a machine of no size.
-        base: u64,
-    },
-    /// The value that stands for it.
-    Value(&'static str),
-}
-
-/// What `crashkernel=auto` asks for on a kernel; `None` if the kernel does not know it, as no kernel but Red Hat's does.
-///
-/// Source: Red Hat's Kernel Crash Dump Guide for RHEL 6 and 7 (161 MB and 64 MB per TB from 2 GB on, 128 MB from 4 GB
-/// on), and the table of memory requirements in Managing, monitoring and updating the kernel for RHEL 8, which was
-/// raised during RHEL 8; from which build on is not published: builds from 305 on are taken to have the later table.
-pub fn auto_crashkernel(target: &Target) -> Option<AutoCrashkernel> {
-    let name = target.release.to_string();
-    let x86 = target.architecture == Architecture::X86_64;
-    let build = |from: &str| -> Option<u32> {
-        let digits = name.strip_prefix(from)?;
-        digits.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
-    };
-    if name.contains(".el8") {
-        let is_late = build("4.18.0-").is_some_and(|build| build >= 305);
-        return Some(AutoCrashkernel::Value(match (x86, is_late) {
-            (true, true) => "1G-4G:192M,4G-64G:256M,64G-:512M",
-            (true, false) => "1G-4G:160M,4G-64G:192M,64G-1T:256M,1T-:512M",
-            (false, true) => "2G-:480M",
-            (false, false) => "2G-:448M",
-        }));
-    }
-    match () {
-        () if x86 && name.contains(".el7") => Some(AutoCrashkernel::Grows { from: 2 << 30, base: 160 }),
-        () if x86 && name.contains(".el6") => Some(AutoCrashkernel::Grows { from: 4 << 30, base: 128 }),
-        () => None,
-    }
-}
-
 /// `crashkernel=SIZE` falls back to high memory if it does not fit into low memory.
 pub const CRASHKERNEL_FALLS_BACK_HIGH: &str = "crashkernel=SIZE falls back to high memory";
 /// `crashkernel=SIZE,high` falls back to low memory if it does not fit into high memory.
@@ -407,9 +176,11 @@ pub const CRASHKERNEL_IS_X86S_OWN: &str = "x86 has its own code for the crash ke
 pub const NUMA_BLOCKS_START_AT_0: &str = "blocks of nodes start at address 0";
 /// With `kernelcore=mirror`, Normal keeps its span, with the mirrored pages above the node's movable start.
 pub const MIRROR_OVERLAPS_ZONES: &str = "kernelcore=mirror: Normal and Movable overlap";
+/// `kernelcore=mirror` does nothing if no memory is mirrored; before, all memory above 4 GiB is then movable.
+pub const MIRROR_NEEDS_MIRRORED_MEMORY: &str = "kernelcore=mirror needs mirrored memory";
 /// The default CMA area comes before those of nodes, and `numa_cma=` overrides `cma_pernuma=` on its node.
 pub const DEFAULT_CMA_COMES_FIRST: &str = "the default CMA area comes before the nodes' areas";
-/// The areas of `hugetlb_cma=` come after the crash kernel, and only multiples of a gigantic page are accepted.
+/// The areas of `hugetlb_cma=` come after the crash kernel.
 pub const HUGETLB_CMA_COMES_LAST: &str = "hugetlb_cma= comes after the crash kernel";
 /// arm64 registers nodes with the same code as x86: blocks are cleaned up, and HOTPLUG is cleared node by node.
 pub const NUMA_MEMBLKS_ARE_SHARED: &str = "arm64 registers nodes as x86 does";
@@ -446,7 +217,7 @@ pub const TABLE: &[Since] = &[
     row("crashkernel=,cma is reserved", Some(from(6, 17)), None, "x86: implement crashkernel cma reservation (6.17)"),
     // Before, x86 also looked for `,high` if the plain value was malformed or 0.
     row("crashkernel=,high only without a plain one", Some(from(6, 7)), ALWAYS, "kernel/crash_core.c:parse_crashkernel (6.7)"),
-    row(CRASHKERNEL_REACHES_4_GIB, Some(from(5, 2)), None, "x86/kdump: Have crashkernel=X reserve under 4G by default (5.2)"),
+    row(CRASHKERNEL_REACHES_4_GIB, Some(from(5, 2)), ALWAYS, "x86/kdump: Have crashkernel=X reserve under 4G by default (5.2)"),
     row(ZONES_END_WITH_MEMORY, Some(from(4, 0)), None, "x86/mm: Fix zone ranges boot printout (4.0)"),
     // x86: x86/kdump: Fall back to reserve high crashkernel memory (5.2).
     row(CRASHKERNEL_FALLS_BACK_HIGH, Some(from(5, 2)), Some(from(6, 3)), "arm64: kdump: Support crashkernel=X fall back to reserve region above DMA zones (6.3)"),
@@ -516,16 +287,17 @@ pub const TABLE: &[Since] = &[
     row(CRASHKERNEL_IS_X86S_OWN, Some(until(6, 7)), None, "x86: kdump: use generic interface to simplify crashkernel reservation (6.7)"),
     row(NUMA_BLOCKS_START_AT_0, Some(until(6, 12)), None, "arch/x86/mm/numa.c:numa_cleanup_meminfo (6.1), mm/numa_memblks.c (6.12)"),
     row(MIRROR_OVERLAPS_ZONES, Some(until(7, 3)), Some(until(7, 3)), "mm/mm_init.c:zone_absent_pages_in_node (6.12, 7.3)"),
+    row(MIRROR_NEEDS_MIRRORED_MEMORY, Some(from(6, 6)), Some(from(6, 6)), "mm: disable kernelcore=mirror when no mirror memory (6.6); seen on 6.1 without it"),
     row(DEFAULT_CMA_COMES_FIRST, Some(from(7, 0)), Some(from(7, 0)), "kernel/dma/contiguous.c:dma_contiguous_reserve (6.12, 7.3)"),
     row(HUGETLB_CMA_COMES_LAST, Some(from(7, 0)), Some(from(7, 0)), "mm/hugetlb_cma.c:hugetlb_cma_reserve (7.3)"),
     row(NUMA_MEMBLKS_ARE_SHARED, ALWAYS, Some(from(6, 12)), "mm/numa_memblks.c (6.12)"),
     row(DMA_ZONE_ENDS_ANYWHERE, None, Some(from(6, 12)), "dma-mapping: replace zone_dma_bits by zone_dma_limit (6.12)"),
     // Seen in logs: 3.8 does, 3.10 does not. Most kernels called 2.6.x do, from 2.6.37 or by their distribution.
     row(LOW_64K_IS_NO_MEMORY, Some(until(3, 9)), None, "CONFIG_X86_RESERVE_LOW, and logs of 2.6.32 to 3.10"),
-    // Seen in logs of 4.20; from 5.5 on there are both.
+    // Seen in a log of 4.20, and not in one of 5.8; the first release is inferred from the title.
     row(LOWEST_ZONE_IS_DMA32, None, Some(Releases { first: (4, 16), gone: Some((5, 5)) }), "arm64: replace ZONE_DMA with ZONE_DMA32 (4.16)"),
-    // Until arm64: mm: Set ZONE_DMA size based on devicetree's dma-ranges (5.11), which 5.10 got as a stable update
-    // (a log of 5.10.110 shows it).
+    // Seen in a log of 5.8; the first release is inferred from the title. Until "arm64: mm: Set ZONE_DMA size based on
+    // devicetree's dma-ranges" (5.11), which 5.10 got as a stable update: a log of 5.10.110 shows it.
     row(DMA_ZONE_HAS_30_BITS, None, Some(Releases { first: (5, 5), gone: Some((5, 10)) }), "arm64: use both ZONE_DMA and ZONE_DMA32 (5.5)"),
     row(RESERVED_MEMORY_IS_LISTED_LATE, None, Some(from(6, 12)), "drivers/of/of_reserved_mem.c:fdt_scan_reserved_mem_reg_nodes (6.12)"),
     row(ACPI_ON, None, ALWAYS, "arch/arm64/kernel/acpi.c:parse_acpi (6.12)"),
@@ -595,23 +367,6 @@ mod tests {
         assert_eq!(nearest(Architecture::Arm64, "7.3.4"), "6.12");
         assert!(boots_compared(&target(Architecture::X86_64, "6.18.15+deb13-amd64")).is_some());
         assert!(boots_compared(&target(Architecture::Arm64, "6.18.15")).is_none());
-    }
-
-    #[test]
-    fn what_is_not_modelled_is_named_for_old_releases_alone() {
-        let count = |architecture, release| not_modelled(&target(architecture, release)).count();
-        assert_eq!(count(Architecture::X86_64, "2.6.32-431.el6.x86_64"), 1);
-        assert_eq!(count(Architecture::X86_64, "3.10.0"), 1);
-        assert_eq!(count(Architecture::X86_64, "6.5.1"), 0);
-        assert_eq!(count(Architecture::Arm64, "4.20.0-rc1+"), 1);
-        assert_eq!(count(Architecture::X86_32, "6.1.0-38-686-pae"), 1);
-    }
-
-    #[test]
-    fn kernels_before_memblock_search_a_crash_kernel_upwards() {
-        let upwards = |release| searches_crashkernel_upwards(&target(Architecture::X86_64, release));
-        assert!(upwards("2.6.32-431.el6.x86_64") && upwards("2.6.18"));
-        assert!(!upwards("2.6.38") && !upwards("3.0.0") && !upwards("2.60.1"));
     }
 
     #[test]

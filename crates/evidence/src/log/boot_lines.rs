@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 
 use memblock::PhysRange;
 
+use crate::log::values::{OLD_PAGE, bare, contiguous, dashed, mem, number, page_frames};
+use crate::log::{arm64, x86_32};
+
 /// Log lines about a boot, each kind in log order. Malformed lines are skipped: a log can be cut anywhere.
 // Each bool is one line that is present or absent.
 #[allow(clippy::struct_excessive_bools)]
@@ -124,15 +127,10 @@ impl BootLines {
     }
 
     fn other(&mut self, line: &str) {
-        self.narrow(line);
+        self.narrow_end = x86_32::narrow_end(line, self.narrow_end);
+        self.names_arm64 |= arm64::is_own_line(line);
         if line.starts_with("Linux version ") {
             self.has_beginning = true;
-            self.names_arm64 |= line.contains("aarch64") || line.contains("arm64");
-        } else if let Some(cpu) = line.strip_prefix("Booting Linux on physical CPU ") {
-            // The 32-bit kernel, and those before 4.17, print no register.
-            self.names_arm64 |= cpu.contains('[');
-        } else if line.contains("AArch64 Processor") {
-            self.names_arm64 = true;
         } else if let Some(rest) = line.strip_prefix("RAMDISK: ") {
             self.ramdisk = mem(rest).or_else(|| bare(rest));
         } else if line.starts_with('#') && line.contains("] ") && line.contains(" TEXT DATA BSS") {
@@ -192,33 +190,6 @@ impl BootLines {
         }
     }
 
-    /// Lines that only the 32-bit kernel of x86 prints. The one with the highest page frame is printed with 64 bits too,
-    /// where it is at least 2^34 (2^28 is Xen's for 32 bits).
-    fn narrow(&mut self, line: &str) {
-        const PAE: u64 = 64 << 30;
-        const NO_PAE: u64 = 4 << 30;
-        let highest = || line.split_once("max_arch_pfn = ").and_then(|(_, pfn)| number(pfn.trim()));
-        let is_narrow = line.ends_with("MB HIGHMEM available.")
-            || line.ends_with("MB LOWMEM available.")
-            || line.starts_with("Initializing HighMem")
-            || line.starts_with("Reserving virtual address space above 0x");
-        let warned = line.strip_prefix("Warning only ").and_then(|rest| rest.strip_suffix("B will be used."));
-        let end = if let Some(end) = warned.and_then(amount) {
-            end
-        } else if line.contains("cannot be enabled: non-PAE kernel") {
-            NO_PAE
-        } else if line.starts_with("Linux version ") && is_pae(line) {
-            PAE
-        } else if let Some(pfn) = highest().filter(|pfn| *pfn <= 1 << 28) {
-            pfn.saturating_mul(OLD_PAGE).min(PAE)
-        } else if is_narrow || line.starts_with("Linux version ") && is_i686(line) {
-            self.narrow_end.unwrap_or(PAE)
-        } else {
-            return;
-        };
-        self.narrow_end = Some(end);
-    }
-
     fn fallback_order(&mut self, line: &str) {
         let Some((node, order)) = line.split_once(':') else { return };
         let Ok(node) = node.trim().parse() else { return };
@@ -228,25 +199,6 @@ impl BootLines {
             self.fallback.push((node, order));
         }
     }
-}
-
-/// Whether the release in a banner names a 32-bit kernel of x86: `2.6.18-8.el5PAE`, `3.2.0-4-686-pae`, `4.4.6.i686`.
-fn is_i686(banner: &str) -> bool {
-    let release = banner.split_whitespace().nth(2).unwrap_or_default();
-    let mut words = release.split(['.', '-', '+', '_']).skip(1);
-    is_pae(banner) || words.any(|word| matches!(word, "i386" | "i486" | "i586" | "i686" | "686"))
-}
-
-fn is_pae(banner: &str) -> bool {
-    let release = banner.split_whitespace().nth(2).unwrap_or_default();
-    release.ends_with("PAE") || release.ends_with("pae")
-}
-
-/// `4G`, `896M`.
-fn amount(text: &str) -> Option<u64> {
-    let in_gib = text.strip_suffix('G').map(|number| (number, 30));
-    let (number, shift) = in_gib.or_else(|| Some((text.strip_suffix('M')?, 20)))?;
-    number.parse::<u64>().ok()?.checked_mul(1 << shift)
 }
 
 /// How the messages start that say there is no crash kernel; the last one contains the kernel's own typo.
@@ -273,16 +225,6 @@ enum Below {
     Movable { is_in_pages: bool },
 }
 
-/// Bytes of a page on the machines whose kernels printed page frames.
-const OLD_PAGE: u64 = 4096;
-
-/// `0x00000010 -> 0x00001000`, or in decimal: page frames, the second excluded, as kernels before 3.5 print zones.
-fn page_frames(text: &str) -> Option<PhysRange> {
-    let (start, end) = text.split_once("->")?;
-    let frame = |text: &str| number(text.trim()).or_else(|| text.trim().parse().ok())?.checked_mul(OLD_PAGE);
-    PhysRange::new(frame(start)?, frame(end)?).ok()
-}
-
 /// `Reserving 192MB of memory at 1456MB for crashkernel (System RAM: 2047MB)`; with `low memory`, the part beside a crash
 /// kernel above.
 fn reserving(line: &str) -> Option<(bool, PhysRange)> {
@@ -296,25 +238,6 @@ fn reserving(line: &str) -> Option<(bool, PhysRange)> {
     Some((is_low, PhysRange::from_size(bytes(start)?, bytes(size)?).ok()?))
 }
 
-/// `0x…` as the kernel prints it.
-fn number(text: &str) -> Option<u64> {
-    u64::from_str_radix(text.strip_prefix("0x")?, 16).ok()
-}
-
-/// `…[mem 0x…-0x…]…`; the end is inclusive.
-fn mem(text: &str) -> Option<PhysRange> {
-    let (_, inside) = text.split_once("[mem ")?;
-    let (inside, _) = inside.split_once(']')?;
-    let (start, last) = inside.split_once('-')?;
-    PhysRange::from_inclusive(number(start)?, number(last)?).ok()
-}
-
-/// `365b0000 - 372d0000`; the end is exclusive.
-fn bare(text: &str) -> Option<PhysRange> {
-    let (start, end) = text.trim().split_once(" - ")?;
-    PhysRange::new(u64::from_str_radix(start, 16).ok()?, u64::from_str_radix(end, 16).ok()?).ok()
-}
-
 /// Bytes that `e820: update [mem 0x00000000-0x0000ffff] usable ==> reserved` takes away at address 0, or before 3.5
 /// `e820 update range: 0000000000000000 - 0000000000010000 (usable) ==> (reserved)`.
 fn low_cut(line: &str) -> Option<u64> {
@@ -325,21 +248,6 @@ fn low_cut(line: &str) -> Option<u64> {
         bare(rest.strip_suffix(" (usable) ==> (reserved)")?)
     };
     range.filter(|range| range.start() == 0).map(PhysRange::size)
-}
-
-/// `0x… - 0x… (… MB)`; the end is exclusive.
-fn dashed(text: &str) -> Option<PhysRange> {
-    let (start, rest) = text.split_once('-')?;
-    let (start, rest) = (start.trim_end(), rest.trim_start());
-    let (end, _) = rest.split_once(' ').unwrap_or((rest, ""));
-    PhysRange::new(number(start)?, number(end)?).ok()
-}
-
-/// `256 MiB at 0x000000008cc00000`, and more words on some releases.
-fn contiguous(text: &str) -> Option<PhysRange> {
-    let (mib, rest) = text.split_once(" MiB at ")?;
-    let start = number(rest.split(' ').next()?)?;
-    PhysRange::from_size(start, mib.parse::<u64>().ok()?.checked_mul(1 << 20)?).ok()
 }
 
 #[cfg(test)]
@@ -424,23 +332,6 @@ mod tests {
         let area = |start, mib: u64| PhysRange::from_size(start, mib << 20).unwrap();
         assert_eq!(facts.cma, [area(1 << 32, 96), area(0xf800_0000, 64)]);
         assert_eq!(facts.crash_cma, [area(0x1_0c00_0000, 100)]);
-    }
-
-    #[test]
-    fn lines_of_a_32_bit_kernel_are_recognized() {
-        let end = |log| BootLines::of(log).narrow_end;
-        let (pae, no_pae) = (Some(64 << 30), Some(4 << 30));
-        assert_eq!(end("Linux version 3.2.0-4-686-pae (a)"), pae);
-        assert_eq!(end("Linux version 2.6.18-8.el5PAE (a)"), pae);
-        assert_eq!(end("[    0.0] 2183MB HIGHMEM available.\n[    0.0] 887MB LOWMEM available."), pae);
-        assert_eq!(end("last_pfn = 0x2f800 max_arch_pfn = 0x10000000"), pae);
-        assert_eq!(end("last_pfn = 0x3fff0 max_arch_pfn = 0x100000\n0MB HIGHMEM available."), no_pae);
-        assert_eq!(end("Notice: NX (Execute Disable) protection cannot be enabled: non-PAE kernel!"), no_pae);
-        assert_eq!(end("Linux version 4.4.6.i686 (a)\nlast_pfn = 0x1 max_arch_pfn = 0x1000000"), pae);
-        assert_eq!(end("Linux version 5.10.1 (a)\nlast_pfn = 0x1 max_arch_pfn = 0x400000000"), None);
-        assert_eq!(end("Linux version 6.1.0-686 (a)"), pae);
-        assert_eq!(end("Warning only 4GB will be used.\n3200MB HIGHMEM available."), no_pae);
-        assert_eq!(end("Warning only 896MB will be used."), Some(896 << 20));
     }
 
     #[test]

@@ -128,9 +128,7 @@ pub(crate) fn reserve(
         to_high: is_known(CRASHKERNEL_FALLS_BACK_HIGH, &target),
         to_low: is_known(CRASHKERNEL_FALLS_BACK_LOW, &target),
         is_x86s_own: is_known(CRASHKERNEL_IS_X86S_OWN, &target),
-        low_ends: (policy.architecture == Architecture::X86_64
-            && !is_known(CRASHKERNEL_REACHES_4_GIB, &target))
-        .then_some(MIB_896),
+        low_ends: (!is_known(CRASHKERNEL_REACHES_4_GIB, &target)).then_some(MIB_896),
     };
     if !searches_crashkernel_upwards(&target) {
         return place(early, policy, &wanted, default_low, fall_back);

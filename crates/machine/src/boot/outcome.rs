@@ -12,7 +12,7 @@ use crate::boot::numa::{self, Nodes};
 use crate::boot::zones::movable;
 use crate::boot::zones::{Layout, ZoneLimits, ZoneSpan, memory_pages, mirrored_pages};
 use crate::command_line::BootParameters;
-use crate::releases::{MIRROR_OVERLAPS_ZONES, Target, is_known};
+use crate::releases::{MIRROR_NEEDS_MIRRORED_MEMORY, MIRROR_OVERLAPS_ZONES, Target, is_known};
 
 /// The result of a boot.
 #[derive(Debug)]
@@ -37,11 +37,19 @@ impl Outcome {
         crashkernel: Crashkernel,
     ) -> Self {
         let wanted = &parameters.movable;
-        let movable = movable::starts(early, limits, wanted, input.build.largest_block_pages, rules);
         let target = Target::new(input.platform.architecture(), input.release.clone());
+        let mirror_needs_memory = is_known(MIRROR_NEEDS_MIRRORED_MEMORY, &target);
+        let movable = movable::starts(
+            early,
+            limits,
+            wanted,
+            input.build.largest_block_pages,
+            rules,
+            mirror_needs_memory,
+        );
         let is_mirrored = wanted.mirror
             && !wanted.movable_node
-            && early.memblock.has_mirror()
+            && (early.memblock.has_mirror() || !mirror_needs_memory)
             && is_known(MIRROR_OVERLAPS_ZONES, &target);
         let layout = Layout {
             limits,

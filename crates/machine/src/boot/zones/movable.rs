@@ -27,13 +27,14 @@ pub(crate) fn starts(
     wanted: &Movable,
     largest_block: u64,
     rules: &Rules,
+    mirror_needs_memory: bool,
 ) -> BTreeMap<u32, u64> {
     early.begin(STEP);
     let memory = memory_pages(early);
     let found = if wanted.movable_node {
         of_hotpluggable(early, rules)
     } else if wanted.mirror {
-        if early.memblock.has_mirror() {
+        if early.memblock.has_mirror() || !mirror_needs_memory {
             of_unmirrored(early)
         } else {
             early.note(
@@ -230,7 +231,7 @@ mod tests {
 
     fn starts_mib(early: &mut Early<'_>, wanted: Movable) -> Vec<(u32, u64)> {
         let limits = ZoneLimits::new(1, &[(ZoneKind::Dma, 4096), (ZoneKind::Dma32, 1 << 20)]);
-        starts(early, &limits, &wanted, 1 << 10, &Rules::LINUX)
+        starts(early, &limits, &wanted, 1 << 10, &Rules::LINUX, true)
             .into_iter()
             .map(|(node, pfn)| (node, pfn >> 8))
             .collect()
