@@ -8,6 +8,7 @@ mod loads;
 mod memblock_debug;
 mod possible_cpus;
 mod quotes;
+mod unwrapped;
 mod values;
 mod x86_32;
 
@@ -20,6 +21,7 @@ pub use last_boot::last_boot;
 pub use loads::{LoadLog, LoadRecord, LoadedSegment, MemoryEvent, Purpose};
 pub use memblock_debug::{LoggedCall, MemblockDebug};
 pub use quotes::{InterruptTable, Quotes};
+pub use unwrapped::unwrapped;
 
 /// What the kernel log says about the last boot it covers.
 ///

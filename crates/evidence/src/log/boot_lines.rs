@@ -75,6 +75,8 @@ pub struct BootLines {
     pub names_arm64: bool,
     /// Half-open end of what a 32-bit x86 kernel addresses, if a line shows that it is one: 4 GiB, or 64 GiB with PAE.
     pub narrow_end: Option<u64>,
+    /// Whether somebody left lines out: `[...]`.
+    pub has_gaps: bool,
     /// Whether `Early memory node ranges` was printed, so the log reaches as far as the zones.
     pub has_zones: bool,
 }
@@ -94,7 +96,8 @@ impl BootLines {
 
     fn line(&mut self, line: &str, below: Below) -> Below {
         let words = line.trim_start();
-        match (below, line.starts_with(' ')) {
+        let is_heading = HEADINGS.iter().any(|heading| words.starts_with(heading));
+        match (below, line.starts_with(' ') && !is_heading) {
             (Below::Zones, true) => {
                 if let Some((name, rest)) = words.split_once(char::is_whitespace) {
                     self.zones.insert(name.to_owned(), mem(rest).or_else(|| page_frames(rest)));
@@ -120,6 +123,9 @@ impl BootLines {
             }
             "Early memory node ranges" | "Early memory PFN ranges" => self.has_zones = true,
             _ if words.starts_with("early_node_map[") => self.has_zones = true,
+            "..." | "[...]" | "(...)" | "…" | "[…]" | "[snip]" | "<snip>" | "-- snip --" => {
+                self.has_gaps = true
+            }
             "Using GB pages for direct mapping" => self.gib_pages = true,
             _ => self.other(words),
         }
@@ -216,6 +222,9 @@ const CRASHKERNEL_ERRORS: [&str; 12] = [
     "crashkernel: ",
     "crahskernel: ",
 ];
+
+/// Headings, which blanks stand before if the whole log is indented.
+const HEADINGS: [&str; 4] = ["Zone ", "Movable zone start ", "Early memory ", "early_node_map["];
 
 /// The heading above the current line.
 #[derive(Clone, Copy)]

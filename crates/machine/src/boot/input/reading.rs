@@ -36,6 +36,8 @@ pub enum InputError {
 
 /// The source of seeds.
 const LOG: &str = "from the kernel log";
+/// The fact's name among what stands in for /proc.
+const ARCHITECTURE: &str = "the architecture";
 const IOMEM: &str = "from /proc/iomem";
 
 /// What is read for every architecture.
@@ -67,6 +69,11 @@ impl BootInput {
         for (what, from) in &evidence.stand_ins {
             reading.assumed.push(Unknown::new(what, "/proc does not show it", &format!("taken from {from}")));
         }
+        if reading.log.boot.has_gaps {
+            let why = "a line such as `[...]` stands for lines that were left out of the log";
+            let effect = "what is there is used: entries of the firmware's map, or all that a table of them said, may be missing";
+            reading.assume("what the log says in its gaps", why, effect);
+        }
         let release = reading.release();
         let architecture = reading.architecture()?;
         match architecture.facts().map_handed_on {
@@ -81,7 +88,7 @@ impl Reading<'_> {
         let evidence = self.evidence;
         // The log's lines tell more than what stands in for a name.
         let is_named =
-            evidence.architecture.read().is_some() && !evidence.stand_ins.contains_key("the architecture");
+            evidence.architecture.read().is_some() && !evidence.stand_ins.contains_key(ARCHITECTURE);
         let narrow = Architecture::from_map(MapHandedOn::E820).and_then(Architecture::narrow);
         if let Some(narrow) = narrow.filter(|_| self.log.boot.narrow_end.is_some() && !is_named) {
             return Ok(narrow);
