@@ -65,11 +65,13 @@ pub(crate) const KEXEC: [(&str, &[&str]); 10] = [
     ("kexec_load_limit_reboot", &["proc/sys/kernel/kexec_load_limit_reboot"]),
 ];
 /// The kernel log in a capture, then in a sosreport, an archive of insights, and a node of a must-gather. Their content decides which one counts.
-pub(crate) const KERNEL_LOGS: [&str; 6] = [
+pub(crate) const KERNEL_LOGS: [&str; 8] = [
     "var/log/dmesg",
     "sos_commands/kernel/dmesg",
     "sos_commands/kernel/dmesg_-T",
     "sos_commands/general/dmesg",
+    "sos_commands/logs/journalctl_--no-pager_--boot",
+    "sos_commands/logs/journalctl_--no-pager_--catalog_--boot",
     "insights_commands/dmesg",
     "dmesg",
 ];
