@@ -15,6 +15,7 @@ use crate::resources::{IomemError, ResourceTree};
 use crate::settings::{HotplugSettings, KexecSettings};
 use crate::snapshot::{Bytes, FirmwareMapEntry, HandoverFiles, MemoryBlocks, Nodes, Snapshot};
 use crate::source::Source;
+use crate::unknown::Unknown;
 use crate::zones::{self, Zone};
 
 /// The parsed content of a snapshot's files.
@@ -81,6 +82,13 @@ pub struct Evidence {
 }
 
 impl Evidence {
+    /// What was taken from another place than the one where it is looked for first.
+    pub fn stood_in(&self) -> impl Iterator<Item = Unknown> + '_ {
+        self.stand_ins
+            .iter()
+            .map(|(what, from)| Unknown::new(what, "/proc does not show it", &format!("taken from {from}")))
+    }
+
     /// The boot parameters, if they were read and contain a zero page.
     pub fn boot_params(&self) -> Option<BootParams<'_>> {
         BootParams::new(&self.boot_params.read()?.0).ok()

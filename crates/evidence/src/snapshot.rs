@@ -30,7 +30,8 @@ pub struct Snapshot {
     pub version: Source<String>,
     /// `/proc/cmdline`, without the newline.
     pub command_line: Source<String>,
-    /// Facts that were not where they are looked for first: the fact, and the place that showed it instead.
+    /// Facts that were not where they are looked for first: the fact ([`stand_in`] has the words), and the place that
+    /// showed it instead.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub stand_ins: BTreeMap<String, String>,
     /// The kernel's build configuration (`/proc/config.gz` unpacked, or `/boot/config-RELEASE`).
@@ -68,6 +69,16 @@ pub struct Snapshot {
     pub kexec: BTreeMap<String, Source<String>>,
     /// The version of kexec-tools, e.g. `2.0.29`: from the program, or a list of packages.
     pub kexec_tools: Source<String>,
+}
+
+/// The facts that [`Snapshot::stand_ins`] names.
+pub mod stand_in {
+    /// [`Snapshot::version`](super::Snapshot::version).
+    pub const RELEASE: &str = "the kernel's release";
+    /// [`Snapshot::command_line`](super::Snapshot::command_line).
+    pub const COMMAND_LINE: &str = "the command line";
+    /// [`Snapshot::architecture`](super::Snapshot::architecture).
+    pub const ARCHITECTURE: &str = "the architecture";
 }
 
 /// Raw bytes; a hexadecimal string in JSON.

@@ -5,6 +5,7 @@ pub(crate) mod blocks;
 pub(crate) mod efi_runtime_map;
 pub(crate) mod firmware_memmap;
 pub(crate) mod identity;
+pub(crate) mod journal;
 pub(crate) mod kernel_config;
 pub(crate) mod kernel_log;
 pub(crate) mod kmsg;

@@ -102,6 +102,7 @@ impl Machine {
             return Err(MachineError::Nothing { iomem: iomem.why.clone(), blocks: blocks.why.clone() });
         }
         unknown.extend(iomem.into_iter().chain(blocks));
+        unknown.extend(evidence.stood_in());
         if let Some(blocks) = evidence.blocks.read().filter(|_| evidence.block_size_of_nodes) {
             let size = blocks.block_size >> 20;
             unknown.push(Unknown::new(

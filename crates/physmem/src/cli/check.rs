@@ -6,7 +6,7 @@ use audit::Code;
 use clap::Args;
 use textwrap::Options;
 
-use super::input::InputArguments;
+use super::input::MachineArguments;
 use crate::output::lines::WIDTH;
 
 /// As wide as the longest code with two spaces on each side.
@@ -15,7 +15,7 @@ const NEXT: &str = "                              ";
 #[derive(Args, Debug)]
 pub(crate) struct CheckArguments {
     #[command(flatten)]
-    pub(crate) input: InputArguments,
+    pub(crate) input: MachineArguments,
     /// Print JSON; schema/check.schema.json describes it
     #[arg(short = 'J', long)]
     pub(crate) json: bool,
