@@ -9,7 +9,7 @@ use crate::block_size;
 use crate::configuration::Configuration;
 use crate::cpu_list;
 use crate::kernel_version::KernelVersion;
-use crate::log::BootLog;
+use crate::log::{BootLog, unwrapped};
 use crate::memblock_text::MemblockTable;
 use crate::resources::{IomemError, ResourceTree};
 use crate::settings::{HotplugSettings, KexecSettings};
@@ -118,7 +118,7 @@ impl From<Snapshot> for Evidence {
         Self {
             version: snapshot.version.map(|text| KernelVersion::parse(&text)),
             configuration: snapshot.kernel_config.map(|text| Configuration::parse(&text)),
-            log: snapshot.kernel_log.map(|text| BootLog::of(&text)),
+            log: snapshot.kernel_log.map(|text| BootLog::of(&unwrapped(&text))),
             resources: parsed.parse("/proc/iomem", |tree| tree),
             iomem_error,
             zones: snapshot.zoneinfo.parse("/proc/zoneinfo", |text| zones::parse(&text)),

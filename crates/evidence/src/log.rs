@@ -1,5 +1,6 @@
 //! The kernel log of one boot, parsed once.
 
+mod arm64;
 mod boot_lines;
 mod efi_lines;
 mod last_boot;
@@ -7,6 +8,9 @@ mod loads;
 mod memblock_debug;
 mod possible_cpus;
 mod quotes;
+mod unwrapped;
+mod values;
+mod x86_32;
 
 use firmware::e820::Entry;
 use firmware::log::{EarlyNodeRange, SratLine};
@@ -17,6 +21,7 @@ pub use last_boot::last_boot;
 pub use loads::{LoadLog, LoadRecord, LoadedSegment, MemoryEvent, Purpose};
 pub use memblock_debug::{LoggedCall, MemblockDebug};
 pub use quotes::{InterruptTable, Quotes};
+pub use unwrapped::unwrapped;
 
 /// What the kernel log says about the last boot it covers.
 ///

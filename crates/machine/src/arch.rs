@@ -32,6 +32,8 @@ pub struct ArchFacts {
     pub uname: &'static [&'static str],
     /// Whether its boots can be predicted.
     pub boots: bool,
+    /// Whether they are predicted up to zones and crash kernel; otherwise only memory and its nodes are.
+    pub boots_to_zones: bool,
     /// How the next kernel learns what memory it has.
     pub map_handed_on: MapHandedOn,
     /// How kexec_file_load searches for memory: in memblock if the architecture selects CONFIG_ARCH_KEEP_MEMBLOCK,
@@ -90,6 +92,7 @@ const PAGE_4K_16K_64K: &[PageSizeOption] = &[
 const X86_64: ArchFacts = ArchFacts {
     uname: &["x86_64"],
     boots: true,
+    boots_to_zones: true,
     map_handed_on: MapHandedOn::E820,
     walk: Walk::Resources,
     page_sizes: PAGE_4K,
@@ -100,10 +103,12 @@ const X86_64: ArchFacts = ArchFacts {
     movable_node_allocates_bottom_up: true,
     low_ends_with_first_zone: false,
 };
-const X86_32: ArchFacts = ArchFacts { uname: &["i686", "i386", "i486", "i586"], boots: false, ..X86_64 };
+const X86_32: ArchFacts =
+    ArchFacts { uname: &["i686", "i386", "i486", "i586"], boots_to_zones: false, ..X86_64 };
 const ARM64: ArchFacts = ArchFacts {
     uname: &["aarch64"],
     boots: true,
+    boots_to_zones: true,
     map_handed_on: MapHandedOn::BootFirmware,
     walk: Walk::Memblock,
     page_sizes: PAGE_4K_16K_64K,
@@ -114,10 +119,21 @@ const ARM64: ArchFacts = ArchFacts {
     movable_node_allocates_bottom_up: false,
     low_ends_with_first_zone: true,
 };
-const RISCV64: ArchFacts =
-    ArchFacts { uname: &["riscv64"], boots: false, page_sizes: PAGE_4K, boot_memory_stays: false, ..ARM64 };
-const LOONGARCH64: ArchFacts =
-    ArchFacts { uname: &["loongarch64"], boots: false, boot_memory_stays: false, ..ARM64 };
+const RISCV64: ArchFacts = ArchFacts {
+    uname: &["riscv64"],
+    boots: false,
+    boots_to_zones: false,
+    page_sizes: PAGE_4K,
+    boot_memory_stays: false,
+    ..ARM64
+};
+const LOONGARCH64: ArchFacts = ArchFacts {
+    uname: &["loongarch64"],
+    boots: false,
+    boots_to_zones: false,
+    boot_memory_stays: false,
+    ..ARM64
+};
 
 impl Architecture {
     /// All supported architectures.
@@ -160,12 +176,17 @@ impl Architecture {
     }
 
     /// The architecture whose firmware provides this kind of map, for when nothing names the architecture. Among the
-    /// architectures with predicted boots, each map kind occurs once.
+    /// architectures whose boots are predicted to the end, each map kind occurs once.
     pub fn from_map(map: MapHandedOn) -> Option<Self> {
         Self::ALL.into_iter().find(|architecture| {
             let facts = architecture.facts();
-            facts.boots && facts.map_handed_on == map
+            facts.boots_to_zones && facts.map_handed_on == map
         })
+    }
+
+    /// The architecture of the 32-bit kernel that runs on the same machines and gets the same map.
+    pub fn narrow(self) -> Option<Self> {
+        (self == Self::X86_64).then_some(Self::X86_32)
     }
 
     /// The kernel facts the rules need, for a typical distribution kernel.

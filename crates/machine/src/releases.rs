@@ -2,11 +2,12 @@
 //!
 //! A row names a parameter, a form of its value, or a kernel behavior, and lists for each architecture the releases
 //! that support it.
-//! releases that know it.
 
 mod auto_crashkernel;
 mod compared;
 mod kexec_tools;
+mod not_modelled;
+mod old_crashkernel;
 
 use evidence::Release;
 
@@ -17,6 +18,8 @@ pub use compared::{
     COMPARED, Compared, are_loads_compared, boots_compared, loads_compared, nearest_compared,
 };
 pub use kexec_tools::{KexecTools, NotAVersion};
+pub use not_modelled::not_modelled;
+pub use old_crashkernel::searches_crashkernel_upwards;
 
 /// The release that predictions, plans and verdicts were checked against: major and minor version.
 pub const CHECKED: (u32, u32) = (6, 12);
@@ -91,10 +94,11 @@ impl Since {
     /// The releases of one architecture.
     pub const fn on(&self, architecture: Architecture) -> Option<Releases> {
         match architecture {
-            Architecture::X86_64 => self.x86_64,
+            // With 32 bits, the parameters about memory and nodes are the same; what else there is, is not predicted.
+            Architecture::X86_64 | Architecture::X86_32 => self.x86_64,
             Architecture::Arm64 => self.arm64,
             // Their boots are not predicted, and none of their parameters are read.
-            Architecture::X86_32 | Architecture::Riscv64 | Architecture::LoongArch64 => None,
+            Architecture::Riscv64 | Architecture::LoongArch64 => None,
         }
     }
 
@@ -144,6 +148,10 @@ const fn row(
 pub const CRASHKERNEL_REACHES_4_GIB: &str = "crashkernel=SIZE reaches 4 GiB";
 /// No zone ends above the last page of memory.
 pub const ZONES_END_WITH_MEMORY: &str = "zones end with memory";
+/// The first 64 KiB are no memory; later kernels take only the first page out of the map, and reserve the rest.
+pub const LOW_64K_IS_NO_MEMORY: &str = "the first 64 KiB are no memory";
+/// arm64's lowest zone is ZONE_DMA32, up to 4 GiB above the start of memory.
+pub const LOWEST_ZONE_IS_DMA32: &str = "the lowest zone is ZONE_DMA32";
 /// ZONE_DMA ends at 1 GiB whatever the firmware says, for the Raspberry Pi 4.
 pub const DMA_ZONE_HAS_30_BITS: &str = "ZONE_DMA has 30 bits";
 /// What distributions took over into older kernels: the row's name, and how the release's name shows the distribution.
@@ -209,7 +217,7 @@ pub const TABLE: &[Since] = &[
     row("crashkernel=,cma is reserved", Some(from(6, 17)), None, "x86: implement crashkernel cma reservation (6.17)"),
     // Before, x86 also looked for `,high` if the plain value was malformed or 0.
     row("crashkernel=,high only without a plain one", Some(from(6, 7)), ALWAYS, "kernel/crash_core.c:parse_crashkernel (6.7)"),
-    row(CRASHKERNEL_REACHES_4_GIB, Some(from(5, 2)), None, "x86/kdump: Have crashkernel=X reserve under 4G by default (5.2)"),
+    row(CRASHKERNEL_REACHES_4_GIB, Some(from(5, 2)), ALWAYS, "x86/kdump: Have crashkernel=X reserve under 4G by default (5.2)"),
     row(ZONES_END_WITH_MEMORY, Some(from(4, 0)), None, "x86/mm: Fix zone ranges boot printout (4.0)"),
     // x86: x86/kdump: Fall back to reserve high crashkernel memory (5.2).
     row(CRASHKERNEL_FALLS_BACK_HIGH, Some(from(5, 2)), Some(from(6, 3)), "arm64: kdump: Support crashkernel=X fall back to reserve region above DMA zones (6.3)"),
@@ -284,8 +292,13 @@ pub const TABLE: &[Since] = &[
     row(HUGETLB_CMA_COMES_LAST, Some(from(7, 0)), Some(from(7, 0)), "mm/hugetlb_cma.c:hugetlb_cma_reserve (7.3)"),
     row(NUMA_MEMBLKS_ARE_SHARED, ALWAYS, Some(from(6, 12)), "mm/numa_memblks.c (6.12)"),
     row(DMA_ZONE_ENDS_ANYWHERE, None, Some(from(6, 12)), "dma-mapping: replace zone_dma_bits by zone_dma_limit (6.12)"),
-    // Until arm64: mm: Set ZONE_DMA size based on devicetree's dma-ranges (5.11).
-    row(DMA_ZONE_HAS_30_BITS, None, Some(Releases { first: (5, 5), gone: Some((5, 11)) }), "arm64: use both ZONE_DMA and ZONE_DMA32 (5.5)"),
+    // Seen in logs: 3.8 does, 3.10 does not. Most kernels called 2.6.x do, from 2.6.37 or by their distribution.
+    row(LOW_64K_IS_NO_MEMORY, Some(until(3, 9)), None, "CONFIG_X86_RESERVE_LOW, and logs of 2.6.32 to 3.10"),
+    // Seen in a log of 4.20, and not in one of 5.8; the first release is inferred from the title.
+    row(LOWEST_ZONE_IS_DMA32, None, Some(Releases { first: (4, 16), gone: Some((5, 5)) }), "arm64: replace ZONE_DMA with ZONE_DMA32 (4.16)"),
+    // Seen in a log of 5.8; the first release is inferred from the title. Until "arm64: mm: Set ZONE_DMA size based on
+    // devicetree's dma-ranges" (5.11), which 5.10 got as a stable update: a log of 5.10.110 shows it.
+    row(DMA_ZONE_HAS_30_BITS, None, Some(Releases { first: (5, 5), gone: Some((5, 10)) }), "arm64: use both ZONE_DMA and ZONE_DMA32 (5.5)"),
     row(RESERVED_MEMORY_IS_LISTED_LATE, None, Some(from(6, 12)), "drivers/of/of_reserved_mem.c:fdt_scan_reserved_mem_reg_nodes (6.12)"),
     row(ACPI_ON, None, ALWAYS, "arch/arm64/kernel/acpi.c:parse_acpi (6.12)"),
     row("acpi=noirq", ALWAYS, None, "arch/x86/kernel/acpi/boot.c:parse_acpi (6.12)"),

@@ -3,7 +3,7 @@
 use evidence::{Evidence, Source};
 use machine::boot::{self, BootInput, Prediction};
 use machine::command_line::{edit, unknown_changes};
-use machine::releases::{Target, boots_compared, nearest_compared};
+use machine::releases::{Target, boots_compared, loads_compared, nearest_compared, not_modelled};
 use machine::{Snapshot, Unknown};
 use rules::Rules;
 
@@ -55,6 +55,14 @@ pub(crate) fn predict(
         if hands_over(&input) {
             let gaps = compared.gaps.iter().map(|(what, why, effect)| Unknown::new(what, why, effect));
             input.assumed.extend(gaps);
+        }
+    } else if not_modelled(&target).next().is_some() {
+        let why = match loads_compared(target.architecture).first() {
+            Some(oldest) => format!("the oldest kernel that predictions were compared with is {oldest}"),
+            None => "only boots of 64-bit kernels were compared with predictions".to_owned(),
+        };
+        for (what, effect) in not_modelled(&target) {
+            input.assumed.push(Unknown::new(what, &why, effect));
         }
     } else {
         let nearest = nearest_compared(&target);

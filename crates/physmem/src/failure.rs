@@ -96,7 +96,8 @@ impl Failure {
                 Some("run as root, or use --from with a capture made by root (physmem capture -o FILE)")
             }
             Self::BootInput { source: machine::boot::InputError::NoMap(_), .. } => Some(
-                "run as root, use --from with a capture made by root, or --firmware with a file that has the map",
+                "run as root, use --from with a capture made by root, or --firmware with a file that has the map: a kernel \
+                 log from its first line on (`journalctl -k -b`, /var/log/dmesg, or `dmesg` soon after boot)",
             ),
             Self::Boot { source: machine::boot::BootError::NoRamInTree, .. } => Some(
                 "use /sys/firmware/fdt of the running machine, or a capture of it; `physmem firmware` shows what this tree has",

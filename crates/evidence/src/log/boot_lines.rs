@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 
 use memblock::PhysRange;
 
+use crate::log::values::{OLD_PAGE, bare, contiguous, dashed, mem, number, page_frames};
+use crate::log::{arm64, x86_32};
+
 /// Log lines about a boot, each kind in log order. Malformed lines are skipped: a log can be cut anywhere.
 // Each bool is one line that is present or absent.
 #[allow(clippy::struct_excessive_bools)]
@@ -16,6 +19,11 @@ pub struct BootLines {
     pub has_beginning: bool,
     /// `RAMDISK: [mem …]`.
     pub ramdisk: Option<PhysRange>,
+    /// The kernel's image: `#2 [0001000000 - 000201faa4]    TEXT DATA BSS`, as kernels before memblock list it.
+    pub kernel_image: Option<PhysRange>,
+    /// How many bytes from address 0 on the kernel takes out of the map: the most of the lines `e820: update [mem
+    /// 0x00000000-0x0000ffff] usable ==> reserved`.
+    pub low_cut: Option<u64>,
     /// `ACPI: Reserving … table memory at [mem …]`, except for copies of tables from the initial ramdisk: their
     /// addresses are a result of the boot.
     pub acpi_tables: Vec<PhysRange>,
@@ -65,6 +73,10 @@ pub struct BootLines {
     /// Whether a line shows that the kernel is one for arm64: the identification register of the processor that boots
     /// (`Booting Linux on physical CPU 0x0000000000 [0x410fd081]`), or ` aarch64 ` or `arm64` in the banner.
     pub names_arm64: bool,
+    /// Half-open end of what a 32-bit x86 kernel addresses, if a line shows that it is one: 4 GiB, or 64 GiB with PAE.
+    pub narrow_end: Option<u64>,
+    /// Whether somebody left lines out: `[...]`.
+    pub has_gaps: bool,
     /// Whether `Early memory node ranges` was printed, so the log reaches as far as the zones.
     pub has_zones: bool,
 }
@@ -84,7 +96,8 @@ impl BootLines {
 
     fn line(&mut self, line: &str, below: Below) -> Below {
         let words = line.trim_start();
-        match (below, line.starts_with(' ')) {
+        let is_heading = HEADINGS.iter().any(|heading| words.starts_with(heading));
+        match (below, line.starts_with(' ') && !is_heading) {
             (Below::Zones, true) => {
                 if let Some((name, rest)) = words.split_once(char::is_whitespace) {
                     self.zones.insert(name.to_owned(), mem(rest).or_else(|| page_frames(rest)));
@@ -110,6 +123,9 @@ impl BootLines {
             }
             "Early memory node ranges" | "Early memory PFN ranges" => self.has_zones = true,
             _ if words.starts_with("early_node_map[") => self.has_zones = true,
+            "..." | "[...]" | "(...)" | "…" | "[…]" | "[snip]" | "<snip>" | "-- snip --" => {
+                self.has_gaps = true
+            }
             "Using GB pages for direct mapping" => self.gib_pages = true,
             _ => self.other(words),
         }
@@ -117,16 +133,14 @@ impl BootLines {
     }
 
     fn other(&mut self, line: &str) {
+        self.narrow_end = x86_32::narrow_end(line, self.narrow_end);
+        self.names_arm64 |= arm64::is_own_line(line);
         if line.starts_with("Linux version ") {
             self.has_beginning = true;
-            self.names_arm64 |= line.contains("aarch64") || line.contains("arm64");
-        } else if let Some(cpu) = line.strip_prefix("Booting Linux on physical CPU ") {
-            // The 32-bit kernel, and those before 4.17, print no register.
-            self.names_arm64 |= cpu.contains('[');
-        } else if line.contains("AArch64 Processor") {
-            self.names_arm64 = true;
         } else if let Some(rest) = line.strip_prefix("RAMDISK: ") {
-            self.ramdisk = mem(rest);
+            self.ramdisk = mem(rest).or_else(|| bare(rest));
+        } else if line.starts_with('#') && line.contains("] ") && line.contains(" TEXT DATA BSS") {
+            self.kernel_image = line.split_once('[').and_then(|(_, rest)| bare(rest.split_once(']')?.0));
         } else if let Some(table) = line.strip_prefix("ACPI: Reserving ") {
             let signature = table.split_whitespace().next().unwrap_or_default();
             let is_copy = |range: &PhysRange| {
@@ -142,6 +156,8 @@ impl BootLines {
             self.acpi_upgrade = Some(all);
         } else if line.starts_with("e820: update ") && line.ends_with("usable ==> usable") {
             self.setup_data.extend(mem(line));
+        } else if let Some(cut) = low_cut(line) {
+            self.low_cut = self.low_cut.max(Some(cut));
         } else if line.starts_with("NODE_DATA(") && line.contains(" allocated ") {
             self.node_data = mem(line).map(PhysRange::size);
         } else if let Some((_, pfn)) = line.split_once("max_arch_pfn = ") {
@@ -207,22 +223,15 @@ const CRASHKERNEL_ERRORS: [&str; 12] = [
     "crahskernel: ",
 ];
 
+/// Headings, which blanks stand before if the whole log is indented.
+const HEADINGS: [&str; 4] = ["Zone ", "Movable zone start ", "Early memory ", "early_node_map["];
+
 /// The heading above the current line.
 #[derive(Clone, Copy)]
 enum Below {
     Nothing,
     Zones,
     Movable { is_in_pages: bool },
-}
-
-/// Bytes of a page on the machines whose kernels printed page frames.
-const OLD_PAGE: u64 = 4096;
-
-/// `0x00000010 -> 0x00001000`, or in decimal: page frames, the second excluded, as kernels before 3.5 print zones.
-fn page_frames(text: &str) -> Option<PhysRange> {
-    let (start, end) = text.split_once("->")?;
-    let frame = |text: &str| number(text.trim()).or_else(|| text.trim().parse().ok())?.checked_mul(OLD_PAGE);
-    PhysRange::new(frame(start)?, frame(end)?).ok()
 }
 
 /// `Reserving 192MB of memory at 1456MB for crashkernel (System RAM: 2047MB)`; with `low memory`, the part beside a crash
@@ -238,32 +247,16 @@ fn reserving(line: &str) -> Option<(bool, PhysRange)> {
     Some((is_low, PhysRange::from_size(bytes(start)?, bytes(size)?).ok()?))
 }
 
-/// `0x…` as the kernel prints it.
-fn number(text: &str) -> Option<u64> {
-    u64::from_str_radix(text.strip_prefix("0x")?, 16).ok()
-}
-
-/// `…[mem 0x…-0x…]…`; the end is inclusive.
-fn mem(text: &str) -> Option<PhysRange> {
-    let (_, inside) = text.split_once("[mem ")?;
-    let (inside, _) = inside.split_once(']')?;
-    let (start, last) = inside.split_once('-')?;
-    PhysRange::from_inclusive(number(start)?, number(last)?).ok()
-}
-
-/// `0x… - 0x… (… MB)`; the end is exclusive.
-fn dashed(text: &str) -> Option<PhysRange> {
-    let (start, rest) = text.split_once('-')?;
-    let (start, rest) = (start.trim_end(), rest.trim_start());
-    let (end, _) = rest.split_once(' ').unwrap_or((rest, ""));
-    PhysRange::new(number(start)?, number(end)?).ok()
-}
-
-/// `256 MiB at 0x000000008cc00000`, and more words on some releases.
-fn contiguous(text: &str) -> Option<PhysRange> {
-    let (mib, rest) = text.split_once(" MiB at ")?;
-    let start = number(rest.split(' ').next()?)?;
-    PhysRange::from_size(start, mib.parse::<u64>().ok()?.checked_mul(1 << 20)?).ok()
+/// Bytes that `e820: update [mem 0x00000000-0x0000ffff] usable ==> reserved` takes away at address 0, or before 3.5
+/// `e820 update range: 0000000000000000 - 0000000000010000 (usable) ==> (reserved)`.
+fn low_cut(line: &str) -> Option<u64> {
+    let range = if let Some(rest) = line.strip_prefix("e820: update ") {
+        rest.ends_with("usable ==> reserved").then(|| mem(rest)).flatten()
+    } else {
+        let rest = line.strip_prefix("e820 update range: ")?;
+        bare(rest.strip_suffix(" (usable) ==> (reserved)")?)
+    };
+    range.filter(|range| range.start() == 0).map(PhysRange::size)
 }
 
 #[cfg(test)]
@@ -348,6 +341,22 @@ mod tests {
         let area = |start, mib: u64| PhysRange::from_size(start, mib << 20).unwrap();
         assert_eq!(facts.cma, [area(1 << 32, 96), area(0xf800_0000, 64)]);
         assert_eq!(facts.crash_cma, [area(0x1_0c00_0000, 100)]);
+    }
+
+    #[test]
+    fn what_old_kernels_print_of_image_ramdisk_and_low_memory_is_read() {
+        let facts = BootLines::of(
+            "e820 update range: 0000000000000000 - 0000000000010000 (usable) ==> (reserved)\n\
+             e820 update range: 0000000000000000 - 0000000000001000 (usable) ==> (reserved)\n\
+             e820 update range: 00000000bf800000 - 0000000100000000 (usable) ==> (reserved)\n\
+             RAMDISK: 365b0000 - 372d0000\n  #2 [0001000000 - 000201faa4]    TEXT DATA BSS ==> [0001000000 - 000201faa4]\n",
+        );
+        assert_eq!(facts.low_cut, Some(0x1_0000));
+        assert_eq!(facts.ramdisk, PhysRange::new(0x365b_0000, 0x372d_0000).ok());
+        assert_eq!(facts.kernel_image, PhysRange::new(0x100_0000, 0x201_faa4).ok());
+        let newer = BootLines::of("e820: update [mem 0x00000000-0x0000ffff] usable ==> reserved\n");
+        assert_eq!(newer.low_cut, Some(0x1_0000));
+        assert_eq!(BootLines::of("e820: update [mem 0x1000-0x1fff] usable ==> reserved").low_cut, None);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 /// Supports the output of `dmesg`, also with `-r`, `-x`, `-d` and every `--time-format`, of `journalctl -k` with
 /// `-o short`, its variants and `cat`, of syslog files, and of a console. Host and `kernel:` are removed only
 /// after a timestamp, because a message may contain the same words. A line with any other prefix is returned
-/// whole.
+/// whole. What people put before lines that they paste, `> ` and blanks, is removed too.
 ///
 /// ```
 /// let text = b"<6>[    0.000000] BIOS-provided physical RAM map:\n[    1.5][    T1] NUMA: off\r\nplain";
@@ -50,6 +50,7 @@ pub(super) fn split_at_byte(text: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
 /// `line` without the prefix that `dmesg`, `journalctl -k`, a syslog file or a console put before the
 /// message, and without one space.
 fn message(line: &[u8]) -> &[u8] {
+    let line = pasted(line);
     let mut rest = without_facility(without_priority(line));
     if let Some(after) = after_iso(rest) {
         return without_blank(after);
@@ -78,6 +79,18 @@ fn message(line: &[u8]) -> &[u8] {
     let journal =
         after_kernel(after).or_else(|| after_host(after)).filter(|_| is_seconds(inside.trim_ascii()));
     journal.unwrap_or_else(|| without_blank(after))
+}
+
+/// `line` without quotation marks of mail, and without the blanks before a prefix.
+fn pasted(line: &[u8]) -> &[u8] {
+    let mut rest = line;
+    while let Some(after) = rest.trim_ascii_start().strip_prefix(b">") {
+        rest = without_blank(after);
+    }
+    let text = rest.trim_ascii_start();
+    let is_time = |inside: &[u8]| after_date(inside).is_some_and(|text| text.trim_ascii().is_empty());
+    let has_prefix = text.starts_with(b"<") || bracket(text).is_some_and(|(inside, _)| is_time(inside));
+    if has_prefix { text } else { rest }
 }
 
 fn without_blank(text: &[u8]) -> &[u8] {
@@ -295,6 +308,20 @@ mod tests {
         ] {
             assert_eq!(only(line), b"node 0", "{}", line.escape_ascii());
         }
+    }
+
+    #[test]
+    fn what_people_put_before_pasted_lines_is_removed() {
+        for line in [
+            &b"> [    0.000000] node 0"[..],
+            b"> > <6>[    0.0] node 0",
+            b">> node 0",
+            b"    [    0.0] node 0",
+        ] {
+            assert_eq!(only(line), b"node 0", "{}", line.escape_ascii());
+        }
+        assert_eq!(only(b">   node   0: x"), b"  node   0: x");
+        assert_eq!(only(b"  [mem 0x0-0x1] x"), b"  [mem 0x0-0x1] x");
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use evidence::log::last_boot;
+use evidence::BootLog;
+use evidence::log::{last_boot, unwrapped};
 use evidence::{Snapshot, Source};
 use firmware::e820::E820Type;
 use firmware::log::{self, E820Map, EfiMap, LogError};
@@ -16,6 +17,7 @@ const HEADING: &str = "BIOS-provided physical RAM map:";
 
 /// Adds a text to the machine; returns what it is, or `None` if it has no map.
 pub(crate) fn read(machine: &mut Snapshot, text: &str) -> Result<Option<Kind>, LogError> {
+    let text = &*unwrapped(text);
     // A log may hold several boots: release, command line and map are those of the last.
     let boot = last_boot(text);
     let of_bios = |text: &str| -> Result<usize, LogError> {
@@ -24,12 +26,14 @@ pub(crate) fn read(machine: &mut Snapshot, text: &str) -> Result<Option<Kind>, L
             Ok(count.saturating_add(usize::from(line?.map != E820Map::SetupData)))
         })
     };
+    let is_narrow = BootLog::of(text).boot.narrow_end.is_some();
+    let x86 = if is_narrow { "i686" } else { "x86_64" };
     let (what, architecture, log) = if of_bios(text)? > 0 {
-        ("text with an e820 map", "x86_64", format!("{text}\n{HEADING}\n"))
+        ("text with an e820 map", x86, format!("{text}\n{HEADING}\n"))
     } else if let Some(named) = plain_lines(text) {
         // Line by line as in the file, so that an error names the line there.
         of_bios(&named)?;
-        ("text with an e820 map", "x86_64", format!("{named}\n{HEADING}\n"))
+        ("text with an e820 map", x86, format!("{named}\n{HEADING}\n"))
     } else {
         // All of the text, so that an error names the line in the file.
         log::efi(text.as_bytes()).try_for_each(|line| line.map(drop))?;

@@ -83,12 +83,23 @@ fn is_same_banner(banner: &str, version: &str) -> bool {
     };
     let release = |text: &str| text.split_whitespace().nth(2).map(str::to_owned);
     let same_build = || match (banner.rsplit_once(" #"), version.rsplit_once(" #")) {
-        (Some((_, of_log)), Some((_, of_proc))) => begins(of_proc, of_log),
-        _ => false,
+        (Some((_, of_log)), Some((_, of_proc))) => {
+            // People shorten one of the two before they show it: only a time of a build tells builds apart.
+            let is_dated = |build: &str| build.split_whitespace().any(is_time);
+            begins(of_proc, of_log) || !(is_dated(of_log) && is_dated(of_proc))
+        }
+        _ => true,
     };
     begins(banner, version)
         || begins(version, banner)
         || (release(banner) == release(version) && same_build())
+}
+
+/// `20:30:00`
+fn is_time(word: &str) -> bool {
+    let mut parts = word.split(':');
+    let is_number = |part: &str| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
+    parts.by_ref().take(3).filter(|part| is_number(part)).count() == 3 && parts.next().is_none()
 }
 
 /// Whether a log line shows `/proc/cmdline`, or as much of it as fits on a line.
@@ -158,14 +169,15 @@ mod tests {
 
     const OWN: &str = "var/log/dmesg";
     const SOS: &str = "sos_commands/kernel/dmesg";
-    const THIS: &str = "[0.0] Linux version 6.1 (a) (gcc) #1 SMP today\n[0.0] Kernel command line: quiet\n";
+    const THIS: &str =
+        "[0.0] Linux version 6.1 (a) (gcc) #1 SMP 10:00:00 2026\n[0.0] Kernel command line: quiet\n";
 
     fn chosen(logs: &[(&str, &str)]) -> Source<String> {
         let mut archive = Archive::default();
         for (path, log) in logs {
             archive.insert((*path).to_owned(), Node::File((*log).into()));
         }
-        let version = Source::Read("Linux version 6.1 (a) (gcc) #1 SMP today\n".into());
+        let version = Source::Read("Linux version 6.1 (a) (gcc) #1 SMP 10:00:00 2026\n".into());
         of_files(&archive, &version, &Source::Read("quiet".into()))
     }
 
@@ -180,7 +192,7 @@ mod tests {
     fn a_log_of_another_boot_gives_way_to_one_of_this() {
         for stale in [
             THIS.replace("6.1", "6.2"),
-            THIS.replace("today", "yesterday"),
+            THIS.replace("10:00:00", "09:59:59"),
             THIS.replace("quiet", "quiet mem=1G"),
         ] {
             assert_eq!(chosen(&[(OWN, &stale), (SOS, THIS)]), Source::Read(THIS.into()), "{stale}");
@@ -211,10 +223,19 @@ mod tests {
 
     #[test]
     fn a_version_composed_from_uname_matches_its_kernel() {
-        let log = "Linux version 6.1-x (root@vm) (gcc (Debian) 12.2) #1 SMP Sun Nov 22";
-        assert!(is_same_banner(log, "Linux version 6.1-x #1 SMP Sun Nov 22 aarch64 GNU/Linux"));
-        assert!(!is_same_banner(log, "Linux version 6.1-x #1 SMP Sun Nov 23 aarch64 GNU/Linux"));
+        let log = "Linux version 6.1-x (root@vm) (gcc (Debian) 12.2) #1 SMP Sun Nov 22 09:00:00 UTC";
+        assert!(is_same_banner(log, "Linux version 6.1-x #1 SMP Sun Nov 22 09:00:00 UTC aarch64 GNU/Linux"));
+        assert!(!is_same_banner(log, "Linux version 6.1-x #1 SMP Sun Nov 22 09:00:01 UTC aarch64 GNU/Linux"));
         assert!(!is_same_banner(log, "Linux version 6.1-y #1 SMP Sun Nov 22 aarch64 GNU/Linux"));
+    }
+
+    #[test]
+    fn a_banner_that_was_shortened_matches_by_its_release() {
+        let log = "Linux version 6.19.0-rc4 (a@host) (gcc (GCC) 13.3.0) #1 SMP Sat Nov 10 20:30:00 EST 2018";
+        assert!(is_same_banner(log, "Linux version 6.19.0-rc4 (a@host) (gcc) #1 SMP x86_64"));
+        assert!(is_same_banner(log, "Linux version 6.19.0-rc4 (a@host) (gcc) #1 SMP Sat Nov 10 2018"));
+        assert!(is_same_banner(log, "Linux version 6.19.0-rc4"));
+        assert!(!is_same_banner(log, "Linux version 6.19.0 (a@host) (gcc) #1 SMP x86_64"));
     }
 
     #[test]

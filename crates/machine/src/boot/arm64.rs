@@ -28,7 +28,7 @@ use crate::boot::trace::Step;
 use crate::boot::zones::{ZoneKind, ZoneLimits};
 use crate::command_line::BootParameters;
 use crate::command_line::acpi::AcpiMode;
-use crate::releases::{DMA_ZONE_ENDS_ANYWHERE, DMA_ZONE_HAS_30_BITS, Target, is_known};
+use crate::releases::{DMA_ZONE_ENDS_ANYWHERE, DMA_ZONE_HAS_30_BITS, LOWEST_ZONE_IS_DMA32, Target, is_known};
 
 const MIB: u64 = 1 << 20;
 const GIB_4: u64 = 1 << 32;
@@ -161,13 +161,11 @@ fn zone_limits(early: &mut Early<'_>, input: &BootInput, dma_end: u64) -> ZoneLi
     let page = input.build.page_size.max(1);
     let first = early.memblock.start_of_dram().unwrap_or(0).div_ceil(page);
     let end = early.memblock.end_of_dram().unwrap_or(0);
+    let is_dma32 = has_behavior(input, LOWEST_ZONE_IS_DMA32);
+    let lowest = if is_dma32 { ZoneKind::Dma32 } else { ZoneKind::Dma };
     let limits = ZoneLimits::new(
         first,
-        &[
-            (ZoneKind::Dma, dma_end / page),
-            (ZoneKind::Dma32, GIB_4.min(end) / page),
-            (ZoneKind::Normal, end / page),
-        ],
+        &[(lowest, dma_end / page), (ZoneKind::Dma32, GIB_4.min(end) / page), (ZoneKind::Normal, end / page)],
     );
     limits.account(early);
     limits

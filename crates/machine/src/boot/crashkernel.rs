@@ -10,7 +10,7 @@ use crate::command_line::BootParameters;
 use crate::command_line::crashkernel::{CrashkernelError, CrashkernelRequest, LowMemory, default_low_size};
 use crate::releases::{
     CRASHKERNEL_FALLS_BACK_HIGH, CRASHKERNEL_FALLS_BACK_LOW, CRASHKERNEL_IS_X86S_OWN,
-    CRASHKERNEL_REACHES_4_GIB, Target, is_known,
+    CRASHKERNEL_REACHES_4_GIB, Target, is_known, searches_crashkernel_upwards,
 };
 
 /// Where the search for low memory ends on x86 before 5.2 (CRASH_ADDR_LOW_MAX): old versions of kexec-tools reach no
@@ -128,11 +128,16 @@ pub(crate) fn reserve(
         to_high: is_known(CRASHKERNEL_FALLS_BACK_HIGH, &target),
         to_low: is_known(CRASHKERNEL_FALLS_BACK_LOW, &target),
         is_x86s_own: is_known(CRASHKERNEL_IS_X86S_OWN, &target),
-        low_ends: (policy.architecture == Architecture::X86_64
-            && !is_known(CRASHKERNEL_REACHES_4_GIB, &target))
-        .then_some(MIB_896),
+        low_ends: (!is_known(CRASHKERNEL_REACHES_4_GIB, &target)).then_some(MIB_896),
     };
-    place(early, policy, &wanted, default_low, fall_back)
+    if !searches_crashkernel_upwards(&target) {
+        return place(early, policy, &wanted, default_low, fall_back);
+    }
+    let is_bottom_up = early.memblock.bottom_up();
+    early.memblock.set_bottom_up(true);
+    let placed = place(early, policy, &wanted, default_low, fall_back);
+    early.memblock.set_bottom_up(is_bottom_up);
+    placed
 }
 
 /// Finds a place: exactly there with `@offset`; otherwise below the low limit first and then above, or the reverse with

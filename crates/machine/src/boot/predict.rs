@@ -104,6 +104,7 @@ fn write_up(early: &Early<'_>, input: &BootInput, parameters: BootParameters) ->
         trace: early.trace.lines().to_vec(),
         remarks: parameters.remarks,
         assumed: input.assumed.clone(),
+        ends_with_nodes: !input.platform.architecture().facts().boots_to_zones,
         ..Prediction::default()
     }
 }

@@ -36,6 +36,8 @@ pub struct Prediction {
     pub crashkernel: Crashkernel,
     /// What was done and why, in order.
     pub trace: Vec<TraceLine>,
+    /// Whether only memory and its nodes are predicted, because zones and the crash kernel are unknown: of 32-bit kernels.
+    pub ends_with_nodes: bool,
     /// If the kernel panics, the reason.
     pub panic: Option<String>,
     /// How the kernel treats parameters that it does not use as written.

@@ -15,7 +15,7 @@ use rules::Rules;
 
 use crate::arch::Architecture;
 use crate::boot::cma;
-use crate::boot::crashkernel::{self, Policy};
+use crate::boot::crashkernel::{self, Crashkernel, Policy};
 use crate::boot::early::{Early, Halt};
 use crate::boot::efi::mirror::efi_find_mirror;
 use crate::boot::input::{BootInput, X86Platform};
@@ -60,12 +60,15 @@ pub(super) fn boot(
     ram_map::edit_map(early, &mut e820, parameters);
     ram_map::reserve_setup_data(early, &mut e820, platform)?;
     efi_init(early, platform)?;
-    ram_map::trim_bios_range(early, &mut e820);
+    ram_map::trim_bios_range(early, &mut e820, input.build.low_cut);
     ram_map::add_kernel_range(early, &mut e820, input);
     let max_pfn = ram_map::find_last_pages(early, &e820, input);
     reserve_brk(early, input, platform)?;
     let memory_size = memblock_setup(early, &e820)?;
     efi_find_mirror(early, &platform.efi_map, parameters.movable.mirror)?;
+    if let Some(end) = platform.narrow_end {
+        return boot_narrow(early, input, parameters, rules, max_pfn, end);
+    }
     reserve_efi_boot_services(early, platform)?;
     reserve_real_mode(early, input)?;
     map_directly(early, input, parameters, max_pfn)?;
@@ -88,6 +91,26 @@ pub(super) fn boot(
     }
     let limits = zone_limits(early, max_pfn, is_known(ZONES_END_WITH_MEMORY, &target));
     Ok(Outcome::new(early, input, parameters, rules, &limits, &nodes, crashkernel))
+}
+
+/// The rest of a 32-bit boot as far as it is predicted: which node memory is on.
+fn boot_narrow(
+    early: &mut Early<'_>,
+    input: &BootInput,
+    parameters: &BootParameters,
+    rules: &Rules,
+    max_pfn: u64,
+    end: u64,
+) -> Result<Outcome, Halt> {
+    if let Ok(beyond) = PhysRange::new(end, u64::MAX) {
+        early.remove(beyond, "a 32-bit kernel does not address it")?;
+    }
+    let nodes = nodes::numa_init(early, input, parameters, max_pfn)?;
+    let limits = ZoneLimits::default();
+    let mut outcome = Outcome::new(early, input, parameters, rules, &limits, &nodes, Crashkernel::default());
+    outcome.movable.clear();
+    outcome.fallback.clear();
+    Ok(outcome)
 }
 
 /// First of all: the kernel image, the initial ramdisk, the first 64 KiB, which BIOSes write to, and the range from the

@@ -19,9 +19,13 @@ pub enum AutoCrashkernel {
 
 /// What `crashkernel=auto` asks for on a kernel; `None` if the kernel does not know it, as no kernel but Red Hat's does.
 ///
-/// Source: Red Hat's Kernel Crash Dump Guide for RHEL 6 and 7 (161 MB and 64 MB per TB from 2 GB on, 128 MB from 4 GB
-/// on), and the table of memory requirements in Managing, monitoring and updating the kernel for RHEL 8, which was
-/// raised during RHEL 8; from which build on is not published: builds from 305 on are taken to have the later table.
+/// What is known, and from where:
+///
+/// - RHEL 7, 161 MiB on small machines: seen in logs of 3.10 builds.
+/// - RHEL 6, 129 MiB of 2 GiB and 130 MiB of 17 GiB: seen in logs of 2.6.32-431 and -279. Where it starts is inferred: no
+///   log of a smaller machine was seen.
+/// - RHEL 8: inferred from what Red Hat publishes as minimum requirements, which were raised during RHEL 8. The build with
+///   which the kernel's own table changed (305) is an inference too.
 pub fn auto_crashkernel(target: &Target) -> Option<AutoCrashkernel> {
     let name = target.release.to_string();
     let x86 = target.architecture == Architecture::X86_64;
@@ -40,7 +44,7 @@ pub fn auto_crashkernel(target: &Target) -> Option<AutoCrashkernel> {
     }
     match () {
         () if x86 && name.contains(".el7") => Some(AutoCrashkernel::Grows { from: 2 << 30, base: 160 }),
-        () if x86 && name.contains(".el6") => Some(AutoCrashkernel::Grows { from: 4 << 30, base: 128 }),
+        () if x86 && name.contains(".el6") => Some(AutoCrashkernel::Grows { from: 2 << 30, base: 128 }),
         () => None,
     }
 }

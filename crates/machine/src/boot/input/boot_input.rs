@@ -45,7 +45,7 @@ pub struct BootInput {
 /// The architecture-specific input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Platform {
-    /// 64-bit x86.
+    /// x86, with 64 or 32 bits.
     X86(X86Platform),
     /// 64-bit Arm.
     Arm64(Arm64Platform),
@@ -54,6 +54,8 @@ pub enum Platform {
 /// The input of an x86 kernel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct X86Platform {
+    /// For a 32-bit kernel: the half-open end of what it addresses. Its boot is predicted up to memory and nodes only.
+    pub narrow_end: Option<u64>,
     /// The e820 map, in the firmware's order.
     pub e820: Vec<e820::Entry>,
     /// The EFI memory map, if known: a kernel shows it only with `efi=debug`.
@@ -106,8 +108,17 @@ impl Platform {
     /// Its architecture.
     pub const fn architecture(&self) -> Architecture {
         match self {
-            Self::X86(_) => Architecture::X86_64,
+            Self::X86(X86Platform { narrow_end: None, .. }) => Architecture::X86_64,
+            Self::X86(_) => Architecture::X86_32,
             Self::Arm64(_) => Architecture::Arm64,
+        }
+    }
+
+    /// The half-open end of what a 32-bit kernel addresses.
+    pub(crate) fn narrow_end(&self) -> Option<u64> {
+        match self {
+            Self::X86(x86) => x86.narrow_end,
+            Self::Arm64(_) => None,
         }
     }
 

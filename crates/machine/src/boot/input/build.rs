@@ -5,7 +5,9 @@ mod config;
 
 use crate::arch::Architecture;
 pub use crate::boot::input::build::arm64::Arm64Build;
-use crate::releases::{DISTRIBUTIONS_HAVE_CMA, LOG_EXECUTION_CONTEXT, Target, is_known};
+use crate::releases::{
+    DISTRIBUTIONS_HAVE_CMA, LOG_EXECUTION_CONTEXT, LOW_64K_IS_NO_MEMORY, Target, is_known,
+};
 use evidence::Release;
 use rules::MapHandedOn;
 
@@ -45,6 +47,9 @@ pub struct Build {
     pub early_page_tables: u64,
     /// Bytes after the image's bss for the very first allocations (x86: the brk section).
     pub brk_area: u64,
+    /// Bytes from address 0 on that the kernel takes out of the firmware's map (x86: `CONFIG_X86_RESERVE_LOW` of old
+    /// releases, then one page).
+    pub low_cut: u64,
     /// Bytes of the real-mode trampoline below 1 MiB (x86).
     pub trampoline: u64,
     /// arm64-specific properties.
@@ -91,6 +96,7 @@ impl Build {
             page_table_levels: 5,
             early_page_tables: 16,
             brk_area: 192 << 10,
+            low_cut: if knows(LOW_64K_IS_NO_MEMORY) { 64 << 10 } else { 4 << 10 },
             trampoline: 28 << 10,
             arm64: Arm64Build::of(release),
         };
@@ -123,6 +129,7 @@ impl Build {
             page_table_levels: 4,
             early_page_tables: 0,
             brk_area: 0,
+            low_cut: 0,
             trampoline: 0,
             ..common
         };

@@ -36,6 +36,8 @@ pub enum InputError {
 
 /// The source of seeds.
 const LOG: &str = "from the kernel log";
+/// The fact's name among what stands in for /proc.
+const ARCHITECTURE: &str = "the architecture";
 const IOMEM: &str = "from /proc/iomem";
 
 /// What is read for every architecture.
@@ -65,6 +67,11 @@ impl BootInput {
             seeded: Vec::new(),
         };
         reading.assumed.extend(evidence.stood_in());
+        if reading.log.boot.has_gaps {
+            let why = "a line such as `[...]` stands for lines that were left out of the log";
+            let effect = "what is there is used: entries of the firmware's map, or all that a table of them said, may be missing";
+            reading.assume("what the log says in its gaps", why, effect);
+        }
         let release = reading.release();
         let architecture = reading.architecture()?;
         match architecture.facts().map_handed_on {
@@ -77,6 +84,13 @@ impl BootInput {
 impl Reading<'_> {
     fn architecture(&self) -> Result<Architecture, InputError> {
         let evidence = self.evidence;
+        // The log's lines tell more than what stands in for a name.
+        let is_named =
+            evidence.architecture.read().is_some() && !evidence.stand_ins.contains_key(ARCHITECTURE);
+        let narrow = Architecture::from_map(MapHandedOn::E820).and_then(Architecture::narrow);
+        if let Some(narrow) = narrow.filter(|_| self.log.boot.narrow_end.is_some() && !is_named) {
+            return Ok(narrow);
+        }
         if let Some(word) = evidence.architecture.read() {
             return Architecture::from_uname(word)
                 .filter(|architecture| architecture.facts().boots)
@@ -95,10 +109,22 @@ impl Reading<'_> {
                 .or_else(|| is_arm64.then_some(MapHandedOn::BootFirmware))
         };
         map.and_then(Architecture::from_map).ok_or_else(|| {
-            InputError::NoMap(
-                "neither boot parameters, nor /sys/firmware/memmap, nor a device tree, nor a log from the beginning".into(),
-            )
+            let others = "boot parameters, /sys/firmware/memmap and a device tree are missing";
+            InputError::NoMap(format!("{others}, and {}", self.why_no_log()))
         })
+    }
+
+    /// What the log lacks, of which each alone would show memory.
+    fn why_no_log(&self) -> String {
+        let log = match &self.evidence.log {
+            Source::Read(_) if self.log.boot.has_beginning => "the kernel log has no line of a map",
+            Source::Read(_) => "the kernel log lacks its beginning",
+            Source::Missing => return "so is a kernel log".into(),
+            Source::Unreadable { why, .. } => return why.clone(),
+        };
+        format!(
+            "{log} (`BIOS-e820: ...` of x86; `efi: ...`, with efi=debug, or `Early memory node ranges` of arm64)"
+        )
     }
 
     fn release(&mut self) -> Release {
@@ -187,6 +213,10 @@ impl Reading<'_> {
             self.seed(KERNEL_IMAGE, IOMEM);
             return image;
         }
+        if let Some(image) = self.log.boot.kernel_image.and_then(|image| image.widen_to_multiples(4096)) {
+            self.seed(KERNEL_IMAGE, LOG);
+            return image;
+        }
         self.assume(KERNEL_IMAGE, "/proc/iomem does not show it", &format!("taken as {by_default}"));
         by_default
     }
@@ -205,6 +235,10 @@ impl Reading<'_> {
         if let Some(size) = trampoline.filter(|size| *size != build.trampoline) {
             build.trampoline = size;
             self.seed("the size of the real-mode trampoline", LOG);
+        }
+        if let Some(size) = self.log.boot.low_cut.filter(|size| *size != build.low_cut) {
+            build.low_cut = size;
+            self.seed("how much low memory this build does not use", LOG);
         }
         let log = &self.log.boot;
         if log.has_beginning {

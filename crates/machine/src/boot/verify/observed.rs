@@ -54,7 +54,8 @@ impl Observed {
         let seen = |has: bool| has.then_some(());
         let architecture = evidence.architecture.read().and_then(|word| Architecture::from_uname(word));
         let ends_with_zone = architecture.is_some_and(|found| found.facts().low_ends_with_first_zone);
-        let of_dma = facts.zones.get("DMA").copied().flatten().filter(|_| ends_with_zone);
+        let of_dma = facts.zones.get("DMA").or_else(|| facts.zones.get("DMA32"));
+        let of_dma = of_dma.copied().flatten().filter(|_| ends_with_zone);
         let low_end = of_dma.map_or(low_end, PhysRange::end);
         // Whole MiB in the log are less exact than /proc/iomem.
         let exact = crashkernel_resources(evidence, low_end);
@@ -64,7 +65,8 @@ impl Observed {
             reserved: log.memblock.last_dump(MemblockList::Reserved),
             memory_after_boot: memory_after_boot(evidence, &early, page_size),
             zones: zones_at_boot(evidence, &early, page_size),
-            early_node_ranges: seen(facts.has_zones).map(|()| early),
+            // A heading alone is what an excerpt leaves.
+            early_node_ranges: seen(facts.has_zones && !early.is_empty()).map(|()| early),
             zone_limits: seen(!facts.zones.is_empty()).map(|()| zone_limits),
             movable_start: facts.movable.clone(),
             crashkernel_in_mib: facts.crashkernel_in_mib && !has_exact,

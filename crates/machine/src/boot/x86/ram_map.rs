@@ -126,15 +126,14 @@ pub(super) fn reserve_setup_data(
     Ok(())
 }
 
-/// Page 0 and the ISA hole are never RAM, whatever the firmware says.
-pub(super) fn trim_bios_range(early: &mut Early<'_>, e820: &mut E820Map) {
+/// The first bytes, `low` of them but at least page 0, and the ISA hole are never RAM, whatever the firmware says.
+pub(super) fn trim_bios_range(early: &mut Early<'_>, e820: &mut E820Map, low: u64) {
     early.begin(Step { name: "trim_bios_range", source: "arch/x86/kernel/setup.c:trim_bios_range (6.12)" });
-    if let Ok(first) = PhysRange::new(0, PAGE) {
+    if let Ok(first) = PhysRange::new(0, low.max(PAGE)) {
         e820.retype(first, E820Type::Ram, E820Type::Reserved);
-        early.note(
-            format!("e820: update [{first}] usable ==> reserved"),
-            "BIOSes keep data in the first page",
-        );
+        let why =
+            if low > PAGE { "BIOSes write to low memory" } else { "BIOSes keep data in the first page" };
+        early.note(format!("e820: update [{first}] usable ==> reserved"), why);
     }
     if let Ok(isa) = PhysRange::new(ISA_HOLE, MIB) {
         e820.remove(isa, Some(E820Type::Ram));
@@ -175,7 +174,8 @@ pub(super) fn find_last_pages(early: &mut Early<'_>, e820: &E820Map, input: &Boo
         source: "arch/x86/kernel/e820.c:e820__end_of_ram_pfn (6.12)",
     });
     // The limit of what page tables with this many levels can map directly (MAXMEM).
-    let max_arch: u64 = if input.build.page_table_levels > 4 { 1 << 52 } else { 1 << 46 };
+    let widest: u64 = if input.build.page_table_levels > 4 { 1 << 52 } else { 1 << 46 };
+    let max_arch = input.platform.narrow_end().unwrap_or(widest);
     let max_pfn = e820.end_of_ram(max_arch) / PAGE;
     let max_arch_pfn = max_arch / PAGE;
     early.note(

@@ -20,10 +20,20 @@ pub(crate) fn print(boot: &Boot, style: Style, out: &mut impl Write) -> Result<(
     writeln!(out, "Linux {} on {architecture}, booted with", input.release)?;
     wrapped(out, "  ", "  ", line)?;
 
-    let when = if prediction.panic.is_some() { "the kernel panics" } else { "the zones are sized" };
+    let when = match (&prediction.panic, prediction.ends_with_nodes) {
+        (Some(_), _) => "the kernel panics",
+        (None, true) => "nodes are known",
+        (None, false) => "the zones are sized",
+    };
     heading(out, style, &format!("memory in memblock when {when}"))?;
     memory(&prediction.memory, out)?;
-    reserved(prediction, out)?;
+    if prediction.ends_with_nodes {
+        let bytes =
+            prediction.memory.iter().fold(0_u64, |sum, region| sum.saturating_add(region.range.size()));
+        writeln!(out, "total: {}", size::human(bytes))?;
+    } else {
+        reserved(prediction, out)?;
+    }
 
     if !prediction.zones.is_empty() {
         heading(out, style, "zones")?;
@@ -36,6 +46,9 @@ pub(crate) fn print(boot: &Boot, style: Style, out: &mut impl Write) -> Result<(
     if let Some(panic) = &prediction.panic {
         heading(out, style, "panic")?;
         wrapped(out, "  ", "  ", panic)?;
+    } else if prediction.ends_with_nodes {
+        heading(out, style, "zones and crash kernel")?;
+        writeln!(out, "  unknown: this is a 32-bit kernel")?;
     } else {
         heading(out, style, "crash kernel")?;
         crashkernel(prediction, out)?;

@@ -15,6 +15,9 @@ use evidence::{Release, Source};
 /// Where a kernel lies without randomization (`CONFIG_PHYSICAL_START`), with the size of Debian's 6.12.
 const IMAGE: (u64, u64) = (0x100_0000, 0x3c0_0000);
 
+/// Where the addresses of a 32-bit kernel with PAE end.
+const PAE_END: u64 = 64 << 30;
+
 /// Bytes of a setup_data node with a random seed: header and 32 bytes (arch/x86/include/uapi/asm/setup_data.h, 6.12).
 const RANDOM_SEED: u64 = 48;
 
@@ -42,7 +45,9 @@ impl Reading<'_> {
         // The step that reserves the map is logged in any case.
         let reserves_map = || self.log.memblock.reserved_by("efi_memblock_x86_reserve_range").next();
         let efi_map_at = params.and_then(|params| params.efi_memory_map()).or_else(reserves_map);
+        let narrow_end = (!architecture.facts().boots_to_zones).then(|| self.narrow_end());
         let platform = X86Platform {
+            narrow_end,
             e820,
             efi_map,
             is_efi,
@@ -65,6 +70,18 @@ impl Reading<'_> {
             }
         }
         Ok(self.finish(release, architecture, Platform::X86(platform), kernel_image, initrd))
+    }
+
+    /// How far a 32-bit kernel addresses memory.
+    fn narrow_end(&mut self) -> u64 {
+        self.log.boot.narrow_end.unwrap_or_else(|| {
+            self.assume(
+                "how much memory the 32-bit kernel addresses",
+                "the log does not show whether it has PAE",
+                "taken as 64 GiB; without PAE it is 4 GiB",
+            );
+            PAE_END
+        })
     }
 
     /// What the boot loader attached as `setup_data`: from the log's lines about it, which releases before 6.18 print;
@@ -112,9 +129,8 @@ impl Reading<'_> {
             return Ok(boot.iter().filter_map(entry).collect());
         }
         page.ok_or_else(|| {
-            InputError::NoMap(
-                "/sys/kernel/boot_params, the kernel log and /sys/firmware/memmap lack it".into(),
-            )
+            let others = "/sys/kernel/boot_params and /sys/firmware/memmap are missing";
+            InputError::NoMap(format!("{others}, and {}", self.why_no_log()))
         })
     }
 
