@@ -27,6 +27,8 @@ use crate::zones::{self, Zone};
 pub struct Evidence {
     /// Where the snapshot was read from: `/`, a directory, or the name of a capture file.
     pub origin: String,
+    /// What it was read from, if that never holds all that a machine shows: `a sosreport`, `a kernel log alone`.
+    pub form: Option<String>,
     /// The machine's architecture, as printed by `uname -m`.
     pub architecture: Source<String>,
     /// `/proc/version`.
@@ -82,6 +84,14 @@ pub struct Evidence {
 }
 
 impl Evidence {
+    /// Unknowns about this evidence: of files that are not there, whether its form holds them.
+    pub fn in_its_form(&self, unknown: Vec<Unknown>) -> Vec<Unknown> {
+        match &self.form {
+            Some(form) => unknown.into_iter().map(|one| one.in_form(form)).collect(),
+            None => unknown,
+        }
+    }
+
     /// What was taken from another place than the one where it is looked for first.
     pub fn stood_in(&self) -> impl Iterator<Item = Unknown> + '_ {
         self.stand_ins
@@ -128,6 +138,7 @@ impl From<Snapshot> for Evidence {
             block_size_of_nodes: snapshot.memory_blocks.read().is_some_and(|blocks| blocks.block_size == 0),
             blocks: block_size::with_size(snapshot.memory_blocks, &snapshot.nodes),
             origin: snapshot.origin,
+            form: snapshot.form,
             stand_ins: snapshot.stand_ins,
             architecture: snapshot.architecture,
             command_line: snapshot.command_line,

@@ -24,6 +24,9 @@ pub struct Snapshot {
     pub schema: u32,
     /// Where it was read from: `/`, a directory, or the name of a capture file.
     pub origin: String,
+    /// What it was read from, if that never holds all that a machine shows: `a sosreport`, `a kernel log alone`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub form: Option<String>,
     /// The machine architecture as `uname -m` prints it (`x86_64`, `aarch64`), if known.
     pub architecture: Source<String>,
     /// `/proc/version`.

@@ -4,6 +4,7 @@ pub(crate) mod architecture;
 pub(crate) mod blocks;
 pub(crate) mod efi_runtime_map;
 pub(crate) mod firmware_memmap;
+pub(crate) mod form;
 pub(crate) mod identity;
 pub(crate) mod journal;
 pub(crate) mod kernel_config;

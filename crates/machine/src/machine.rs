@@ -140,6 +140,7 @@ impl Machine {
         };
         let ranges = classifier.ranges(&mut unknown);
         let state = KernelState::of(&evidence, BootInput::of(&evidence).ok().as_ref());
+        let unknown = evidence.in_its_form(unknown);
         Ok(Self { evidence, kernel, state, ranges, firmware, hotpluggable, unknown })
     }
 

@@ -3,6 +3,8 @@
 //! Each becomes lines as `dmesg` prints them, of the kernel's messages in the last boot that the journal covers.
 //! Described in systemd's "Journal Export Formats" and "Journal JSON Format".
 
+use std::fmt::Write;
+
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -148,7 +150,8 @@ fn lines(entries: &[Entry]) -> String {
         for line in message.lines() {
             if let Some(time) = entry.microseconds {
                 let (seconds, fraction) = (time / 1_000_000, time % 1_000_000);
-                text.push_str(&format!("[{seconds:5}.{fraction:06}] "));
+                // Writing to a string cannot fail.
+                let _ = write!(text, "[{seconds:5}.{fraction:06}] ");
             }
             text.push_str(line);
             text.push('\n');
@@ -194,8 +197,8 @@ mod tests {
             PLAIN.to_owned(),
             json.clone(),
             json.replace(',', ",\n\t").replace("},\n", "}\n"),
-            json.lines().map(|line| format!("data: {line}\n\n")).collect(),
-            json.lines().map(|line| format!("\u{1e}{line}\n")).collect(),
+            json.lines().map(|line| ["data: ", line, "\n\n"].concat()).collect(),
+            json.lines().map(|line| ["\u{1e}", line, "\n"].concat()).collect(),
             // Cut in the middle of the next entry.
             format!("{json}\n{{\"MESS"),
             export,

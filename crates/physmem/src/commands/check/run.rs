@@ -16,7 +16,7 @@ use crate::output::style::Style;
 
 pub(crate) fn run(arguments: &CheckArguments, out: &mut impl Write) -> Result<Done, Failure> {
     let machine = input::machine(&arguments.input)?;
-    let mut unknown = audit::unknowable(&machine);
+    let mut unknown = machine.evidence.in_its_form(audit::unknowable(&machine));
     let findings = audit::audit(&machine, &Rules::LINUX);
     // A file that both miss is listed once, with the findings that depend on it.
     let is_said = |one: &Unknown| unknown.iter().any(|said| said.what == one.what);
