@@ -4,7 +4,7 @@
   boot.py --kernel FILE --config FILE --release R --busybox FILE --physmem FILE [--ovmf DIR] --out DIR MACHINE
 
 Writes DIR/MACHINE.tar.gz (what `physmem capture` wrote in the guest) and DIR/MACHINE.log (its console). Exit status 1:
-no capture came back in two boots.
+no capture came back in two boots; 77: the machine boots by EFI, and no OVMF was given.
 """
 
 import argparse
@@ -116,6 +116,8 @@ def main():
     parser.add_argument("machine")
     options = parser.parse_args()
     machine = machines.read()[options.machine]
+    if machine.firmware == "efi" and not options.ovmf:
+        return 77
     os.makedirs(options.out, exist_ok=True)
     base = os.path.join(options.out, machine.name)
     for number in range(1, TRIES + 1):
