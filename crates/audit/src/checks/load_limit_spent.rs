@@ -4,6 +4,7 @@ use kexec::Purpose;
 
 use crate::finding::{Code, Finding, Severity};
 use crate::image::Image;
+use crate::outcome::{Answer, Nothing, hidden, missing, not_found};
 use crate::subject::Subject;
 
 /// One limit below /proc/sys/kernel.
@@ -48,12 +49,12 @@ pub(crate) fn unseen(subject: &Subject<'_>) -> Vec<&'static str> {
 }
 
 /// No load is allowed any more, for one purpose or for both.
-pub(crate) fn spent(subject: &Subject<'_>) -> Option<Finding> {
+pub(crate) fn spent(subject: &Subject<'_>) -> Answer {
     of(subject, &Limit::ALL)
 }
 
 /// The planned load is not allowed any more: the system call would fail with EPERM.
-pub(crate) fn spent_for(subject: &Subject<'_>, image: &Image<'_>) -> Option<Finding> {
+pub(crate) fn spent_for(subject: &Subject<'_>, image: &Image<'_>) -> Answer {
     let limit = match image.purpose {
         Purpose::Crash => Limit::Panic,
         Purpose::Reboot => Limit::Reboot,
@@ -61,10 +62,10 @@ pub(crate) fn spent_for(subject: &Subject<'_>, image: &Image<'_>) -> Option<Find
     of(subject, &[Limit::Disabled, limit]).map(|finding| Finding { severity: Severity::Error, ..finding })
 }
 
-fn of(subject: &Subject<'_>, limits: &[Limit]) -> Option<Finding> {
+fn of(subject: &Subject<'_>, limits: &[Limit]) -> Answer {
     let spent: Vec<Limit> = limits.iter().copied().filter(|limit| limit.is_spent(subject)).collect();
     let purpose = match spent.as_slice() {
-        [] => return None,
+        [] => return Err(none_spent(subject, limits)),
         [Limit::Panic] => "no crash kernel",
         [Limit::Reboot] => "no kernel for a reboot",
         _ => "no kernel",
@@ -79,7 +80,7 @@ fn of(subject: &Subject<'_>, limits: &[Limit]) -> Option<Finding> {
     let mut evidence: Vec<String> = spent.iter().map(value).collect();
     evidence
         .extend(crash_loaded.map(|loaded| format!("/sys/kernel/kexec_crash_loaded is {}", u8::from(loaded))));
-    Some(Finding {
+    Ok(Finding {
         code: Code::LoadLimitSpent,
         severity,
         what: format!("{purpose} can be loaded until the next boot, not even again after an unplug"),
@@ -88,6 +89,20 @@ fn of(subject: &Subject<'_>, limits: &[Limit]) -> Option<Finding> {
                  future unplug"
             .to_owned(),
     })
+}
+
+/// Why no limit is known to be spent.
+fn none_spent(subject: &Subject<'_>, limits: &[Limit]) -> Nothing {
+    let unseen: Vec<&str> =
+        limits.iter().filter(|limit| limit.value(subject).is_none()).map(|limit| limit.file()).collect();
+    if unseen.is_empty() {
+        return not_found("kexec_load_disabled is 0, and the limits below /proc/sys/kernel allow loads");
+    }
+    let why = format!("{} below /proc/sys/kernel not there, or not captured", unseen.join(", "));
+    // Kernels had the switch before they had the limits: where only those are absent, this one has none.
+    let has_switch = Limit::Disabled.value(subject).is_some();
+    let remedy = "capture /proc/sys/kernel/kexec_load_*";
+    if has_switch { hidden(why, remedy) } else { missing(why, remedy) }
 }
 
 #[cfg(test)]
