@@ -15,8 +15,13 @@ use crate::unknowable as open;
 
 /// What is wrong with a machine and with what is loaded on it now, worst first. O(log + ranges).
 pub fn audit(machine: &Machine, rules: &Rules) -> Vec<Finding> {
-    let found = checked(machine, rules).into_iter().filter_map(|checked| match checked.outcome {
-        Outcome::Found(findings) => Some(findings),
+    findings(&checked(machine, rules))
+}
+
+/// The findings among these outcomes, worst first.
+pub fn findings(checked: &[Checked]) -> Vec<Finding> {
+    let found = checked.iter().filter_map(|checked| match &checked.outcome {
+        Outcome::Found(findings) => Some(findings.iter().cloned()),
         _ => None,
     });
     sorted(found.flatten().collect())

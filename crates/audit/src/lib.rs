@@ -33,7 +33,7 @@ mod subject;
 mod testing;
 mod unknowable;
 
-pub use audits::{audit, checked, of_plan, unknowable};
+pub use audits::{audit, checked, findings, of_plan, unknowable};
 pub use checks::of_plan_error;
 pub use finding::{Code, Finding, Severity};
 pub use outcome::{Checked, Gap, Outcome};
