@@ -85,8 +85,13 @@ pub(crate) fn outcome(answers: impl IntoIterator<Item = Answer>) -> Outcome {
     if !found.is_empty() {
         return Outcome::Found(found);
     }
-    if gaps.is_empty() {
+    if gaps.is_empty() && !shown.is_empty() {
         return Outcome::NotFound(shown.join("; "));
+    }
+    // Silence is never health.
+    if gaps.is_empty() {
+        let why = "no check looks for it on a machine like this".to_owned();
+        return Outcome::CannotTell(Gap { why, remedy: "a plan".to_owned(), is_offered: false });
     }
     let join = |of: fn(&Gap) -> &String| {
         let mut words: Vec<&str> = gaps.iter().map(|gap| of(gap).as_str()).collect();
@@ -112,5 +117,6 @@ mod tests {
         let more = answers().into_iter().chain([Err(missing("/proc/iomem is not there", "capture it"))]);
         assert!(matches!(outcome(more), Outcome::CannotTell(gap) if gap.is_offered));
         assert_eq!(outcome([Err(not_found("clean"))]), Outcome::NotFound("clean".into()));
+        assert!(matches!(outcome([]), Outcome::CannotTell(gap) if !gap.is_offered));
     }
 }

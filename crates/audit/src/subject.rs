@@ -12,6 +12,9 @@ use rules::{MapHandedOn, Rules};
 
 use crate::outcome::{Nothing, missing, not_found, unread};
 
+/// What would name the architecture.
+pub(crate) const NAMES_ARCHITECTURE: &str = "capture /proc/sys/kernel/arch or /proc/version";
+
 /// A machine and the rules.
 #[derive(Debug)]
 pub(crate) struct Subject<'a> {
@@ -45,7 +48,7 @@ impl<'a> Subject<'a> {
             _ if self.hands_over_e820() => Ok(()),
             Some(_) => Err(not_found("this architecture hands over no e820 map")),
             None => {
-                Err(missing("the architecture is not named", "capture /proc/version, or give --architecture"))
+                Err(missing("the architecture is not named", NAMES_ARCHITECTURE))
             }
         }
     }

@@ -1,6 +1,7 @@
 //! `crashkernel=` that reserved nothing.
 
 use kexec::{CrashKernel, PlanError};
+use machine::Architecture;
 use machine::boot::{BootInput, predict};
 use machine::command_line::BootParameters;
 use machine::command_line::crashkernel::CrashkernelError;
@@ -8,14 +9,12 @@ use rules::Class;
 
 use crate::finding::{Code, Finding, Severity};
 use crate::outcome::{Answer, missing, not_found, unread};
-use crate::subject::Subject;
+use crate::subject::{NAMES_ARCHITECTURE, Subject};
 
 /// `crashkernel=` asks for memory, and there is no `Crash kernel`.
 pub(crate) fn not_reserved(subject: &Subject<'_>) -> Answer {
     let log = subject.machine.evidence.log.read();
-    let failure = log.and_then(|log| log.boot.crashkernel_error.as_deref());
-    // On machines of some sizes, crashkernel=RANGE:SIZE asks for nothing, and the kernel says so.
-    let failure = failure.filter(|line| !line.contains("resulted in zero bytes"));
+    let failure = log.and_then(|log| log.boot.crashkernel_failure());
     let seen = match subject.machine.resources() {
         Some(_) if CrashKernel::of(subject.machine) == Err(PlanError::NoCrashKernel) => {
             "/proc/iomem has no `Crash kernel`"
@@ -36,11 +35,11 @@ pub(crate) fn not_reserved(subject: &Subject<'_>) -> Answer {
     let Some(line) = evidence.command_line.read() else {
         return told(unread("/proc/cmdline", &evidence.command_line));
     };
-    let Some(architecture) = subject.machine.kernel.architecture else {
-        return told(missing(
-            "the architecture is not named",
-            "capture /proc/version, or give --architecture",
-        ));
+    // All architectures read the values alike, but for `,high` and `,cma` of some releases.
+    let kernel = &subject.machine.kernel;
+    let usual = || Architecture::from_map(kernel.facts.map_handed_on);
+    let Some(architecture) = kernel.architecture.or_else(usual) else {
+        return told(missing("the architecture is not named", NAMES_ARCHITECTURE));
     };
     let release = subject.machine.kernel.release.as_deref().and_then(|release| release.parse().ok());
     let asked =

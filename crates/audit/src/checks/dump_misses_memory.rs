@@ -1,6 +1,7 @@
 //! Memory that a dump should contain and its header does not list.
 
 use evidence::log::LoadRecord;
+use kexec::Purpose;
 use kexec::dump::dumped;
 use machine::State;
 use memblock::{PhysRange, ranges};
@@ -75,8 +76,8 @@ pub(crate) fn misses_added_memory(subject: &Subject<'_>, record: &LoadRecord) ->
 
 /// What a complete dump contains and the planned one does not.
 pub(crate) fn planned_dump_misses_memory(subject: &Subject<'_>, image: &Image<'_>) -> Answer {
-    if image.is_loaded {
-        return Err(not_found("this is asked of plans"));
+    if image.purpose != Purpose::Crash {
+        return Err(not_found("an image for a reboot dumps nothing"));
     }
     let missing = not_dumped(subject, image.dumped)?;
     if missing.is_empty() {

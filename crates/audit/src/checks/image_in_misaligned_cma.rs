@@ -14,7 +14,7 @@ use crate::subject::{Subject, sized};
 /// The kernel of an image, loaded or planned, below its alignment.
 pub(crate) fn misaligned(subject: &Subject<'_>, image: &Image<'_>) -> Answer {
     let Some((kernel, alignment)) = image.kernel else { return Err(no_kernel(image)) };
-    let Some((start, runs)) = moved(kernel, alignment).filter(|(start, _)| *start != kernel.start()) else {
+    let Some(runs) = moved(kernel, alignment).filter(|runs| runs.start() != kernel.start()) else {
         return Err(not_found(format!(
             "the kernel at {} starts at a multiple of {alignment:#x} ({})",
             sized(kernel),
@@ -51,10 +51,9 @@ pub(crate) fn misaligned(subject: &Subject<'_>, image: &Image<'_>) -> Answer {
     })
 }
 
-/// Where a kernel runs that is loaded here: its first byte, and all of it; `None` beyond all addresses.
-fn moved(kernel: PhysRange, alignment: u64) -> Option<(u64, PhysRange)> {
-    let start = kernel.start().checked_next_multiple_of(alignment)?;
-    Some((start, PhysRange::from_size(start, kernel.size()).ok()?))
+/// Where a kernel runs that is loaded here; `None` beyond all addresses.
+fn moved(kernel: PhysRange, alignment: u64) -> Option<PhysRange> {
+    PhysRange::from_size(kernel.start().checked_next_multiple_of(alignment)?, kernel.size()).ok()
 }
 
 /// Why no kernel is compared with its alignment.

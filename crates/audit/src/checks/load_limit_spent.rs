@@ -1,10 +1,11 @@
 //! Limits that allow no further load.
 
 use kexec::Purpose;
+use machine::releases::has_load_limits;
 
 use crate::finding::{Code, Finding, Severity};
 use crate::image::Image;
-use crate::outcome::{Answer, Nothing, hidden, missing, not_found};
+use crate::outcome::{Answer, Nothing, missing, not_found};
 use crate::subject::Subject;
 
 /// One limit below /proc/sys/kernel.
@@ -36,6 +37,12 @@ impl Limit {
         }
     }
 
+    /// Whether this kernel counts loads; true if its release is unknown.
+    fn are_counted(subject: &Subject<'_>) -> bool {
+        let release = subject.machine.kernel.release.as_deref().and_then(|release| release.parse().ok());
+        release.is_none_or(|release| has_load_limits(&release))
+    }
+
     /// Whether it allows no load.
     fn is_spent(self, subject: &Subject<'_>) -> bool {
         let forbids = i64::from(self == Self::Disabled);
@@ -43,9 +50,12 @@ impl Limit {
     }
 }
 
-/// The files that were not read.
+/// The files that were not read and that this kernel has.
 pub(crate) fn unseen(subject: &Subject<'_>) -> Vec<&'static str> {
-    Limit::ALL.into_iter().filter(|limit| limit.value(subject).is_none()).map(Limit::file).collect()
+    let counts = Limit::are_counted(subject);
+    let is_there = |limit: &Limit| *limit == Limit::Disabled || counts;
+    let all = Limit::ALL.into_iter().filter(is_there);
+    all.filter(|limit| limit.value(subject).is_none()).map(Limit::file).collect()
 }
 
 /// No load is allowed any more, for one purpose or for both.
@@ -94,15 +104,16 @@ fn of(subject: &Subject<'_>, limits: &[Limit]) -> Answer {
 /// Why no limit is known to be spent.
 fn none_spent(subject: &Subject<'_>, limits: &[Limit]) -> Nothing {
     let unseen: Vec<&str> =
-        limits.iter().filter(|limit| limit.value(subject).is_none()).map(|limit| limit.file()).collect();
-    if unseen.is_empty() {
-        return not_found("kexec_load_disabled is 0, and the limits below /proc/sys/kernel allow loads");
+        unseen(subject).into_iter().filter(|file| limits.iter().any(|limit| limit.file() == *file)).collect();
+    if !unseen.is_empty() {
+        let why = format!("{} below /proc/sys/kernel not there, or not captured", unseen.join(", "));
+        return missing(why, "capture /proc/sys/kernel/kexec_load_*");
     }
-    let why = format!("{} below /proc/sys/kernel not there, or not captured", unseen.join(", "));
-    // Kernels had the switch before they had the limits: where only those are absent, this one has none.
-    let has_switch = Limit::Disabled.value(subject).is_some();
-    let remedy = "capture /proc/sys/kernel/kexec_load_*";
-    if has_switch { hidden(why, remedy) } else { missing(why, remedy) }
+    not_found(if Limit::are_counted(subject) {
+        "kexec_load_disabled is 0, and the limits below /proc/sys/kernel allow loads"
+    } else {
+        "kexec_load_disabled is 0, and a kernel of this release counts no loads"
+    })
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ pub(crate) static CHECKS: &[Check] = &[
     },
     Check {
         code: Code::DumpMissesMemory,
-        look: Look::Image(Purpose::Crash, dump_misses_memory::planned_dump_misses_memory),
+        look: Look::Planned(dump_misses_memory::planned_dump_misses_memory),
     },
     Check {
         code: Code::ImageInRemovedMemory,

@@ -30,12 +30,21 @@ fn codes(checked: &Checked, out: &mut impl Write) -> Result<(), Failure> {
     if checked.findings.is_empty() || !checked.unknown.is_empty() {
         writeln!(out)?;
     }
+    // Codes that end alike for the same reason share a line.
+    let mut ends: Vec<(&Outcome, Vec<&str>)> = Vec::new();
     for one in &checked.codes {
-        match &one.outcome {
+        match ends.iter_mut().find(|(outcome, _)| *outcome == &one.outcome) {
+            Some((_, codes)) => codes.push(one.code.as_str()),
+            None => ends.push((&one.outcome, vec![one.code.as_str()])),
+        }
+    }
+    for (outcome, codes) in ends {
+        let codes = codes.join(", ");
+        match outcome {
             Outcome::Found(_) => {}
-            Outcome::NotFound(why) => wrapped(out, "", "  ", &format!("not found: {}: {why}", one.code))?,
+            Outcome::NotFound(why) => wrapped(out, "", "  ", &format!("not found: {codes}: {why}"))?,
             Outcome::CannotTell(gap) => {
-                wrapped(out, "", "  ", &format!("cannot be told: {}: {}", one.code, gap.why))?;
+                wrapped(out, "", "  ", &format!("cannot be told: {codes}: {}", gap.why))?;
                 wrapped(out, "  ", "    ", &format!("would tell: {}", gap.remedy))?;
             }
         }
