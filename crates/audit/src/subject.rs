@@ -47,9 +47,7 @@ impl<'a> Subject<'a> {
         match self.machine.kernel.architecture {
             _ if self.hands_over_e820() => Ok(()),
             Some(_) => Err(not_found("this architecture hands over no e820 map")),
-            None => {
-                Err(missing("the architecture is not named", NAMES_ARCHITECTURE))
-            }
+            None => Err(missing("the architecture is not named", NAMES_ARCHITECTURE)),
         }
     }
 

@@ -30,3 +30,15 @@ pub(crate) fn machine(arguments: &InputArguments) -> Result<Machine, Failure> {
         source => Failure::Machine { origin, source },
     })
 }
+
+/// The machine that the arguments name, even if only a kernel log shows something of it.
+pub(crate) fn machine_or_log(arguments: &InputArguments) -> Result<Machine, Failure> {
+    let evidence = Evidence::from(snapshot(arguments)?);
+    let origin = evidence.origin.clone();
+    let machine = if evidence.log.read().is_some() {
+        Machine::with_or_without_memory(evidence)
+    } else {
+        Machine::of(evidence)
+    };
+    machine.map_err(|source| Failure::Machine { origin, source })
+}

@@ -15,7 +15,7 @@ use crate::input;
 use crate::output::style::Style;
 
 pub(crate) fn run(arguments: &CheckArguments, out: &mut impl Write) -> Result<Done, Failure> {
-    let machine = input::machine(&arguments.input)?;
+    let machine = input::machine_or_log(&arguments.input)?;
     let mut unknown = audit::unknowable(&machine);
     let codes = audit::checked(&machine, &Rules::LINUX);
     let findings = audit::findings(&codes);
