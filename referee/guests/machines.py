@@ -31,7 +31,12 @@ class Machine:
     """One row: name, since, firmware (bios or efi), sizes of nodes in bytes, hot nodes, DIMMs, command line."""
 
     def __init__(self, row):
-        self.name, since, self.firmware, memory, line = row.split("\t")
+        columns = row.split("\t")
+        if len(columns) != 5:
+            raise ValueError(f"{len(columns)} columns; expected 5, with a tab between them")
+        self.name, since, self.firmware, memory, line = columns
+        if self.firmware not in ("bios", "efi"):
+            raise ValueError(f"{self.firmware} is no firmware; expected bios or efi")
         self.since = version(since)
         self.cmdline = " ".join(DEBUG if word == "debug" else word for word in line.split())
         self.sizes, self.hot, self.dimms = [], [], []
@@ -65,20 +70,35 @@ class Machine:
         return {"kernel/firmware/acpi/SRAT.aml": (0o100644, srat.table(self.sizes, self.hot))}
 
 
-def read(path=os.path.join(HERE, "machines.tsv")):
-    """{name: Machine} of the table, in its order."""
+def read():
+    """{name: Machine} of the table (GUESTS_MACHINES, or the one beside this file), in its order."""
+    path = os.environ.get("GUESTS_MACHINES") or os.path.join(HERE, "machines.tsv")
     with open(path, encoding="utf-8") as table:
-        rows = [Machine(line.rstrip("\n")) for line in table if line.strip() and not line.startswith("#")]
+        rows = [row(path, number, line) for number, line in enumerate(table, 1) if is_row(line)]
     return {machine.name: machine for machine in rows}
+
+
+def is_row(line):
+    """Whether a line of the table is neither empty nor a comment."""
+    return bool(line.strip()) and not line.startswith("#")
+
+
+def row(path, number, line):
+    """The machine of one line; an error names the line."""
+    try:
+        return Machine(line.rstrip("\n"))
+    except ValueError as error:
+        raise ValueError(f"{path}, line {number}: {error}") from error
 
 
 def main():
     """machines.py RELEASE: the names of the machines whose parameters this release knows."""
     try:
         wanted = version(sys.argv[1]) if len(sys.argv) > 1 else None
-    except ValueError as error:
+        machines = read().values()
+    except (OSError, ValueError) as error:
         sys.exit(f"machines.py: {error}")
-    for machine in read().values():
+    for machine in machines:
         if wanted is None or machine.since <= wanted:
             print(machine.name)
 

@@ -30,6 +30,12 @@ pub const CHECKED_NAME: &str = "6.12";
 pub(crate) const WHAT_LATER_RELEASES_CHANGE: &str =
     "from 6.16 on, kexec handover (kho=) confines kexec_file_load to its scratch areas";
 
+/// Whether loads are counted against `/proc/sys/kernel/kexec_load_limit_panic` and `kexec_load_limit_reboot`: "kexec:
+/// introduce sysctl parameters kexec_load_limit_*" (6.3; Documentation/admin-guide/sysctl/kernel.rst).
+pub fn has_load_limits(release: &Release) -> bool {
+    release.at_least(6, 3)
+}
+
 /// The release [`CHECKED`].
 pub fn checked() -> Release {
     Release::new(CHECKED, CHECKED_NAME)
@@ -148,6 +154,8 @@ const fn row(
 pub const CRASHKERNEL_REACHES_4_GIB: &str = "crashkernel=SIZE reaches 4 GiB";
 /// No zone ends above the last page of memory.
 pub const ZONES_END_WITH_MEMORY: &str = "zones end with memory";
+/// ACPI data above all memory counts for where memory ends, and with it the highest zone.
+pub const ACPI_DATA_ENDS_MEMORY: &str = "ACPI data ends memory";
 /// The first 64 KiB are no memory; later kernels take only the first page out of the map, and reserve the rest.
 pub const LOW_64K_IS_NO_MEMORY: &str = "the first 64 KiB are no memory";
 /// arm64's lowest zone is ZONE_DMA32, up to 4 GiB above the start of memory.
@@ -218,7 +226,8 @@ pub const TABLE: &[Since] = &[
     // Before, x86 also looked for `,high` if the plain value was malformed or 0.
     row("crashkernel=,high only without a plain one", Some(from(6, 7)), ALWAYS, "kernel/crash_core.c:parse_crashkernel (6.7)"),
     row(CRASHKERNEL_REACHES_4_GIB, Some(from(5, 2)), ALWAYS, "x86/kdump: Have crashkernel=X reserve under 4G by default (5.2)"),
-    row(ZONES_END_WITH_MEMORY, Some(from(4, 0)), None, "x86/mm: Fix zone ranges boot printout (4.0)"),
+    // 3.19 got it as a stable update: a log of 3.19.5 shows it.
+    row(ZONES_END_WITH_MEMORY, Some(from(3, 19)), None, "x86/mm: Fix zone ranges boot printout (4.0)"),
     // x86: x86/kdump: Fall back to reserve high crashkernel memory (5.2).
     row(CRASHKERNEL_FALLS_BACK_HIGH, Some(from(5, 2)), Some(from(6, 3)), "arm64: kdump: Support crashkernel=X fall back to reserve region above DMA zones (6.3)"),
     row(CRASHKERNEL_FALLS_BACK_LOW, ALWAYS, Some(from(6, 4)), "arm64: kdump: simplify the reservation behaviour of crashkernel=,high (6.4)"),
@@ -292,6 +301,8 @@ pub const TABLE: &[Since] = &[
     row(HUGETLB_CMA_COMES_LAST, Some(from(7, 0)), Some(from(7, 0)), "mm/hugetlb_cma.c:hugetlb_cma_reserve (7.3)"),
     row(NUMA_MEMBLKS_ARE_SHARED, ALWAYS, Some(from(6, 12)), "mm/numa_memblks.c (6.12)"),
     row(DMA_ZONE_ENDS_ANYWHERE, None, Some(from(6, 12)), "dma-mapping: replace zone_dma_bits by zone_dma_limit (6.12)"),
+    // Seen in logs of VirtualBox: 6.12.38 does, 6.1.106 and 4.4 do not. The first release is inferred.
+    row(ACPI_DATA_ENDS_MEMORY, Some(from(6, 12)), None, "arch/x86/kernel/e820.c:e820__end_of_ram_pfn (6.12)"),
     // Seen in logs: 3.8 does, 3.10 does not. Most kernels called 2.6.x do, from 2.6.37 or by their distribution.
     row(LOW_64K_IS_NO_MEMORY, Some(until(3, 9)), None, "CONFIG_X86_RESERVE_LOW, and logs of 2.6.32 to 3.10"),
     // Seen in a log of 4.20, and not in one of 5.8; the first release is inferred from the title.

@@ -33,11 +33,7 @@ pub(crate) fn state_release(snapshot: &mut Snapshot, release: &Release) {
 
 /// The machine that the arguments name.
 pub(crate) fn machine(arguments: &MachineArguments) -> Result<Machine, Failure> {
-    let mut snapshot = snapshot(&arguments.input)?;
-    if let Some(release) = &arguments.kernel_release {
-        state_release(&mut snapshot, release);
-    }
-    let evidence = Evidence::from(snapshot);
+    let evidence = stated(arguments)?;
     let origin = evidence.origin.clone();
     // A log, or a firmware map, shows what the machine booted with even where nothing shows what became of it.
     let shows_nothing = evidence.resources.read().is_none() && evidence.blocks.read().is_none();
@@ -46,4 +42,25 @@ pub(crate) fn machine(arguments: &MachineArguments) -> Result<Machine, Failure> 
         MachineError::Nothing { .. } if shows_boot => Failure::OnlyBoot { origin, source },
         source => Failure::Machine { origin, source },
     })
+}
+
+/// The machine that the arguments name, even if only a kernel log shows something of it.
+pub(crate) fn machine_or_log(arguments: &MachineArguments) -> Result<Machine, Failure> {
+    let evidence = stated(arguments)?;
+    let origin = evidence.origin.clone();
+    let machine = if evidence.log.read().is_some() {
+        Machine::with_or_without_memory(evidence)
+    } else {
+        Machine::of(evidence)
+    };
+    machine.map_err(|source| Failure::Machine { origin, source })
+}
+
+/// What was read, with what the user states instead.
+fn stated(arguments: &MachineArguments) -> Result<Evidence, Failure> {
+    let mut snapshot = snapshot(&arguments.input)?;
+    if let Some(release) = &arguments.kernel_release {
+        state_release(&mut snapshot, release);
+    }
+    Ok(Evidence::from(snapshot))
 }

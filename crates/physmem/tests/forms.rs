@@ -90,12 +90,12 @@ const PREFIXES: [(&str, &str); 24] = [
 fn rows() -> Vec<Row> {
     let log = || LOG.as_bytes().to_vec();
     let uname = b"Linux h 6.12.1 #1 SMP x86_64 x86_64 x86_64 GNU/Linux\n".to_vec();
-    // A log alone shows no memory as it is now, only the boot.
-    let boots = [1, 1, 1, 0, 0, 1, 1, 1];
+    // A log alone shows no memory as it is now, only the boot; what check asks of the machine is missing.
+    let boots = [1, 1, 4, 0, 0, 1, 1, 1];
     // No load is planned without the map that the firmware gave.
-    let shows = [0, 0, 0, 1, 1, 1, 1, 1];
+    let shows = [0, 0, 4, 1, 1, 1, 1, 1];
     // Nothing is reserved for a crash kernel.
-    let both = [0, 0, 0, 0, 0, 0, 1, 1];
+    let both = [0, 0, 4, 0, 0, 0, 1, 1];
     let none = [1; 8];
     let prompted = |command: &str, text: &str| format!("root@h:~# {command}\n{text}root@h:~#\n").into_bytes();
     let json = |message: &str| {
@@ -200,8 +200,6 @@ fn each_form_has_its_exit_status_with_each_command() {
         for (command, status) in COMMANDS.iter().zip(expected) {
             let output = run_on(command, &root);
             let found = output.status.code();
-            // The statuses of findings are not the form's.
-            let found = found.map(|code| if code > 2 { 0 } else { code });
             if found != Some(status) {
                 let said = String::from_utf8_lossy(&output.stderr).into_owned();
                 wrong.push(format!("{form}, {command:?}: {found:?}, expected {status}: {said}"));

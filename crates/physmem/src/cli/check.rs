@@ -19,6 +19,9 @@ pub(crate) struct CheckArguments {
     /// Print JSON; schema/check.schema.json describes it
     #[arg(short = 'J', long)]
     pub(crate) json: bool,
+    /// Exit with 0, not 4, if nothing is found but files or privileges were missing
+    #[arg(long)]
+    pub(crate) allow_unknown: bool,
 }
 
 /// The codes, for the long help and the man page.

@@ -85,10 +85,10 @@ impl E820Map {
         self.entries = sorted;
     }
 
-    /// The first address after the last whole page of RAM or ACPI data below `limit`, both in bytes; 0 if there is none
-    /// (arch/x86/kernel/e820.c:e820__end_of_ram_pfn, 6.12).
-    pub(crate) fn end_of_ram(&self, limit: u64) -> u64 {
-        let counts = |kind| matches!(kind, E820Type::Ram | E820Type::Acpi);
+    /// The first address after the last whole page of RAM below `limit`, or of ACPI data if that counts, both in bytes; 0
+    /// if there is none (arch/x86/kernel/e820.c:e820__end_of_ram_pfn, 6.12).
+    pub(crate) fn end_of_ram(&self, limit: u64, acpi_counts: bool) -> u64 {
+        let counts = |kind| kind == E820Type::Ram || (acpi_counts && kind == E820Type::Acpi);
         self.entries
             .iter()
             .filter(|entry| counts(entry.kind) && entry.range.start() < limit)
@@ -159,8 +159,9 @@ mod tests {
     }
 
     #[test]
-    fn acpi_data_counts_as_ram_for_the_last_page() {
+    fn acpi_data_counts_as_ram_for_the_last_page_of_later_kernels() {
         let ram = map(&[(0, 0x1_0800, E820Type::Ram), (0x2_0000, 0x2_1000, E820Type::Acpi)]);
-        assert_eq!((ram.end_of_ram(u64::MAX), ram.end_of_ram(0x2_0000)), (0x2_1000, 0x1_0000));
+        assert_eq!((ram.end_of_ram(u64::MAX, true), ram.end_of_ram(0x2_0000, true)), (0x2_1000, 0x1_0000));
+        assert_eq!(ram.end_of_ram(u64::MAX, false), 0x1_0000);
     }
 }

@@ -11,6 +11,7 @@ use crate::boot::trace::Step;
 use crate::boot::x86::e820_map::E820Map;
 use crate::boot::x86::{ISA_HOLE, MIB, PAGE};
 use crate::command_line::{BootParameters, MapEdit};
+use crate::releases::{ACPI_DATA_ENDS_MEMORY, Target, is_known};
 
 impl BootInput {
     /// The firmware's e820 map, sanitized but not edited by the command line: the map that kexec_file_load passes to
@@ -176,11 +177,17 @@ pub(super) fn find_last_pages(early: &mut Early<'_>, e820: &E820Map, input: &Boo
     // The limit of what page tables with this many levels can map directly (MAXMEM).
     let widest: u64 = if input.build.page_table_levels > 4 { 1 << 52 } else { 1 << 46 };
     let max_arch = input.platform.narrow_end().unwrap_or(widest);
-    let max_pfn = e820.end_of_ram(max_arch) / PAGE;
+    let target = Target::new(Architecture::X86_64, input.release.clone());
+    let acpi_counts = is_known(ACPI_DATA_ENDS_MEMORY, &target);
+    let max_pfn = e820.end_of_ram(max_arch, acpi_counts) / PAGE;
     let max_arch_pfn = max_arch / PAGE;
     early.note(
         format!("last_pfn = {max_pfn:#x} max_arch_pfn = {max_arch_pfn:#x}"),
-        "the last whole page of RAM; ACPI data counts, so that it is mapped",
+        if acpi_counts {
+            "the last whole page of RAM; ACPI data counts, so that it is mapped"
+        } else {
+            "the last whole page of RAM"
+        },
     );
     max_pfn
 }
