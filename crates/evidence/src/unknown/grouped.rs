@@ -59,6 +59,8 @@ fn listed(texts: &[&str]) -> String {
     let common = rest.iter().fold(of_first.len(), |common, text| {
         of_first.iter().zip(words(text)).take(common).take_while(|(a, b)| *a == b).count()
     });
+    // `the release`, `the command line`: one common word is not worth its omission.
+    let common = if common > 1 { common } else { 0 };
     let tails = rest.iter().map(|text| words(text).get(common..).unwrap_or_default().join(" "));
     std::iter::once((*first).to_owned()).chain(tails).collect::<Vec<_>>().join(", ")
 }
@@ -80,6 +82,12 @@ mod tests {
         assert_eq!(lacking.why, "a sosreport does not hold /proc/a, /proc/b");
         assert_eq!(lacking.effect, "no a; no b");
         assert_eq!(left, other);
+    }
+
+    #[test]
+    fn an_article_is_not_left_out() {
+        assert_eq!(listed(&["the release", "the command line"]), "the release, the command line");
+        assert_eq!(listed(&["who provided 1-2", "who provided 3-4"]), "who provided 1-2, 3-4");
     }
 
     #[test]
