@@ -25,6 +25,7 @@ set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
 root="$(cd "$here/../.." && pwd)"
 export GUESTS_CACHE="${GUESTS_CACHE:-$root/target/referee/guests}"
+export PYTHONDONTWRITEBYTECODE=1
 mkdir -p "$GUESTS_CACHE" && GUESTS_CACHE="$(cd "$GUESTS_CACHE" && pwd)"
 
 usage() { echo "run.sh: $*; run.sh --help says more" >&2; exit 2; }

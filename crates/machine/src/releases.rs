@@ -19,7 +19,7 @@ pub use compared::{
 };
 pub use kexec_tools::{KexecTools, NotAVersion};
 pub use not_modelled::not_modelled;
-pub use old_crashkernel::searches_crashkernel_upwards;
+pub use old_crashkernel::{searches_crashkernel_upwards, usual_image_end};
 
 /// The release that predictions, plans and verdicts were checked against: major and minor version.
 pub const CHECKED: (u32, u32) = (6, 12);

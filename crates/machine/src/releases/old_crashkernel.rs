@@ -1,4 +1,4 @@
-//! Where kernels before memblock looked for a crash kernel.
+//! Where kernels before memblock looked for a crash kernel, and what was in the way.
 
 use crate::arch::Architecture;
 use crate::releases::Target;
@@ -10,6 +10,12 @@ pub fn searches_crashkernel_upwards(target: &Target) -> bool {
     let patch = name.strip_prefix("2.6.").and_then(|rest| rest.split(|c: char| !c.is_ascii_digit()).next());
     target.architecture == Architecture::X86_64
         && patch.and_then(|digits| digits.parse::<u32>().ok()).is_some_and(|patch| patch < 37)
+}
+
+/// The end of the image of a kernel before memblock, half-open, if its log does not show it: that of RHEL 6's 2.6.32, as
+/// logs of two builds show it, in whole pages.
+pub fn usual_image_end(target: &Target) -> Option<u64> {
+    searches_crashkernel_upwards(target).then_some(0x202_0000)
 }
 
 #[cfg(test)]

@@ -17,6 +17,10 @@ use crate::output::json::flag_names;
 /// The version of the layout.
 const SCHEMA: u32 = 1;
 
+/// What is not predicted for a 32-bit kernel; of `memblock`, its reserved regions and later changes.
+const NOT_OF_32_BITS: [&str; 6] =
+    ["memblock", "zones", "zone_limits", "movable_start", "fallback_order", "crashkernel"];
+
 /// What `boot -J` prints, and each side of `what-if -J`.
 #[derive(Debug, Serialize)]
 pub(crate) struct Document<'a> {
@@ -36,6 +40,9 @@ pub(crate) struct Document<'a> {
     panic: Option<&'a str>,
     remarks: Vec<RemarkRecord<'a>>,
     assumed: &'a [Unknown],
+    /// The members that say nothing about this kernel.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    not_predicted: &'static [&'static str],
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) verify: Option<Verified<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -187,6 +194,7 @@ impl<'a> Document<'a> {
             panic: prediction.panic.as_deref(),
             remarks: prediction.remarks.iter().map(remark).collect(),
             assumed: &prediction.assumed,
+            not_predicted: if prediction.ends_with_nodes { &NOT_OF_32_BITS } else { &[] },
             verify: None,
             trace: None,
         }

@@ -9,6 +9,7 @@ use crate::arch::Architecture;
 use crate::boot::input::reading::{InputError, LOG, Reading};
 use crate::boot::input::{BootInput, Platform, X86Platform};
 use crate::now::firmware_map::of_boot;
+use crate::releases::{Target, usual_image_end};
 use evidence::snapshot::FirmwareMapEntry;
 use evidence::{Release, Source};
 
@@ -30,7 +31,8 @@ impl Reading<'_> {
         let e820 = self.e820()?;
         let params = self.evidence.boot_params();
         let initrd = params.and_then(|params| params.ramdisk().ok().flatten()).or(self.log.boot.ramdisk);
-        let by_default = PhysRange::new(IMAGE.0, IMAGE.1).map_err(|e| InputError::NoMap(e.to_string()))?;
+        let end = usual_image_end(&Target::new(architecture, release.clone())).unwrap_or(IMAGE.1);
+        let by_default = PhysRange::new(IMAGE.0, end).map_err(|e| InputError::NoMap(e.to_string()))?;
         let kernel_image = self.kernel_image(by_default);
         let is_efi = self.log.boot.is_efi || params.is_some_and(|params| params.efi_memory_map().is_some());
         let efi_map = self.efi_map();
