@@ -124,7 +124,7 @@ impl BootLines {
             "Early memory node ranges" | "Early memory PFN ranges" => self.has_zones = true,
             _ if words.starts_with("early_node_map[") => self.has_zones = true,
             "..." | "[...]" | "(...)" | "…" | "[…]" | "[snip]" | "<snip>" | "-- snip --" => {
-                self.has_gaps = true
+                self.has_gaps = true;
             }
             "Using GB pages for direct mapping" => self.gib_pages = true,
             _ => self.other(words),
