@@ -5,40 +5,65 @@ use kexec::{Plan, Purpose};
 use machine::Machine;
 use rules::Rules;
 
-use crate::checks::registry::{CHECKS, Check};
-use crate::finding::Finding;
+use crate::checks::registry::{CHECKS, Check, Look};
+use crate::finding::{Code, Finding};
 use crate::image::Image;
 use crate::loaded::Loaded;
+use crate::outcome::{Answer, Checked, Outcome, outcome};
 use crate::subject::Subject;
 use crate::unknowable as open;
 
 /// What is wrong with a machine and with what is loaded on it now, worst first. O(log + ranges).
 pub fn audit(machine: &Machine, rules: &Rules) -> Vec<Finding> {
+    findings(&checked(machine, rules))
+}
+
+/// The findings among these outcomes, worst first.
+pub fn findings(checked: &[Checked]) -> Vec<Finding> {
+    let found = checked.iter().filter_map(|checked| match &checked.outcome {
+        Outcome::Found(findings) => Some(findings.iter().cloned()),
+        _ => None,
+    });
+    sorted(found.flatten().collect())
+}
+
+/// How each code ends on a machine, in the order of [`Code::ALL`]. O(log + ranges).
+pub fn checked(machine: &Machine, rules: &Rules) -> Vec<Checked> {
     let subject = Subject::of(machine, rules);
     let known = |purpose| match subject.loaded(purpose) {
-        Loaded::Known(record) => Some(record),
-        _ => None,
+        Loaded::Known(record) => Ok(record),
+        _ => Err(open::nothing_known(&subject, purpose)),
     };
     let image = |purpose| known(purpose).map(|record| Image::of_record(record, purpose));
     let (crash, reboot) = (image(Purpose::Crash), image(Purpose::Reboot));
-    let of = |check: &Check| match check {
-        Check::Machine(check) => check(&subject),
-        Check::LoadedCrash(check) => check(&subject, known(Purpose::Crash)?),
-        Check::Image(Purpose::Crash, check) => check(&subject, crash.as_ref()?),
-        Check::Image(Purpose::Reboot, check) => check(&subject, reboot.as_ref()?),
-        Check::NoReboot(check) if reboot.is_none() => check(&subject),
-        Check::NoReboot(_) | Check::Planned(_) => None,
+    let of = |check: &Check| -> Option<Answer> {
+        let on = |image: &Result<Image<'_>, _>, look: fn(&Subject<'_>, &Image<'_>) -> Answer| match image {
+            Ok(image) => look(&subject, image),
+            Err(nothing) => Err(Clone::clone(nothing)),
+        };
+        Some(match check.look {
+            Look::Machine(look) => look(&subject),
+            Look::LoadedCrash(look) => known(Purpose::Crash).and_then(|record| look(&subject, record)),
+            Look::Image(Purpose::Crash, look) => on(&crash, look),
+            Look::Image(Purpose::Reboot, look) => on(&reboot, look),
+            Look::NoReboot(look) if reboot.is_err() => look(&subject),
+            Look::NoReboot(_) | Look::Planned(_) => return None,
+        })
     };
-    sorted(CHECKS.iter().filter_map(of).collect())
+    let of_code = |code: Code| Checked {
+        code,
+        outcome: outcome(CHECKS.iter().filter(|check| check.code == code).filter_map(of)),
+    };
+    Code::ALL.into_iter().map(of_code).collect()
 }
 
 /// What is wrong with a plan, worst first.
 pub fn of_plan(machine: &Machine, plan: &Plan, rules: &Rules) -> Vec<Finding> {
     let subject = Subject::of(machine, rules);
     let image = Image::of_plan(plan);
-    let of = |check: &Check| match check {
-        Check::Planned(check) => check(&subject, &image),
-        Check::Image(purpose, check) if *purpose == plan.purpose => check(&subject, &image),
+    let of = |check: &Check| match check.look {
+        Look::Planned(look) => look(&subject, &image).ok(),
+        Look::Image(purpose, look) if purpose == plan.purpose => look(&subject, &image).ok(),
         _ => None,
     };
     sorted(CHECKS.iter().filter_map(of).collect())

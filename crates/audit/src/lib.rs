@@ -27,11 +27,13 @@ mod checks;
 mod finding;
 mod image;
 mod loaded;
+mod outcome;
 mod subject;
 #[cfg(test)]
 mod testing;
 mod unknowable;
 
-pub use audits::{audit, of_plan, unknowable};
+pub use audits::{audit, checked, findings, of_plan, unknowable};
 pub use checks::of_plan_error;
 pub use finding::{Code, Finding, Severity};
+pub use outcome::{Checked, Gap, Outcome};

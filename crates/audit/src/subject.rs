@@ -1,12 +1,19 @@
 //! The machine that is audited, and what several checks ask about it.
 
+use evidence::ResourceTree;
 use evidence::log::LoadLog;
 use evidence::snapshot::BlockState;
 use firmware::fdt::{Chosen, Fdt};
+use kexec::{CrashKernel, PlanError};
 use machine::range_set::RangeSet;
 use machine::{Machine, State, command_line};
 use memblock::{PhysRange, ranges};
 use rules::{MapHandedOn, Rules};
+
+use crate::outcome::{Nothing, missing, not_found, unread};
+
+/// What would name the architecture.
+pub(crate) const NAMES_ARCHITECTURE: &str = "capture /proc/sys/kernel/arch or /proc/version";
 
 /// A machine and the rules.
 #[derive(Debug)]
@@ -33,6 +40,30 @@ impl<'a> Subject<'a> {
     /// Whether the next kernel gets an e820 map.
     pub(crate) fn hands_over_e820(&self) -> bool {
         self.machine.kernel.facts.map_handed_on == MapHandedOn::E820
+    }
+
+    /// That the next kernel gets an e820 map; otherwise why there is none, or why it cannot be told.
+    pub(crate) fn e820(&self) -> Result<(), Nothing> {
+        match self.machine.kernel.architecture {
+            _ if self.hands_over_e820() => Ok(()),
+            Some(_) => Err(not_found("this architecture hands over no e820 map")),
+            None => Err(missing("the architecture is not named", NAMES_ARCHITECTURE)),
+        }
+    }
+
+    /// /proc/iomem; otherwise why it was not read.
+    pub(crate) fn tree(&self) -> Result<&'a ResourceTree, Nothing> {
+        let machine: &'a Machine = self.machine;
+        machine.resources().ok_or_else(|| unread("/proc/iomem", &machine.evidence.resources))
+    }
+
+    /// The crash kernel's memory; otherwise why there is none, or why it cannot be told.
+    pub(crate) fn crash_kernel(&self) -> Result<CrashKernel, Nothing> {
+        self.tree()?;
+        CrashKernel::of(self.machine).map_err(|error| match error {
+            PlanError::NoCrashKernel => not_found("/proc/iomem has no `Crash kernel`: nothing is reserved"),
+            error => missing(error.to_string(), "a whole /proc/iomem"),
+        })
     }
 
     /// The loads that the kernel log shows; `None` without a log.

@@ -5,6 +5,7 @@ use kexec::Purpose;
 
 use crate::checks::{image_over_interrupt_tables, load_limit_spent};
 use crate::loaded::Loaded;
+use crate::outcome::{Nothing, hidden, missing, not_found, unread};
 use crate::subject::Subject;
 
 /// What could not be known, and which findings that leaves open.
@@ -72,6 +73,21 @@ pub(crate) fn of(subject: &Subject<'_>) -> Vec<Unknown> {
         ));
     }
     unknown
+}
+
+/// Why no image is known that could be checked.
+pub(crate) fn nothing_known(subject: &Subject<'_>, purpose: Purpose) -> Nothing {
+    let path = format!("/sys/kernel/{}", file(purpose));
+    let remedy = "load by kexec_file_load with KEXEC_FILE_DEBUG (kexec -s -d), and keep the kernel log";
+    let why = why_unknown(subject, purpose).unwrap_or_default();
+    match subject.loaded(purpose) {
+        Loaded::Nothing | Loaded::Known(_) => not_found(format!("{path} is 0: nothing is loaded")),
+        // What kexec_load loaded is shown nowhere.
+        Loaded::ByKexecLoad => hidden(why, remedy),
+        Loaded::Untold if subject.loads().is_some() => hidden(why, remedy),
+        Loaded::Untold => missing(why, "capture the kernel log"),
+        Loaded::Unseen => unread(&path, subject.is_loaded(purpose)),
+    }
 }
 
 fn why_unknown(subject: &Subject<'_>, purpose: Purpose) -> Option<String> {

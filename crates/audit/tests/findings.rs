@@ -22,13 +22,16 @@ use Code::{
 
 /// The captures in which something is wrong, and what: [`Code::KdumpNotArmed`] left out, which most captures of a
 /// reservation have. All others are healthy.
-const FAULTS: [(&str, &[Code]); 35] = [
+const FAULTS: [(&str, &[Code]); 38] = [
     ("boot/arm64/deb-2g-crash-at-odd", &[NotReserved]),
     ("boot/x86/p2-crash-at-kernel", &[NotReserved]),
     ("boot/x86/p2-crash-at-unaligned", &[NotReserved]),
     ("boot/x86/p2-softreserved", &[Soft]),
     ("boot/x86/p5-crash-10G", &[NotReserved]),
     ("boot/x86/p5-crash-high-low-toobig", &[NotReserved]),
+    ("releases/6.1.0-57/p6-crash-3G", &[NotReserved]),
+    ("releases/6.12.117+deb13/p6-crash-3G", &[NotReserved]),
+    ("releases/7.3.4+deb13/p2900-memmap", &[NotReserved]),
     ("releases/7.3.4+deb13/kx-cma-exec_s/20-loaded", &[Misaligned]),
     ("x86/h1-nomemhp/04-d0-removed", &[Stale]),
     ("x86/h1-repair/02-loaded", &[Onlines]),

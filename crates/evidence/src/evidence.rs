@@ -15,6 +15,7 @@ use crate::resources::{IomemError, ResourceTree};
 use crate::settings::{HotplugSettings, KexecSettings};
 use crate::snapshot::{Bytes, FirmwareMapEntry, HandoverFiles, MemoryBlocks, Nodes, Snapshot};
 use crate::source::Source;
+use crate::unknown::Unknown;
 use crate::zones::{self, Zone};
 
 /// The parsed content of a snapshot's files.
@@ -26,6 +27,8 @@ use crate::zones::{self, Zone};
 pub struct Evidence {
     /// Where the snapshot was read from: `/`, a directory, or the name of a capture file.
     pub origin: String,
+    /// What it was read from, if that never holds all that a machine shows: `a sosreport`, `a kernel log alone`.
+    pub form: Option<String>,
     /// The machine's architecture, as printed by `uname -m`.
     pub architecture: Source<String>,
     /// `/proc/version`.
@@ -81,6 +84,21 @@ pub struct Evidence {
 }
 
 impl Evidence {
+    /// Unknowns about this evidence: of files that are not there, whether its form holds them.
+    pub fn in_its_form(&self, unknown: Vec<Unknown>) -> Vec<Unknown> {
+        match &self.form {
+            Some(form) => unknown.into_iter().map(|one| one.in_form(form)).collect(),
+            None => unknown,
+        }
+    }
+
+    /// What was taken from another place than the one where it is looked for first.
+    pub fn stood_in(&self) -> impl Iterator<Item = Unknown> + '_ {
+        self.stand_ins
+            .iter()
+            .map(|(what, from)| Unknown::new(what, "/proc does not show it", &format!("taken from {from}")))
+    }
+
     /// The boot parameters, if they were read and contain a zero page.
     pub fn boot_params(&self) -> Option<BootParams<'_>> {
         BootParams::new(&self.boot_params.read()?.0).ok()
@@ -120,6 +138,7 @@ impl From<Snapshot> for Evidence {
             block_size_of_nodes: snapshot.memory_blocks.read().is_some_and(|blocks| blocks.block_size == 0),
             blocks: block_size::with_size(snapshot.memory_blocks, &snapshot.nodes),
             origin: snapshot.origin,
+            form: snapshot.form,
             stand_ins: snapshot.stand_ins,
             architecture: snapshot.architecture,
             command_line: snapshot.command_line,

@@ -44,4 +44,4 @@ pub use release::{NotARelease, Release};
 pub use resources::ResourceTree;
 pub use snapshot::Snapshot;
 pub use source::Source;
-pub use unknown::Unknown;
+pub use unknown::{Unknown, grouped};

@@ -24,13 +24,17 @@ pub struct Snapshot {
     pub schema: u32,
     /// Where it was read from: `/`, a directory, or the name of a capture file.
     pub origin: String,
+    /// What it was read from, if that never holds all that a machine shows: `a sosreport`, `a kernel log alone`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub form: Option<String>,
     /// The machine architecture as `uname -m` prints it (`x86_64`, `aarch64`), if known.
     pub architecture: Source<String>,
     /// `/proc/version`.
     pub version: Source<String>,
     /// `/proc/cmdline`, without the newline.
     pub command_line: Source<String>,
-    /// Facts that were not where they are looked for first: the fact, and the place that showed it instead.
+    /// Facts that were not where they are looked for first: the fact ([`stand_in`] has the words), and the place that
+    /// showed it instead.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub stand_ins: BTreeMap<String, String>,
     /// The kernel's build configuration (`/proc/config.gz` unpacked, or `/boot/config-RELEASE`).
@@ -68,6 +72,16 @@ pub struct Snapshot {
     pub kexec: BTreeMap<String, Source<String>>,
     /// The version of kexec-tools, e.g. `2.0.29`: from the program, or a list of packages.
     pub kexec_tools: Source<String>,
+}
+
+/// The facts that [`Snapshot::stand_ins`] names.
+pub mod stand_in {
+    /// [`Snapshot::version`](super::Snapshot::version).
+    pub const RELEASE: &str = "the kernel's release";
+    /// [`Snapshot::command_line`](super::Snapshot::command_line).
+    pub const COMMAND_LINE: &str = "the command line";
+    /// [`Snapshot::architecture`](super::Snapshot::architecture).
+    pub const ARCHITECTURE: &str = "the architecture";
 }
 
 /// Raw bytes; a hexadecimal string in JSON.

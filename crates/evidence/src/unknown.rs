@@ -1,8 +1,15 @@
 //! Facts that could not be established, and why.
 
+mod grouped;
+
 use serde::Serialize;
 
+pub use grouped::grouped;
+
 use crate::source::Source;
+
+/// What supplies everything that a report or a single file lacks.
+const CAPTURE: &str = "`physmem capture`, run as root on the machine, keeps all of it";
 
 /// A fact that could not be established, and which answers that affects.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -30,6 +37,17 @@ impl Unknown {
             }
         };
         Some(Self { what: what.to_owned(), why, effect: effect.to_owned(), remedy })
+    }
+
+    /// If a file is simply not there: that this form of input does not hold it, and what would.
+    #[must_use]
+    pub fn in_form(self, form: &str) -> Self {
+        match self.why.strip_suffix(" is not there").filter(|file| file.starts_with('/')) {
+            Some(file) if self.remedy.is_none() => {
+                Self { why: format!("{form} does not hold {file}"), remedy: Some(CAPTURE.to_owned()), ..self }
+            }
+            _ => self,
+        }
     }
 
     /// An unknown without a remedy.

@@ -1,7 +1,7 @@
 //! What a kernel log says about memory.
 //!
-//! The log is bytes from `dmesg` (also with `-r` or `-T`), `journalctl -k` (`-o short` and its variants except
-//! `short-delta`), a syslog file or a serial console. Each line may have a priority (`<6>`), a timestamp
+//! The log is bytes from `dmesg` (with any time format), `journalctl -k` (`-o short`, its variants and `cat`), a syslog
+//! file or a serial console. Each line may have a priority (`<6>`), a timestamp
 //! (`[    0.000000]`, `[Fri Nov 22 23:49:18 2026]`, `Nov 22 23:49:18`), a caller (`[    T0]`) and a host with
 //! `kernel:`; [`lines`] removes these. Lines may contain bytes that are not UTF-8. A reader returns the lines it
 //! knows and ignores all others. A line that starts like one of its own but cannot be read yields a [`LogError`]

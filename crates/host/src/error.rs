@@ -10,7 +10,8 @@ use evidence::snapshot::SCHEMA;
 pub enum ReadError {
     /// The path itself could not be opened.
     #[error(
-        "cannot open {path}: {source}; give a root directory, a tar archive of one, or a snapshot in JSON"
+        "cannot open {path}: {source}; give a root directory, a tar archive of one, a snapshot in JSON, or a \
+         kernel log"
     )]
     Open {
         /// The path to read.
@@ -21,17 +22,15 @@ pub enum ReadError {
     /// Nothing below it looks like a Linux machine.
     #[error(
         "no Linux tree at {path}: expected proc/ or sys/ below it (such as proc/iomem or \
-         sys/devices/system/memory); give the directory that holds proc/ and sys/"
+         sys/devices/system/memory), or a kernel log where sos or insights keeps it \
+         (sos_commands/kernel/dmesg, insights_commands/dmesg); give the directory that holds them"
     )]
     NoTree {
         /// The path to read.
         path: PathBuf,
     },
     /// More than one directory below it looks like a Linux machine.
-    #[error(
-        "{path} holds several Linux trees ({}): unpack it and give the directory of one",
-        roots.join(", ")
-    )]
+    #[error("{path} holds several Linux trees ({}): give the directory of one, unpacked", listed(roots))]
     SeveralTrees {
         /// The path to read.
         path: PathBuf,
@@ -40,8 +39,8 @@ pub enum ReadError {
     },
     /// The file is neither an archive nor a snapshot.
     #[error(
-        "{path} is neither a tar archive (plain, or compressed with gzip, xz or zstd) nor a snapshot \
-         in JSON: {why}"
+        "{path} is neither a tar archive (plain, or compressed with gzip, bzip2, xz or zstd), a snapshot \
+         in JSON, a kernel log nor /proc/iomem: {why}"
     )]
     UnknownFormat {
         /// The path to read.
@@ -134,4 +133,14 @@ pub enum CaptureError {
         /// What was to be captured.
         path: PathBuf,
     },
+}
+
+/// The first few of many names.
+fn listed(names: &[String]) -> String {
+    const MOST: usize = 8;
+    let shown = names.get(..MOST).unwrap_or(names).join(", ");
+    match names.len().checked_sub(MOST) {
+        None | Some(0) => shown,
+        Some(more) => format!("{shown} and {more} more"),
+    }
 }

@@ -11,27 +11,28 @@ use serde::Deserialize;
 use crate::error::ReadError;
 use crate::firmware_input::magic;
 use crate::readers::{
-    architecture, blocks, efi_runtime_map, firmware_memmap, identity, kernel_config, kernel_log, kmsg, nodes,
-    packages, settings, text,
+    architecture, blocks, efi_runtime_map, firmware_memmap, form, identity, journal, kernel_config,
+    kernel_log, kmsg, nodes, packages, settings, text,
 };
 use crate::root::archive::Archive;
 use crate::root::directory::Directory;
 use crate::root::manifest::{AsCaptured, Manifest};
 use crate::root::source::nonsense;
-use crate::root::tree::{Kind, Tree};
+use crate::root::tree::{Kind, Tree, join};
 use crate::root::{bare, compression, files, unpack};
 
 /// A snapshot as JSON is a few MiB for the largest machines.
 const LARGEST_JSON: u64 = 512 << 20;
 /// The bytes inspected to tell a JSON snapshot from an archive.
-const HEAD: u64 = 512;
+const HEAD: u64 = 4096;
 
 /// Reads a machine or a capture.
 ///
-/// `path` is a directory with a machine's `proc/` and `sys/` in it or in its only subdirectory; a tar archive
-/// of one, plain or compressed with gzip, xz or zstd; or a JSON snapshot. Files are recognized by their first
-/// bytes. `/` is the running machine, see [`read_live`]; below any other directory, symbolic links are not
-/// followed.
+/// `path` is a directory with a machine's `proc/` and `sys/` in it or in one of its directories; a tar archive
+/// of one, plain or compressed with gzip, bzip2, xz or zstd; a JSON snapshot; or a single text, a kernel log as
+/// `dmesg`, the journal or syslog print it, or `/proc/iomem`. Reports of sos, insights and must-gather are such
+/// trees. Files are recognized by their first bytes. `/` is the running machine, see [`read_live`]; below any
+/// other directory, symbolic links are not followed.
 ///
 /// # Errors
 /// If nothing can be read at all; [`ReadError`] says what was expected. A single missing or unreadable file is
@@ -109,7 +110,11 @@ impl Opened {
         }
         let stream = io::Cursor::new(head).chain(stream);
         if is_json {
-            return Ok(Self::Json(Box::new(json(path, stream)?)));
+            let bytes = whole_json(path, stream)?;
+            if journal::is_json_log(&bytes) {
+                return Ok(Self::Archive(bare::log(bytes), Manifest::default()));
+            }
+            return Ok(Self::Json(Box::new(json(path, &bytes)?)));
         }
         let tree = unpack::unpack(path, stream)?;
         let manifest = manifest(path, &tree)?;
@@ -117,7 +122,12 @@ impl Opened {
     }
 }
 
-/// The directory itself or its only subdirectory, whichever holds a tree.
+/// The most directories to look into for a tree.
+const MOST_SEARCHED: usize = 2000;
+/// How deep a tree may lie.
+const DEEPEST: usize = 6;
+
+/// The directory itself, or the one directory below it that holds a tree. Nothing inside a tree is looked at.
 fn with_tree(path: &Path, directory: Directory) -> Result<Directory, ReadError> {
     let holds_tree = |tree: &dyn Tree| {
         files::MARKERS.iter().any(|marker| {
@@ -128,14 +138,31 @@ fn with_tree(path: &Path, directory: Directory) -> Result<Directory, ReadError> 
         return Ok(directory);
     }
     let no_tree = || ReadError::NoTree { path: path.to_owned() };
-    let Source::Read(entries) = directory.list(".") else { return Err(no_tree()) };
-    let mut children = entries.iter().filter(|entry| entry.kind == Kind::Directory);
-    match (children.next(), children.next()) {
-        (Some(child), None) => {
-            let child = directory.into_child(&child.name).map_err(|_| no_tree())?;
-            if holds_tree(&child) { Ok(child) } else { Err(no_tree()) }
+    let mut roots = Vec::new();
+    let mut level = vec![String::new()];
+    let mut searched: usize = 0;
+    for _ in 0..DEEPEST {
+        let mut next = Vec::new();
+        for above in level {
+            let here = if above.is_empty() { "." } else { &above };
+            let Source::Read(entries) = directory.list(here) else { continue };
+            for entry in entries.iter().filter(|entry| entry.kind == Kind::Directory) {
+                searched = searched.saturating_add(1);
+                if searched > MOST_SEARCHED {
+                    break;
+                }
+                let name = join(&above, &entry.name);
+                let Source::Read(child) = directory.below(&name) else { continue };
+                if holds_tree(&*child) { roots.push(name) } else { next.push(name) }
+            }
         }
-        _ => Err(no_tree()),
+        level = next;
+    }
+    roots.sort_unstable();
+    match roots.as_slice() {
+        [] => Err(no_tree()),
+        [root] => directory.into_child(root).map_err(|_| no_tree()),
+        _ => Err(ReadError::SeveralTrees { path: path.to_owned(), roots }),
     }
 }
 
@@ -154,7 +181,7 @@ fn checked_schema(path: &Path, bytes: &[u8]) -> Result<(), ReadError> {
     Ok(())
 }
 
-fn json(path: &Path, stream: impl Read) -> Result<Snapshot, ReadError> {
+fn whole_json(path: &Path, stream: impl Read) -> Result<Vec<u8>, ReadError> {
     let mut bytes = Vec::new();
     stream
         .take(LARGEST_JSON.saturating_add(1))
@@ -164,8 +191,12 @@ fn json(path: &Path, stream: impl Read) -> Result<Snapshot, ReadError> {
         let what = format!("more than {} MiB of JSON", LARGEST_JSON >> 20);
         return Err(ReadError::TooLarge { path: path.to_owned(), what });
     }
-    checked_schema(path, &bytes)?;
-    let mut snapshot: Snapshot = serde_json::from_slice(&bytes)
+    Ok(bytes)
+}
+
+fn json(path: &Path, bytes: &[u8]) -> Result<Snapshot, ReadError> {
+    checked_schema(path, bytes)?;
+    let mut snapshot: Snapshot = serde_json::from_slice(bytes)
         .map_err(|source| ReadError::BadJson { path: path.to_owned(), source })?;
     snapshot.origin = path.display().to_string();
     Ok(snapshot)
@@ -188,11 +219,12 @@ pub(crate) fn of_capture(path: &Path, tree: &dyn Tree, manifest: &Manifest) -> S
     let mut snapshot = of_tree(tree);
     snapshot.origin = path.display().to_string();
     snapshot.kernel_log = kernel_log::of_files(tree, &snapshot.version, &snapshot.command_line);
-    snapshot.architecture = match &manifest.architecture {
-        Some(architecture) => Source::Read(architecture.clone()),
-        None => architecture::read(tree, &snapshot.version, &snapshot.kernel_log),
-    };
+    match &manifest.architecture {
+        Some(architecture) => snapshot.architecture = Source::Read(architecture.clone()),
+        None => architecture::complete(&mut snapshot, tree),
+    }
     identity::complete(&mut snapshot, tree);
+    snapshot.form = form::of(tree);
     snapshot
 }
 

@@ -87,6 +87,35 @@ fn a_tree_is_found_at_the_top_below_a_dot_or_in_one_directory() {
 }
 
 #[test]
+fn a_tree_may_lie_deeper_and_hides_the_trees_inside_it() {
+    let scratch = Scratch::new("deep");
+    for prefix in ["host/sosreport-1/", "must-gather/image/nodes/worker-0/", "insights-1/data/"] {
+        let own = format!("{prefix}proc/iomem");
+        let inside = format!("{prefix}var/lib/guest/proc/iomem");
+        let archive = saved(&scratch, &tar_of(&[(&inside, "0-1 : x\n"), (&own, IOMEM), ("a/readme", "x")]));
+        assert_eq!(host::read(&archive).unwrap().iomem, Source::Read(IOMEM.into()), "{prefix}");
+    }
+}
+
+#[test]
+fn the_nodes_of_a_must_gather_are_named() {
+    let scratch = Scratch::new("nodes");
+    let node = |name: &str, file: &str| format!("gathered/image/nodes/{name}/{file}");
+    let one =
+        [(node("a", "proc_cmdline"), "quiet\n"), (node("a", "dmesg"), "[ 0.0] Linux version 6.1 (x)\n")];
+    let files = |all: &[(String, &'static str)]| {
+        let files: Vec<_> = all.iter().map(|(name, text)| (name.as_str(), *text)).collect();
+        saved(&scratch, &tar_of(&files))
+    };
+    let snapshot = host::read(&files(&one)).unwrap();
+    assert_eq!(snapshot.command_line, Source::Read("quiet".into()));
+    assert_eq!(snapshot.version, Source::Read("Linux version 6.1 (x)".into()));
+    let two = [one.as_slice(), &[(node("b", "proc_cmdline"), "mem=1G\n")]].concat();
+    let error = host::read(&files(&two)).unwrap_err().to_string();
+    assert!(error.contains("gathered/image/nodes/a, gathered/image/nodes/b"), "{error}");
+}
+
+#[test]
 fn two_trees_in_one_archive_are_named_not_mixed() {
     let scratch = Scratch::new("two");
     let archive = saved(&scratch, &tar_of(&[("a/proc/iomem", IOMEM), ("b/proc/iomem", IOMEM)]));
@@ -98,7 +127,10 @@ fn two_trees_in_one_archive_are_named_not_mixed() {
 fn every_compression_is_told_by_its_bytes_not_by_the_name() {
     let scratch = Scratch::new("packed");
     let plain = tar_of(&[("proc/iomem", IOMEM)]);
-    for packed in [plain.clone(), gz(&plain), XZ.to_vec(), ZSTD.to_vec(), [SKIPPABLE, ZSTD].concat()] {
+    let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::best());
+    bzip2.write_all(&plain).unwrap();
+    let bzip2 = bzip2.finish().unwrap();
+    for packed in [plain.clone(), gz(&plain), bzip2, XZ.to_vec(), ZSTD.to_vec(), [SKIPPABLE, ZSTD].concat()] {
         let archive = saved(&scratch, &packed);
         assert_eq!(host::read(&archive).unwrap().iomem, Source::Read(IOMEM.into()));
     }

@@ -103,12 +103,16 @@ fn a_pipe_instead_of_a_capture_is_refused_at_once() {
 }
 
 #[test]
-fn the_only_directory_in_a_directory_may_hold_the_tree() {
+fn one_of_the_directories_in_a_directory_may_hold_the_tree() {
     let scratch = Scratch::new("only-child");
     write(scratch.path(), "sosreport-1/proc/cmdline", "quiet\n");
     assert_eq!(host::read(scratch.path()).unwrap().command_line, Source::Read("quiet".into()));
-    write(scratch.path(), "sosreport-2/proc/cmdline", "mem=1G\n");
-    assert!(host::read(scratch.path()).is_err());
+    write(scratch.path(), "sosreport-1/copy/proc/cmdline", "inside\n");
+    write(scratch.path(), "logs/a/b/readme", "x\n");
+    assert_eq!(host::read(scratch.path()).unwrap().command_line, Source::Read("quiet".into()));
+    write(scratch.path(), "host/sosreport-2/proc/cmdline", "mem=1G\n");
+    let error = host::read(scratch.path()).unwrap_err().to_string();
+    assert!(error.contains("(host/sosreport-2, sosreport-1)"), "{error}");
 }
 
 #[test]

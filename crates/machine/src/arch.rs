@@ -150,6 +150,20 @@ impl Architecture {
         }
     }
 
+    /// A name as `uname -m` prints it, for a message: quoted, and called 32-bit if it is.
+    ///
+    /// ```
+    /// use machine::Architecture;
+    /// assert_eq!(Architecture::described("i686"), "`i686` (32-bit)");
+    /// assert_eq!(Architecture::described("s390x"), "`s390x`");
+    /// ```
+    pub fn described(word: &str) -> String {
+        let narrow = ["arm", "ppc", "mips", "riscv32", "parisc", "sparc", "sh4", "m68k"];
+        let is_narrow = X86_32.uname.contains(&word)
+            || narrow.iter().any(|start| word.starts_with(start)) && !word.contains("64");
+        if is_narrow { format!("`{word}` (32-bit)") } else { format!("`{word}`") }
+    }
+
     /// Parses the output of `uname -m`; `None` for an unsupported architecture.
     ///
     /// ```

@@ -80,6 +80,23 @@ impl Machine {
     /// ```
     pub fn of(evidence: impl Into<Evidence>) -> Result<Self, MachineError> {
         let evidence = evidence.into();
+        let why = |source: Option<Unknown>| source.map(|unknown| unknown.why);
+        let iomem = why(Unknown::from_source("/proc/iomem", &evidence.resources, ""));
+        let blocks = why(Unknown::from_source("/sys/devices/system/memory", &evidence.blocks, ""));
+        match (evidence.iomem_error.is_none(), iomem, blocks) {
+            (true, Some(iomem), Some(blocks)) => Err(MachineError::Nothing { iomem, blocks }),
+            _ => Self::with_or_without_memory(evidence),
+        }
+    }
+
+    /// The same, even if nothing shows the memory as it is now: what a log alone says of the kernel remains.
+    /// [`Machine::ranges`] is then empty, and [`Machine::unknown`] says why.
+    ///
+    /// # Errors
+    ///
+    /// [`MachineError`] if /proc/iomem is malformed.
+    pub fn with_or_without_memory(evidence: impl Into<Evidence>) -> Result<Self, MachineError> {
+        let evidence = evidence.into();
         if let Some(error) = evidence.iomem_error {
             return Err(error.into());
         }
@@ -98,10 +115,8 @@ impl Machine {
             &evidence.resources,
             "ranges are put together from whole memory blocks: holes inside them do not show, and nothing tells which driver added memory",
         );
-        if let (Some(iomem), Some(blocks)) = (&iomem, &blocks) {
-            return Err(MachineError::Nothing { iomem: iomem.why.clone(), blocks: blocks.why.clone() });
-        }
         unknown.extend(iomem.into_iter().chain(blocks));
+        unknown.extend(evidence.stood_in());
         if let Some(blocks) = evidence.blocks.read().filter(|_| evidence.block_size_of_nodes) {
             let size = blocks.block_size >> 20;
             unknown.push(Unknown::new(
@@ -139,6 +154,7 @@ impl Machine {
         };
         let ranges = classifier.ranges(&mut unknown);
         let state = KernelState::of(&evidence, BootInput::of(&evidence).ok().as_ref());
+        let unknown = evidence.in_its_form(unknown);
         Ok(Self { evidence, kernel, state, ranges, firmware, hotpluggable, unknown })
     }
 

@@ -30,6 +30,12 @@ pub const CHECKED_NAME: &str = "6.12";
 pub(crate) const WHAT_LATER_RELEASES_CHANGE: &str =
     "from 6.16 on, kexec handover (kho=) confines kexec_file_load to its scratch areas";
 
+/// Whether loads are counted against `/proc/sys/kernel/kexec_load_limit_panic` and `kexec_load_limit_reboot`: "kexec:
+/// introduce sysctl parameters kexec_load_limit_*" (6.3; Documentation/admin-guide/sysctl/kernel.rst).
+pub fn has_load_limits(release: &Release) -> bool {
+    release.at_least(6, 3)
+}
+
 /// The release [`CHECKED`].
 pub fn checked() -> Release {
     Release::new(CHECKED, CHECKED_NAME)

@@ -96,7 +96,7 @@ pub(crate) fn predict(
 fn edit(snapshot: &Snapshot, edits: &EditArguments) -> Result<Snapshot, Failure> {
     let mut edited = snapshot.clone();
     if let Some(line) = &edits.cmdline {
-        edited.command_line = Source::Read(line.clone());
+        input::state_command_line(&mut edited, line.clone());
     }
     if !edits.append.is_empty() || !edits.remove.is_empty() {
         let mut line = edited.command_line.read().cloned().unwrap_or_default();
@@ -113,7 +113,7 @@ fn edit(snapshot: &Snapshot, edits: &EditArguments) -> Result<Snapshot, Failure>
         edited.command_line = Source::Read(line);
     }
     if let Some(release) = &edits.kernel_release {
-        edited.version = Source::Read(format!("Linux version {release}"));
+        input::state_release(&mut edited, release);
     }
     Ok(edited)
 }

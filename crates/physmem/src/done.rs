@@ -12,6 +12,8 @@ pub(crate) enum Done {
     Findings,
     /// It did part of it, and reported the rest as failed.
     Partly,
+    /// Nothing is found, but files or privileges were missing that the kernel offers.
+    Open,
 }
 
 impl Done {
@@ -25,6 +27,7 @@ impl Done {
             Self::Good => ExitCode::SUCCESS,
             Self::Findings => ExitCode::from(3),
             Self::Partly => ExitCode::FAILURE,
+            Self::Open => ExitCode::from(4),
         }
     }
 }

@@ -1,25 +1,46 @@
 //! `crashkernel=` that reserved nothing.
 
 use kexec::{CrashKernel, PlanError};
+use machine::Architecture;
 use machine::boot::{BootInput, predict};
 use machine::command_line::BootParameters;
 use machine::command_line::crashkernel::CrashkernelError;
 use rules::Class;
 
 use crate::finding::{Code, Finding, Severity};
-use crate::subject::Subject;
+use crate::outcome::{Answer, missing, not_found, unread};
+use crate::subject::{NAMES_ARCHITECTURE, Subject};
 
 /// `crashkernel=` asks for memory, and there is no `Crash kernel`.
-pub(crate) fn not_reserved(subject: &Subject<'_>) -> Option<Finding> {
+pub(crate) fn not_reserved(subject: &Subject<'_>) -> Answer {
+    let log = subject.machine.evidence.log.read();
+    let failure = log.and_then(|log| log.boot.crashkernel_failure());
     let seen = match subject.machine.resources() {
         Some(_) if CrashKernel::of(subject.machine) == Err(PlanError::NoCrashKernel) => {
             "/proc/iomem has no `Crash kernel`"
         }
         None if subject.crash_size() == Some(0) => "/sys/kernel/kexec_crash_size is 0",
-        _ => return None,
+        Some(_) => return Err(not_found("/proc/iomem has `Crash kernel`")),
+        None if subject.crash_size().is_some() => {
+            return Err(not_found("/sys/kernel/kexec_crash_size is not 0"));
+        }
+        // The kernel's own words need nothing beside them.
+        None => match failure {
+            Some(line) => return Ok(told_by_the_log(line)),
+            None => return Err(unread("/proc/iomem", &subject.machine.evidence.resources)),
+        },
     };
-    let line = subject.machine.evidence.command_line.read()?;
-    let architecture = subject.machine.kernel.architecture?;
+    let evidence = &subject.machine.evidence;
+    let told = |otherwise| failure.map_or(Err(otherwise), |line| Ok(told_by_the_log(line)));
+    let Some(line) = evidence.command_line.read() else {
+        return told(unread("/proc/cmdline", &evidence.command_line));
+    };
+    // All architectures read the values alike, but for `,high` and `,cma` of some releases.
+    let kernel = &subject.machine.kernel;
+    let usual = || Architecture::from_map(kernel.facts.map_handed_on);
+    let Some(architecture) = kernel.architecture.or_else(usual) else {
+        return told(missing("the architecture is not named", NAMES_ARCHITECTURE));
+    };
     let release = subject.machine.kernel.release.as_deref().and_then(|release| release.parse().ok());
     let asked =
         BootParameters::parse(line, architecture, &release.unwrap_or_else(machine::releases::checked))
@@ -32,7 +53,9 @@ pub(crate) fn not_reserved(subject: &Subject<'_>) -> Option<Finding> {
     );
     let error = match asked.request(memory) {
         // Nothing is asked for.
-        Err(CrashkernelError::NotGiven | CrashkernelError::Zero | CrashkernelError::ZeroSize) => return None,
+        Err(CrashkernelError::NotGiven | CrashkernelError::Zero | CrashkernelError::ZeroSize) => {
+            return told(not_found("the command line asks for no crashkernel="));
+        }
         Err(error) => Some(error.to_string()),
         Ok(_) => prediction.and_then(|prediction| prediction.crashkernel.error),
     };
@@ -45,7 +68,7 @@ pub(crate) fn not_reserved(subject: &Subject<'_>) -> Option<Finding> {
     let mut evidence = vec![format!("the command line: {asked}"), seen.to_owned()];
     evidence.extend(log.iter().map(|line| format!("the kernel log: {line}")));
     evidence.extend(error.map(|error| format!("the boot, predicted: {error}")));
-    Some(Finding {
+    Ok(Finding {
         code: Code::CrashkernelNotReserved,
         severity: Severity::Error,
         what: if given_back {
@@ -61,6 +84,19 @@ pub(crate) fn not_reserved(subject: &Subject<'_>) -> Option<Finding> {
                 .to_owned()
         },
     })
+}
+
+/// The kernel says itself that it reserved nothing.
+fn told_by_the_log(line: &str) -> Finding {
+    Finding {
+        code: Code::CrashkernelNotReserved,
+        severity: Severity::Error,
+        what: "the kernel could not reserve memory for a crash kernel: none can be loaded".to_owned(),
+        evidence: vec![format!("the kernel log: {line}")],
+        remedy:
+            "boot with a value that fits: physmem what-if --append crashkernel=256M says where it would lie"
+                .to_owned(),
+    }
 }
 
 /// The memory that the kernel had when it made the reservation, as far as /proc/iomem shows it.

@@ -1,9 +1,10 @@
 //! A reservation for a crash kernel that holds less than it has to.
 
-use kexec::{CrashKernel, PlanError, SegmentKind};
+use kexec::{PlanError, SegmentKind};
 use memblock::PhysRange;
 
 use crate::finding::{Code, Finding, Severity};
+use crate::outcome::{Answer, Nothing, hidden, not_found};
 use crate::subject::{Subject, size, sized};
 
 /// The finding for a crash kernel that cannot be planned; `None` if the cause is a different one.
@@ -28,10 +29,17 @@ pub fn of_plan_error(error: &PlanError) -> Option<Finding> {
 }
 
 /// The reservation is smaller than the running kernel: another kernel like it does not fit.
-pub(crate) fn too_small(subject: &Subject<'_>) -> Option<Finding> {
-    let area = CrashKernel::of(subject.machine).ok()?.area;
+pub(crate) fn too_small(subject: &Subject<'_>) -> Answer {
+    let area = subject.crash_kernel()?.area;
     let kernel = running_kernel(subject)?;
-    (area.size() < kernel.size()).then(|| Finding {
+    if area.size() >= kernel.size() {
+        return Err(not_found(format!(
+            "{} are reserved, and the running kernel takes {} (/proc/iomem)",
+            size(area.size()),
+            size(kernel.size())
+        )));
+    }
+    Ok(Finding {
         code: Code::CrashkernelTooSmall,
         severity: Severity::Warning,
         what: format!(
@@ -48,8 +56,9 @@ pub(crate) fn too_small(subject: &Subject<'_>) -> Option<Finding> {
 }
 
 /// From the kernel's code to its bss.
-fn running_kernel(subject: &Subject<'_>) -> Option<PhysRange> {
-    let tree = subject.machine.resources()?;
+fn running_kernel(subject: &Subject<'_>) -> Result<PhysRange, Nothing> {
+    let tree = subject.tree()?;
     let named = |name: &str| tree.resources().iter().find(|resource| resource.name == name)?.range().ok();
-    Some(named("Kernel code")?.hull(named("Kernel bss")?))
+    let hull = || Some(named("Kernel code")?.hull(named("Kernel bss")?));
+    hull().ok_or_else(|| hidden("/proc/iomem does not name the running kernel", "a whole /proc/iomem"))
 }

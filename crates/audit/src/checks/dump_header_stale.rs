@@ -8,10 +8,12 @@ use evidence::log::{LoadRecord, MemoryEvent};
 use memblock::PhysRange;
 
 use crate::finding::{Code, Finding, Severity};
+use crate::outcome::{Answer, not_found, unread};
 use crate::subject::{Subject, list, sized};
 
 /// Memory that was unplugged after the header's last rebuild.
-pub(crate) fn stale(subject: &Subject<'_>, record: &LoadRecord) -> Option<Finding> {
+pub(crate) fn stale(subject: &Subject<'_>, record: &LoadRecord) -> Answer {
+    subject.tree()?;
     let gone = subject.gone(record.dumped.iter().copied());
     if !subject.keeps_the_header() {
         return listed_and_gone(
@@ -42,33 +44,29 @@ pub(crate) fn stale(subject: &Subject<'_>, record: &LoadRecord) -> Option<Findin
     removed_after_last_rebuild(subject, record, &gone)
 }
 
-fn listed_and_gone(
-    gone: &[PhysRange],
-    record: &LoadRecord,
-    severity: Severity,
-    why: &str,
-) -> Option<Finding> {
+fn listed_and_gone(gone: &[PhysRange], record: &LoadRecord, severity: Severity, why: &str) -> Answer {
     if gone.is_empty() {
-        return None;
+        return Err(not_found(format!(
+            "all that was loaded for the dump is System RAM now; the kernel log: {}",
+            record.end
+        )));
     }
     let mut evidence: Vec<String> = gone.iter().map(gone_of_load).collect();
     evidence.push(why.to_owned());
     evidence.push(format!("the kernel log: {}", record.end));
     let lists = if severity == Severity::Error { "lists" } else { "may still list" };
-    Some(finding(severity, format!("the crash header {lists} memory that is gone: {}", list(gone)), evidence))
+    Ok(finding(severity, format!("the crash header {lists} memory that is gone: {}", list(gone)), evidence))
 }
 
 /// By counting events: blocks that went offline after the last one that went online, and are no longer
 /// offline, were removed. The block that went offline last was removed after the last rebuild.
-fn removed_after_last_rebuild(
-    subject: &Subject<'_>,
-    record: &LoadRecord,
-    gone: &[PhysRange],
-) -> Option<Finding> {
+fn removed_after_last_rebuild(subject: &Subject<'_>, record: &LoadRecord, gone: &[PhysRange]) -> Answer {
     let taken_offline =
         record.events.iter().rev().take_while(|event| **event == MemoryEvent::Offline).count();
-    let offline_now = subject.offline_blocks()?;
-    let removed = taken_offline.checked_sub(offline_now).filter(|&removed| removed > 0)?;
+    let offline_now = subject
+        .offline_blocks()
+        .ok_or_else(|| unread("/sys/devices/system/memory", &subject.machine.evidence.blocks))?;
+    let removed = taken_offline.checked_sub(offline_now).filter(|&removed| removed > 0).ok_or_else(|| not_found("no memory block was removed since the header was last rebuilt (crash hp events in the kernel log)"))?;
     // If it was rebuilt in between, the header may no longer list what is gone since the load.
     let rebuilt_between =
         record.events.windows(2).any(|pair| pair == [MemoryEvent::Offline, MemoryEvent::Online]);
@@ -95,7 +93,7 @@ fn removed_after_last_rebuild(
         Severity::Warning
     };
     evidence.push(format!("the kernel log: {}", record.end));
-    Some(finding(severity, what, evidence))
+    Ok(finding(severity, what, evidence))
 }
 
 fn gone_of_load(gone: &PhysRange) -> String {

@@ -1,7 +1,7 @@
 //! Memory that a dump should contain and its header does not list.
 
 use evidence::log::LoadRecord;
-use kexec::CrashKernel;
+use kexec::Purpose;
 use kexec::dump::dumped;
 use machine::State;
 use memblock::{PhysRange, ranges};
@@ -9,16 +9,20 @@ use rules::Loader;
 
 use crate::finding::{Code, Finding, Severity};
 use crate::image::Image;
+use crate::outcome::{Answer, Nothing, hidden, not_found};
 use crate::subject::{Subject, list, sized};
 
 /// Memory that was added after the load and never went online, so that the header was not rebuilt for it.
-pub(crate) fn misses_added_memory(subject: &Subject<'_>, record: &LoadRecord) -> Option<Finding> {
+pub(crate) fn misses_added_memory(subject: &Subject<'_>, record: &LoadRecord) -> Answer {
     if record.dumped.is_empty() {
-        return None;
+        return Err(hidden(
+            "the kernel log shows no PT_LOAD of the loaded crash kernel",
+            "load it by kexec_file_load with KEXEC_FILE_DEBUG (kexec -s -d -p)",
+        ));
     }
     let keeps = subject.keeps_the_header();
     if keeps && !record.events.is_empty() {
-        return None;
+        return Err(not_found("the kernel log shows that the header was rebuilt (crash hp) since the load"));
     }
     let missing = not_dumped(subject, &record.dumped)?;
     let parts = subject.machine.parts();
@@ -40,7 +44,10 @@ pub(crate) fn misses_added_memory(subject: &Subject<'_>, record: &LoadRecord) ->
         })
         .collect();
     if evidence.is_empty() {
-        return None;
+        return Err(not_found(format!(
+            "all System RAM is in the loaded header, or came online since; the kernel log: {}",
+            record.end
+        )));
     }
     evidence.push(match (keeps, subject.shows_hotplug()) {
         (true, true) => "the kernel log shows no memory event (crash hp) since the load".to_owned(),
@@ -57,7 +64,7 @@ pub(crate) fn misses_added_memory(subject: &Subject<'_>, record: &LoadRecord) ->
     }));
     evidence.push(format!("the kernel log: {}", record.end));
     let misses = if keeps && !subject.shows_hotplug() { "may miss" } else { "misses" };
-    Some(Finding {
+    Ok(Finding {
         code: Code::DumpMissesMemory,
         severity: Severity::Warning,
         what: format!("the dump {misses} memory that was added after the load: {}", list(&missing)),
@@ -68,11 +75,14 @@ pub(crate) fn misses_added_memory(subject: &Subject<'_>, record: &LoadRecord) ->
 }
 
 /// What a complete dump contains and the planned one does not.
-pub(crate) fn planned_dump_misses_memory(subject: &Subject<'_>, image: &Image<'_>) -> Option<Finding> {
-    if image.is_loaded {
-        return None;
+pub(crate) fn planned_dump_misses_memory(subject: &Subject<'_>, image: &Image<'_>) -> Answer {
+    if image.purpose != Purpose::Crash {
+        return Err(not_found("an image for a reboot dumps nothing"));
     }
-    let missing = not_dumped(subject, image.dumped).filter(|missing| !missing.is_empty())?;
+    let missing = not_dumped(subject, image.dumped)?;
+    if missing.is_empty() {
+        return Err(not_found("all System RAM is in a planned PT_LOAD"));
+    }
     let of = rules::Use::Vmcore(image.loader);
     let evidence = missing.iter().map(|range| {
         let verdicts = subject.machine.ranges_in(*range).filter_map(|memory| {
@@ -81,7 +91,7 @@ pub(crate) fn planned_dump_misses_memory(subject: &Subject<'_>, image: &Image<'_
         let why = verdicts.map(|verdict| format!(": {} (rule {})", verdict.reason, verdict.rule)).next();
         format!("{} is System RAM and in no planned PT_LOAD{}", sized(*range), why.unwrap_or_default())
     });
-    Some(Finding {
+    Ok(Finding {
         code: Code::DumpMissesMemory,
         severity: Severity::Error,
         what: format!("the dump would miss memory: {}", list(&missing)),
@@ -92,11 +102,12 @@ pub(crate) fn planned_dump_misses_memory(subject: &Subject<'_>, image: &Image<'_
 
 /// What the rules put into the dump of kexec_file_load and `dumped_now` lacks. The kernel's own loader is the
 /// reference: it takes all System RAM.
-fn not_dumped(subject: &Subject<'_>, dumped_now: &[PhysRange]) -> Option<Vec<PhysRange>> {
-    let crash_kernel = CrashKernel::of(subject.machine).ok()?;
-    let mut wanted = dumped(subject.machine, &crash_kernel, Loader::KexecFileLoad, subject.rules).ok()?;
+fn not_dumped(subject: &Subject<'_>, dumped_now: &[PhysRange]) -> Result<Vec<PhysRange>, Nothing> {
+    let crash_kernel = subject.crash_kernel()?;
+    let mut wanted = dumped(subject.machine, &crash_kernel, Loader::KexecFileLoad, subject.rules)
+        .map_err(|error| hidden(error.to_string(), "a map of memory without that fault"))?;
     let mut held = dumped_now.to_vec();
     wanted.sort_unstable();
     held.sort_unstable();
-    Some(ranges::difference(wanted.into_iter(), held.into_iter()).collect())
+    Ok(ranges::difference(wanted.into_iter(), held.into_iter()).collect())
 }

@@ -4,19 +4,23 @@
 //! usually 1 MiB, and says nothing about it. A kernel that starts below its alignment moves up to the next multiple, over
 //! what lies behind it.
 
-use kexec::Purpose;
 use memblock::PhysRange;
 
 use crate::finding::{Code, Finding, Severity};
 use crate::image::Image;
+use crate::outcome::{Answer, Nothing, hidden, not_found};
 use crate::subject::{Subject, sized};
 
 /// The kernel of an image, loaded or planned, below its alignment.
-pub(crate) fn misaligned(subject: &Subject<'_>, image: &Image<'_>) -> Option<Finding> {
-    let (kernel, alignment) = image.kernel.filter(|_| image.purpose == Purpose::Reboot)?;
-    let start =
-        kernel.start().checked_next_multiple_of(alignment).filter(|&start| start != kernel.start())?;
-    let runs = PhysRange::from_size(start, kernel.size()).ok()?;
+pub(crate) fn misaligned(subject: &Subject<'_>, image: &Image<'_>) -> Answer {
+    let Some((kernel, alignment)) = image.kernel else { return Err(no_kernel(image)) };
+    let Some(runs) = moved(kernel, alignment).filter(|runs| runs.start() != kernel.start()) else {
+        return Err(not_found(format!(
+            "the kernel at {} starts at a multiple of {alignment:#x} ({})",
+            sized(kernel),
+            image.known_from
+        )));
+    };
     let mut evidence = vec![format!(
         "kernel at {} is no multiple of {alignment:#x}: it moves up to {}",
         sized(kernel),
@@ -37,7 +41,7 @@ pub(crate) fn misaligned(subject: &Subject<'_>, image: &Image<'_>) -> Option<Fin
     } else {
         (Severity::Error, "starts below the kernel's alignment, and the kernel moves up over the rest of it")
     };
-    Some(Finding {
+    Ok(Finding {
         code: Code::ImageInMisalignedCma,
         severity,
         what: format!("{} {what}", image.words()),
@@ -45,6 +49,21 @@ pub(crate) fn misaligned(subject: &Subject<'_>, image: &Image<'_>) -> Option<Fin
         remedy: "load it with KEXEC_FILE_NO_CMA (--no-cma of kexec-tools newer than 2.0.32), or by kexec_load (kexec -c)"
             .to_owned(),
     })
+}
+
+/// Where a kernel runs that is loaded here; `None` beyond all addresses.
+fn moved(kernel: PhysRange, alignment: u64) -> Option<PhysRange> {
+    PhysRange::from_size(kernel.start().checked_next_multiple_of(alignment)?, kernel.size()).ok()
+}
+
+/// Why no kernel is compared with its alignment.
+fn no_kernel(image: &Image<'_>) -> Nothing {
+    if image.is_loaded {
+        let why = "the kernel log does not name the kernel among the loaded segments";
+        hidden(why, "physmem kexec plan shows the place and the alignment of a load like it")
+    } else {
+        not_found(format!("the kernel is placed at the alignment that it asks for ({})", image.known_from))
+    }
 }
 
 #[cfg(test)]

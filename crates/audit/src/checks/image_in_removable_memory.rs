@@ -4,12 +4,14 @@ use kexec::place::is_removable;
 use machine::{MemoryRange, State};
 
 use crate::checks::image_place::{finding, on_memory};
-use crate::finding::{Code, Finding, Severity};
+use crate::finding::{Code, Severity};
 use crate::image::Image;
+use crate::outcome::Answer;
 use crate::subject::{Subject, sized};
 
 /// An image in memory that may be unplugged, after which kexec has to be armed again.
-pub(crate) fn in_removable_memory(subject: &Subject<'_>, image: &Image<'_>) -> Option<Finding> {
+pub(crate) fn in_removable_memory(subject: &Subject<'_>, image: &Image<'_>) -> Answer {
+    subject.tree()?;
     let parts = subject.machine.parts();
     let evidence = on_memory(subject, image, |memory| {
         is_removable(subject.machine, memory, subject.rules).unwrap_or(false)

@@ -3,14 +3,16 @@
 use memblock::PhysRange;
 
 use crate::checks::image_place::finding;
-use crate::finding::{Code, Finding, Severity};
+use crate::finding::{Code, Severity};
 use crate::image::Image;
+use crate::outcome::{Answer, not_found};
 use crate::subject::{Subject, sized};
 
 /// A loaded image in memory that is no longer System RAM.
-pub(crate) fn in_removed_memory(subject: &Subject<'_>, image: &Image<'_>) -> Option<Finding> {
+pub(crate) fn in_removed_memory(subject: &Subject<'_>, image: &Image<'_>) -> Answer {
+    subject.tree()?;
     if !image.is_loaded {
-        return None;
+        return Err(not_found("it is only planned"));
     }
     let of = |(name, range): &(String, PhysRange)| {
         let name = name.clone();

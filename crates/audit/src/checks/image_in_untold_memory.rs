@@ -7,13 +7,15 @@ use memblock::ranges;
 use rules::Use;
 
 use crate::checks::image_place::{finding, on_memory};
-use crate::finding::{Code, Finding, Severity};
+use crate::finding::{Code, Severity};
 use crate::image::Image;
+use crate::outcome::Answer;
 use crate::subject::{Subject, sized};
 
 /// An image in memory that the map handed over does not call RAM, or that, by the rules, the next kernel is
 /// not told about.
-pub(crate) fn in_untold_memory(subject: &Subject<'_>, image: &Image<'_>) -> Option<Finding> {
+pub(crate) fn in_untold_memory(subject: &Subject<'_>, image: &Image<'_>) -> Answer {
+    subject.tree()?;
     let of = Use::NextKernel(image.loader);
     let evidence: Vec<String> = if image.map.is_empty() {
         let untold = |memory: &MemoryRange| {

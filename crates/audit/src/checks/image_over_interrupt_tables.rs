@@ -9,6 +9,7 @@ use memblock::{PhysRange, ranges};
 
 use crate::finding::{Code, Finding, Severity};
 use crate::image::Image;
+use crate::outcome::{Answer, not_found, unread};
 use crate::subject::{Subject, sized};
 
 /// Bytes of a table: Linux uses 2^16 interrupts, with one byte each for properties and one bit each for
@@ -17,9 +18,14 @@ use crate::subject::{Subject, sized};
 const TABLE: u64 = 64 << 10;
 
 /// Segments, loaded or planned, over such tables.
-pub(crate) fn under(subject: &Subject<'_>, image: &Image<'_>) -> Option<Finding> {
+pub(crate) fn under(subject: &Subject<'_>, image: &Image<'_>) -> Answer {
     let tables = tables(subject);
-    let reserved = reserved(subject).filter(|_| !tables.is_empty())?;
+    if tables.is_empty() {
+        return no_tables(subject);
+    }
+    let reserved = reserved(subject).ok_or_else(|| {
+        unread("/sys/kernel/debug/memblock/reserved", &subject.machine.evidence.memblock_reserved)
+    })?;
     let mut evidence = Vec::new();
     for (line, table) in tables {
         for free in ranges::difference([table].into_iter(), reserved.iter()) {
@@ -33,11 +39,14 @@ pub(crate) fn under(subject: &Subject<'_>, image: &Image<'_>) -> Option<Finding>
         }
     }
     if evidence.is_empty() {
-        return None;
+        return Err(not_found(format!(
+            "no segment lies over free parts of the interrupt controller's tables ({})",
+            image.known_from
+        )));
     }
     evidence.push("the device tree shows no EFI, which would have reserved the tables".to_owned());
     evidence.push(image.known_from.clone());
-    Some(Finding {
+    Ok(Finding {
         code: Code::ImageOverInterruptTables,
         severity: Severity::Error,
         what: format!(
@@ -49,6 +58,21 @@ pub(crate) fn under(subject: &Subject<'_>, image: &Image<'_>) -> Option<Finding>
                  it with irqchip.gicv3_nolpi=1"
             .to_owned(),
     })
+}
+
+/// Why no table is known that could be overwritten.
+fn no_tables(subject: &Subject<'_>) -> Answer {
+    let log = &subject.machine.evidence.log;
+    if subject.hands_over_e820() && subject.machine.kernel.architecture.is_some() {
+        return Err(not_found("this architecture has no GICv3"));
+    }
+    if subject.machine.state.device_tree.is_some() && !subject.is_booted_without_efi() {
+        return Err(not_found("the device tree shows EFI, which reserves the tables"));
+    }
+    match log.read() {
+        Some(_) => Err(not_found("the kernel log names no interrupt tables of its own")),
+        None => Err(unread("the kernel log", log)),
+    }
 }
 
 /// Whether there are tables, but it is unknown whether they are reserved.

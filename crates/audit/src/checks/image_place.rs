@@ -5,6 +5,7 @@ use memblock::PhysRange;
 
 use crate::finding::{Code, Finding, Severity};
 use crate::image::Image;
+use crate::outcome::{Answer, not_found};
 use crate::subject::Subject;
 
 /// The parts of segments that lie in memory of this kind: segment, memory, part.
@@ -27,10 +28,10 @@ pub(crate) fn finding(
     mut evidence: Vec<String>,
     image: &Image<'_>,
     remedy: &str,
-) -> Option<Finding> {
+) -> Answer {
     if evidence.is_empty() {
-        return None;
+        return Err(not_found(format!("no segment of {} lies there ({})", image.words(), image.known_from)));
     }
     evidence.push(image.known_from.clone());
-    Some(Finding { code, severity, what, evidence, remedy: remedy.to_owned() })
+    Ok(Finding { code, severity, what, evidence, remedy: remedy.to_owned() })
 }

@@ -5,19 +5,29 @@ use rules::Class;
 
 use crate::finding::{Code, Finding, Severity};
 use crate::image::Image;
+use crate::outcome::{Answer, hidden, not_found};
 use crate::subject::{Subject, sized};
 
 /// Keeps a kernel from adding memory by ACPI, "useful for kdump kernels" (Documentation/admin-guide/kernel-parameters.txt).
 const PARAMETER: &str = "acpi_no_memhotplug";
 
 /// A crash kernel, loaded or planned, whose command line lets it add memory.
-pub(crate) fn onlined_by(subject: &Subject<'_>, image: &Image<'_>) -> Option<Finding> {
-    let line = image.command_line.filter(|line| !command_line::has(line, PARAMETER))?;
+pub(crate) fn onlined_by(subject: &Subject<'_>, image: &Image<'_>) -> Answer {
+    let line = image.command_line.ok_or_else(|| {
+        hidden(
+            "the kernel log does not show the loaded command line",
+            "load it with KEXEC_FILE_DEBUG (kexec -s -d -p)",
+        )
+    })?;
+    if command_line::has(line, PARAMETER) {
+        return Err(not_found(format!("its command line has {PARAMETER} ({})", image.known_from)));
+    }
+    subject.tree()?;
     let evidence: Vec<String> = hot_added(subject).map(describe).collect();
     if evidence.is_empty() {
-        return None;
+        return Err(not_found("no memory was hot-added by ACPI (/proc/iomem)"));
     }
-    Some(Finding {
+    Ok(Finding {
         code: Code::KdumpOnlinesDumpedMemory,
         severity: Severity::Error,
         what: format!(
@@ -34,20 +44,21 @@ pub(crate) fn onlined_by(subject: &Subject<'_>, image: &Image<'_>) -> Option<Fin
 }
 
 /// The running kernel is such a crash kernel.
-pub(crate) fn onlined_by_this_crash_kernel(subject: &Subject<'_>) -> Option<Finding> {
+pub(crate) fn onlined_by_this_crash_kernel(subject: &Subject<'_>) -> Answer {
     if !subject.is_crash_kernel() {
-        return None;
+        return Err(not_found("this is no crash kernel"));
     }
     let used = hot_added(subject).filter(|memory| memory.state != Some(State::Offline));
     let mut evidence: Vec<String> = used.map(describe).collect();
+    subject.tree()?;
     if evidence.is_empty() {
-        return None;
+        return Err(not_found("this crash kernel uses no hot-added memory (/proc/iomem)"));
     }
     let line = &subject.machine.kernel.command_line;
     if !line.is_empty() {
         evidence.push(format!("the command line of this crash kernel: {line}"));
     }
-    Some(Finding {
+    Ok(Finding {
         code: Code::KdumpOnlinesDumpedMemory,
         severity: Severity::Error,
         what: "this crash kernel is using memory of the crashed kernel: its contents are being overwritten"

@@ -1,9 +1,11 @@
 //! Limits that allow no further load.
 
 use kexec::Purpose;
+use machine::releases::has_load_limits;
 
 use crate::finding::{Code, Finding, Severity};
 use crate::image::Image;
+use crate::outcome::{Answer, Nothing, missing, not_found};
 use crate::subject::Subject;
 
 /// One limit below /proc/sys/kernel.
@@ -35,6 +37,12 @@ impl Limit {
         }
     }
 
+    /// Whether this kernel counts loads; true if its release is unknown.
+    fn are_counted(subject: &Subject<'_>) -> bool {
+        let release = subject.machine.kernel.release.as_deref().and_then(|release| release.parse().ok());
+        release.is_none_or(|release| has_load_limits(&release))
+    }
+
     /// Whether it allows no load.
     fn is_spent(self, subject: &Subject<'_>) -> bool {
         let forbids = i64::from(self == Self::Disabled);
@@ -42,18 +50,21 @@ impl Limit {
     }
 }
 
-/// The files that were not read.
+/// The files that were not read and that this kernel has.
 pub(crate) fn unseen(subject: &Subject<'_>) -> Vec<&'static str> {
-    Limit::ALL.into_iter().filter(|limit| limit.value(subject).is_none()).map(Limit::file).collect()
+    let counts = Limit::are_counted(subject);
+    let is_there = |limit: &Limit| *limit == Limit::Disabled || counts;
+    let all = Limit::ALL.into_iter().filter(is_there);
+    all.filter(|limit| limit.value(subject).is_none()).map(Limit::file).collect()
 }
 
 /// No load is allowed any more, for one purpose or for both.
-pub(crate) fn spent(subject: &Subject<'_>) -> Option<Finding> {
+pub(crate) fn spent(subject: &Subject<'_>) -> Answer {
     of(subject, &Limit::ALL)
 }
 
 /// The planned load is not allowed any more: the system call would fail with EPERM.
-pub(crate) fn spent_for(subject: &Subject<'_>, image: &Image<'_>) -> Option<Finding> {
+pub(crate) fn spent_for(subject: &Subject<'_>, image: &Image<'_>) -> Answer {
     let limit = match image.purpose {
         Purpose::Crash => Limit::Panic,
         Purpose::Reboot => Limit::Reboot,
@@ -61,10 +72,10 @@ pub(crate) fn spent_for(subject: &Subject<'_>, image: &Image<'_>) -> Option<Find
     of(subject, &[Limit::Disabled, limit]).map(|finding| Finding { severity: Severity::Error, ..finding })
 }
 
-fn of(subject: &Subject<'_>, limits: &[Limit]) -> Option<Finding> {
+fn of(subject: &Subject<'_>, limits: &[Limit]) -> Answer {
     let spent: Vec<Limit> = limits.iter().copied().filter(|limit| limit.is_spent(subject)).collect();
     let purpose = match spent.as_slice() {
-        [] => return None,
+        [] => return Err(none_spent(subject, limits)),
         [Limit::Panic] => "no crash kernel",
         [Limit::Reboot] => "no kernel for a reboot",
         _ => "no kernel",
@@ -79,7 +90,7 @@ fn of(subject: &Subject<'_>, limits: &[Limit]) -> Option<Finding> {
     let mut evidence: Vec<String> = spent.iter().map(value).collect();
     evidence
         .extend(crash_loaded.map(|loaded| format!("/sys/kernel/kexec_crash_loaded is {}", u8::from(loaded))));
-    Some(Finding {
+    Ok(Finding {
         code: Code::LoadLimitSpent,
         severity,
         what: format!("{purpose} can be loaded until the next boot, not even again after an unplug"),
@@ -87,6 +98,21 @@ fn of(subject: &Subject<'_>, limits: &[Limit]) -> Option<Finding> {
         remedy: "reboot: these values only go down; load first, then lock down, and leave one load for each \
                  future unplug"
             .to_owned(),
+    })
+}
+
+/// Why no limit is known to be spent.
+fn none_spent(subject: &Subject<'_>, limits: &[Limit]) -> Nothing {
+    let unseen: Vec<&str> =
+        unseen(subject).into_iter().filter(|file| limits.iter().any(|limit| limit.file() == *file)).collect();
+    if !unseen.is_empty() {
+        let why = format!("{} below /proc/sys/kernel not there, or not captured", unseen.join(", "));
+        return missing(why, "capture /proc/sys/kernel/kexec_load_*");
+    }
+    not_found(if Limit::are_counted(subject) {
+        "kexec_load_disabled is 0, and the limits below /proc/sys/kernel allow loads"
+    } else {
+        "kexec_load_disabled is 0, and a kernel of this release counts no loads"
     })
 }
 

@@ -2,13 +2,14 @@
 
 use firmware::e820::{E820Type, Entry, ZERO_PAGE_ENTRIES};
 use kexec::dump::dumped;
-use kexec::{CrashKernel, HeaderSize, NextMap, Purpose};
+use kexec::{HeaderSize, NextMap, Purpose};
 use memblock::PhysRange;
 use rules::Loader;
 
 use crate::finding::{Code, Finding, Severity};
 use crate::image::Image;
 use crate::loaded::Loaded;
+use crate::outcome::{Answer, hidden, missing, not_found};
 use crate::subject::{Subject, sized};
 
 const PAGE: u64 = 0x1000;
@@ -19,18 +20,24 @@ const MOST_LISTED: usize = 16;
 
 /// The crash kernel that is, or would be, loaded: its map is made from /proc/iomem, so the machine shows it
 /// either way.
-pub(crate) fn overflows_after_crash(subject: &Subject<'_>) -> Option<Finding> {
+pub(crate) fn overflows_after_crash(subject: &Subject<'_>) -> Answer {
     let loaded = subject.loaded(Purpose::Crash);
-    if !subject.hands_over_e820() || matches!(loaded, Loaded::ByKexecLoad) {
-        return None;
+    subject.e820()?;
+    if matches!(loaded, Loaded::ByKexecLoad) {
+        return Err(not_found("the crash kernel was loaded by kexec_load, which hands over all entries"));
     }
-    let crash_kernel = CrashKernel::of(subject.machine).ok()?;
-    let ranges = dumped(subject.machine, &crash_kernel, Loader::KexecFileLoad, subject.rules).ok()?;
+    let crash_kernel = subject.crash_kernel()?;
+    let untold =
+        |error: &dyn std::fmt::Display| hidden(error.to_string(), "a map of memory without that fault");
+    let ranges = dumped(subject.machine, &crash_kernel, Loader::KexecFileLoad, subject.rules)
+        .map_err(|error| untold(&error))?;
     // The header's size shifts where the last entry begins, not how many there are.
-    let size = HeaderSize::of(&subject.machine.state, u64::try_from(ranges.len()).ok()?)
+    let size = HeaderSize::of(&subject.machine.state, u64::try_from(ranges.len()).unwrap_or(u64::MAX))
         .unwrap_or(HeaderSize { loaded: PAGE, room: PAGE });
-    let header = PhysRange::from_size(crash_kernel.area.start(), size.room).ok()?;
-    let map = NextMap::after_crash(subject.machine, &crash_kernel, header, size).ok()?;
+    let header =
+        PhysRange::from_size(crash_kernel.area.start(), size.room).map_err(|error| untold(&error))?;
+    let map =
+        NextMap::after_crash(subject.machine, &crash_kernel, header, size).map_err(|error| untold(&error))?;
     let (who, source) = match &loaded {
         Loaded::Known(record) => {
             ("the loaded crash kernel is told", format!("the kernel log: {}", record.end))
@@ -44,23 +51,26 @@ pub(crate) fn overflows_after_crash(subject: &Subject<'_>) -> Option<Finding> {
 }
 
 /// A kernel started by a reboot: its map is the firmware's.
-pub(crate) fn overflows_after_reboot(subject: &Subject<'_>) -> Option<Finding> {
-    if !subject.hands_over_e820() {
-        return None;
-    }
-    let map = NextMap::after_reboot(&subject.machine.state).ok()?;
+pub(crate) fn overflows_after_reboot(subject: &Subject<'_>) -> Answer {
+    subject.e820()?;
+    let map = NextMap::after_reboot(&subject.machine.state).map_err(|error| {
+        missing(error.to_string(), "capture /sys/firmware/memmap, or the kernel log of the boot")
+    })?;
     let source = "counted from the firmware's map, which is handed on".to_owned();
     finding("a kernel that a reboot starts is told", &map.entries, &map.dropped, source)
 }
 
 /// A planned map.
-pub(crate) fn overflows_in(_: &Subject<'_>, image: &Image<'_>) -> Option<Finding> {
+pub(crate) fn overflows_in(_: &Subject<'_>, image: &Image<'_>) -> Answer {
     finding("the planned kernel would be told", image.map, image.lacks, image.known_from.clone())
 }
 
-fn finding(who: &str, entries: &[Entry], dropped: &[Entry], source: String) -> Option<Finding> {
+fn finding(who: &str, entries: &[Entry], dropped: &[Entry], source: String) -> Answer {
     if dropped.is_empty() {
-        return None;
+        return Err(not_found(format!(
+            "{who} {} entries, and there is room for {ZERO_PAGE_ENTRIES} ({source})",
+            entries.len()
+        )));
     }
     let total = entries.len().saturating_add(dropped.len());
     let mut evidence = vec![format!(
@@ -80,7 +90,7 @@ fn finding(who: &str, entries: &[Entry], dropped: &[Entry], source: String) -> O
         (true, true) => ", without part of its RAM",
         (false, _) => ", without part of what is reserved",
     };
-    Some(Finding {
+    Ok(Finding {
         code: Code::NextKernelMapOverflow,
         severity: if loses_ram { Severity::Error } else { Severity::Warning },
         what: format!("{who} {ZERO_PAGE_ENTRIES} of {total} entries of its memory map{result}"),

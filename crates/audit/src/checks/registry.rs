@@ -9,44 +9,88 @@ use crate::checks::{
     image_over_interrupt_tables, kdump_not_armed, kdump_onlines_dumped_memory, load_limit_spent,
     next_kernel_map_overflow, soft_reserved_not_carried,
 };
-use crate::finding::Finding;
+use crate::finding::Code;
 use crate::image::Image;
+use crate::outcome::Answer;
 use crate::subject::Subject;
 
-/// One check: what it looks at.
-pub(crate) enum Check {
+/// One check.
+pub(crate) struct Check {
+    /// The finding that it looks for.
+    pub(crate) code: Code,
+    pub(crate) look: Look,
+}
+
+/// What a check looks at.
+pub(crate) enum Look {
     /// The machine as it is, whatever is loaded.
-    Machine(fn(&Subject<'_>) -> Option<Finding>),
+    Machine(fn(&Subject<'_>) -> Answer),
     /// The crash kernel that is loaded, as the log shows it.
-    LoadedCrash(fn(&Subject<'_>, &LoadRecord) -> Option<Finding>),
+    LoadedCrash(fn(&Subject<'_>, &LoadRecord) -> Answer),
     /// An image for this purpose, loaded or planned.
-    Image(Purpose, fn(&Subject<'_>, &Image<'_>) -> Option<Finding>),
+    Image(Purpose, fn(&Subject<'_>, &Image<'_>) -> Answer),
     /// A plan for any purpose.
-    Planned(fn(&Subject<'_>, &Image<'_>) -> Option<Finding>),
+    Planned(fn(&Subject<'_>, &Image<'_>) -> Answer),
     /// A machine on which no image for a reboot is known to be loaded.
-    NoReboot(fn(&Subject<'_>) -> Option<Finding>),
+    NoReboot(fn(&Subject<'_>) -> Answer),
 }
 
 /// Every check. Their order does not matter: findings are sorted by severity and code.
 pub(crate) static CHECKS: &[Check] = &[
-    Check::LoadedCrash(dump_header_stale::stale),
-    Check::LoadedCrash(dump_misses_memory::misses_added_memory),
-    Check::Image(Purpose::Crash, kdump_onlines_dumped_memory::onlined_by),
-    Check::Image(Purpose::Crash, dump_misses_memory::planned_dump_misses_memory),
-    Check::Image(Purpose::Reboot, image_in_removed_memory::in_removed_memory),
-    Check::Image(Purpose::Reboot, image_in_removable_memory::in_removable_memory),
-    Check::Image(Purpose::Reboot, image_in_untold_memory::in_untold_memory),
-    Check::Image(Purpose::Reboot, soft_reserved_not_carried::not_carried_by),
-    Check::Image(Purpose::Reboot, image_over_interrupt_tables::under),
-    Check::Image(Purpose::Reboot, image_in_misaligned_cma::misaligned),
-    Check::NoReboot(soft_reserved_not_carried::not_carried_by_a_load),
-    Check::Planned(load_limit_spent::spent_for),
-    Check::Planned(next_kernel_map_overflow::overflows_in),
-    Check::Machine(kdump_onlines_dumped_memory::onlined_by_this_crash_kernel),
-    Check::Machine(next_kernel_map_overflow::overflows_after_crash),
-    Check::Machine(next_kernel_map_overflow::overflows_after_reboot),
-    Check::Machine(crashkernel_too_small::too_small),
-    Check::Machine(crashkernel_not_reserved::not_reserved),
-    Check::Machine(kdump_not_armed::not_armed),
-    Check::Machine(load_limit_spent::spent),
+    Check { code: Code::DumpHeaderStale, look: Look::LoadedCrash(dump_header_stale::stale) },
+    Check { code: Code::DumpMissesMemory, look: Look::LoadedCrash(dump_misses_memory::misses_added_memory) },
+    Check {
+        code: Code::KdumpOnlinesDumpedMemory,
+        look: Look::Image(Purpose::Crash, kdump_onlines_dumped_memory::onlined_by),
+    },
+    Check {
+        code: Code::DumpMissesMemory,
+        look: Look::Planned(dump_misses_memory::planned_dump_misses_memory),
+    },
+    Check {
+        code: Code::ImageInRemovedMemory,
+        look: Look::Image(Purpose::Reboot, image_in_removed_memory::in_removed_memory),
+    },
+    Check {
+        code: Code::ImageInRemovableMemory,
+        look: Look::Image(Purpose::Reboot, image_in_removable_memory::in_removable_memory),
+    },
+    Check {
+        code: Code::ImageInUntoldMemory,
+        look: Look::Image(Purpose::Reboot, image_in_untold_memory::in_untold_memory),
+    },
+    Check {
+        code: Code::SoftReservedNotCarried,
+        look: Look::Image(Purpose::Reboot, soft_reserved_not_carried::not_carried_by),
+    },
+    Check {
+        code: Code::ImageOverInterruptTables,
+        look: Look::Image(Purpose::Reboot, image_over_interrupt_tables::under),
+    },
+    Check {
+        code: Code::ImageInMisalignedCma,
+        look: Look::Image(Purpose::Reboot, image_in_misaligned_cma::misaligned),
+    },
+    Check {
+        code: Code::SoftReservedNotCarried,
+        look: Look::NoReboot(soft_reserved_not_carried::not_carried_by_a_load),
+    },
+    Check { code: Code::LoadLimitSpent, look: Look::Planned(load_limit_spent::spent_for) },
+    Check { code: Code::NextKernelMapOverflow, look: Look::Planned(next_kernel_map_overflow::overflows_in) },
+    Check {
+        code: Code::KdumpOnlinesDumpedMemory,
+        look: Look::Machine(kdump_onlines_dumped_memory::onlined_by_this_crash_kernel),
+    },
+    Check {
+        code: Code::NextKernelMapOverflow,
+        look: Look::Machine(next_kernel_map_overflow::overflows_after_crash),
+    },
+    Check {
+        code: Code::NextKernelMapOverflow,
+        look: Look::Machine(next_kernel_map_overflow::overflows_after_reboot),
+    },
+    Check { code: Code::CrashkernelTooSmall, look: Look::Machine(crashkernel_too_small::too_small) },
+    Check { code: Code::CrashkernelNotReserved, look: Look::Machine(crashkernel_not_reserved::not_reserved) },
+    Check { code: Code::KdumpNotArmed, look: Look::Machine(kdump_not_armed::not_armed) },
+    Check { code: Code::LoadLimitSpent, look: Look::Machine(load_limit_spent::spent) },
 ];

@@ -12,22 +12,37 @@ use rules::MapHandedOn;
 
 use crate::finding::{Code, Finding, Severity};
 use crate::image::Image;
+use crate::outcome::{Answer, hidden, missing, not_found};
 use crate::subject::{Subject, sized};
 
 /// In Linux until 6.10. It marks EFI memory as specific purpose where EFI does not.
 const EFI_FAKE_MEM: &str = "efi_fake_mem";
 
 /// An image, loaded or planned.
-pub(crate) fn not_carried_by(subject: &Subject<'_>, image: &Image<'_>) -> Option<Finding> {
-    let line = image.command_line?;
+pub(crate) fn not_carried_by(subject: &Subject<'_>, image: &Image<'_>) -> Answer {
+    subject.tree()?;
+    let line = image.command_line.ok_or_else(|| {
+        hidden(
+            "the kernel log does not show the image's command line",
+            "load it with KEXEC_FILE_DEBUG (kexec -s -d)",
+        )
+    })?;
     let lost = lost(subject, image.map, line);
     let (what, from) = (image.words().to_owned(), format!("its command line: {line}"));
     finding(subject, &lost, &what, vec![from, image.known_from.clone()])
 }
 
 /// Any image loaded next, as far as the machine shows.
-pub(crate) fn not_carried_by_a_load(subject: &Subject<'_>) -> Option<Finding> {
-    let lost = lost(subject, subject.machine.state.firmware_map.as_deref()?, "");
+pub(crate) fn not_carried_by_a_load(subject: &Subject<'_>) -> Answer {
+    subject.e820()?;
+    subject.tree()?;
+    let map = subject.machine.state.firmware_map.as_deref().ok_or_else(|| {
+        missing(
+            "the firmware's map was not shown",
+            "capture /sys/firmware/memmap, or the kernel log of the boot",
+        )
+    })?;
+    let lost = lost(subject, map, "");
     finding(subject, &lost, "a kernel that is loaded without it on its command line", Vec::new())
 }
 
@@ -62,9 +77,11 @@ fn made_by(subject: &Subject<'_>, line: &str) -> RangeSet {
     made.collect()
 }
 
-fn finding(subject: &Subject<'_>, lost: &[PhysRange], who: &str, more: Vec<String>) -> Option<Finding> {
+fn finding(subject: &Subject<'_>, lost: &[PhysRange], who: &str, more: Vec<String>) -> Answer {
     if lost.is_empty() {
-        return None;
+        return Err(not_found(
+            "nothing that is Soft Reserved in /proc/iomem is RAM in the map that is handed on",
+        ));
     }
     let line = &subject.machine.kernel.command_line;
     let parameters: Vec<String> = command_line::parameters(line)
@@ -81,7 +98,7 @@ fn finding(subject: &Subject<'_>, lost: &[PhysRange], who: &str, more: Vec<Strin
         (!parameters.is_empty()).then(|| format!("this kernel's command line: {}", parameters.join(" "))),
     );
     evidence.extend(more);
-    Some(Finding {
+    Ok(Finding {
         code: Code::SoftReservedNotCarried,
         severity: Severity::Warning,
         what: format!("{who} treats memory as ordinary RAM that is Soft Reserved now"),

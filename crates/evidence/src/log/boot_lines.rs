@@ -94,6 +94,13 @@ impl BootLines {
         facts
     }
 
+    /// The kernel's message when it reserves no memory for a crash kernel though some was asked for.
+    pub fn crashkernel_failure(&self) -> Option<&str> {
+        let has_some = self.crashkernel.is_some() || self.crashkernel_low.is_some();
+        let line = self.crashkernel_error.as_deref().filter(|_| !has_some)?;
+        (!line.starts_with(CRASHKERNEL_OF_NOTHING)).then_some(line)
+    }
+
     fn line(&mut self, line: &str, below: Below) -> Below {
         let words = line.trim_start();
         let is_heading = HEADINGS.iter().any(|heading| words.starts_with(heading));
@@ -207,6 +214,9 @@ impl BootLines {
     }
 }
 
+/// What the kernel says of `crashkernel=RANGE:SIZE` on a machine of a size for which that asks for nothing.
+const CRASHKERNEL_OF_NOTHING: &str = "crashkernel size resulted in zero bytes";
+
 /// How the messages start that say there is no crash kernel; the last one contains the kernel's own typo.
 const CRASHKERNEL_ERRORS: [&str; 12] = [
     "Crash kernel reservation failed",
@@ -218,7 +228,7 @@ const CRASHKERNEL_ERRORS: [&str; 12] = [
     "Memory for crashkernel is not",
     "cannot allocate crashkernel",
     "crashkernel reservation failed",
-    "crashkernel size resulted in zero bytes",
+    CRASHKERNEL_OF_NOTHING,
     "crashkernel: ",
     "crahskernel: ",
 ];

@@ -2,8 +2,8 @@
 
 /// The lines of `text`: 1-based number and message, without priority, timestamp, caller, host and `kernel:`.
 ///
-/// Supports the output of `dmesg`, also with `-r` and `-T`, of `journalctl -k` with `-o short` and its
-/// variants except `short-delta`, of syslog files, and of a console. Host and `kernel:` are removed only
+/// Supports the output of `dmesg`, also with `-r`, `-x`, `-d` and every `--time-format`, of `journalctl -k` with
+/// `-o short`, its variants and `cat`, of syslog files, and of a console. Host and `kernel:` are removed only
 /// after a timestamp, because a message may contain the same words. A line with any other prefix is returned
 /// whole. What people put before lines that they paste, `> ` and blanks, is removed too.
 ///
@@ -51,7 +51,10 @@ pub(super) fn split_at_byte(text: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
 /// message, and without one space.
 fn message(line: &[u8]) -> &[u8] {
     let line = pasted(line);
-    let mut rest = without_priority(line);
+    let mut rest = without_facility(without_priority(line));
+    if let Some(after) = after_iso(rest) {
+        return without_blank(after);
+    }
     if let Some(after) = after_date(rest).and_then(|text| after_kernel(text).or_else(|| after_host(text))) {
         // A syslog file may also contain the kernel's own priority and timestamp.
         rest = without_priority(after);
@@ -59,6 +62,10 @@ fn message(line: &[u8]) -> &[u8] {
     let Some((inside, after)) = bracket(rest) else { return rest };
     if is_caller(inside) {
         return without_blank(after);
+    }
+    if is_delta(inside) {
+        // `journalctl -o short-delta` goes on with the host.
+        return after_kernel(after).or_else(|| after_host(after)).unwrap_or_else(|| without_blank(after));
     }
     if !after_date(inside).is_some_and(|text| text.trim_ascii().is_empty()) {
         return rest;
@@ -69,7 +76,8 @@ fn message(line: &[u8]) -> &[u8] {
     }
     // Only `journalctl -o short-monotonic` prints the host after a bracket, and its times are in seconds:
     // otherwise the same words belong to the message.
-    let journal = after_host(after).filter(|_| is_seconds(inside.trim_ascii()));
+    let journal =
+        after_kernel(after).or_else(|| after_host(after)).filter(|_| is_seconds(inside.trim_ascii()));
     journal.unwrap_or_else(|| without_blank(after))
 }
 
@@ -93,6 +101,57 @@ fn without_blank(text: &[u8]) -> &[u8] {
 fn without_priority(text: &[u8]) -> &[u8] {
     let priority = text.strip_prefix(b"<").and_then(|text| split_at_byte(text, b'>'));
     priority.filter(|(number, _)| is_number(number)).map_or(text, |(_, after)| after)
+}
+
+/// `text` without the facility and level that `dmesg -x` prints: `kern  :info  : `.
+fn without_facility(text: &[u8]) -> &[u8] {
+    let parts = split_at_byte(text, b':').and_then(|(facility, rest)| {
+        let (level, rest) = split_at_byte(rest, b':')?;
+        let is_facility =
+            matches!(facility.trim_ascii_end(), b"kern" | b"user" | b"daemon" | b"syslog" | b"auth");
+        let is_level = matches!(
+            level.trim_ascii_end(),
+            b"emerg" | b"alert" | b"crit" | b"err" | b"warn" | b"notice" | b"info" | b"debug"
+        );
+        (is_facility && is_level).then_some(rest)
+    });
+    parts.map_or(text, without_blank)
+}
+
+/// The text after the time that `dmesg --time-format=iso` prints: `2026-11-22T23:49:18,123456+00:00`. The comma tells
+/// it from a journal's, which goes on with the host.
+fn after_iso(text: &[u8]) -> Option<&[u8]> {
+    let mut rest = text;
+    let time = take_word(&mut rest);
+    let is_iso = time.get(..20).is_some_and(|start| has_shape(start, b"0000-00-00T00:00:00,"));
+    is_iso.then_some(rest)
+}
+
+/// Whether `inside` is a time beside the one before it: `    0.000000 <    0.000012>` of `dmesg -d`, in which
+/// `journalctl -o short-delta` has a blank at the end; `<    0.000012>` of `dmesg --time-format=delta`;
+/// `Nov22 23:49` and `  +0.000012` of `--time-format=reltime`.
+fn is_delta(inside: &[u8]) -> bool {
+    let text = inside.trim_ascii();
+    let between = |text: &[u8]| {
+        let inner = text.strip_prefix(b"<").and_then(|text| text.strip_suffix(b">"));
+        // Of the first line, journalctl knows no difference.
+        inner.is_some_and(|inner| inner.trim_ascii().is_empty() || is_seconds(inner.trim_ascii()))
+    };
+    if let Some((time, _)) = split_at_byte(text, b'<') {
+        let is_known = time.is_empty() || is_seconds(time.trim_ascii()) || after_date(time).is_some();
+        return is_known && text.get(time.len()..).is_some_and(between);
+    }
+    if let Some(seconds) = text.strip_prefix(b"+") {
+        return is_seconds(seconds);
+    }
+    // `%b%e`: the day is padded with a blank.
+    let mut rest = text;
+    let month_day = take_word(&mut rest);
+    let is_date = month_day.split_at_checked(3).is_some_and(|(month, day)| {
+        month.first().is_some_and(u8::is_ascii_uppercase)
+            && is_day(if day.is_empty() { take_word(&mut rest) } else { day })
+    });
+    is_date && has_shape(take_word(&mut rest), b"00:00") && rest.is_empty()
 }
 
 /// The contents of the bracket at the start of `text`, and the text after it.
@@ -225,6 +284,22 @@ mod tests {
             b"Sun 2026-11-22 23:49:18 UTC host kernel: node 0",
             b"1795391358.123456 host kernel: node 0",
             b"Nov 22 23:49:18 kernel: node 0",
+            b"[    0.000000] kernel: node 0",
+            b"[    0.000000 <    0.000000 >] host kernel: node 0",
+            b"[   12.345678 <              >] host kernel: node 0",
+            b"[   12.345678 <    0.000012 >] kernel: node 0",
+            // dmesg -d, and its --time-format: delta, reltime (the first line of a minute, and the others), iso
+            b"[    0.000000 <    0.000000>] node 0",
+            b"[Fri Nov 22 23:49:18 2026 <    0.000012>] node 0",
+            b"[<    0.000012>] node 0",
+            b"[Nov22 23:49] node 0",
+            b"[Nov 2 23:49] node 0",
+            b"[  +0.000012] node 0",
+            b"2026-11-22T23:49:18,123456+00:00 node 0",
+            // dmesg -x
+            b"kern  :info  : [    0.000000] node 0",
+            b"kern  :notice: [Fri Nov 22 23:49:18 2026] node 0",
+            b"kern  :warn  : 2026-11-22T23:49:18,123456+00:00 node 0",
             // syslog files: rsyslog, klogd, BusyBox, OpenWrt
             b"2026-11-22T23:49:18.123456+00:00 host kernel: [    0.000000][    T0] node 0",
             b"Nov 22 23:49:18 host kernel: <6>[    0.000000] node 0",
@@ -266,7 +341,6 @@ mod tests {
             b"the crash kernel: x",
             b"audit: kernel: x",
             b"  indented kernel: x",
-            b"kernel: x",
             b"[",
             b"[    ",
         ] {
@@ -281,6 +355,8 @@ mod tests {
         }
         // A word is a host only where a journal would put one.
         for prefix in ["", "[    0.000000][    T0] ", "[Fri Nov 22 23:49:18 2026] ", "<6>"] {
+            let line = [prefix.as_bytes(), b"kernel: x"].concat();
+            assert_eq!(only(&line), b"kernel: x", "{}", line.escape_ascii());
             let line = [prefix.as_bytes(), b"crash kernel: x"].concat();
             assert_eq!(only(&line), b"crash kernel: x", "{}", line.escape_ascii());
         }

@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use evidence::snapshot::stand_in;
 use evidence::{Snapshot, Source};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -138,7 +139,9 @@ fn record(root: &Path) -> Result<Captured, ReadError> {
         put_live_log(&mut recording, &snapshot.kernel_log);
     }
     let mut manifest = Manifest::new(snapshot.origin.clone());
-    manifest.architecture = snapshot.architecture.read().cloned();
+    // What other files imply, they will imply to the reader of this capture too, who is then told.
+    let is_implied = snapshot.stand_ins.contains_key(stand_in::ARCHITECTURE);
+    manifest.architecture = snapshot.architecture.read().filter(|_| !is_implied).cloned();
     manifest.unreadable = std::mem::take(&mut recording.unreadable);
     Ok(Captured { snapshot, manifest, recording })
 }

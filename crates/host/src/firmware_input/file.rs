@@ -280,8 +280,9 @@ pub(crate) fn acpi_signature(bytes: &[u8]) -> Option<String> {
 
 /// A file that `--from` reads.
 fn archive(bytes: &[u8]) -> Option<&'static str> {
-    let is_packed =
-        [&b"\x1f\x8b"[..], b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"].iter().any(|magic| bytes.starts_with(magic));
+    let is_packed = [&b"\x1f\x8b"[..], b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"]
+        .iter()
+        .any(|magic| bytes.starts_with(magic));
     let is_tar = bytes.get(257..262) == Some(b"ustar");
     if is_packed || is_tar {
         return Some("an archive");

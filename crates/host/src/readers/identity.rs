@@ -3,20 +3,17 @@
 //! | fact | order of trust |
 //! |---|---|
 //! | release | `/proc/version`, `/proc/sys/kernel/osrelease`, a kept `uname -a`, the log's banner |
-//! | command line | `/proc/cmdline`, the log's `Kernel command line:`, its `Command line:` |
+//! | command line | `/proc/cmdline`, `proc_cmdline` of a must-gather, the log's `Kernel command line:`, its `Command line:` |
 //!
 //! Of a log of several boots, the last one counts.
 
 use evidence::log::last_boot;
+use evidence::snapshot::stand_in;
 use evidence::{Snapshot, Source};
 
 use crate::readers::text::{value, whole};
 use crate::root::files;
 use crate::root::tree::Tree;
-
-/// The facts, by their names in [`Snapshot::stand_ins`].
-const RELEASE: &str = "the kernel's release";
-const COMMAND_LINE: &str = "the command line";
 
 /// Fills release and command line from the next place in the order of trust, and notes which one that was.
 pub(crate) fn complete(snapshot: &mut Snapshot, tree: &dyn Tree) {
@@ -25,7 +22,14 @@ pub(crate) fn complete(snapshot: &mut Snapshot, tree: &dyn Tree) {
         && let Some((version, from)) = version(tree, log)
     {
         snapshot.version = Source::Read(version);
-        snapshot.stand_ins.insert(RELEASE.to_owned(), from);
+        snapshot.stand_ins.insert(stand_in::RELEASE.to_owned(), from);
+    }
+    if snapshot.command_line == Source::Missing
+        && let Source::Read(line) = whole(tree, files::GATHERED_COMMAND_LINE)
+    {
+        snapshot.command_line = Source::Read(line.trim_end_matches('\n').to_owned());
+        let from = files::GATHERED_COMMAND_LINE.to_owned();
+        snapshot.stand_ins.insert(stand_in::COMMAND_LINE.to_owned(), from);
     }
     if snapshot.command_line == Source::Missing {
         let line = log.and_then(|log| {
@@ -36,7 +40,7 @@ pub(crate) fn complete(snapshot: &mut Snapshot, tree: &dyn Tree) {
         if let Some((line, marker)) = line {
             snapshot.command_line = Source::Read(line);
             let from = format!("the log's `{marker}`");
-            snapshot.stand_ins.insert(COMMAND_LINE.to_owned(), from);
+            snapshot.stand_ins.insert(stand_in::COMMAND_LINE.to_owned(), from);
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use evidence::Source;
 
+use crate::readers::journal;
 use crate::readers::text::whole;
 use crate::root::files;
-use crate::root::source::nonsense;
+use crate::root::source::{map, nonsense};
 use crate::root::tree::Tree;
 
 /// The kernel cuts log lines after about a thousand characters, time and prefix included: a command line longer
@@ -33,7 +34,7 @@ fn best_of_files(
     let mut best = Source::Missing;
     let mut shown_by_best = 0;
     for path in files::KERNEL_LOGS {
-        let found = match whole(tree, path) {
+        let found = match map(whole(tree, path), journal::plain) {
             // Written by a service that could not read the log, or not yet.
             Source::Read(log) if log.trim().is_empty() => continue,
             Source::Read(log) => match shown_of_boot(&log, version, command_line) {

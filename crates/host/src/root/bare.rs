@@ -4,6 +4,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use crate::error::ReadError;
+use crate::readers::journal;
 use crate::root::archive::{Archive, Node};
 use crate::root::files;
 use crate::root::source::text;
@@ -18,19 +19,39 @@ pub(crate) fn place_of(head: &[u8]) -> Option<&'static str> {
         return None;
     }
     let head = text(head.to_vec());
-    let first = head.lines().find(|line| !line.trim().is_empty())?;
-    if is_iomem(first) {
+    // A line of an excerpt may be a shell's prompt, a journal's heading, or cut.
+    let lines = || head.lines().filter(|line| !line.trim().is_empty());
+    if lines().take(PASTED).any(is_iomem) {
         return Some(files::IOMEM);
     }
-    let bare = firmware::log::lines(first.as_bytes()).next().map(|(_, line)| line);
-    let has_prefix = bare.is_some_and(|line| line != first.as_bytes());
-    let is_log = has_prefix
-        || ["Linux version ", "BIOS-e820: ", "BIOS-provided physical RAM map:"]
-            .iter()
-            .any(|words| head.contains(words));
+    let has_prefix = |line: &str| {
+        let message = firmware::log::lines(line.as_bytes()).next();
+        message.is_some_and(|(_, message)| message != line.as_bytes())
+    };
+    let is_known = |line: &str| KNOWN.iter().any(|words| line.contains(words));
+    let is_log = lines().any(|line| has_prefix(line) || is_known(line)) || journal::is_export(&head);
     let [log, ..] = files::KERNEL_LOGS;
     is_log.then_some(log)
 }
+
+/// How many lines of something else may stand before a text that was pasted.
+const PASTED: usize = 4;
+
+/// Words of the log's lines about memory, which an excerpt without prefixes is told by.
+const KNOWN: [&str; 12] = [
+    "Linux version ",
+    "Command line: ",
+    "Kernel command line: ",
+    "BIOS-e820: ",
+    "BIOS-provided physical RAM map:",
+    "e820: ",
+    "efi: mem",
+    "SRAT: Node ",
+    "Zone ranges:",
+    "Early memory node ranges",
+    "early_node_map[",
+    "Booting Linux on physical CPU ",
+];
 
 /// `START-END : NAME`
 fn is_iomem(line: &str) -> bool {
@@ -51,9 +72,29 @@ pub(crate) fn tree(path: &Path, place: &str, stream: impl Read) -> Result<Archiv
         let what = format!("more than {} MiB of text", LARGEST >> 20);
         return Err(ReadError::TooLarge { path: path.to_owned(), what });
     }
+    let bytes = if place == files::IOMEM { without_prompts(&text(bytes)).into() } else { bytes };
+    Ok(only(place, bytes))
+}
+
+/// The tree with only this log in it.
+pub(crate) fn log(bytes: Vec<u8>) -> Archive {
+    let [log, ..] = files::KERNEL_LOGS;
+    only(log, bytes)
+}
+
+fn only(place: &str, bytes: Vec<u8>) -> Archive {
     let mut tree = Archive::default();
     tree.insert(place.to_owned(), Node::File(bytes));
-    Ok(tree)
+    tree
+}
+
+/// The lines from the first to the last of `/proc/iomem`: around them may stand a shell's prompts.
+fn without_prompts(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let first = lines.iter().position(|line| is_iomem(line));
+    let last = lines.iter().rposition(|line| is_iomem(line));
+    let kept = first.zip(last).and_then(|(first, last)| lines.get(first..=last)).unwrap_or(&lines);
+    kept.iter().flat_map(|line| [line, "\n"]).collect()
 }
 
 #[cfg(test)]
@@ -67,6 +108,13 @@ mod tests {
         assert_eq!(place_of(b"Nov 22 23:49:18 host kernel: x\n"), Some(log));
         assert_eq!(place_of(b"BIOS-e820: [mem 0x0-0xfff] usable\n"), Some(log));
         assert_eq!(place_of(b"00001000-0009fbff : System RAM\r\n"), Some(files::IOMEM));
+        assert_eq!(
+            place_of(b"root@host:~# cat /proc/iomem\n00001000-0009fbff : System RAM\n"),
+            Some(files::IOMEM)
+        );
+        assert_eq!(place_of(b"$ dmesg | grep e820\n[    0.0] e820: x\n"), Some(log));
+        assert_eq!(place_of(b"-- Boot 0123 --\nNov 22 23:49:18 host kernel: x\n"), Some(log));
+        assert_eq!(place_of(b"__CURSOR=s=1\n"), Some(log));
         assert_eq!(place_of(b"Dear all,\n"), None);
         assert_eq!(place_of(b"{\"schema\": 1}"), None);
         assert_eq!(place_of(b"proc/iomem\0\0"), None);

@@ -64,19 +64,25 @@ pub(crate) const KEXEC: [(&str, &[&str]); 10] = [
     ("kexec_load_limit_panic", &["proc/sys/kernel/kexec_load_limit_panic"]),
     ("kexec_load_limit_reboot", &["proc/sys/kernel/kexec_load_limit_reboot"]),
 ];
-/// The kernel log in a capture, then in a sosreport, an archive of insights, and a node of a must-gather. Their content decides which one counts.
-pub(crate) const KERNEL_LOGS: [&str; 8] = [
+/// The kernel log in a capture, then in a sosreport, an archive of insights, and a node of a must-gather. Their content
+/// decides which one counts.
+pub(crate) const KERNEL_LOGS: [&str; 10] = [
     "var/log/dmesg",
     "sos_commands/kernel/dmesg",
     "sos_commands/kernel/dmesg_-T",
     "sos_commands/general/dmesg",
     "sos_commands/logs/journalctl_--no-pager_--boot",
     "sos_commands/logs/journalctl_--no-pager_--catalog_--boot",
+    "sos_commands/logs/journalctl_--all_--this-boot_--no-pager",
+    "sos_commands/logs/journalctl_-o_export",
     "insights_commands/dmesg",
     "dmesg",
 ];
-/// `uname -a` in a sosreport.
-pub(crate) const UNAMES: [&str; 3] = ["sos_commands/kernel/uname_-a", "insights_commands/uname_-a", "uname"];
+/// `uname -a` in a sosreport, an archive of insights, and an old sosreport.
+pub(crate) const UNAMES: [&str; 4] =
+    ["sos_commands/kernel/uname_-a", "insights_commands/uname_-a", "sos_commands/general/uname_-a", "uname"];
+/// `/proc/cmdline` of a node in a must-gather.
+pub(crate) const GATHERED_COMMAND_LINE: &str = "proc_cmdline";
 /// Where kexec-tools installs its program.
 pub(crate) const KEXEC_PROGRAMS: [&str; 3] = ["usr/sbin/kexec", "sbin/kexec", "usr/bin/kexec"];
 /// Lists of installed packages: of dpkg, of apk, and of sosreports.
@@ -95,7 +101,7 @@ pub(crate) const PACMAN: &str = "var/lib/pacman/local";
 pub(crate) const MANIFEST: &str = "physmem-capture.json";
 
 /// Directories and files that mark a Linux tree: one is enough.
-pub(crate) const MARKERS: [&str; 17] = [
+pub(crate) const MARKERS: [&str; 19] = [
     IOMEM,
     COMMAND_LINE,
     ZONEINFO,
@@ -111,7 +117,9 @@ pub(crate) const MARKERS: [&str; 17] = [
     "sos_commands/kernel/dmesg",
     "sos_commands/kernel/dmesg_-T",
     "sos_commands/general/dmesg",
+    "sos_commands/logs/journalctl_--no-pager_--boot",
     "insights_commands/dmesg",
+    GATHERED_COMMAND_LINE,
     MANIFEST,
 ];
 

@@ -23,22 +23,27 @@ const MOST_UNPACKED: u64 = 64 << 30;
 /// The longest name; Linux's `PATH_MAX` is 4096.
 const LONGEST_NAME: u64 = 64 << 10;
 /// The most top-level directories that may hold trees.
-const MOST_ROOTS: usize = 64;
+const MOST_ROOTS: usize = 1024;
+/// How many directories may lie around a tree: `must-gather/IMAGE/nodes/NAME`, and two more.
+const DEEPEST: usize = 6;
 /// The largest file to keep only because a later hard link may name it, and the most for all of them.
 const LARGEST_SPARE: u64 = 64 << 10;
 const MOST_SPARE: u64 = 8 << 20;
 
-/// Reads a tar stream: the one tree it holds, at the top or in one directory.
+/// Reads a tar stream: the one tree it holds, at the top or in directories.
 pub(crate) fn unpack(path: &Path, stream: impl Read) -> Result<Archive, ReadError> {
     let mut progress = Progress::default();
     match keep_wanted(Watched::new(stream), &mut progress) {
         Ok((mut roots, spare)) => {
             // A build configuration or the output of uname alone is not a machine.
             roots.retain(|_, root| root.holds_tree());
-            // A tree at the top hides those in directories, such as a copy of /proc of another machine.
-            if let Some(root) = roots.remove("") {
-                return Ok(root.finish("", &spare));
-            }
+            // A tree hides those inside it, such as a copy of /proc of another machine.
+            let all: Vec<String> = roots.keys().cloned().collect();
+            let lies_in = |name: &str, outer: &String| {
+                outer.is_empty() && !name.is_empty()
+                    || name.strip_prefix(outer.as_str()).is_some_and(|rest| rest.starts_with('/'))
+            };
+            roots.retain(|name, _| !all.iter().any(|outer| lies_in(name, outer)));
             let names: Vec<String> = roots.keys().cloned().collect();
             match (roots.pop_first(), names.len()) {
                 (Some((name, root)), 1) => Ok(root.finish(&name, &spare)),
@@ -327,13 +332,15 @@ fn normalized(name: &[u8]) -> Option<String> {
     Some(path)
 }
 
-/// The tree a path belongs to and its path there, if any reader wants it.
+/// The tree a path belongs to and its path there, if any reader wants it: the outermost such tree.
 fn root_and_path(path: &str) -> Option<(String, String)> {
     if is_wanted(path) {
         return Some((String::new(), path.to_owned()));
     }
-    let (root, path) = path.split_once('/')?;
-    is_wanted(path).then(|| (root.to_owned(), path.to_owned()))
+    path.match_indices('/').take(DEEPEST).find_map(|(at, _)| {
+        let (root, below) = (path.get(..at)?, path.get(at.checked_add(1)?..)?);
+        is_wanted(below).then(|| (root.to_owned(), below.to_owned()))
+    })
 }
 
 /// A stream that stops at [`MOST_UNPACKED`].

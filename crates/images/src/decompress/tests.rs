@@ -13,6 +13,12 @@ fn gzip(text: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+fn bzip2(text: &[u8]) -> Vec<u8> {
+    let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
 fn zstd(text: &[u8]) -> Vec<u8> {
     compress_to_vec(text, CompressionLevel::Fastest)
 }
@@ -28,6 +34,8 @@ fn read(mut stream: Box<dyn Read + '_>) -> Result<Vec<u8>, String> {
 #[test]
 fn the_first_bytes_name_the_format() {
     assert_eq!(Format::of(&gzip(b"x")), Some(Format::Gzip));
+    assert_eq!(Format::of(&bzip2(b"x")), Some(Format::Bzip2));
+    assert_eq!(Format::of(b"BZhello"), None);
     assert_eq!(Format::of(b"\xfd7zXZ\0\0"), Some(Format::Xz));
     assert_eq!(Format::of(&zstd(b"x")), Some(Format::Zstd));
     assert_eq!(Format::of(SKIPPABLE), Some(Format::Zstd));
@@ -39,6 +47,7 @@ fn the_first_bytes_name_the_format() {
 fn only_all_reads_past_the_first_member() {
     for (format, packed) in [
         (Format::Gzip, [gzip(b"one"), gzip(b"two")].concat()),
+        (Format::Bzip2, [bzip2(b"one"), bzip2(b"two")].concat()),
         (Format::Zstd, [zstd(b"one"), zstd(b"two")].concat()),
     ] {
         assert_eq!(read(format.first(&*packed)), Ok(b"one".to_vec()));

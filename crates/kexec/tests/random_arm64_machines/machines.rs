@@ -153,6 +153,10 @@ impl Layout {
             writeln!(reserved, "{index:4}: {:#018x}..{:#018x}    0 NONE", range.start(), range.last())
                 .unwrap();
         }
+        if iomem.is_empty() {
+            // A machine without memory still has a device; an empty file is none that a kernel prints.
+            iomem.push_str("00000000-00000fff : rom\n");
+        }
         let (memory, reserved) = (Source::Read(memory), Source::Read(reserved));
         Snapshot {
             architecture: Source::Read("aarch64".into()),

@@ -139,6 +139,10 @@ impl Layout {
                 writeln!(iomem, "  {crash} : Crash kernel").unwrap();
             }
         }
+        if iomem.is_empty() {
+            // A machine without memory still has a device; an empty file is none that a kernel prints.
+            iomem.push_str("00000000-00000fff : Reserved\n");
+        }
         let lines = |ranges: &[(PhysRange, &str)]| {
             let lines = ranges.iter().enumerate().map(|(index, (range, flags))| {
                 format!("{index:4}: {:#018x}..{:#018x}    0 {flags}\n", range.start(), range.last())

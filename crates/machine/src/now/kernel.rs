@@ -35,6 +35,14 @@ impl Kernel {
         let command_line = evidence.command_line.read().cloned().unwrap_or_default();
         let word = evidence.architecture.read().map(String::as_str);
         let architecture = word.and_then(Architecture::from_uname);
+        if let Some(word) = word.filter(|_| architecture.is_none_or(|known| !known.facts().boots)) {
+            let named = Architecture::described(word);
+            unknown.push(Unknown::new(
+                &format!("what kernels of {named} do differently"),
+                "the rules were checked on x86_64 and aarch64",
+                "what /proc and /sys show holds; verdicts are those of the nearest of these, and no boot is predicted",
+            ));
+        }
         let map_handed_on = map_handed_on(evidence, architecture, unknown);
         let row = architecture.map(Architecture::facts);
         let facts = KernelFacts {

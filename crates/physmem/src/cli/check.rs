@@ -6,7 +6,7 @@ use audit::Code;
 use clap::Args;
 use textwrap::Options;
 
-use super::input::InputArguments;
+use super::input::MachineArguments;
 use crate::output::lines::WIDTH;
 
 /// As wide as the longest code with two spaces on each side.
@@ -15,10 +15,13 @@ const NEXT: &str = "                              ";
 #[derive(Args, Debug)]
 pub(crate) struct CheckArguments {
     #[command(flatten)]
-    pub(crate) input: InputArguments,
+    pub(crate) input: MachineArguments,
     /// Print JSON; schema/check.schema.json describes it
     #[arg(short = 'J', long)]
     pub(crate) json: bool,
+    /// Exit with 0, not 4, if nothing is found but files or privileges were missing
+    #[arg(long)]
+    pub(crate) allow_unknown: bool,
 }
 
 /// The codes, for the long help and the man page.

@@ -62,7 +62,8 @@ pub(crate) enum Command {
     /// kernel log shows where an image lies, and only for kexec_file_load with KEXEC_FILE_DEBUG. Whatever the machine
     /// does not show is listed as unknown, with the findings it leaves open.
     ///
-    /// Exit status: 0 no findings, 1 failure, 2 usage, 3 findings.
+    /// Exit status: 0 no findings, 1 failure, 2 usage, 3 findings, 4 no findings as far as can be told, but files or
+    /// privileges were missing that this kernel offers (--allow-unknown: 0). What no kernel shows does not count.
     #[command(after_long_help = check::help())]
     Check(CheckArguments),
     /// Decode files of firmware: memory maps, device trees and ACPI tables

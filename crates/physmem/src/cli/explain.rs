@@ -2,13 +2,13 @@
 
 use clap::Args;
 
-use super::input::InputArguments;
+use super::input::MachineArguments;
 use super::target::Target;
 
 #[derive(Args, Debug)]
 pub(crate) struct ExplainArguments {
     #[command(flatten)]
-    pub(crate) input: InputArguments,
+    pub(crate) input: MachineArguments,
     /// Print JSON; schema/show.schema.json describes it
     #[arg(short = 'J', long)]
     pub(crate) json: bool,

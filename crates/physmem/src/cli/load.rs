@@ -8,7 +8,7 @@ use machine::releases::KexecTools;
 use rules::Loader;
 
 use super::address::parse_address;
-use super::input::InputArguments;
+use super::input::MachineArguments;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum KexecCommand {
@@ -48,7 +48,7 @@ pub(crate) enum KdumpCommand {
 #[derive(Args, Debug)]
 pub(crate) struct PlanArguments {
     #[command(flatten)]
-    pub(crate) input: InputArguments,
+    pub(crate) input: MachineArguments,
     #[command(flatten)]
     pub(crate) image: ImageArguments,
     /// The system call: `file` is kexec_file_load, `load` is kexec_load as called by kexec-tools
@@ -109,7 +109,7 @@ pub(crate) struct BesideArguments {
 #[derive(Args, Debug)]
 pub(crate) struct DiffArguments {
     #[command(flatten)]
-    pub(crate) input: InputArguments,
+    pub(crate) input: MachineArguments,
     /// Also compare where the segments of this kernel go
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) kernel: Option<PathBuf>,
@@ -126,7 +126,7 @@ pub(crate) struct DiffArguments {
 #[derive(Args, Debug)]
 pub(crate) struct RangesArguments {
     #[command(flatten)]
-    pub(crate) input: InputArguments,
+    pub(crate) input: MachineArguments,
     /// The system call: `file` is kexec_file_load, `load` is kexec_load as called by kexec-tools
     #[arg(long, value_name = "LOADER", default_value = "file", value_parser = loader())]
     pub(crate) loader: Loader,

@@ -2,14 +2,14 @@
 
 use clap::Args;
 
-use super::input::InputArguments;
+use super::input::MachineArguments;
 
 // Each is an option of its own on the command line.
 #[allow(clippy::struct_excessive_bools)]
 #[derive(Args, Debug)]
 pub(crate) struct ShowArguments {
     #[command(flatten)]
-    pub(crate) input: InputArguments,
+    pub(crate) input: MachineArguments,
     /// Print JSON; schema/show.schema.json describes it
     #[arg(short = 'J', long, conflicts_with_all = ["output", "output_all", "raw"])]
     pub(crate) json: bool,

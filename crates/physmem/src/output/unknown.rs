@@ -25,14 +25,14 @@ pub(crate) fn print(unknown: &[Unknown], style: Style, out: &mut impl Write) -> 
     print_as("unknown:", unknown, style, out)
 }
 
-/// Like [`print()`], with another label.
+/// Like [`print()`], with another label. What belongs together is one entry.
 pub(crate) fn print_as(
     label: &str,
     unknown: &[Unknown],
     style: Style,
     out: &mut impl Write,
 ) -> Result<(), Failure> {
-    for one in unknown {
+    for one in &evidence::grouped(unknown) {
         labelled(out, (label, &style.paint(Ink::No, label)), "  ", &one.what)?;
         let mut lines = vec![format!("because {}", one.why), format!("so {}", one.effect)];
         lines.extend(one.remedy.as_ref().map(|remedy| format!("help: {remedy}")));

@@ -27,7 +27,7 @@ pub enum InputError {
     #[error("the firmware's memory map is not there: {0}")]
     NoMap(String),
     /// Boots of this architecture are not supported.
-    #[error("the boot of `{0}` is not known: x86_64 and aarch64 are")]
+    #[error("the boot of {} is not known: x86_64 and aarch64 are", Architecture::described(.0))]
     Architecture(String),
     /// The release is malformed.
     #[error(transparent)]
@@ -66,9 +66,7 @@ impl BootInput {
             assumed: Vec::new(),
             seeded: Vec::new(),
         };
-        for (what, from) in &evidence.stand_ins {
-            reading.assumed.push(Unknown::new(what, "/proc does not show it", &format!("taken from {from}")));
-        }
+        reading.assumed.extend(evidence.stood_in());
         if reading.log.boot.has_gaps {
             let why = "a line such as `[...]` stands for lines that were left out of the log";
             let effect = "what is there is used: entries of the firmware's map, or all that a table of them said, may be missing";
