@@ -224,7 +224,7 @@ pub(crate) fn of_capture(path: &Path, tree: &dyn Tree, manifest: &Manifest) -> S
         None => architecture::complete(&mut snapshot, tree),
     }
     identity::complete(&mut snapshot, tree);
-    snapshot.form = form::of(tree);
+    snapshot.form = form::of(tree, &snapshot);
     snapshot
 }
 

@@ -1,25 +1,28 @@
 //! What a tree is, if it is less than a machine's own files.
 
-use evidence::Source;
+use evidence::{Snapshot, Source};
 
+use crate::readers::text::whole;
 use crate::root::files;
 use crate::root::tree::Tree;
 
-/// The form of a tree that never holds all that a machine shows, for a sentence; `None` for any other.
-pub(crate) fn of(tree: &dyn Tree) -> Option<String> {
+/// The form of a tree that never holds all that a machine shows, for a sentence; `None` for any other. `snapshot` is what
+/// was read of it.
+pub(crate) fn of(tree: &dyn Tree, snapshot: &Snapshot) -> Option<String> {
     let has = |directory: &str| !matches!(tree.list(directory), Source::Missing);
-    let is_there = |file: &str| !matches!(tree.read(file, 0), Source::Missing);
     let form = if has("sos_commands") {
         "a sosreport"
     } else if has("insights_commands") {
         "an archive of insights"
-    } else if is_there(files::GATHERED_COMMAND_LINE) {
+    } else if whole(tree, files::GATHERED_COMMAND_LINE) != Source::Missing {
         "a must-gather"
     } else if has("sys") {
         return None;
-    } else if !has("proc") && files::KERNEL_LOGS.iter().any(|log| is_there(log)) {
+    } else if !has("proc") && snapshot.kernel_log != Source::Missing {
         "a kernel log alone"
-    } else if is_there(files::IOMEM) && tree.list("proc").read().is_some_and(|files| files.len() == 1) {
+    } else if snapshot.iomem != Source::Missing
+        && tree.list("proc").read().is_some_and(|files| files.len() == 1)
+    {
         "/proc/iomem alone"
     } else {
         return None;
@@ -47,7 +50,15 @@ mod tests {
             for path in paths {
                 tree.insert((*path).to_owned(), Node::File(Vec::new()));
             }
-            assert_eq!(of(&tree).as_deref(), form, "{paths:?}");
+            let there = |path: &str| {
+                if paths.contains(&path) { Source::Read(String::new()) } else { Source::Missing }
+            };
+            let snapshot = Snapshot {
+                iomem: there("proc/iomem"),
+                kernel_log: there("var/log/dmesg"),
+                ..Snapshot::default()
+            };
+            assert_eq!(of(&tree, &snapshot).as_deref(), form, "{paths:?}");
         }
     }
 }

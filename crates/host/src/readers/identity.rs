@@ -15,6 +15,9 @@ use crate::readers::text::{value, whole};
 use crate::root::files;
 use crate::root::tree::Tree;
 
+/// The kernel cuts lines of its log after about a thousand characters, time and prefix included.
+const CUT_LINE: usize = 900;
+
 /// Fills release and command line from the next place in the order of trust, and notes which one that was.
 pub(crate) fn complete(snapshot: &mut Snapshot, tree: &dyn Tree) {
     let log = snapshot.kernel_log.read().map(|log| last_boot(log));
@@ -32,17 +35,30 @@ pub(crate) fn complete(snapshot: &mut Snapshot, tree: &dyn Tree) {
         snapshot.stand_ins.insert(stand_in::COMMAND_LINE.to_owned(), from);
     }
     if snapshot.command_line == Source::Missing {
-        let line = log.and_then(|log| {
-            ["Kernel command line: ", "Command line: "]
-                .iter()
-                .find_map(|marker| Some((after(log, marker)?.to_owned(), marker.trim_end())))
-        });
-        if let Some((line, marker)) = line {
+        let markers = ["Kernel command line: ", "Command line: "];
+        let found = markers.into_iter().find_map(|marker| Some((command_line(log?, marker)?, marker)));
+        if let Some((line, marker)) = found {
+            let is_cut = line.len() >= CUT_LINE;
+            let cut = if is_cut { ", which may be cut at its end: the kernel cuts long lines" } else { "" };
             snapshot.command_line = Source::Read(line);
-            let from = format!("the log's `{marker}`");
+            let from = format!("the log's `{}`{cut}", marker.trim_end());
             snapshot.stand_ins.insert(stand_in::COMMAND_LINE.to_owned(), from);
         }
     }
+}
+
+/// The command line behind `marker`. Since Linux 6.19 a long one goes on in the next line, after a backslash.
+fn command_line(log: &str, marker: &str) -> Option<String> {
+    let mut lines = firmware::log::lines(log.as_bytes())
+        .filter_map(|(_, line)| std::str::from_utf8(line).ok())
+        .skip_while(|line| !line.starts_with(marker));
+    let mut whole = lines.next()?.strip_prefix(marker)?.trim_end().to_owned();
+    while let Some(part) = whole.strip_suffix('\\') {
+        let part = part.trim_end().to_owned();
+        let Some(next) = lines.next() else { return Some(part) };
+        whole = format!("{part} {}", next.strip_prefix(marker).unwrap_or(next).trim());
+    }
+    Some(whole)
 }
 
 /// A text like `/proc/version`, and where it is from.
@@ -90,6 +106,27 @@ mod tests {
         assert_eq!(snapshot.version, Source::Read("Linux version 6.1.0 (a)".into()));
         assert_eq!(snapshot.command_line, Source::Read("quiet mem=1G".into()));
         assert_eq!(snapshot.stand_ins.len(), 2);
+    }
+
+    #[test]
+    fn a_command_line_that_the_log_wraps_is_whole_and_one_that_it_cuts_is_said_to_be() {
+        let marker = "Kernel command line: ";
+        for (log, line) in [
+            (
+                format!(
+                    "[ 0.0] {marker}quiet \\\n[ 0.0] {marker}mem=1G \\\n[ 0.0] {marker}nokaslr\n[ 0.0] x\n"
+                ),
+                "quiet mem=1G nokaslr",
+            ),
+            (format!("[ 0.0] {marker}quiet \\\n[ 0.0] mem=1G\n"), "quiet mem=1G"),
+            (format!("[ 0.0] {marker}quiet \\\n"), "quiet"),
+        ] {
+            assert_eq!(command_line(&log, marker).as_deref(), Some(line), "{log}");
+        }
+        let log = format!("[ 0.0] {marker}{}\n", "a=1 ".repeat(230));
+        let mut snapshot = Snapshot { kernel_log: Source::Read(log), ..Snapshot::default() };
+        complete(&mut snapshot, &Archive::default());
+        assert!(snapshot.stand_ins[stand_in::COMMAND_LINE].contains("may be cut"));
     }
 
     #[test]
