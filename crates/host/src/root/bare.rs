@@ -29,7 +29,8 @@ pub(crate) fn place_of(head: &[u8]) -> Option<&'static str> {
         message.is_some_and(|(_, message)| message != line.as_bytes())
     };
     let is_known = |line: &str| KNOWN.iter().any(|words| line.contains(words));
-    let is_log = lines().any(|line| has_prefix(line) || is_known(line)) || journal::is_export(&head);
+    let is_log =
+        lines().any(|line| has_prefix(line) || is_known(line) || is_dated(line)) || journal::is_export(&head);
     let [log, ..] = files::KERNEL_LOGS;
     is_log.then_some(log)
 }
@@ -52,6 +53,17 @@ const KNOWN: [&str; 12] = [
     "early_node_map[",
     "Booting Linux on physical CPU ",
 ];
+
+/// `Nov 22 23:49:18 host cron[7]: ...`: a line of a syslog file or a journal that begins with what other programs said.
+fn is_dated(line: &str) -> bool {
+    let mut words = line.split_ascii_whitespace();
+    let (month, day, clock) = (words.next(), words.next(), words.next());
+    let is_number = |text: &str| text.len() <= 2 && text.parse::<u8>().is_ok();
+    month.is_some_and(|month| month.chars().count() == 3)
+        && day.is_some_and(is_number)
+        && clock.is_some_and(|clock| clock.split(':').count() == 3 && clock.split(':').all(is_number))
+        && words.nth(1).is_some()
+}
 
 /// `START-END : NAME`
 fn is_iomem(line: &str) -> bool {
@@ -107,6 +119,8 @@ mod tests {
         assert_eq!(place_of(b"[    0.000000] Linux version 6.1\r\n"), Some(log));
         assert_eq!(place_of(b"Nov 22 23:49:18 host kernel: x\n"), Some(log));
         assert_eq!(place_of(b"BIOS-e820: [mem 0x0-0xfff] usable\n"), Some(log));
+        assert_eq!(place_of(b"Feb 08 21:00:33 host systemd[1]: Unmounted /boot/efi.\n"), Some(log));
+        assert_eq!(place_of(b"May 8 at 10:00:00 I wrote to you\n"), None);
         assert_eq!(place_of(b"00001000-0009fbff : System RAM\r\n"), Some(files::IOMEM));
         assert_eq!(
             place_of(b"root@host:~# cat /proc/iomem\n00001000-0009fbff : System RAM\n"),
