@@ -9,7 +9,7 @@ use crate::checks::registry::{CHECKS, Check, Look};
 use crate::finding::{Code, Finding};
 use crate::image::Image;
 use crate::loaded::Loaded;
-use crate::outcome::{Answer, Checked, Outcome, outcome};
+use crate::outcome::{Answer, Checked, Outcome, not_found, outcome};
 use crate::subject::Subject;
 use crate::unknowable as open;
 
@@ -41,13 +41,17 @@ pub fn checked(machine: &Machine, rules: &Rules) -> Vec<Checked> {
             Ok(image) => look(&subject, image),
             Err(nothing) => Err(Clone::clone(nothing)),
         };
+        let why_no_load = machine.kernel.abilities.why_no_load();
         Some(match check.look {
             Look::Machine(look) => look(&subject),
+            Look::Planned(_) => return None,
+            _ if why_no_load.is_some() => Err(not_found(why_no_load.unwrap_or_default())),
+            Look::Loader(look) => look(&subject),
             Look::LoadedCrash(look) => known(Purpose::Crash).and_then(|record| look(&subject, record)),
             Look::Image(Purpose::Crash, look) => on(&crash, look),
             Look::Image(Purpose::Reboot, look) => on(&reboot, look),
             Look::NoReboot(look) if reboot.is_err() => look(&subject),
-            Look::NoReboot(_) | Look::Planned(_) => return None,
+            Look::NoReboot(_) => return None,
         })
     };
     let of_code = |code: Code| Checked {

@@ -19,6 +19,12 @@ pub enum PlanError {
         "/proc/iomem, which says where RAM and the crash kernel's memory lie, was not shown: read it as root"
     )]
     NoIomem,
+    /// The kernel was built without the system call.
+    #[error("{why}")]
+    NoSystemCall {
+        /// The option that is off, and what shows it.
+        why: &'static str,
+    },
     /// memblock was not shown, in which kexec_file_load finds places or the memory to dump.
     #[error(
         "/sys/kernel/debug/memblock, which kexec_file_load searches, was not shown: read it as root, with debugfs mounted"
@@ -172,6 +178,34 @@ fn for_elfcorehdr(added: u64) -> String {
 }
 
 impl PlanError {
+    /// A stable name for the reason.
+    pub const fn rule(&self) -> &'static str {
+        match self {
+            Self::NoSystemCall { .. } => "no-such-system-call",
+            Self::NoIomem => "no-iomem",
+            Self::NoMemblock => "no-memblock",
+            Self::NoScratch => "no-scratch-areas",
+            Self::NoMap => "no-firmware-map",
+            Self::NoFirmwareMap => "no-firmware-memmap",
+            Self::OtherArchitecture { .. } => "other-architecture",
+            Self::KernelPlaces => "kernel-places",
+            Self::TooManySegments { .. } => "too-many-segments",
+            Self::HalfOfRam { .. } => "half-of-ram",
+            Self::ClassUnknown { .. } => "class-unknown",
+            Self::NoCrashKernel => "no-crash-kernel",
+            Self::HeaderSize => "crash-header-size-unknown",
+            Self::CommandLineTooLong { .. } => "command-line-too-long",
+            Self::NoKernel { .. } => "no-kernel-in-file",
+            Self::TooSmall { .. } => "segment-too-small",
+            Self::EfiMap { .. } => "efi-map-size",
+            Self::Segment { .. } => "impossible-segment",
+            Self::NoHole { .. } => "no-hole",
+            Self::NoKernelLocation { .. } => "no-kernel-location",
+            Self::Arm64(_) => "arm64-image",
+            Self::Elf(_) => "elf-kernel",
+        }
+    }
+
     /// The name of the error number with which the system call refuses the load; `None` where the plan fails
     /// for lack of knowledge, not the load.
     ///
@@ -186,6 +220,7 @@ impl PlanError {
             | Self::CommandLineTooLong { .. }
             | Self::TooSmall { .. }
             | Self::Segment { .. } => Some("EINVAL"),
+            Self::NoSystemCall { .. } => Some("ENOSYS"),
             Self::NoKernel { .. } | Self::OtherArchitecture { .. } => Some("ENOEXEC"),
             Self::Arm64(error) => error.errno(),
             Self::Elf(error) => error.errno(),

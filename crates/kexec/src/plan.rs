@@ -84,6 +84,9 @@ impl Plan {
 ///
 /// [`PlanError`] when the load would fail, or when it depends on something unknown.
 pub fn plan(machine: &Machine, request: &Request<'_>, rules: &Rules) -> Result<Plan, PlanError> {
+    if let Some(why) = machine.kernel.abilities.why_no(request.loader) {
+        return Err(PlanError::NoSystemCall { why });
+    }
     let load = Load::of(machine, request, rules)?;
     let begun = load.begin()?;
     let layout = load.layout(&begun, request.initrd)?;

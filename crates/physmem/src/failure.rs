@@ -67,10 +67,12 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// 1 for a failure, 2 for a usage error.
+    /// 1 for a failure, 2 for a usage error, 3 for a load that would be refused.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Column { .. } | Self::NothingAsked | Self::KernelPlaces => 2,
+            // Where too little is known for a plan, the command fails; where the load would, that is its answer.
+            Self::Plan { source, .. } if source.errno().is_some() => 3,
             _ => 1,
         }
     }
@@ -151,6 +153,9 @@ fn plan_remedy(error: &PlanError) -> &'static str {
         | PlanError::NoMap
         | PlanError::ClassUnknown { .. } => {
             "run as root, or use --from with a capture made by root (physmem capture -o FILE)"
+        }
+        PlanError::NoSystemCall { .. } => {
+            "use the other --loader, or boot a kernel that was built with this system call"
         }
         PlanError::OtherArchitecture { .. } => "use --kernel with a kernel for this machine",
         PlanError::NoCrashKernel => {

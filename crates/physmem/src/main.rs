@@ -54,7 +54,7 @@ fn run(cli: Cli) -> Result<Done, Failure> {
         Command::Show(arguments) => show::run(&arguments, &mut out)?,
         Command::Explain(arguments) => explain::run(&arguments, &mut out)?,
         Command::Boot(arguments) => done = boot::run(&arguments, &mut out)?,
-        Command::WhatIf(arguments) => what_if::run(&arguments, &mut out)?,
+        Command::WhatIf(arguments) => done = what_if::run(&arguments, &mut out)?,
         Command::Kexec { command: KexecCommand::Plan(arguments) } => {
             done = load::plan::run(&arguments.plan, Purpose::Reboot, arguments.avoid_removable, &mut out)?;
         }

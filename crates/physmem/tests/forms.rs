@@ -95,7 +95,7 @@ fn rows() -> Vec<Row> {
     // No load is planned without the map that the firmware gave.
     let shows = [0, 0, 4, 1, 1, 1, 1, 1];
     // Nothing is reserved for a crash kernel.
-    let both = [0, 0, 4, 0, 0, 0, 1, 1];
+    let both = [0, 0, 4, 0, 0, 0, 3, 1];
     let none = [1; 8];
     let prompted = |command: &str, text: &str| format!("root@h:~# {command}\n{text}root@h:~#\n").into_bytes();
     let json = |message: &str| {

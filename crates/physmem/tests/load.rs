@@ -240,36 +240,78 @@ fn a_kernel_that_cannot_be_loaded_is_refused_with_its_reason() {
     let files = Files::new("refused");
     files.kernel("not-5level", |header| header[0x236] = 0x1f);
     files.kernel("not-64bit", |header| header[0x236] = 0x7e);
-    let refused = |name: &str, capture: &str| {
+    let refused = |name: &str, capture: &str, status| {
         let kernel = files.path(name);
-        refusal(&["kexec", "plan", "--from", capture, "--kernel", &kernel], 1)
+        refusal(&["kexec", "plan", "--from", capture, "--kernel", &kernel], status)
     };
     // That machine's log shows max_arch_pfn = 0x10000000000: five levels.
-    assert!(refused("not-5level", CAPTURE).contains("uses 5-level page tables"));
-    assert!(refused("not-64bit", CAPTURE).contains("has no 64-bit entry"));
+    assert!(refused("not-5level", CAPTURE, 3).contains("uses 5-level page tables"));
+    assert!(refused("not-64bit", CAPTURE, 3).contains("has no 64-bit entry"));
     let arm = "captures/arm64/acpi-midhp-movable_node.tar.gz";
-    assert!(refused("vmlinuz", arm).contains("the kernel is for x86, and the machine is not"));
+    assert!(refused("vmlinuz", arm, 3).contains("the kernel is for x86, and the machine is not"));
 
     let mut image = vec![0; 64];
     image[0x10..0x18].copy_from_slice(&0x1_0000_u64.to_le_bytes());
     image[0x38..0x3c].copy_from_slice(b"ARMd");
     std::fs::write(files.0.join("Image"), image).unwrap();
-    let text = refused("Image", CAPTURE);
+    let text = refused("Image", CAPTURE, 3);
     assert!(text.contains("the kernel is for arm64, and the machine is not"), "{text}");
     assert!(text.contains("\n  help: "), "{text}");
+}
+
+/// A capture of this machine with a configuration of its own.
+fn with_configuration(name: &str, configuration: &str) -> PathBuf {
+    let directory = std::env::temp_dir().join(format!("physmem-gates-{name}-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let snapshot = directory.join("capture.json");
+    let capture = run(&["capture", "--sysroot", CAPTURE, "-o", snapshot.to_str().unwrap()]);
+    assert!(capture.status.success(), "{}", String::from_utf8_lossy(&capture.stderr));
+    let mut document: Value = serde_json::from_slice(&std::fs::read(&snapshot).unwrap()).unwrap();
+    document["kernel_config"] = json!({ "Read": configuration });
+    std::fs::write(&snapshot, document.to_string()).unwrap();
+    snapshot
+}
+
+#[test]
+fn a_kernel_without_the_system_calls_plans_nothing_and_allows_nothing() {
+    let files = Files::new("gates");
+    let off = "CONFIG_NUMA=y\n# CONFIG_KEXEC is not set\n# CONFIG_KEXEC_FILE is not set\n";
+    let snapshot = with_configuration("off", off);
+    let from = snapshot.to_str().unwrap();
+    for (loader, option) in [("file", "CONFIG_KEXEC_FILE"), ("load", "CONFIG_KEXEC")] {
+        let text = refusal(&strs(&files.load("kexec", from, &["--loader", loader])), 3);
+        assert!(text.contains(&format!("{option} is off")) && text.contains("fails with ENOSYS"), "{text}");
+    }
+    let output = run(&strs(&files.load("kexec", from, &["-J"])));
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    Schema::of("refusal.schema.json").check(&document, "no system call");
+    let refused = &document["refused"];
+    assert_eq!((&refused["rule"], &refused["number"]), (&json!("no-such-system-call"), &json!(38)));
+    assert_eq!(output.status.code(), Some(3));
+    // Nowhere may an image lie, and nothing of check is found but what concerns no load.
+    let text = String::from_utf8(run(&["explain", "--from", from, "0x10000000"]).stdout).unwrap();
+    assert!(text.contains("CONFIG_KEXEC_FILE is off"), "{text}");
+    let output = run(&["check", "-J", "--from", from]);
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let armed = document["codes"].as_array().unwrap().iter().find(|code| code["code"] == "kdump-not-armed");
+    assert!(armed.unwrap()["why"].as_str().unwrap().contains("loads no image"), "{armed:?}");
+    // One system call is enough for the other loader.
+    let snapshot = with_configuration("load", "CONFIG_KEXEC=y\n# CONFIG_KEXEC_FILE is not set\n");
+    let output = run(&strs(&files.load("kexec", snapshot.to_str().unwrap(), &["--loader", "load"])));
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]
 fn what_does_not_fit_says_so_and_what_helps() {
     let files = Files::new("no-room");
     File::create(files.0.join("initrd.img")).unwrap().set_len(0x2000_0000).unwrap();
-    let text = refusal(&strs(&files.load("kdump", CAPTURE, &[])), 1);
+    let text = refusal(&strs(&files.load("kdump", CAPTURE, &[])), 3);
     assert!(text.contains("initrd: no hole of 0x20000000 bytes"), "{text}");
     assert!(text.contains("(kexec_file_load fails with EADDRNOTAVAIL)"), "{text}");
     assert!(text.contains("\n  help: an initial ramdisk of at most "), "{text}");
     assert!(text.contains("\n  help: crashkernel="), "{text}");
     let long = "x".repeat(2100);
-    let text = refusal(&strs(&files.load("kexec", CAPTURE, &["--append", &long])), 1);
+    let text = refusal(&strs(&files.load("kexec", CAPTURE, &["--append", &long])), 3);
     assert!(text.contains("the command line has 2101 bytes"), "{text}");
     assert!(text.contains("\n  help: a command line shorter by 84 bytes"), "{text}");
 }

@@ -25,6 +25,8 @@ pub(crate) struct Check {
 pub(crate) enum Look {
     /// The machine as it is, whatever is loaded.
     Machine(fn(&Subject<'_>) -> Answer),
+    /// The same, where this kernel loads images at all.
+    Loader(fn(&Subject<'_>) -> Answer),
     /// The crash kernel that is loaded, as the log shows it.
     LoadedCrash(fn(&Subject<'_>, &LoadRecord) -> Answer),
     /// An image for this purpose, loaded or planned.
@@ -83,14 +85,14 @@ pub(crate) static CHECKS: &[Check] = &[
     },
     Check {
         code: Code::NextKernelMapOverflow,
-        look: Look::Machine(next_kernel_map_overflow::overflows_after_crash),
+        look: Look::Loader(next_kernel_map_overflow::overflows_after_crash),
     },
     Check {
         code: Code::NextKernelMapOverflow,
-        look: Look::Machine(next_kernel_map_overflow::overflows_after_reboot),
+        look: Look::Loader(next_kernel_map_overflow::overflows_after_reboot),
     },
-    Check { code: Code::CrashkernelTooSmall, look: Look::Machine(crashkernel_too_small::too_small) },
+    Check { code: Code::CrashkernelTooSmall, look: Look::Loader(crashkernel_too_small::too_small) },
     Check { code: Code::CrashkernelNotReserved, look: Look::Machine(crashkernel_not_reserved::not_reserved) },
-    Check { code: Code::KdumpNotArmed, look: Look::Machine(kdump_not_armed::not_armed) },
-    Check { code: Code::LoadLimitSpent, look: Look::Machine(load_limit_spent::spent) },
+    Check { code: Code::KdumpNotArmed, look: Look::Loader(kdump_not_armed::not_armed) },
+    Check { code: Code::LoadLimitSpent, look: Look::Loader(load_limit_spent::spent) },
 ];

@@ -7,6 +7,7 @@ use rules::{KernelFacts, MapHandedOn, Walk};
 
 use crate::arch::{Architecture, PageSizeOption};
 use crate::command_line;
+use crate::now::abilities::Abilities;
 use crate::releases::{self, CHECKED_NAME};
 
 /// Facts about a kernel, each either read or recorded as unknown.
@@ -20,6 +21,8 @@ pub struct Kernel {
     pub command_line: String,
     /// The input for the rules.
     pub facts: KernelFacts,
+    /// What it can load at all.
+    pub abilities: Abilities,
     /// Bytes per page.
     pub page_size: u64,
 }
@@ -81,6 +84,7 @@ impl Kernel {
             page_size: page_size(evidence, map_handed_on, unknown),
             command_line,
             facts,
+            abilities: Abilities::of(&evidence.configuration),
         }
     }
 }

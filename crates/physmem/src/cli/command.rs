@@ -23,8 +23,9 @@ use crate::output::columns;
 /// Where the kernel allows it, physmem runs without root. It reports what it could not read and never
 /// guesses. It changes nothing on the system.
 ///
-/// Exit status: 0 success, 1 failure, 2 usage, 3 findings (check: something is wrong; boot --verify: prediction and
-/// machine differ).
+/// Exit status: 0 success, 1 failure, 2 usage, 3 findings (check and plans: something is wrong, or the load is refused;
+/// boot and what-if: the kernel panics, or its crash kernel does not fit; boot --verify: prediction and machine differ),
+/// 4 check found nothing, but files or privileges were missing.
 #[derive(Debug, Parser)]
 #[command(name = "physmem", version, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -42,9 +43,11 @@ pub(crate) enum Command {
     /// Predict a boot, step by step, from a firmware map and a command line
     ///
     /// Exit status: 0 success (with --verify: everything that could be compared is equal), 1 failure, 2 usage, 3 findings
-    /// (with --verify: prediction and machine differ).
+    /// (the kernel panics; with --verify: prediction and machine differ).
     Boot(BootArguments),
     /// Predict what another command line, release or set of rules would change
+    ///
+    /// Exit status: 0 success, 1 failure, 2 usage, 3 the kernel panics, or the crash kernel does not fit.
     WhatIf(WhatIfArguments),
     /// Plan a kexec load, and compare what kexec_load and kexec_file_load would do
     Kexec {

@@ -18,7 +18,7 @@ pub(crate) enum KexecCommand {
     /// kexec_load, and an x86 ELF kernel by kexec_load. Signatures, lockdown and security modules are not checked: the
     /// kernel may still refuse a load that is planned here.
     ///
-    /// Exit status: 0 a plan, 1 failure or no plan is possible, 2 usage, 3 a plan, with findings.
+    /// Exit status: 0 a plan, 1 failure, 2 usage, 3 the load is refused, or a plan with findings.
     Plan(KexecPlanArguments),
     /// Show what kexec_load and kexec_file_load would do differently on this machine, range by range
     ///
@@ -36,7 +36,7 @@ pub(crate) enum KdumpCommand {
     /// kexec_load, and an x86 ELF kernel by kexec_load. Signatures, lockdown and security modules are not checked: the
     /// kernel may still refuse a load that is planned here.
     ///
-    /// Exit status: 0 a plan, 1 failure or no plan is possible, 2 usage, 3 a plan, with findings.
+    /// Exit status: 0 a plan, 1 failure, 2 usage, 3 the load is refused, or a plan with findings.
     Plan(PlanArguments),
     /// Show what a dump would contain and leave out, or compare a dump header with this machine
     ///

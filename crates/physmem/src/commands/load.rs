@@ -9,4 +9,5 @@ pub(crate) mod plan;
 mod planned;
 pub(crate) mod ranges;
 mod records;
+mod refusal;
 mod report;

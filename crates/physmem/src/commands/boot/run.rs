@@ -27,6 +27,8 @@ pub(crate) fn run(arguments: &BootArguments, out: &mut impl Write) -> Result<Don
     };
     let done = match &comparison {
         Some(comparison) if !comparison.is_equal() => Done::Findings,
+        // With --verify, a panic that was predicted and seen is no difference.
+        None if boot.prediction.panic.is_some() => Done::Findings,
         _ => Done::Good,
     };
     if arguments.json {

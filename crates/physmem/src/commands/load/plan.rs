@@ -9,7 +9,7 @@ use super::json::Document;
 use super::kernel_file::KernelFile;
 use super::loading::{Beside, Loading};
 use super::planned::Load;
-use super::report;
+use super::{refusal, report};
 use crate::cli::PlanArguments;
 use crate::done::Done;
 use crate::failure::Failure;
@@ -34,7 +34,15 @@ pub(crate) fn run(
     }
     let load = Loading { machine: &machine, purpose, beside: &arguments.image.beside };
     let image = kernel.image(&arguments.image.kernel)?;
-    let plan = load.plan(arguments.loader, image, &beside, avoid_removable)?;
+    let plan = match load.plan(arguments.loader, image, &beside, avoid_removable) {
+        Ok(plan) => plan,
+        Err(failure) => {
+            if arguments.json {
+                refusal::print(&failure, purpose, out)?;
+            }
+            return Err(failure);
+        }
+    };
     assumed.extend(plan.assumed.iter().cloned());
     let findings = audit::of_plan(&machine, &plan, &Rules::LINUX);
     let load = Load {

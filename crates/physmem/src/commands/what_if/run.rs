@@ -4,6 +4,7 @@ use std::io::Write;
 
 use evidence::Evidence;
 use machine::Machine;
+use machine::boot::Prediction;
 use machine::what_if::{self, Change, Side};
 use rules::Rules;
 use serde::Serialize;
@@ -12,6 +13,7 @@ use super::report;
 use crate::boot_input::{self, Boot};
 use crate::cli::WhatIfArguments;
 use crate::commands::boot::json::Document;
+use crate::done::Done;
 use crate::failure::Failure;
 use crate::output::style::Style;
 
@@ -34,7 +36,7 @@ struct Record<'a> {
     why: &'a str,
 }
 
-pub(crate) fn run(arguments: &WhatIfArguments, out: &mut impl Write) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &WhatIfArguments, out: &mut impl Write) -> Result<Done, Failure> {
     if arguments.is_empty() {
         return Err(Failure::NothingAsked);
     }
@@ -46,6 +48,7 @@ pub(crate) fn run(arguments: &WhatIfArguments, out: &mut impl Write) -> Result<(
     let evidence = Evidence::from(&snapshot);
     let machine = evidence.resources.read().is_some().then(|| Machine::of(evidence).ok()).flatten();
     let changes = what_if::changes(side(&before), side(&after), machine.as_ref());
+    let done = done(&after.prediction);
     if arguments.json {
         let comparison = Comparison {
             before: Document::of(&before, &snapshot.origin),
@@ -54,9 +57,16 @@ pub(crate) fn run(arguments: &WhatIfArguments, out: &mut impl Write) -> Result<(
         };
         serde_json::to_writer_pretty(&mut *out, &comparison)?;
         writeln!(out)?;
-        return Ok(());
+        return Ok(done);
     }
-    report::print(&before, &after, &changes, Style::of_stdout(), out)
+    report::print(&before, &after, &changes, Style::of_stdout(), out)?;
+    Ok(done)
+}
+
+/// A boot that panics, or one without the crash kernel that is asked for, is a finding.
+fn done(after: &Prediction) -> Done {
+    let does_not_fit = after.crashkernel.main().is_none() && after.crashkernel.error.is_some();
+    if after.panic.is_some() || does_not_fit { Done::Findings } else { Done::Good }
 }
 
 fn side(boot: &Boot) -> Side<'_> {
