@@ -51,6 +51,12 @@ pub enum PlanError {
         /// What the kernel is for.
         kernel: &'static str,
     },
+    /// Nothing names the machine's architecture.
+    #[error("the kernel is for {kernel}, and nothing names the machine's architecture")]
+    ArchitectureUnknown {
+        /// What the kernel is for.
+        kernel: &'static str,
+    },
     /// Removable memory is to be avoided, and the kernel itself places.
     #[error(
         "kexec_file_load cannot be told where to place an image: only kexec_load can avoid removable memory"
@@ -188,6 +194,7 @@ impl PlanError {
             Self::NoMap => "no-firmware-map",
             Self::NoFirmwareMap => "no-firmware-memmap",
             Self::OtherArchitecture { .. } => "other-architecture",
+            Self::ArchitectureUnknown { .. } => "architecture-unknown",
             Self::KernelPlaces => "kernel-places",
             Self::TooManySegments { .. } => "too-many-segments",
             Self::HalfOfRam { .. } => "half-of-ram",
@@ -231,6 +238,7 @@ impl PlanError {
             | Self::NoFirmwareMap
             | Self::KernelPlaces
             | Self::ClassUnknown { .. }
+            | Self::ArchitectureUnknown { .. }
             | Self::HeaderSize
             | Self::EfiMap { .. } => None,
         }

@@ -151,6 +151,7 @@ fn plan_remedy(error: &PlanError) -> &'static str {
         | PlanError::NoMemblock
         | PlanError::NoScratch
         | PlanError::NoMap
+        | PlanError::ArchitectureUnknown { .. }
         | PlanError::ClassUnknown { .. } => {
             "run as root, or use --from with a capture made by root (physmem capture -o FILE)"
         }

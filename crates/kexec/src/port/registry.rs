@@ -62,11 +62,16 @@ const fn is_arm64_image(kernel: &KernelImage<'_>) -> bool {
 ///
 /// # Errors
 ///
-/// [`PlanError::OtherArchitecture`] when no loader of the machine takes such a kernel.
+/// [`PlanError::OtherArchitecture`] when no loader of the machine takes such a kernel; if nothing names its architecture,
+/// [`PlanError::ArchitectureUnknown`].
 pub(crate) fn find(machine: &Machine, request: &Request<'_>) -> Result<&'static dyn Port, PlanError> {
     let row = rows(machine, request.loader).find(|row| (row.takes)(&request.kernel));
-    row.map(|row| row.port)
-        .ok_or_else(|| PlanError::OtherArchitecture { kernel: request.kernel.architecture() })
+    let kernel = request.kernel.architecture();
+    row.map(|row| row.port).ok_or(if machine.kernel.architecture.is_some() {
+        PlanError::OtherArchitecture { kernel }
+    } else {
+        PlanError::ArchitectureUnknown { kernel }
+    })
 }
 
 fn rows(machine: &Machine, loader: Loader) -> impl Iterator<Item = &'static Row> {

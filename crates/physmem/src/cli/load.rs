@@ -40,7 +40,8 @@ pub(crate) enum KdumpCommand {
     Plan(PlanArguments),
     /// Show what a dump would contain and leave out, or compare a dump header with this machine
     ///
-    /// Exit status: 0 success, 1 failure, 2 usage, 3 the --header file and the machine differ.
+    /// Exit status: 0 success, 1 failure, 2 usage, 3 nothing is reserved for a crash kernel, or the
+    /// --header file and the machine differ.
     Ranges(RangesArguments),
 }
 
