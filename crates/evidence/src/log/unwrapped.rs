@@ -83,6 +83,10 @@ fn goes_on(above: &str, below: &str) -> bool {
     if !BROKEN.iter().any(|words| message.contains(words)) {
         return false;
     }
+    // Nothing is missing of a line that can be read: what follows may be a shell's prompt.
+    if firmware::log::e820(message.as_bytes()).next().is_some_and(|entry| entry.is_ok()) {
+        return false;
+    }
     let half = without_quotes(below).trim();
     let is_half = SECOND_HALVES.iter().any(|words| half.starts_with(words));
     let is_cut = message.trim_end().ends_with('-') && half.starts_with("0x");
@@ -127,6 +131,7 @@ mod tests {
             "BIOS-e820: [mem 0x0-0xfff] usable\nusable\n",
             "[    0.0] BIOS-e820: [mem 0x0-0xfff] usable\n[...]\n[    0.0] x\n",
             "BIOS-e820: [mem 0x0-0xfff] usable\nNX (Execute Disable) protection: active\n",
+            "[    0.0] BIOS-e820: [mem 0x0-0xfff] usable\nroot@host:~#\n",
             "[    0.0] Command line: quiet\nroot@host:~$ dmesg\n",
             "",
         ] {
