@@ -9,7 +9,7 @@ mod common;
 use audit::{Code, Severity};
 use serde_json::Value;
 
-use common::{root, run};
+use common::{physmem, root, run};
 
 const CAPTURES: [(&str, i32); 6] = [
     ("captures/x86/h1-repair/04-d0-removed.tar.gz", 3),
@@ -127,4 +127,18 @@ fn the_schema_and_the_help_name_every_code() {
         assert!(help.contains(&format!("\n  {} ", code.as_str())), "{code}");
     }
     assert!(help.lines().all(|line| line.len() <= 100), "{help}");
+}
+
+#[test]
+fn the_page_of_statements_has_a_row_for_every_code_and_every_use() {
+    let page = std::fs::read_to_string(root().join("docs/evidence.md")).unwrap();
+    for code in Code::ALL {
+        assert!(page.contains(&format!("\n| `{}` | ", code.as_str())), "{code}");
+    }
+    let uses = physmem(&["show", "-J", "--from", CAPTURES[0].0])["ranges"][0]["uses"].clone();
+    let uses = uses.as_object().unwrap();
+    assert!(uses.len() >= 6, "{uses:?}");
+    for of in uses.keys() {
+        assert!(page.contains(&format!("\n| `{of}` | ")), "{of}");
+    }
 }
