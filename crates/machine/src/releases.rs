@@ -210,6 +210,10 @@ pub const CRASH_HEADER_IS_KEPT_CURRENT: &str = "the kernel keeps the crash heade
 pub const SEARCHES_FROM_THE_TOP: &str = "kexec_file_load searches from the top";
 /// A search from the top may use a range's last page; before, it takes the last byte for the end, and aligns down.
 pub const SEARCHES_THE_LAST_PAGE: &str = "kexec_file_load searches the last page";
+/// The scratch areas of kexec handover are multiples of the page allocator's largest block; before, of a pageblock.
+pub const SCRATCH_IS_OF_LARGEST_BLOCKS: &str = "scratch areas are of largest blocks";
+/// The size of a scratch area does not count gigantic pages that are allocated at boot.
+pub const HUGE_PAGES_NEED_NO_SCRATCH: &str = "huge pages need no scratch";
 /// kexec_file_load tries to place segments in contiguous memory areas first.
 pub const SEGMENTS_IN_CMA: &str = "kexec_file_load places in CMA";
 
@@ -249,6 +253,8 @@ pub const TABLE: &[Since] = &[
     row(SEGMENTS_IN_CMA, Some(from(6, 17)), Some(from(6, 17)), "kexec: enable CMA based contiguous allocation (6.17)"),
     row(SEARCHES_FROM_THE_TOP, Some(from(6, 8)), Some(from(6, 8)), "kexec_file: load kernel at top of system RAM if required (6.8)"),
     row(SEARCHES_THE_LAST_PAGE, Some(from(6, 8)), Some(from(6, 8)), "kexec_file: fix incorrect temp_start value in locate_mem_hole_top_down (6.8)"),
+    row(SCRATCH_IS_OF_LARGEST_BLOCKS, Some(from(7, 3)), Some(from(7, 3)), "seen on 7.3.4 (x86); before, contiguous areas' alignment: kernel/kexec_handover.c (6.16)"),
+    row(HUGE_PAGES_NEED_NO_SCRATCH, Some(from(7, 3)), Some(from(7, 3)), "kho: exclude hugetlb memory from scratch size calculation (7.3)"),
     row("kho_scratch", Some(from(6, 16)), Some(from(6, 16)), "kernel/kexec_handover.c:kho_parse_scratch_size (6.16)"),
     row("cma", ALWAYS, ALWAYS, "kernel/dma/contiguous.c:early_cma (6.12)"),
     row("cma_pernuma", Some(from(5, 10)), Some(from(5, 10)), "kernel/dma/contiguous.c:early_cma_pernuma (6.12)"),

@@ -156,6 +156,9 @@ fn input() -> impl Strategy<Value = BootInput> {
                 initrd,
                 build,
                 assumed: Vec::new(),
+                later: Vec::new(),
+                cpus: None,
+                handed_over: false,
                 seeded: Vec::new(),
             }
         },

@@ -117,6 +117,9 @@ fn input(device_tree: &[u8], command_line: &str) -> BootInput {
         build: Build::of(&release, Architecture::Arm64),
         release,
         assumed: Vec::new(),
+        later: Vec::new(),
+        cpus: None,
+        handed_over: false,
         seeded: Vec::new(),
     }
 }
