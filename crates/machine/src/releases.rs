@@ -26,10 +26,6 @@ pub const CHECKED: (u32, u32) = (6, 12);
 /// The same, as people write it.
 pub const CHECKED_NAME: &str = "6.12";
 
-/// What verdicts for [`CHECKED_NAME`] miss in a later kernel.
-pub(crate) const WHAT_LATER_RELEASES_CHANGE: &str =
-    "from 6.16 on, kexec handover (kho=) confines kexec_file_load to its scratch areas";
-
 /// Whether loads are counted against `/proc/sys/kernel/kexec_load_limit_panic` and `kexec_load_limit_reboot`: "kexec:
 /// introduce sysctl parameters kexec_load_limit_*" (6.3; Documentation/admin-guide/sysctl/kernel.rst).
 pub fn has_load_limits(release: &Release) -> bool {
@@ -39,16 +35,6 @@ pub fn has_load_limits(release: &Release) -> bool {
 /// The release [`CHECKED`].
 pub fn checked() -> Release {
     Release::new(CHECKED, CHECKED_NAME)
-}
-
-/// Whether a release, as `uname -r` prints it, is [`CHECKED`] or one of its stable updates.
-pub fn is_checked(release: &str) -> bool {
-    release.strip_prefix(CHECKED_NAME).is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
-}
-
-/// Whether a release has the version [`CHECKED`].
-pub fn is_checked_version(release: &Release) -> bool {
-    release.version() == CHECKED
 }
 
 /// The kernel that boots.

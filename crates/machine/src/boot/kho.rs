@@ -15,7 +15,8 @@ use crate::command_line::kho::KhoScratch;
 use crate::releases::{HUGE_PAGES_NEED_NO_SCRATCH, SCRATCH_IS_OF_LARGEST_BLOCKS, Target, is_known};
 use evidence::Unknown;
 
-const STEP: Step = Step { name: "kho_memory_init", source: "kernel/kexec_handover.c:kho_reserve_scratch (6.16)" };
+const STEP: Step =
+    Step { name: "kho_memory_init", source: "kernel/kexec_handover.c:kho_reserve_scratch (6.16)" };
 
 /// Percent of the kernel's own reservations that an area has without `kho_scratch=`.
 const SCALE: u32 = 200;
@@ -132,7 +133,8 @@ pub(crate) fn reserve(
             for area in areas {
                 early.free(area.range, "handover is off without all of its areas")?;
             }
-            let error = format!("no room for the scratch area ({kind}), {size:#x} bytes: kexec handover stays off");
+            let error =
+                format!("no room for the scratch area ({kind}), {size:#x} bytes: kexec handover stays off");
             return Ok(Some(ScratchAreas { areas: Vec::new(), error: Some(error) }));
         };
         areas.push(ScratchArea { kind, range });
@@ -184,8 +186,7 @@ impl Sizes {
         };
         let of_node = |range: &PhysRange| {
             let mut reserved = early.memblock.reserved().iter();
-            node.is_none()
-                || reserved.any(|region| region.node == node && region.range.overlaps(*range))
+            node.is_none() || reserved.any(|region| region.node == node && region.range.overlaps(*range))
         };
         let below = |range: &PhysRange| PhysRange::new(range.start(), range.end().min(end)).ok();
         let huge = self.huge.iter().filter(|range| of_node(range)).filter_map(below);

@@ -183,7 +183,8 @@ impl BootInput {
         };
         let cuts = parameters.map.edits.len().saturating_add(self.numa.memory.len());
         let later = self.later.len().saturating_add(usize::try_from(self.cpus.unwrap_or(1)).unwrap_or(0));
-        let regions = map.saturating_add(cuts).saturating_mul(4).saturating_add(MOST_FAKE_NODES).saturating_add(later);
+        let regions =
+            map.saturating_add(cuts).saturating_mul(4).saturating_add(MOST_FAKE_NODES).saturating_add(later);
         // A chunk is at least half full, and trees have branches.
         (regions / 16).saturating_add(16)
     }

@@ -265,6 +265,13 @@ impl Reading<'_> {
         kernel_image: PhysRange,
         initrd: Option<PhysRange>,
     ) -> BootInput {
+        if self.log.boot.handed_over {
+            self.assume(
+                "what the kernel before this one preserved (KHO)",
+                "its list lies in memory, and no file shows it",
+                "predicted as a boot without a handover: early allocations then lie elsewhere, in the scratch areas",
+            );
+        }
         BootInput {
             command_line: self.command_line(),
             platform,
