@@ -10,8 +10,8 @@ use crate::boot::input::BootInput;
 use crate::boot::later;
 use crate::boot::numa;
 use crate::boot::trace::Step;
-use crate::command_line::BootParameters;
 use crate::command_line::kho::KhoScratch;
+use crate::command_line::{BootParameters, Remark};
 use crate::releases::{HUGE_PAGES_NEED_NO_SCRATCH, SCRATCH_IS_OF_LARGEST_BLOCKS, Target, is_known};
 use evidence::Unknown;
 
@@ -78,6 +78,18 @@ pub(crate) fn is_on(input: &BootInput, parameters: &BootParameters) -> bool {
     is_known("kho", &target)
         && build.has_kho != Some(false)
         && parameters.kho.is_enabled.unwrap_or(build.kho_by_default)
+}
+
+/// That `kho=on` does nothing, where the kernel is built without handover.
+pub(crate) fn remark(input: &BootInput, parameters: &BootParameters) -> Option<Remark> {
+    let target = Target::new(input.platform.architecture(), input.release.clone());
+    let is_asked_for = parameters.kho.is_enabled == Some(true) && is_known("kho", &target);
+    (is_asked_for && input.build.has_kho == Some(false)).then(|| Remark {
+        parameter: "kho=on".to_owned(),
+        what: "ignored: this kernel is built without CONFIG_KEXEC_HANDOVER".to_owned(),
+        source: "Documentation/admin-guide/mm/kho.rst (6.16)",
+        is_fatal: false,
+    })
 }
 
 /// Allocates the areas; `None` without handover, or where an earlier kernel's areas are taken over.
@@ -237,4 +249,59 @@ pub(crate) fn assumed(input: &BootInput, parameters: &BootParameters) -> Vec<Unk
         ));
     }
     assumed
+}
+
+#[cfg(test)]
+mod tests {
+    use memblock::Memblock;
+
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    fn sizes(asked: Option<KhoScratch>, huge: Vec<PhysRange>) -> Sizes {
+        Sizes { asked, align: 4 * MIB, huge, low_end: GIB_4 }
+    }
+
+    /// 1 GiB below 4 GiB and 1 GiB above, of which the kernel has 5 and 6 MiB, and firmware 64 MiB.
+    fn early() -> Early<'static> {
+        let mut memblock = Memblock::new();
+        memblock.set_kern_accounting(true);
+        let range = |start, size| PhysRange::from_size(start, size).unwrap();
+        memblock.add(range(3 << 30, 1 << 30)).unwrap();
+        memblock.add(range(GIB_4, 1 << 30)).unwrap();
+        memblock.reserve(range(3 << 30, 64 * MIB)).unwrap();
+        memblock.reserve_kern(range(GIB_4 - 5 * MIB, 5 * MIB)).unwrap();
+        memblock.reserve_kern(range(GIB_4 + 512 * MIB, 6 * MIB)).unwrap();
+        Early::new(memblock)
+    }
+
+    #[test]
+    fn without_a_size_the_areas_are_twice_what_the_kernel_has_in_whole_blocks() {
+        let sizes = sizes(None, Vec::new());
+        // 10 MiB, and of 22 MiB what the low area does not cover.
+        assert_eq!((sizes.low(&early()), sizes.global(&early())), (12 * MIB, 12 * MIB));
+    }
+
+    #[test]
+    fn nothing_is_left_for_the_global_area_if_all_is_low() {
+        let mut early = early();
+        early.free(PhysRange::from_size(GIB_4 + 512 * MIB, 6 * MIB).unwrap(), "a test").unwrap();
+        assert_eq!(sizes(None, Vec::new()).global(&early), 0);
+    }
+
+    #[test]
+    fn sizes_of_the_command_line_are_rounded_up_and_percentages_apply_to_each() {
+        let fixed = KhoScratch::Sizes { low: MIB, global: 0, per_node: 9 * MIB };
+        let fixed = sizes(Some(fixed), Vec::new());
+        assert_eq!((fixed.low(&early()), fixed.global(&early())), (4 * MIB, 0));
+        assert_eq!(fixed.of_node(&early(), 0), 12 * MIB);
+        assert_eq!(sizes(Some(KhoScratch::Percent(100)), Vec::new()).low(&early()), 8 * MIB);
+    }
+
+    #[test]
+    fn gigantic_pages_do_not_count() {
+        let huge = PhysRange::from_size(GIB_4 + 512 * MIB, 6 * MIB).unwrap();
+        assert_eq!(sizes(None, vec![huge]).global(&early()), 0);
+    }
 }

@@ -110,7 +110,7 @@ fn write_up(early: &Early<'_>, input: &BootInput, parameters: &BootParameters) -
         dump: early.dumped.clone(),
         early_node_ranges: early_node_ranges.collect(),
         trace: early.trace.lines().to_vec(),
-        remarks: parameters.remarks.clone(),
+        remarks: parameters.remarks.iter().cloned().chain(kho::remark(input, parameters)).collect(),
         assumed: input.assumed.clone(),
         ends_with_nodes: !input.platform.architecture().facts().boots_to_zones,
         ..Prediction::default()
