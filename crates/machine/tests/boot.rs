@@ -159,6 +159,8 @@ fn input() -> impl Strategy<Value = BootInput> {
                 later: Vec::new(),
                 cpus: None,
                 handed_over: false,
+                scratch_left: Vec::new(),
+                handed_on: Vec::new(),
                 seeded: Vec::new(),
             }
         },

@@ -70,6 +70,24 @@ impl ScratchAreas {
     }
 }
 
+/// Takes over the areas that an earlier kernel left: until the page allocator starts, only they are allocated from.
+pub(crate) fn take_over(early: &mut Early<'_>, input: &BootInput) -> Result<(), Halt> {
+    if input.scratch_left.is_empty() {
+        return Ok(());
+    }
+    early.begin(Step { name: "kho_populate", source: "kernel/kexec_handover.c:kho_populate (6.16)" });
+    for area in &input.scratch_left {
+        early.add(*area, "a scratch area of the kernel before this one")?;
+        early.memblock.mark_kho_scratch(*area)?;
+        early.note(format!("memblock_mark_kho_scratch: [{area}]"), "early allocations stay in it");
+    }
+    for range in &input.handed_on {
+        early.reserve(*range, "the kernel before this one put it there, such as the list of its areas")?;
+    }
+    early.memblock.set_kho_scratch_only(true);
+    Ok(())
+}
+
 /// Whether a kernel boots with kexec handover: `kho=`, or else `CONFIG_KEXEC_HANDOVER_ENABLE_DEFAULT`. Without the
 /// configuration, `kho=on` is taken at its word.
 pub(crate) fn is_on(input: &BootInput, parameters: &BootParameters) -> bool {

@@ -120,6 +120,8 @@ fn input(device_tree: &[u8], command_line: &str) -> BootInput {
         later: Vec::new(),
         cpus: None,
         handed_over: false,
+        scratch_left: Vec::new(),
+        handed_on: Vec::new(),
         seeded: Vec::new(),
     }
 }

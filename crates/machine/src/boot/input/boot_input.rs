@@ -43,6 +43,10 @@ pub struct BootInput {
     pub cpus: Option<u64>,
     /// Whether an earlier kernel handed over (KHO).
     pub handed_over: bool,
+    /// The scratch areas that it left, in which early allocations stay; empty if nothing shows them.
+    pub scratch_left: Vec<PhysRange>,
+    /// What it put there for this kernel, such as the list of the areas.
+    pub handed_on: Vec<PhysRange>,
     /// What could not be determined, and what is assumed instead.
     pub assumed: Vec<Unknown>,
     /// Input from the firmware, the boot loader or the build that could only be read from the results of the boot.
