@@ -287,14 +287,21 @@ impl Reading<'_> {
         kernel_image: PhysRange,
         initrd: Option<PhysRange>,
     ) -> BootInput {
+        let (scratch_left, handed_on) = self.handed_over();
+        let stays_in_scratch =
+            !scratch_left.is_empty() && architecture.facts().map_handed_on == MapHandedOn::E820;
         if self.log.boot.handed_over {
+            let effect = if stays_in_scratch {
+                "what it preserved is shown as free"
+            } else {
+                "predicted as a boot without a handover: early allocations then lie elsewhere, in the scratch areas"
+            };
             self.assume(
                 "what the kernel before this one preserved (KHO)",
                 "its list lies in memory, and no file shows it",
-                "what it preserved is shown as free",
+                effect,
             );
         }
-        let (scratch_left, handed_on) = self.handed_over();
         BootInput {
             command_line: self.command_line(),
             platform,
