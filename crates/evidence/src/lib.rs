@@ -38,7 +38,7 @@ pub use blocks::State;
 pub use configuration::Configuration;
 pub use evidence::Evidence;
 pub use kernel_version::KernelVersion;
-pub use log::{BootLog, Purpose};
+pub use log::{BootLog, LateCall, Purpose};
 pub use memblock_text::MemblockTable;
 pub use release::{NotARelease, Release};
 pub use resources::ResourceTree;

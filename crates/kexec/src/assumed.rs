@@ -4,7 +4,8 @@ use evidence::Purpose;
 use evidence::{Source, Unknown};
 use images::KernelImage;
 use machine::releases::{
-    CRASH_HEADER_IS_KEPT_CURRENT, KexecTools, SEGMENTS_IN_CMA, Target, are_loads_compared, loads_compared,
+    CRASH_HEADER_IS_KEPT_CURRENT, KexecTools, SEGMENTS_IN_CMA, Target, are_loads_compared, checked,
+    nearest_compared,
 };
 use machine::{ContiguousArea, Kho, Machine};
 use rules::{Loader, MapHandedOn};
@@ -166,17 +167,20 @@ fn acpi_rsdp(machine: &Machine, request: &Request<'_>) -> Option<Unknown> {
 fn release(machine: &Machine) -> Option<Unknown> {
     let architecture = crate::release::architecture(machine)?;
     let release = crate::release::of(machine);
-    if release.is_some_and(|release| are_loads_compared(&Target::new(architecture, release))) {
+    let target = release.map(|release| Target::new(architecture, release));
+    if target.as_ref().is_some_and(are_loads_compared) {
         return None;
     }
+    let nearest = target.as_ref().map_or_else(checked, nearest_compared);
     let name = machine.kernel.release.as_deref();
     let which = name.map_or_else(|| "this release of Linux".to_owned(), |name| format!("Linux {name}"));
-    let compared = loads_compared(architecture).join(", ");
     Some(Unknown::new(
         &format!("what {which} does differently"),
-        &format!("plans were compared with loads of Linux {compared}"),
-        "the size of purgatory, which no file shows (--purgatory-size), is that of the releases compared; where the \
-         documents name no release, all else is, too",
+        &format!("plans were compared with loads of Linux {nearest}, the nearest release"),
+        &format!(
+            "what documents say of other releases is followed; all else, and the size of purgatory, which no file shows \
+             (--purgatory-size), is as in {nearest}"
+        ),
     ))
 }
 

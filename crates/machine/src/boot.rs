@@ -15,6 +15,8 @@ pub(crate) mod crashkernel;
 pub(crate) mod early;
 pub(crate) mod efi;
 pub mod input;
+pub(crate) mod kho;
+pub(crate) mod later;
 pub(crate) mod log_buffer;
 pub(crate) mod numa;
 pub(crate) mod outcome;
@@ -31,6 +33,7 @@ pub use efi::efi_to_e820;
 pub use input::{
     Arm64Build, Arm64Platform, BootInput, Build, EfiHandOver, InputError, Platform, X86Platform,
 };
+pub use kho::{ScratchArea, ScratchAreas, ScratchKind};
 pub use numa::{MemoryAffinity, NumaTables};
 pub use predict::{BootError, predict};
 pub use prediction::Prediction;

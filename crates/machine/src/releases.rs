@@ -26,10 +26,6 @@ pub const CHECKED: (u32, u32) = (6, 12);
 /// The same, as people write it.
 pub const CHECKED_NAME: &str = "6.12";
 
-/// What verdicts for [`CHECKED_NAME`] miss in a later kernel.
-pub(crate) const WHAT_LATER_RELEASES_CHANGE: &str =
-    "from 6.16 on, kexec handover (kho=) confines kexec_file_load to its scratch areas";
-
 /// Whether loads are counted against `/proc/sys/kernel/kexec_load_limit_panic` and `kexec_load_limit_reboot`: "kexec:
 /// introduce sysctl parameters kexec_load_limit_*" (6.3; Documentation/admin-guide/sysctl/kernel.rst).
 pub fn has_load_limits(release: &Release) -> bool {
@@ -39,16 +35,6 @@ pub fn has_load_limits(release: &Release) -> bool {
 /// The release [`CHECKED`].
 pub fn checked() -> Release {
     Release::new(CHECKED, CHECKED_NAME)
-}
-
-/// Whether a release, as `uname -r` prints it, is [`CHECKED`] or one of its stable updates.
-pub fn is_checked(release: &str) -> bool {
-    release.strip_prefix(CHECKED_NAME).is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
-}
-
-/// Whether a release has the version [`CHECKED`].
-pub fn is_checked_version(release: &Release) -> bool {
-    release.version() == CHECKED
 }
 
 /// The kernel that boots.
@@ -210,6 +196,10 @@ pub const CRASH_HEADER_IS_KEPT_CURRENT: &str = "the kernel keeps the crash heade
 pub const SEARCHES_FROM_THE_TOP: &str = "kexec_file_load searches from the top";
 /// A search from the top may use a range's last page; before, it takes the last byte for the end, and aligns down.
 pub const SEARCHES_THE_LAST_PAGE: &str = "kexec_file_load searches the last page";
+/// The scratch areas of kexec handover are multiples of the page allocator's largest block; before, of a pageblock.
+pub const SCRATCH_IS_OF_LARGEST_BLOCKS: &str = "scratch areas are of largest blocks";
+/// The size of a scratch area does not count gigantic pages that are allocated at boot.
+pub const HUGE_PAGES_NEED_NO_SCRATCH: &str = "huge pages need no scratch";
 /// kexec_file_load tries to place segments in contiguous memory areas first.
 pub const SEGMENTS_IN_CMA: &str = "kexec_file_load places in CMA";
 
@@ -249,6 +239,8 @@ pub const TABLE: &[Since] = &[
     row(SEGMENTS_IN_CMA, Some(from(6, 17)), Some(from(6, 17)), "kexec: enable CMA based contiguous allocation (6.17)"),
     row(SEARCHES_FROM_THE_TOP, Some(from(6, 8)), Some(from(6, 8)), "kexec_file: load kernel at top of system RAM if required (6.8)"),
     row(SEARCHES_THE_LAST_PAGE, Some(from(6, 8)), Some(from(6, 8)), "kexec_file: fix incorrect temp_start value in locate_mem_hole_top_down (6.8)"),
+    row(SCRATCH_IS_OF_LARGEST_BLOCKS, Some(from(7, 3)), Some(from(7, 3)), "seen on 7.3.4 (x86); before, contiguous areas' alignment: kernel/kexec_handover.c (6.16)"),
+    row(HUGE_PAGES_NEED_NO_SCRATCH, Some(from(7, 3)), Some(from(7, 3)), "kho: exclude hugetlb memory from scratch size calculation (7.3)"),
     row("kho_scratch", Some(from(6, 16)), Some(from(6, 16)), "kernel/kexec_handover.c:kho_parse_scratch_size (6.16)"),
     row("cma", ALWAYS, ALWAYS, "kernel/dma/contiguous.c:early_cma (6.12)"),
     row("cma_pernuma", Some(from(5, 10)), Some(from(5, 10)), "kernel/dma/contiguous.c:early_cma_pernuma (6.12)"),
@@ -291,14 +283,14 @@ pub const TABLE: &[Since] = &[
     row("debug_pagealloc", ALWAYS, ALWAYS, "mm/debug_page_alloc.c:early_debug_pagealloc (6.12)"),
     row("kfence.sample_interval", Some(from(5, 12)), Some(from(5, 12)), "mm/kfence/core.c:param_set_sample_interval (6.12)"),
     row(KERNEL_RESERVATIONS_ARE_MARKED, Some(from(6, 16)), Some(from(6, 16)), "mm/memblock.c:memblock_reserve_kern (6.16)"),
-    row(LOG_EXECUTION_CONTEXT, Some(from(7, 0)), None, "CONFIG_PRINTK_EXECUTION_CTX: in Debian's 7.3, not in its 6.18"),
-    row(DISTRIBUTIONS_HAVE_CMA, Some(from(7, 0)), None, "CONFIG_DMA_CMA, CONFIG_CMA_SIZE_PERNUMA: in Debian's 7.3, not in its 6.18"),
+    row(LOG_EXECUTION_CONTEXT, Some(from(7, 0)), None, "CONFIG_PRINTK_EXECUTION_CTX: in Debian's 7.3, not in its 6.18; begun between 6.18 and 7.3"),
+    row(DISTRIBUTIONS_HAVE_CMA, Some(from(7, 0)), None, "CONFIG_DMA_CMA, CONFIG_CMA_SIZE_PERNUMA: in Debian's 7.3, not in its 6.18; begun between 6.18 and 7.3"),
     row(CRASHKERNEL_IS_X86S_OWN, Some(until(6, 7)), None, "x86: kdump: use generic interface to simplify crashkernel reservation (6.7)"),
     row(NUMA_BLOCKS_START_AT_0, Some(until(6, 12)), None, "arch/x86/mm/numa.c:numa_cleanup_meminfo (6.1), mm/numa_memblks.c (6.12)"),
     row(MIRROR_OVERLAPS_ZONES, Some(until(7, 3)), Some(until(7, 3)), "mm/mm_init.c:zone_absent_pages_in_node (6.12, 7.3)"),
     row(MIRROR_NEEDS_MIRRORED_MEMORY, Some(from(6, 6)), Some(from(6, 6)), "mm: disable kernelcore=mirror when no mirror memory (6.6); seen on 6.1 without it"),
-    row(DEFAULT_CMA_COMES_FIRST, Some(from(7, 0)), Some(from(7, 0)), "kernel/dma/contiguous.c:dma_contiguous_reserve (6.12, 7.3)"),
-    row(HUGETLB_CMA_COMES_LAST, Some(from(7, 0)), Some(from(7, 0)), "mm/hugetlb_cma.c:hugetlb_cma_reserve (7.3)"),
+    row(DEFAULT_CMA_COMES_FIRST, Some(from(7, 0)), Some(from(7, 0)), "kernel/dma/contiguous.c:dma_contiguous_reserve (6.12, 7.3); begun between 6.18 and 7.3"),
+    row(HUGETLB_CMA_COMES_LAST, Some(from(7, 0)), Some(from(7, 0)), "mm_core_init calls hugetlb_cma_reserve (patches of January 2026); begun between 6.18 and 7.3, seen on 7.3.4"),
     row(NUMA_MEMBLKS_ARE_SHARED, ALWAYS, Some(from(6, 12)), "mm/numa_memblks.c (6.12)"),
     row(DMA_ZONE_ENDS_ANYWHERE, None, Some(from(6, 12)), "dma-mapping: replace zone_dma_bits by zone_dma_limit (6.12)"),
     // Seen in logs of VirtualBox: 6.12.38 does, 6.1.106 and 4.4 do not. The first release is inferred.

@@ -45,7 +45,7 @@ pub fn changes(before: Side<'_>, after: Side<'_>, machine: Option<&Machine>) -> 
 
 /// What is not alike of what two boots come to. Each node's whole pages follow from the regions, and are not
 /// told twice.
-fn facts(old: &Prediction, new: &Prediction) -> [(Subject, Vec<Unlike>); 7] {
+fn facts(old: &Prediction, new: &Prediction) -> [(Subject, Vec<Unlike>); 8] {
     let unlike = |old: Entries, new: Entries| entries::differences(&old, &new);
     [
         (
@@ -56,6 +56,10 @@ fn facts(old: &Prediction, new: &Prediction) -> [(Subject, Vec<Unlike>); 7] {
         (
             Subject::Crashkernel,
             unlike(entries::crashkernel(&old.crashkernel), entries::crashkernel(&new.crashkernel)),
+        ),
+        (
+            Subject::Scratch,
+            unlike(entries::scratch_of(old.scratch.as_ref()), entries::scratch_of(new.scratch.as_ref())),
         ),
         (Subject::Memory, regions::differences(&old.memory, &new.memory)),
         (Subject::Reserved, regions::differences(&old.reserved, &new.reserved)),

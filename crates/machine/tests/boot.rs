@@ -118,6 +118,9 @@ fn parameter() -> impl Strategy<Value = String> {
         2 => Just("movable_node".to_owned()),
         2 => (100_u64..2000).prop_map(|mib| format!("kernelcore={mib}M")),
         1 => Just("numa=off".to_owned()),
+        2 => Just("kho=on".to_owned()),
+        1 => (0_u64..600, 0_u64..600).prop_map(|(a, b)| format!("kho_scratch={a}M,{b}M,{a}M")),
+        1 => (0_u32..400).prop_map(|percent| format!("kho_scratch={percent}%")),
         1 => Just("kernelcore=mirror".to_owned()),
         2 => (size(), size()).prop_map(|(a, b)| format!("memmap={a}@{b}")),
         2 => (size(), size()).prop_map(|(a, b)| format!("memmap={a}${b}")),
@@ -133,7 +136,7 @@ fn parameter() -> impl Strategy<Value = String> {
 }
 
 fn input() -> impl Strategy<Value = BootInput> {
-    let release = prop_oneof![Just("6.12"), Just("6.1"), Just("6.18")];
+    let release = prop_oneof![Just("6.12"), Just("6.1"), Just("6.18"), Just("7.3")];
     let line = prop::collection::vec(parameter(), 0..5).prop_map(|words| words.join(" "));
     let initrd = (0..(4_u64 << 30), 1..(64 * MIB));
     let initrd = initrd.prop_map(|(start, size)| PhysRange::from_size(start, size).ok());
@@ -156,6 +159,11 @@ fn input() -> impl Strategy<Value = BootInput> {
                 initrd,
                 build,
                 assumed: Vec::new(),
+                later: Vec::new(),
+                cpus: None,
+                handed_over: false,
+                scratch_left: Vec::new(),
+                handed_on: Vec::new(),
                 seeded: Vec::new(),
             }
         },

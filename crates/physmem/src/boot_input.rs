@@ -51,11 +51,8 @@ pub(crate) fn predict(
         ));
     }
     let target = Target::new(input.platform.architecture(), input.release.clone());
-    if let Some(compared) = boots_compared(&target) {
-        if hands_over(&input) {
-            let gaps = compared.gaps.iter().map(|(what, why, effect)| Unknown::new(what, why, effect));
-            input.assumed.extend(gaps);
-        }
+    if boots_compared(&target).is_some() {
+        // It is as predicted.
     } else if not_modelled(&target).next().is_some() {
         let why = match loads_compared(target.architecture).first() {
             Some(oldest) => format!("the oldest kernel that predictions were compared with is {oldest}"),
@@ -116,10 +113,4 @@ fn edit(snapshot: &Snapshot, edits: &EditArguments) -> Result<Snapshot, Failure>
         input::state_release(&mut edited, release);
     }
     Ok(edited)
-}
-
-/// Whether the kernel hands over to another (`kho=`), or may have been handed over to.
-fn hands_over(input: &BootInput) -> bool {
-    let has = |parameter: &str| parameter == "kho" || parameter.starts_with("kho=");
-    input.command_line.split_ascii_whitespace().any(has)
 }

@@ -77,6 +77,8 @@ pub struct BootLines {
     pub narrow_end: Option<u64>,
     /// Whether somebody left lines out: `[...]`.
     pub has_gaps: bool,
+    /// `KHO: found kexec handover data`: an earlier kernel handed over.
+    pub handed_over: bool,
     /// Whether `Early memory node ranges` was printed, so the log reaches as far as the zones.
     pub has_zones: bool,
 }
@@ -173,6 +175,8 @@ impl BootLines {
             self.wide_addresses = Some(52);
         } else if line.contains("detected: 52-bit Virtual Addressing (LVA)") {
             self.wide_addresses.get_or_insert(48);
+        } else if line.starts_with("KHO: found kexec handover data") {
+            self.handed_over = true;
         } else if line.starts_with("efi: EFI v") {
             self.is_efi = true;
         } else if let Some(rest) = line.strip_prefix("ACPI: RSDP ") {

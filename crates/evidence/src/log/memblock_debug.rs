@@ -3,6 +3,8 @@
 use firmware::log::{MemblockCallKind, MemblockList, MemblockRegion};
 use memblock::{PhysRange, Region};
 
+use super::late_calls::{self, LateCall};
+
 /// The dumps and calls logged by `memblock=debug`; both are empty without the parameter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemblockDebug {
@@ -12,6 +14,8 @@ pub struct MemblockDebug {
     pub calls: Vec<LoggedCall>,
     /// The bytes of each logged allocation, and its caller, in order.
     pub requests: Vec<(u64, String)>,
+    /// What is allocated after the last dump, for no parameter; empty if the log does not show all of it.
+    pub late: Vec<LateCall>,
 }
 
 /// One logged call.
@@ -48,6 +52,7 @@ impl MemblockDebug {
             .map(|request| (request.request.size, String::from_utf8_lossy(request.caller).into_owned()));
         Self {
             requests: requests.collect(),
+            late: late_calls::of(log),
             regions: firmware::log::memblock(log).regions().filter_map(Result::ok).collect(),
             calls: calls.collect(),
         }

@@ -23,8 +23,8 @@ pub(crate) const EXPLAINED: [Explained; 3] = [
     },
     Explained {
         capture: "releases/7.3.4-kho/handed-over",
-        facts: &["memory", "reserved", "early_node_ranges"],
-        why: "kho_populate, kho_mem_retrieve: after a handover, early allocations go to the scratch areas, and free \
-              blocks are marked from a list that lies in memory",
+        facts: &["early_node_ranges"],
+        why: "kho_mem_retrieve: what is free of preserved memory becomes scratch, too, GiB by GiB, and the list of what is \
+              preserved lies in memory",
     },
 ];

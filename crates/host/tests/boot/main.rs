@@ -47,7 +47,7 @@ const BY_RELEASE: [(&str, usize, usize); 5] = [
     ("releases/6.12.117+deb13/", 59, 59),
     ("releases/6.18.15+deb13/", 34, 34),
     ("releases/7.3.4+deb13/", 403, 403),
-    ("releases/7.3.4-kho/", 61, 73),
+    ("releases/7.3.4-kho/", 82, 87),
 ];
 
 #[test]

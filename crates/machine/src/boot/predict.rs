@@ -6,6 +6,7 @@ use rules::{Class, Memory, Rules, Use};
 
 use crate::boot::early::{Early, Halt};
 use crate::boot::input::{BootInput, Platform};
+use crate::boot::kho::{self, ScratchAreas};
 use crate::boot::outcome::Outcome;
 use crate::boot::prediction::Prediction;
 use crate::boot::{arm64, x86};
@@ -67,9 +68,16 @@ pub fn predict(input: &BootInput, rules: &Rules) -> Result<Prediction, BootError
             arm64::boot(&mut early, input, platform, &tree, &parameters, rules)
         }
     };
-    let prediction = write_up(&early, input, parameters);
+    let prediction = write_up(&early, input, &parameters);
+    let ended = ended.and_then(|outcome| {
+        let prediction = prediction.clone().with(&early, outcome);
+        let first_zone = prediction.zone_limits.first().map(|(_, range)| range.end());
+        let low_end = kho::low_end(input, first_zone);
+        let scratch = kho::reserve(&mut early, input, &parameters, low_end)?;
+        Ok(prediction.with_scratch(&early, input, &parameters, scratch))
+    });
     match ended {
-        Ok(outcome) => Ok(prediction.with(&early, outcome)),
+        Ok(prediction) => Ok(prediction),
         Err(Halt::Panic(why)) => Ok(Prediction { panic: Some(why), ..prediction }),
         Err(Halt::NoRam) if input.platform.memory_is_in_tree() => Err(BootError::NoRamInTree),
         Err(Halt::NoRam) => Err(BootError::NoRam),
@@ -90,7 +98,7 @@ fn spares_hotpluggable(rules: &Rules, movable_node: bool) -> bool {
     !rules.verdict(Use::EarlyAllocation, &memory, &kernel).allowed
 }
 
-fn write_up(early: &Early<'_>, input: &BootInput, parameters: BootParameters) -> Prediction {
+fn write_up(early: &Early<'_>, input: &BootInput, parameters: &BootParameters) -> Prediction {
     let page = early.memblock.page_size().bytes();
     let early_node_ranges = early.memblock.memory_pfn_ranges(None).filter_map(|pages| {
         let range = PhysRange::new(pages.start.checked_mul(page)?, pages.end.checked_mul(page)?).ok()?;
@@ -102,7 +110,7 @@ fn write_up(early: &Early<'_>, input: &BootInput, parameters: BootParameters) ->
         dump: early.dumped.clone(),
         early_node_ranges: early_node_ranges.collect(),
         trace: early.trace.lines().to_vec(),
-        remarks: parameters.remarks,
+        remarks: parameters.remarks.iter().cloned().chain(kho::remark(input, parameters)).collect(),
         assumed: input.assumed.clone(),
         ends_with_nodes: !input.platform.architecture().facts().boots_to_zones,
         ..Prediction::default()
@@ -110,6 +118,22 @@ fn write_up(early: &Early<'_>, input: &BootInput, parameters: BootParameters) ->
 }
 
 impl Prediction {
+    /// The areas are reserved after what the rest of a prediction shows.
+    fn with_scratch(
+        mut self,
+        early: &Early<'_>,
+        input: &BootInput,
+        parameters: &BootParameters,
+        scratch: Option<ScratchAreas>,
+    ) -> Self {
+        let Some(areas) = &scratch else { return self };
+        self.reserved.extend(kho::regions(areas));
+        self.reserved.sort_by_key(|region| region.range.start());
+        self.trace = early.trace.lines().to_vec();
+        self.assumed.extend(kho::assumed(input, parameters));
+        Self { scratch, ..self }
+    }
+
     fn with(self, early: &Early<'_>, outcome: Outcome) -> Self {
         let page = early.memblock.page_size().bytes();
         let limits = outcome.limits.zones.iter().filter_map(|&(kind, start, end)| {

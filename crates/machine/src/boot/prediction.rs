@@ -6,6 +6,7 @@ use memblock::{PhysRange, Region, RegionFlags};
 
 use crate::boot::crashkernel::Crashkernel;
 use crate::boot::early::Dump;
+use crate::boot::kho::ScratchAreas;
 use crate::boot::trace::TraceLine;
 use crate::boot::zones::{ZoneKind, ZoneSpan};
 use evidence::Unknown;
@@ -34,6 +35,8 @@ pub struct Prediction {
     pub fallback_order: Vec<(u32, Vec<u32>)>,
     /// The crash kernel reservation.
     pub crashkernel: Crashkernel,
+    /// The scratch areas of kexec handover; `None` without it, or where those of an earlier kernel are taken over.
+    pub scratch: Option<ScratchAreas>,
     /// What was done and why, in order.
     pub trace: Vec<TraceLine>,
     /// Whether only memory and its nodes are predicted, because zones and the crash kernel are unknown: of 32-bit kernels.

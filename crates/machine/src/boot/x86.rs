@@ -19,6 +19,7 @@ use crate::boot::crashkernel::{self, Crashkernel, Policy};
 use crate::boot::early::{Early, Halt};
 use crate::boot::efi::mirror::efi_find_mirror;
 use crate::boot::input::{BootInput, X86Platform};
+use crate::boot::kho;
 use crate::boot::log_buffer;
 use crate::boot::outcome::Outcome;
 use crate::boot::trace::Step;
@@ -59,6 +60,7 @@ pub(super) fn boot(
     let mut e820 = ram_map::firmware_map(early, platform, parameters);
     ram_map::edit_map(early, &mut e820, parameters);
     ram_map::reserve_setup_data(early, &mut e820, platform)?;
+    kho::take_over(early, input)?;
     efi_init(early, platform)?;
     ram_map::trim_bios_range(early, &mut e820, input.build.low_cut);
     ram_map::add_kernel_range(early, &mut e820, input);
@@ -70,7 +72,10 @@ pub(super) fn boot(
         return boot_narrow(early, input, parameters, rules, max_pfn, end);
     }
     reserve_efi_boot_services(early, platform)?;
+    // The first MiB is allocated from all the same.
+    early.memblock.set_kho_scratch_only(false);
     reserve_real_mode(early, input)?;
+    early.memblock.set_kho_scratch_only(!input.scratch_left.is_empty());
     map_directly(early, input, parameters, max_pfn)?;
     log_buffer::allocate(early, input, parameters)?;
     relocate_initrd(early, input, max_pfn)?;

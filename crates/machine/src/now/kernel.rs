@@ -2,13 +2,13 @@
 
 use evidence::snapshot::BlockState;
 use evidence::zones::Zone;
-use evidence::{Evidence, ResourceTree, Unknown};
+use evidence::{Evidence, KernelVersion, ResourceTree, Unknown};
 use rules::{KernelFacts, MapHandedOn, Walk};
 
 use crate::arch::{Architecture, PageSizeOption};
 use crate::command_line;
 use crate::now::abilities::Abilities;
-use crate::releases::{self, CHECKED_NAME};
+use crate::releases::{self, CHECKED_NAME, Target};
 
 /// Facts about a kernel, each either read or recorded as unknown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,16 +67,18 @@ impl Kernel {
             &format!("the verdicts are those of Linux {CHECKED_NAME}, the release they were checked against"),
         ));
         let release = evidence.version.read().and_then(|version| version.release.clone());
-        if let Some(other) = release.as_ref().filter(|release| !releases::is_checked(release)) {
-            unknown.push(Unknown::new(
-                &format!("what Linux {other} does differently"),
-                &format!("the rules were checked against Linux {CHECKED_NAME}"),
-                &format!(
-                    "the verdicts are those of {}; {}",
-                    CHECKED_NAME,
-                    releases::WHAT_LATER_RELEASES_CHANGE
-                ),
-            ));
+        if let Some(other) = &release {
+            let parsed = evidence.version.read().and_then(KernelVersion::parsed);
+            let boots = architecture.or_else(|| Architecture::from_map(map_handed_on));
+            let target = parsed.zip(boots).map(|(release, boots)| Target::new(boots, release));
+            if target.as_ref().and_then(releases::boots_compared).is_none() {
+                let nearest = target.as_ref().map_or_else(releases::checked, releases::nearest_compared);
+                unknown.push(Unknown::new(
+                    &format!("what Linux {other} does differently"),
+                    &format!("the rules were compared with Linux {nearest}, the nearest release"),
+                    &format!("the verdicts are those of {nearest}"),
+                ));
+            }
         }
         Self {
             release,
@@ -256,14 +258,21 @@ mod tests {
     }
 
     #[test]
-    fn an_unchecked_release_is_reported() {
-        let with = |version: &str| {
-            let version = Source::Read(version.to_owned());
-            of(&Snapshot { version, ..Snapshot::default() }).1
+    fn a_release_that_was_not_compared_is_held_against_the_nearest_that_was() {
+        let with = |architecture: &str, version: &str| {
+            let architecture = Source::Read(architecture.to_owned());
+            let version = Source::Read(format!("Linux version {version} (builder)"));
+            let unknown = of(&Snapshot { architecture, version, ..Snapshot::default() }).1;
+            unknown.into_iter().find(|u| u.what.contains("does differently")).map(|found| found.why)
         };
-        let names_it = |unknown: &[Unknown]| unknown.iter().any(|u| u.what.contains("does differently"));
-        assert!(!names_it(&with("Linux version 6.12.117+deb12-amd64 (debian)")));
-        assert!(names_it(&with("Linux version 6.18.44 (builder)")));
-        assert!(names_it(&with("Linux version 6.120.1 (builder)")));
+        for compared in ["6.1.0-57-amd64", "6.12.117+deb12-amd64", "6.18.44", "7.3.4"] {
+            assert_eq!(with("x86_64", compared), None, "{compared}");
+        }
+        let nearest = |release: &str| {
+            Some(format!("the rules were compared with Linux {release}, the nearest release"))
+        };
+        assert_eq!(with("x86_64", "6.120.1"), nearest("6.18"));
+        assert_eq!(with("x86_64", "7.4.0"), nearest("7.3"));
+        assert_eq!(with("aarch64", "7.3.4"), nearest("6.12"));
     }
 }

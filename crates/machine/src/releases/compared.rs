@@ -14,22 +14,7 @@ pub struct Compared {
     pub architecture: Architecture,
     /// The kernels that were booted.
     pub source: &'static str,
-    /// What is not modelled for this release: what, why, and what that means for a prediction.
-    pub gaps: &'static [(&'static str, &'static str, &'static str)],
 }
-
-/// What a boot after a handover does not show.
-const HANDOVER: (&str, &str, &str) = (
-    "what a kernel that handed over preserves",
-    "its list lies in memory, and no file shows it",
-    "a boot after a handover (KHO) is predicted as one without: early allocations then lie elsewhere, in its scratch areas",
-);
-/// What kho=on reserves.
-const SCRATCH: (&str, &str, &str) = (
-    "the scratch areas of kho=on",
-    "they are allocated after what a prediction covers",
-    "left out: memory that the areas take is shown as free",
-);
 
 /// The releases whose boots were compared, oldest first on each architecture.
 pub const COMPARED: &[Compared] = &[
@@ -37,31 +22,26 @@ pub const COMPARED: &[Compared] = &[
         version: (6, 1),
         architecture: Architecture::X86_64,
         source: "Debian's 6.1.0-57: captures/releases/6.1.0-57",
-        gaps: &[],
     },
     Compared {
         version: CHECKED,
         architecture: Architecture::X86_64,
         source: "Debian's 6.12.117: captures/x86, captures/boot/x86, captures/releases/6.12.117+deb13",
-        gaps: &[],
     },
     Compared {
         version: (6, 18),
         architecture: Architecture::X86_64,
         source: "Debian's 6.18.15: captures/releases/6.18.15+deb13",
-        gaps: &[HANDOVER, SCRATCH],
     },
     Compared {
         version: (7, 3),
         architecture: Architecture::X86_64,
         source: "Debian's 7.3.4, and 7.3.4 with KHO: captures/releases/7.3.4+deb13, captures/releases/7.3.4-kho",
-        gaps: &[HANDOVER, SCRATCH],
     },
     Compared {
         version: CHECKED,
         architecture: Architecture::Arm64,
         source: "6.12.117, built for arm64 with pages of 4, 16 and 64 KiB: captures/arm64, captures/boot/arm64",
-        gaps: &[],
     },
 ];
 

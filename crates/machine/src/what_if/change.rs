@@ -35,6 +35,8 @@ pub enum Subject {
     ZoneMovable,
     /// The crash kernel's reservation.
     Crashkernel,
+    /// The scratch areas of kexec handover.
+    Scratch,
     /// Whether a kexec image may lie there, by the rules.
     KexecImage,
     /// Whether the next kernel is told of it, by the rules.
@@ -64,6 +66,7 @@ impl Subject {
             Self::EarlyAllocation => "early_allocation",
             Self::ZoneMovable => "zone_movable",
             Self::Crashkernel => "crashkernel",
+            Self::Scratch => "kho_scratch",
             Self::KexecImage => "kexec_image",
             Self::NextKernel => "next_kernel",
             Self::Vmcore => "vmcore",

@@ -36,7 +36,7 @@ impl<'a> Reasons<'a> {
             Subject::Memory => {
                 self.of_range(subject, unlike, |line| !is_reservation(line) && !is_of_zones(line))
             }
-            Subject::Reserved => self.of_range(subject, unlike, is_reservation),
+            Subject::Reserved | Subject::Scratch => self.of_range(subject, unlike, is_reservation),
             Subject::Panic => self.new.last().map(|line| tell(line.line)),
             _ => None,
         };

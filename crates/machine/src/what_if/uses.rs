@@ -50,7 +50,11 @@ pub(crate) fn changes(before: Side<'_>, after: Side<'_>, machine: Option<&Machin
                 .map(|(side, kernel)| piece.on(side).map(|memory| side.rules.verdict(of, &memory, kernel)));
             // Memory missing on one side is reported as memory, not once per use.
             let (Some(old), Some(new)) = (old, new) else { continue };
-            if old.allowed == new.allowed {
+            let scratch = |side: Side<'_>| confined(of, side, piece.range);
+            let [old_scratch, new_scratch] = [before, after].map(scratch);
+            let was = old_scratch.map_or(old.allowed, |inside| inside);
+            let is = new_scratch.map_or(new.allowed, |inside| inside);
+            if was == is {
                 continue;
             }
             let word = |allowed| if allowed { "yes" } else { "no" }.to_owned();
@@ -58,14 +62,28 @@ pub(crate) fn changes(before: Side<'_>, after: Side<'_>, machine: Option<&Machin
                 subject,
                 what: what.to_owned(),
                 range: Some(piece.range),
-                before: Some(word(old.allowed)),
-                after: Some(word(new.allowed)),
-                why: format!("{} (rule {}; {})", new.reason, new.rule, new.source),
+                before: Some(word(was)),
+                after: Some(word(is)),
+                why: match (old_scratch, new_scratch) {
+                    (None, None) => format!("{} (rule {}; {})", new.reason, new.rule, new.source),
+                    (_, Some(_)) => CONFINED.to_owned(),
+                    (Some(_), None) => format!("no longer: {CONFINED}"),
+                },
             };
             push_joined(&mut changes, change);
         }
     }
     changes
+}
+
+/// What kexec handover says about images, as plans do.
+const CONFINED: &str = "with kexec handover, kexec_file_load places an image for a reboot only in scratch areas \
+     (kernel/kexec_file.c:kexec_locate_mem_hole, 6.16)";
+
+/// Whether a range lies in a scratch area, where images are confined to them.
+fn confined(of: Use, side: Side<'_>, range: PhysRange) -> Option<bool> {
+    let scratch = side.prediction.scratch.as_ref().filter(|scratch| scratch.error.is_none())?;
+    (of == Use::KexecImage(Loader::KexecFileLoad)).then(|| scratch.enclose(range))
 }
 
 /// Adds a change, or extends the last one if it is the same change for directly adjacent memory.
@@ -115,6 +133,7 @@ fn pieces(before: Side<'_>, after: Side<'_>, machine: Option<&Machine>) -> Vec<P
         side.prediction.memory.iter().for_each(|region| cut(region.range));
         let crashkernel = &side.prediction.crashkernel;
         [crashkernel.low, crashkernel.high].into_iter().flatten().for_each(|area| cut(area.range));
+        side.prediction.scratch.iter().flat_map(|scratch| &scratch.areas).for_each(|area| cut(area.range));
         hot_pluggable(side.input).for_each(&mut cut);
     }
     let whole: Vec<Piece> = if let Some(machine) = machine {

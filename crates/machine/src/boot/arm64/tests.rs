@@ -117,6 +117,11 @@ fn input(device_tree: &[u8], command_line: &str) -> BootInput {
         build: Build::of(&release, Architecture::Arm64),
         release,
         assumed: Vec::new(),
+        later: Vec::new(),
+        cpus: None,
+        handed_over: false,
+        scratch_left: Vec::new(),
+        handed_on: Vec::new(),
         seeded: Vec::new(),
     }
 }

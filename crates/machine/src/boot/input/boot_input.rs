@@ -9,6 +9,7 @@ use crate::boot::input::build::Build;
 use crate::boot::input::seeds::Seed;
 use crate::boot::numa::tables::NumaTables;
 use crate::command_line::BootParameters;
+use evidence::LateCall;
 use evidence::Release;
 use evidence::Unknown;
 use evidence::snapshot::Bytes;
@@ -36,6 +37,16 @@ pub struct BootInput {
     pub initrd: Option<PhysRange>,
     /// Properties of the kernel build and the processors.
     pub build: Build,
+    /// What the kernel allocates between its zones and the page allocator's start, if the log shows all of it.
+    pub later: Vec<LateCall>,
+    /// The number of possible processors, if known.
+    pub cpus: Option<u64>,
+    /// Whether an earlier kernel handed over (KHO).
+    pub handed_over: bool,
+    /// The scratch areas that it left, in which early allocations stay; empty if nothing shows them.
+    pub scratch_left: Vec<PhysRange>,
+    /// What it put there for this kernel, such as the list of the areas.
+    pub handed_on: Vec<PhysRange>,
     /// What could not be determined, and what is assumed instead.
     pub assumed: Vec<Unknown>,
     /// Input from the firmware, the boot loader or the build that could only be read from the results of the boot.
@@ -175,7 +186,9 @@ impl BootInput {
             }
         };
         let cuts = parameters.map.edits.len().saturating_add(self.numa.memory.len());
-        let regions = map.saturating_add(cuts).saturating_mul(4).saturating_add(MOST_FAKE_NODES);
+        let later = self.later.len().saturating_add(usize::try_from(self.cpus.unwrap_or(1)).unwrap_or(0));
+        let regions =
+            map.saturating_add(cuts).saturating_mul(4).saturating_add(MOST_FAKE_NODES).saturating_add(later);
         // A chunk is at least half full, and trees have branches.
         (regions / 16).saturating_add(16)
     }

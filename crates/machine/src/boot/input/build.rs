@@ -37,6 +37,10 @@ pub struct Build {
     pub cma: u64,
     /// Whether `cma=SIZE` means an area of that size on each node too (`CONFIG_CMA_SIZE_PERNUMA`).
     pub cma_on_each_node: bool,
+    /// Whether kexec handover is built in (`CONFIG_KEXEC_HANDOVER`); `None` if the configuration is not known.
+    pub has_kho: Option<bool>,
+    /// Whether it is on without `kho=` (`CONFIG_KEXEC_HANDOVER_ENABLE_DEFAULT`).
+    pub kho_by_default: bool,
     /// Whether NUMA emulation (`numa=fake=`) is built in.
     pub numa_emulation: bool,
     /// Whether the processor supports 1 GiB pages (`pdpe1gb`).
@@ -91,6 +95,8 @@ impl Build {
             has_cma: knows(DISTRIBUTIONS_HAVE_CMA),
             cma: 0,
             cma_on_each_node: knows(DISTRIBUTIONS_HAVE_CMA),
+            has_kho: None,
+            kho_by_default: false,
             numa_emulation: true,
             gib_pages: true,
             page_table_levels: 5,

@@ -9,8 +9,8 @@ mod stub;
 mod x86;
 
 use evidence::{BootLog, Evidence, KernelVersion, NotARelease, Release, ResourceTree, Source, Unknown};
-use firmware::log::SratLine;
-use memblock::PhysRange;
+use firmware::log::{MemblockList, SratLine};
+use memblock::{PhysRange, RegionFlags};
 use rules::MapHandedOn;
 
 use crate::arch::Architecture;
@@ -34,6 +34,7 @@ pub enum InputError {
     Release(#[from] NotARelease),
 }
 
+const MIB: u64 = 1 << 20;
 /// The source of seeds.
 const LOG: &str = "from the kernel log";
 /// The fact's name among what stands in for /proc.
@@ -257,6 +258,27 @@ impl Reading<'_> {
         build
     }
 
+    /// The scratch areas that an earlier kernel left, and what lies in them for this one: from the first dump of memblock,
+    /// or else the areas from debugfs, which this kernel leaves to the next.
+    fn handed_over(&mut self) -> (Vec<PhysRange>, Vec<PhysRange>) {
+        if !self.log.boot.handed_over {
+            return (Vec::new(), Vec::new());
+        }
+        let memory = self.log.memblock.first_dump(MemblockList::Memory);
+        // The first MiB is marked, too, for the processors' trampoline.
+        let of_dump =
+            memory.filter(|one| one.flags.contains(RegionFlags::KHO_SCRATCH) && one.range.start() >= MIB);
+        let mut areas: Vec<PhysRange> = of_dump.map(|region| region.range).collect();
+        if areas.is_empty() {
+            areas = self.evidence.handover_scratch.read().cloned().unwrap_or_default();
+        }
+        let reserved = self.log.memblock.first_dump(MemblockList::Reserved);
+        let fixed = reserved.filter(|one| !one.flags.contains(RegionFlags::RSRV_KERN)).map(|one| one.range);
+        let handed_on = fixed.filter(|range| areas.iter().any(|area| area.encloses(*range))).collect();
+        self.seed("the scratch areas that the kernel before this one left", LOG);
+        (areas, handed_on)
+    }
+
     fn finish(
         mut self,
         release: Release,
@@ -265,6 +287,21 @@ impl Reading<'_> {
         kernel_image: PhysRange,
         initrd: Option<PhysRange>,
     ) -> BootInput {
+        let (scratch_left, handed_on) = self.handed_over();
+        let stays_in_scratch =
+            !scratch_left.is_empty() && architecture.facts().map_handed_on == MapHandedOn::E820;
+        if self.log.boot.handed_over {
+            let effect = if stays_in_scratch {
+                "what it preserved is shown as free"
+            } else {
+                "predicted as a boot without a handover: early allocations then lie elsewhere, in the scratch areas"
+            };
+            self.assume(
+                "what the kernel before this one preserved (KHO)",
+                "its list lies in memory, and no file shows it",
+                effect,
+            );
+        }
         BootInput {
             command_line: self.command_line(),
             platform,
@@ -272,6 +309,11 @@ impl Reading<'_> {
             kernel_image,
             initrd,
             build: self.build(&release, architecture),
+            later: self.log.memblock.late.clone(),
+            cpus: self.log.possible_cpus,
+            handed_over: self.log.boot.handed_over,
+            scratch_left,
+            handed_on,
             release,
             assumed: self.assumed,
             seeded: self.seeded,

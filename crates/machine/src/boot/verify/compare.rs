@@ -4,6 +4,7 @@ use memblock::PhysRange;
 
 use crate::boot::crashkernel::Crashkernel;
 use crate::boot::input::BootInput;
+use crate::boot::kho::ScratchAreas;
 use crate::boot::prediction::Prediction;
 use crate::boot::verify::entries::{self, Entries};
 use crate::boot::verify::observed::Observed;
@@ -66,6 +67,8 @@ const NO_FALLBACK: &str = "the log does not show `Fallback order for Node`; log_
 const NOT_PREDICTED: &str = "it is not predicted for 32-bit kernels";
 /// The facts that are predicted even then.
 const UP_TO_NODES: [&str; 2] = ["panic", "early_node_ranges"];
+const NO_SCRATCH: &str = "/sys/kernel/debug/kho/out is not shown: debugfs is not mounted or only root's, or \
+     CONFIG_KEXEC_HANDOVER_DEBUGFS is not set";
 const NO_ZONES: &str =
     "/proc/zoneinfo is not there, or memory that was added or taken away after boot changed it";
 
@@ -92,7 +95,7 @@ impl Comparison {
             let result = seen.map_or(Compared::NotCompared { why }, |seen| compared(&predicted, &seen));
             FactComparison { fact, result }
         };
-        let facts = vec![
+        let mut facts = vec![
             fact(
                 "panic",
                 entries::panic(prediction.panic.as_deref()),
@@ -144,6 +147,17 @@ impl Comparison {
                 NO_FALLBACK,
             ),
         ];
+        // Only a kernel with handover has the fact at all.
+        if prediction.scratch.is_some() || seen.scratch.is_some() {
+            let ranges = |scratch: &ScratchAreas| scratch.areas.iter().map(|area| area.range).collect();
+            let predicted: Vec<PhysRange> = prediction.scratch.as_ref().map_or_else(Vec::new, ranges);
+            facts.push(fact(
+                "kho_scratch",
+                entries::scratch(&predicted),
+                seen.scratch.as_deref().map(entries::scratch),
+                NO_SCRATCH,
+            ));
+        }
         Self { facts }
     }
 

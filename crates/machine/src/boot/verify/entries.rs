@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use memblock::{NodeId, PhysRange, Region};
 
 use crate::boot::crashkernel::Crashkernel;
+use crate::boot::kho::ScratchAreas;
 use crate::boot::zones::{ZoneKind, ZoneSpan};
 
 /// The entries of one fact, ordered by key. Two facts are equal if their entries are: each text fully describes its
@@ -105,6 +106,18 @@ pub(crate) fn crashkernel(crashkernel: &Crashkernel) -> Entries {
     });
     let error = crashkernel.error.iter().map(|error| ((2, 0), "error".to_owned(), error.clone()));
     named(areas.chain(error))
+}
+
+pub(crate) fn scratch(areas: &[PhysRange]) -> Entries {
+    at(areas.iter().map(|area| (*area, "a scratch area".to_owned())))
+}
+
+/// The predicted areas, or why there are none.
+pub(crate) fn scratch_of(scratch: Option<&ScratchAreas>) -> Entries {
+    let Some(scratch) = scratch else { return Entries::new() };
+    let areas = scratch.areas.iter().map(|area| (area.range, format!("a scratch area ({})", area.kind)));
+    let error = scratch.error.iter().map(|error| ((0, 0), "error".to_owned(), error.clone()));
+    at(areas).into_iter().chain(named(error)).collect()
 }
 
 pub(crate) fn zones(zones: &[ZoneSpan]) -> Entries {

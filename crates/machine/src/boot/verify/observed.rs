@@ -33,6 +33,8 @@ pub struct Observed {
     pub crashkernel: Option<Crashkernel>,
     /// Whether the reservation is known in whole MiB only.
     pub crashkernel_in_mib: bool,
+    /// The scratch areas of kexec handover, from debugfs.
+    pub scratch: Option<Vec<PhysRange>>,
     /// The fallback order of each node.
     pub fallback_order: Option<Vec<(u32, Vec<u32>)>>,
     /// The zones in /proc/zoneinfo; also `None` if memory was added after boot, which changes them.
@@ -74,6 +76,7 @@ impl Observed {
                 .filter(|()| !(facts.crashkernel_in_mib && has_exact))
                 .map(|()| crashkernel(facts, low_end))
                 .or(exact),
+            scratch: evidence.handover_scratch.read().filter(|_| !facts.handed_over).cloned(),
             fallback_order: seen(!facts.fallback.is_empty()).map(|()| facts.fallback.clone()),
         }
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use machine::Unknown;
 use machine::boot::input::Seed;
 use machine::boot::verify::compare::{Compared, Comparison};
-use machine::boot::{CrashArea, Prediction};
+use machine::boot::{CrashArea, Prediction, ScratchAreas};
 use machine::command_line::Remark;
 use memblock::{NodeId, PhysRange, Region};
 use serde::Serialize;
@@ -37,6 +37,8 @@ pub(crate) struct Document<'a> {
     early_node_ranges: Vec<NodeRange>,
     fallback_order: Vec<Fallback<'a>>,
     crashkernel: Crashkernel<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kho_scratch: Option<Scratch<'a>>,
     panic: Option<&'a str>,
     remarks: Vec<RemarkRecord<'a>>,
     assumed: &'a [Unknown],
@@ -90,6 +92,20 @@ struct Crashkernel<'a> {
     low: Option<Area>,
     high: Option<Area>,
     error: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+struct Scratch<'a> {
+    areas: Vec<ScratchRecord>,
+    error: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+struct ScratchRecord {
+    kind: String,
+    start: String,
+    end: String,
+    size: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -191,6 +207,7 @@ impl<'a> Document<'a> {
                 high: crashkernel.high.map(area),
                 error: crashkernel.error.as_deref(),
             },
+            kho_scratch: prediction.scratch.as_ref().map(scratch),
             panic: prediction.panic.as_deref(),
             remarks: prediction.remarks.iter().map(remark).collect(),
             assumed: &prediction.assumed,
@@ -247,6 +264,14 @@ fn regions(regions: &[Region]) -> Vec<RegionRecord> {
 fn area(area: CrashArea) -> Area {
     let [start, end] = bounds(area.range);
     Area { start, end, size: area.range.size(), resource: area.resource() }
+}
+
+fn scratch(scratch: &ScratchAreas) -> Scratch<'_> {
+    let areas = scratch.areas.iter().map(|area| {
+        let [start, end] = bounds(area.range);
+        ScratchRecord { kind: area.kind.to_string(), start, end, size: area.range.size() }
+    });
+    Scratch { areas: areas.collect(), error: scratch.error.as_deref() }
 }
 
 fn remark(remark: &Remark) -> RemarkRecord<'_> {

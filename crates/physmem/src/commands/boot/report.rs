@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use machine::boot::Prediction;
+use machine::boot::{Prediction, ScratchAreas, ScratchKind};
 use memblock::Region;
 
 use super::picture;
@@ -52,6 +52,10 @@ pub(crate) fn print(boot: &Boot, style: Style, out: &mut impl Write) -> Result<(
     } else {
         heading(out, style, "crash kernel")?;
         crashkernel(prediction, out)?;
+    }
+    if let Some(areas) = &prediction.scratch {
+        heading(out, style, "scratch areas of kexec handover")?;
+        scratch(areas, out)?;
     }
     if !prediction.remarks.is_empty() {
         heading(out, style, "parameters that do not do what they seem to")?;
@@ -141,6 +145,23 @@ fn crashkernel(prediction: &Prediction, out: &mut impl Write) -> Result<(), Fail
             Ok(())
         }
         None => Ok(()),
+    }
+}
+
+/// Where the next kernel boots, and where kexec_file_load puts it.
+fn scratch(scratch: &ScratchAreas, out: &mut impl Write) -> Result<(), Failure> {
+    for area in &scratch.areas {
+        let (range, size) = (area.range, size::human(area.range.size()));
+        let what = match area.kind {
+            ScratchKind::Low => "in low memory".to_owned(),
+            ScratchKind::Global => "anywhere".to_owned(),
+            ScratchKind::Node(node) => format!("of node {node}"),
+        };
+        writeln!(out, "  {range} ({size}) {what}")?;
+    }
+    match &scratch.error {
+        Some(error) => wrapped(out, "  ", "    ", error),
+        None => wrapped(out, "  ", "  ", "kexec_file_load places an image for a reboot only in these"),
     }
 }
 

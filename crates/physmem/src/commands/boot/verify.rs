@@ -76,6 +76,7 @@ fn fact_name(fact: &str) -> &str {
         "crashkernel" => "crash kernel",
         "zones" => "zones of each node, with their pages",
         "fallback_order" => "node fallback order",
+        "kho_scratch" => "scratch areas of kexec handover",
         other => other,
     }
 }

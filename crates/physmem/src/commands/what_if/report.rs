@@ -289,6 +289,7 @@ fn heading(subject: Subject) -> &'static str {
         Subject::EarlyAllocation => "may early allocations use it",
         Subject::ZoneMovable => "is it movable by its class",
         Subject::Crashkernel => "crash kernel",
+        Subject::Scratch => "scratch areas of kexec handover",
         Subject::KexecImage => "may a kexec image go there",
         Subject::NextKernel => "is the next kernel told about it",
         Subject::Vmcore => "does the crash dump contain it",

@@ -21,6 +21,8 @@ impl Build {
             self.max_nodes = 1 << shift;
         }
         self.logs_execution_context = config.has("PRINTK_EXECUTION_CTX");
+        self.has_kho = Some(config.has("KEXEC_HANDOVER"));
+        self.kho_by_default = config.has("KEXEC_HANDOVER_ENABLE_DEFAULT");
         self.has_cma_areas = config.has("CMA");
         self.has_cma = config.has("DMA_CMA");
         self.cma_on_each_node = config.has("CMA_SIZE_PERNUMA");
