@@ -32,6 +32,19 @@ pub struct KexecSettings {
     pub load_limit_panic: Source<i64>,
     /// `kexec_load_limit_reboot`: the same for reboots.
     pub load_limit_reboot: Source<i64>,
+    /// `/sys/kernel/security/lockdown`: how far the kernel is locked down against root.
+    pub lockdown: Source<Lockdown>,
+}
+
+/// How far a kernel is locked down (Documentation of kernel_lockdown(7)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Lockdown {
+    /// Not at all.
+    None,
+    /// Root cannot change the running kernel: kexec_load is refused.
+    Integrity,
+    /// Root cannot read the kernel's secrets either.
+    Confidentiality,
 }
 
 impl KexecSettings {
@@ -48,7 +61,21 @@ impl KexecSettings {
             load_disabled: of("kexec_load_disabled").flag(),
             load_limit_panic: of("kexec_load_limit_panic").number(),
             load_limit_reboot: of("kexec_load_limit_reboot").number(),
+            lockdown: of("lockdown").text.parse("/sys/kernel/security/lockdown", |text| lockdown(&text)),
         }
+    }
+}
+
+/// `none [integrity] confidentiality`: the word in brackets counts.
+fn lockdown(text: &str) -> Result<Lockdown, String> {
+    let chosen = text.split_once('[').and_then(|(_, rest)| rest.split_once(']')).map(|(word, _)| word);
+    match chosen {
+        Some("none") => Ok(Lockdown::None),
+        Some("integrity") => Ok(Lockdown::Integrity),
+        Some("confidentiality") => Ok(Lockdown::Confidentiality),
+        _ => Err(format!(
+            "expected `[none] integrity confidentiality`, one of them in brackets, found `{text}`"
+        )),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a plan assumes where the evidence says nothing.
 
 use evidence::Purpose;
+use evidence::settings::Lockdown;
 use evidence::{Source, Unknown};
 use images::KernelImage;
 use machine::releases::{
@@ -36,9 +37,44 @@ pub fn of(machine: &Machine, request: &Request<'_>) -> Vec<Unknown> {
             add(file_load_option(machine, request));
             add(efi_map(machine));
             add(room_to_grow(machine, request));
+            add(signature(machine));
         }
     }
+    add(vmcore(machine, request));
     assumed
+}
+
+/// A kernel that takes only signed files, whose keys only it knows.
+fn signature(machine: &Machine) -> Option<Unknown> {
+    let is_forced =
+        machine.evidence.configuration.read().is_some_and(|options| options.has("KEXEC_SIG_FORCE"));
+    let is_locked = matches!(
+        machine.evidence.kexec.lockdown.read(),
+        Some(Lockdown::Integrity | Lockdown::Confidentiality)
+    );
+    let why = match (is_locked, is_forced) {
+        (true, _) => "/sys/kernel/security/lockdown shows a kernel that is locked down",
+        (_, true) => "CONFIG_KEXEC_SIG_FORCE is on",
+        (false, false) => return None,
+    };
+    Some(Unknown::new(
+        "whether this kernel trusts the signature of the kernel file",
+        why,
+        "taken as trusted; it refuses an unsigned file (EPERM or ENODATA), or one whose key it does not have \
+         (EKEYREJECTED)",
+    ))
+}
+
+/// The crash kernel is usually the running one.
+fn vmcore(machine: &Machine, request: &Request<'_>) -> Option<Unknown> {
+    let is_off = machine.evidence.configuration.read().is_some_and(|options| options.is_off("PROC_VMCORE"));
+    (request.purpose == Purpose::Crash && is_off).then(|| {
+        Unknown::new(
+            "whether the crash kernel shows the dump",
+            "CONFIG_PROC_VMCORE is off in the running kernel",
+            "if the same kernel is loaded, it has no /proc/vmcore, and nothing can be saved",
+        )
+    })
 }
 
 fn possible_cpus(machine: &Machine, request: &Request<'_>) -> Option<Unknown> {

@@ -25,6 +25,12 @@ pub enum PlanError {
         /// The option that is off, and what shows it.
         why: &'static str,
     },
+    /// The kernel has been told to refuse the load.
+    #[error("{why}")]
+    NotPermitted {
+        /// The setting that refuses it, and what shows it.
+        why: String,
+    },
     /// memblock was not shown, in which kexec_file_load finds places or the memory to dump.
     #[error(
         "/sys/kernel/debug/memblock, which kexec_file_load searches, was not shown: read it as root, with debugfs mounted"
@@ -188,6 +194,7 @@ impl PlanError {
     pub const fn rule(&self) -> &'static str {
         match self {
             Self::NoSystemCall { .. } => "no-such-system-call",
+            Self::NotPermitted { .. } => "not-permitted",
             Self::NoIomem => "no-iomem",
             Self::NoMemblock => "no-memblock",
             Self::NoScratch => "no-scratch-areas",
@@ -228,6 +235,7 @@ impl PlanError {
             | Self::TooSmall { .. }
             | Self::Segment { .. } => Some("EINVAL"),
             Self::NoSystemCall { .. } => Some("ENOSYS"),
+            Self::NotPermitted { .. } => Some("EPERM"),
             Self::NoKernel { .. } | Self::OtherArchitecture { .. } => Some("ENOEXEC"),
             Self::Arm64(error) => error.errno(),
             Self::Elf(error) => error.errno(),

@@ -53,7 +53,8 @@
 //!   `--real-mode`.
 //! - Images other than a bzImage, an x86 ELF kernel and an arm64 Image. [`images`] reads more formats; a
 //!   zboot image has to be unpacked first.
-//! - Signatures, lockdown and security modules. The kernel may still refuse a load that is planned here.
+//! - Signatures and security modules. The kernel may still refuse a load that is planned here; [`permitted`] knows
+//!   of settings that refuse every load.
 //! - Control pages, which are not segments. Of a contiguous area (6.17) the kernel shows how many pages are
 //!   allocated, not which.
 //! - On arm64: the address of the boot device tree, whose own entry in the memory reservation block is
@@ -70,6 +71,7 @@ mod error;
 mod kho;
 mod load;
 mod margins;
+mod permitted;
 pub mod place;
 mod plan;
 pub mod port;
@@ -87,6 +89,7 @@ pub use evidence::Purpose;
 pub use firmware::e820::{E820Type, Entry};
 pub use images::{Arm64Header, ElfKernel, ElfSegment, KernelImage, SetupHeader};
 pub use margins::Margins;
+pub use permitted::permitted;
 pub use place::{removable, search};
 pub use plan::{Plan, plan};
 pub use port::{purgatory, search_ranges};

@@ -158,6 +158,9 @@ fn plan_remedy(error: &PlanError) -> &'static str {
         PlanError::NoSystemCall { .. } => {
             "use the other --loader, or boot a kernel that was built with this system call"
         }
+        PlanError::NotPermitted { .. } => {
+            "only a boot lifts a limit; a kernel that is locked down takes a signed kernel by --loader file"
+        }
         PlanError::OtherArchitecture { .. } => "use --kernel with a kernel for this machine",
         PlanError::NoCrashKernel => {
             "physmem what-if --append crashkernel=256M shows where the reservation would go"

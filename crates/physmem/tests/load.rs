@@ -273,6 +273,39 @@ fn with_configuration(name: &str, configuration: &str) -> PathBuf {
 }
 
 #[test]
+fn a_load_that_the_kernel_does_not_permit_is_refused_before_it_is_planned() {
+    let files = Files::new("permitted");
+    let snapshot = with_configuration("permitted", "CONFIG_KEXEC_SIG_FORCE=y\n");
+    let mut document: Value = serde_json::from_slice(&std::fs::read(&snapshot).unwrap()).unwrap();
+    let mut state = |file: &str, text: &str| {
+        document["kexec"] = json!({ file: { "read": text } });
+        std::fs::write(&snapshot, document.to_string()).unwrap();
+    };
+    let from = snapshot.to_str().unwrap();
+    let load = |loader: &str| files.load("kexec", from, &["-J", "--loader", loader]);
+    for (file, text, loaders) in [
+        ("kexec_load_disabled", "1", &["file", "load"][..]),
+        ("kexec_load_limit_reboot", "0", &["file", "load"]),
+        ("lockdown", "none [integrity] confidentiality", &["load"]),
+    ] {
+        state(file, text);
+        for loader in loaders {
+            let output = run(&strs(&load(loader)));
+            let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+            Schema::of("refusal.schema.json").check(&document, file);
+            let refused = &document["refused"];
+            let found = (&refused["rule"], &refused["errno"], output.status.code());
+            assert_eq!(found, (&json!("not-permitted"), &json!("EPERM"), Some(3)), "{file}, {loader}");
+        }
+    }
+    // A signed kernel may still be loaded; whether it is one is said to be assumed.
+    let output = run(&strs(&load("file")));
+    assert_eq!(output.status.code(), Some(0));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("trusts the signature of the kernel file"), "{text}");
+}
+
+#[test]
 fn a_kernel_without_the_system_calls_plans_nothing_and_allows_nothing() {
     let files = Files::new("gates");
     let off = "CONFIG_NUMA=y\n# CONFIG_KEXEC is not set\n# CONFIG_KEXEC_FILE is not set\n";

@@ -42,7 +42,7 @@ pub(crate) const NODES: &str = "sys/devices/system/node";
 pub(crate) const MEMORY_HOTPLUG: &str = "sys/module/memory_hotplug/parameters";
 /// The kernel's kexec settings: the name in a snapshot, and the paths, newest first. Linux 6.19 added the
 /// directory `kexec` and keeps the old names as links.
-pub(crate) const KEXEC: [(&str, &[&str]); 10] = [
+pub(crate) const KEXEC: [(&str, &[&str]); 11] = [
     ("kexec_loaded", &["sys/kernel/kexec/loaded", "sys/kernel/kexec_loaded"]),
     ("kexec_crash_loaded", &["sys/kernel/kexec/crash_loaded", "sys/kernel/kexec_crash_loaded"]),
     ("kexec_crash_size", &["sys/kernel/kexec/crash_size", "sys/kernel/kexec_crash_size"]),
@@ -63,6 +63,7 @@ pub(crate) const KEXEC: [(&str, &[&str]); 10] = [
     ("kexec_load_disabled", &["proc/sys/kernel/kexec_load_disabled"]),
     ("kexec_load_limit_panic", &["proc/sys/kernel/kexec_load_limit_panic"]),
     ("kexec_load_limit_reboot", &["proc/sys/kernel/kexec_load_limit_reboot"]),
+    ("lockdown", &["sys/kernel/security/lockdown"]),
 ];
 /// The kernel log in a capture, then in a sosreport, an archive of insights, and a node of a must-gather. Their content
 /// decides which one counts.

@@ -1,22 +1,28 @@
-//! What the running kernel can load at all.
+//! What the running kernel was built able to do.
 
 use evidence::{Configuration, Source};
 use rules::{Consequence, Loader, Use, Verdict};
 
-/// The system calls that this kernel was built without, as far as its configuration shows it.
+/// What this kernel was built without, as far as its configuration shows it.
 ///
-/// Nothing is known of a kernel whose configuration was not read: it is taken to have both.
+/// Nothing is known of a kernel whose configuration was not read: it is taken to have all of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Abilities {
     lacks_load: bool,
     lacks_file_load: bool,
+    lacks_hot_remove: bool,
 }
 
 impl Abilities {
-    /// Reads the gates CONFIG_KEXEC and CONFIG_KEXEC_FILE (kernel/Kconfig.kexec).
+    /// Reads the gates CONFIG_KEXEC and CONFIG_KEXEC_FILE (kernel/Kconfig.kexec), and CONFIG_MEMORY_HOTREMOVE
+    /// (mm/Kconfig), which needs CONFIG_MEMORY_HOTPLUG.
     pub(crate) fn of(configuration: &Source<Configuration>) -> Self {
         let is_off = |name| configuration.read().is_some_and(|options| options.is_off(name));
-        Self { lacks_load: is_off("KEXEC"), lacks_file_load: is_off("KEXEC_FILE") }
+        Self {
+            lacks_load: is_off("KEXEC"),
+            lacks_file_load: is_off("KEXEC_FILE"),
+            lacks_hot_remove: is_off("MEMORY_HOTPLUG") || is_off("MEMORY_HOTREMOVE"),
+        }
     }
 
     /// Why this system call does not exist; `None` if it does, as far as anything shows.
@@ -44,8 +50,18 @@ impl Abilities {
         }
     }
 
-    /// The verdict on any memory for what a missing system call would do; `None` if the rules decide.
+    /// The verdict on any memory for what this kernel cannot do; `None` if the rules decide.
     pub(crate) fn verdict(self, of: Use) -> Option<Verdict> {
+        if of == Use::AfterUnplug && self.lacks_hot_remove {
+            return Some(Verdict {
+                allowed: false,
+                reason: "this kernel removes no memory: CONFIG_MEMORY_HOTREMOVE is off (/proc/config.gz or \
+                         /boot/config-RELEASE)",
+                rule: "no-hot-remove",
+                source: "mm/Kconfig (6.12)",
+                consequence: Consequence::Nothing,
+            });
+        }
         let (Use::KexecImage(loader) | Use::NextKernel(loader) | Use::Vmcore(loader)) = of else {
             return None;
         };
@@ -85,6 +101,9 @@ mod tests {
             assert!(abilities.verdict(of).is_some_and(|verdict| !verdict.allowed));
         }
         assert_eq!(abilities.verdict(Use::AfterUnplug), None);
+        let stays =
+            Abilities::of(&Source::Read(Configuration::parse("# CONFIG_MEMORY_HOTREMOVE is not set\n")));
+        assert!(stays.verdict(Use::AfterUnplug).is_some_and(|verdict| !verdict.allowed));
         assert!(abilities.why_no_load().is_some());
     }
 }

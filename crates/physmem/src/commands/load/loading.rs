@@ -51,6 +51,17 @@ impl Loading<'_> {
         kexec::assumed::of(self.machine, &request)
     }
 
+    /// What this kernel refuses whatever is loaded.
+    pub(super) fn permitted(&self, loader: Loader) -> Result<(), Failure> {
+        kexec::permitted(self.machine, self.purpose, loader).map_err(|source| Failure::Plan {
+            code: None,
+            origin: self.machine.evidence.origin.clone(),
+            loader,
+            remedies: Vec::new(),
+            source,
+        })
+    }
+
     /// The plan, or the refusal and what would help.
     pub(super) fn plan(
         &self,

@@ -34,7 +34,8 @@ pub(crate) fn run(
     }
     let load = Loading { machine: &machine, purpose, beside: &arguments.image.beside };
     let image = kernel.image(&arguments.image.kernel)?;
-    let plan = match load.plan(arguments.loader, image, &beside, avoid_removable) {
+    let permitted = load.permitted(arguments.loader);
+    let plan = match permitted.and_then(|()| load.plan(arguments.loader, image, &beside, avoid_removable)) {
         Ok(plan) => plan,
         Err(failure) => {
             if arguments.json {
