@@ -5,7 +5,7 @@ mod file;
 mod kind;
 pub(crate) mod magic;
 mod tables;
-mod text;
+pub(crate) mod text;
 
 pub use file::{FirmwareFileError, read_firmware};
 pub use tables::{FirmwareTable, read_firmware_tables};

@@ -170,6 +170,8 @@ pub const CRASHKERNEL_IS_X86S_OWN: &str = "x86 has its own code for the crash ke
 pub const NUMA_BLOCKS_START_AT_0: &str = "blocks of nodes start at address 0";
 /// With `kernelcore=mirror`, Normal keeps its span, with the mirrored pages above the node's movable start.
 pub const MIRROR_OVERLAPS_ZONES: &str = "kernelcore=mirror: Normal and Movable overlap";
+/// A node without memory is not in its own fallback order; before, it comes first there.
+pub const FALLBACK_SKIPS_EMPTY_NODES: &str = "the fallback order skips nodes without memory";
 /// `kernelcore=mirror` does nothing if no memory is mirrored; before, all memory above 4 GiB is then movable.
 pub const MIRROR_NEEDS_MIRRORED_MEMORY: &str = "kernelcore=mirror needs mirrored memory";
 /// The default CMA area comes before those of nodes, and `numa_cma=` overrides `cma_pernuma=` on its node.
@@ -288,6 +290,7 @@ pub const TABLE: &[Since] = &[
     row(CRASHKERNEL_IS_X86S_OWN, Some(until(6, 7)), None, "x86: kdump: use generic interface to simplify crashkernel reservation (6.7)"),
     row(NUMA_BLOCKS_START_AT_0, Some(until(6, 12)), None, "arch/x86/mm/numa.c:numa_cleanup_meminfo (6.1), mm/numa_memblks.c (6.12)"),
     row(MIRROR_OVERLAPS_ZONES, Some(until(7, 3)), Some(until(7, 3)), "mm/mm_init.c:zone_absent_pages_in_node (6.12, 7.3)"),
+    row(FALLBACK_SKIPS_EMPTY_NODES, Some(from(6, 7)), Some(from(6, 7)), "mm: page_alloc: skip memoryless nodes entirely (6.7); seen on 6.1 without it"),
     row(MIRROR_NEEDS_MIRRORED_MEMORY, Some(from(6, 6)), Some(from(6, 6)), "mm: disable kernelcore=mirror when no mirror memory (6.6); seen on 6.1 without it"),
     row(DEFAULT_CMA_COMES_FIRST, Some(from(7, 0)), Some(from(7, 0)), "kernel/dma/contiguous.c:dma_contiguous_reserve (6.12, 7.3); begun between 6.18 and 7.3"),
     row(HUGETLB_CMA_COMES_LAST, Some(from(7, 0)), Some(from(7, 0)), "mm_core_init calls hugetlb_cma_reserve (patches of January 2026); begun between 6.18 and 7.3, seen on 7.3.4"),

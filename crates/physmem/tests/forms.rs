@@ -96,6 +96,7 @@ fn rows() -> Vec<Row> {
     let shows = [0, 0, 4, 1, 1, 1, 3, 3];
     let both = [0, 0, 4, 0, 0, 0, 3, 3];
     let none = [1; 8];
+    let efi = |line: &str| line.as_bytes().to_vec();
     let prompted = |command: &str, text: &str| format!("root@h:~# {command}\n{text}root@h:~#\n").into_bytes();
     let json = |message: &str| {
         format!("{{\"_BOOT_ID\":\"b\",\"_TRANSPORT\":\"kernel\",\"MESSAGE\":\"{message}\"}}\n")
@@ -110,6 +111,19 @@ fn rows() -> Vec<Row> {
         ("a bare log, CRLF", vec![(".", crlf(LOG))], boots),
         ("a bare log, UTF-16", vec![(".", utf16(LOG))], boots),
         ("a bare log, byte order mark", vec![(".", [b"\xef\xbb\xbf", LOG.as_bytes()].concat())], boots),
+        (
+            "an EFI map of x86",
+            vec![(
+                ".",
+                efi("efi: mem00: [Conventional Memory|  |  |WB] range=[0x100000-0x8000000) (127MB)\n"),
+            )],
+            boots,
+        ),
+        (
+            "an EFI map of arm64",
+            vec![(".", efi("efi:   0x000040000000-0x00007fffffff [Conventional Memory|  |  |WB]\n"))],
+            boots,
+        ),
         ("a bare log behind a prompt", vec![(".", prompted("dmesg | head -5", LOG))], boots),
         ("crash> log", vec![(".", format!("crash> log\n{LOG}").into_bytes())], boots),
         ("an excerpt: dmesg | grep e820", vec![(".", prefixed("[    0.000000] ").split_off(160))], boots),

@@ -39,7 +39,7 @@ pub(crate) fn place_of(head: &[u8]) -> Option<&'static str> {
 const PASTED: usize = 4;
 
 /// Words of the log's lines about memory, which an excerpt without prefixes is told by.
-const KNOWN: [&str; 12] = [
+const KNOWN: [&str; 14] = [
     "Linux version ",
     "Command line: ",
     "Kernel command line: ",
@@ -47,6 +47,8 @@ const KNOWN: [&str; 12] = [
     "BIOS-provided physical RAM map:",
     "e820: ",
     "efi: mem",
+    "efi:   0x",
+    "EFI: mem",
     "SRAT: Node ",
     "Zone ranges:",
     "Early memory node ranges",

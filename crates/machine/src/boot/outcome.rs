@@ -12,7 +12,9 @@ use crate::boot::numa::{self, Nodes};
 use crate::boot::zones::movable;
 use crate::boot::zones::{Layout, ZoneLimits, ZoneSpan, memory_pages, mirrored_pages};
 use crate::command_line::BootParameters;
-use crate::releases::{MIRROR_NEEDS_MIRRORED_MEMORY, MIRROR_OVERLAPS_ZONES, Target, is_known};
+use crate::releases::{
+    FALLBACK_SKIPS_EMPTY_NODES, MIRROR_NEEDS_MIRRORED_MEMORY, MIRROR_OVERLAPS_ZONES, Target, is_known,
+};
 
 /// The result of a boot.
 #[derive(Debug)]
@@ -62,7 +64,9 @@ impl Outcome {
         let with_memory = numa::with_memory(early);
         let mut all = nodes.parsed.clone();
         all.extend(&with_memory);
-        let fallback = fallback::order(&all, &with_memory, |from, to| nodes.distance(from, to));
+        let empty_nodes_lead = !is_known(FALLBACK_SKIPS_EMPTY_NODES, &target);
+        let fallback =
+            fallback::order(&all, &with_memory, empty_nodes_lead, |from, to| nodes.distance(from, to));
         Self { limits: limits.clone(), zones, movable, fallback, crashkernel }
     }
 }
