@@ -132,6 +132,28 @@ fn the_alternatives_change_what_the_thread_said_they_would() {
 }
 
 #[test]
+fn a_kernel_without_numa_has_one_node_and_reads_no_srat() {
+    let directory = std::env::temp_dir().join(format!("physmem-numa-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let file = directory.join("capture.json");
+    let to = file.to_str().unwrap();
+    let with_srat = root().join("captures/x86/n3-srathot-movable_node.tar.gz");
+    assert!(run(&["capture", "--sysroot", with_srat.to_str().unwrap(), "-o", to]).status.success());
+    let mut snapshot: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    let mut nodes = |configuration: &str| -> Vec<Value> {
+        snapshot["kernel_config"] = json!({ "read": configuration });
+        std::fs::write(&file, snapshot.to_string()).unwrap();
+        let memory = physmem(&["boot", "-J", "--from", to])["memblock"]["memory"].as_array().unwrap().clone();
+        assert!(!memory.is_empty());
+        memory.iter().map(|region| json!([region["node"], region["flags"]])).collect()
+    };
+    assert!(nodes("# CONFIG_NUMA is not set\n").iter().all(|region| *region == json!([0, []])));
+    assert!(
+        nodes("CONFIG_NUMA=y\n").contains(&json!([1, ["HOTPLUG"]])) || nodes("CONFIG_NUMA=y\n").len() > 3
+    );
+}
+
+#[test]
 fn a_difference_is_a_finding_with_a_status_of_its_own() {
     let directory = Scratch::new("verify");
     let log = unpacked(&directory, "captures/x86/plain-2g.tar.gz", "var/log/dmesg");

@@ -31,6 +31,9 @@ pub(super) fn numa_init(
     tree: &Fdt<'_>,
     uses_acpi: bool,
 ) -> Result<Nodes, Halt> {
+    if !input.build.has_numa {
+        return Nodes::without_numa(early);
+    }
     let shares_code = crate::boot::arm64::has_behavior(input, NUMA_MEMBLKS_ARE_SHARED);
     let mut why_faked = "numa=off";
     if !parameters.numa.off {

@@ -41,6 +41,8 @@ pub struct Build {
     pub has_kho: Option<bool>,
     /// Whether it is on without `kho=` (`CONFIG_KEXEC_HANDOVER_ENABLE_DEFAULT`).
     pub kho_by_default: bool,
+    /// Whether nodes are built in (`CONFIG_NUMA`).
+    pub has_numa: bool,
     /// Whether NUMA emulation (`numa=fake=`) is built in.
     pub numa_emulation: bool,
     /// Whether the processor supports 1 GiB pages (`pdpe1gb`).
@@ -97,6 +99,7 @@ impl Build {
             cma_on_each_node: knows(DISTRIBUTIONS_HAVE_CMA),
             has_kho: None,
             kho_by_default: false,
+            has_numa: true,
             numa_emulation: true,
             gib_pages: true,
             page_table_levels: 5,
@@ -131,6 +134,7 @@ impl Build {
             cma_on_each_node: false,
             logs_execution_context: false,
             cma: 64 << 20,
+            has_numa: true,
             numa_emulation: false,
             page_table_levels: 4,
             early_page_tables: 0,

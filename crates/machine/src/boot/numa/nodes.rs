@@ -84,6 +84,20 @@ impl Nodes {
         Self { blocks, parsed: BTreeSet::from([0]), ..Self::default() }
     }
 
+    /// The nodes of a kernel without CONFIG_NUMA: all memory is node 0's, nothing is allocated for it, and no table is
+    /// read, so that no memory is marked hot-pluggable.
+    pub(crate) fn without_numa(early: &mut Early<'_>) -> Result<Self, Halt> {
+        early.begin(Step {
+            name: "initmem_init",
+            source: "arch/x86/mm/init_64.c:initmem_init without CONFIG_NUMA (6.12)",
+        });
+        for region in early.regions(TableKind::Memory) {
+            early.set_node(TableKind::Memory, region.range, Some(NodeId::ZERO))?;
+        }
+        early.note("node 0: all memory", "CONFIG_NUMA is off");
+        Ok(Self { parsed: BTreeSet::from([0]), ..Self::default() })
+    }
+
     /// The nodes from SRAT and SLIT; sets HOTPLUG in memblock for memory that can be unplugged.
     ///
     /// The number of nodes is limited; if a table has one more, the kernel gives up on it.

@@ -19,6 +19,9 @@ pub(super) fn numa_init(
     parameters: &BootParameters,
     max_pfn: u64,
 ) -> Result<Nodes, Halt> {
+    if !input.build.has_numa {
+        return Nodes::without_numa(early);
+    }
     let mut why_faked = "numa=off";
     if !parameters.numa.off {
         numa::reset(early)?;

@@ -20,6 +20,7 @@ impl Build {
         if let Some(shift) = config.number("NODES_SHIFT").filter(|shift| *shift <= 10) {
             self.max_nodes = 1 << shift;
         }
+        self.has_numa = !config.is_off("NUMA");
         self.logs_execution_context = config.has("PRINTK_EXECUTION_CTX");
         self.has_kho = Some(config.has("KEXEC_HANDOVER"));
         self.kho_by_default = config.has("KEXEC_HANDOVER_ENABLE_DEFAULT");
