@@ -13,6 +13,9 @@ use crate::output::lines::wrapped;
 use crate::output::style::{Ink, Style};
 use crate::output::{size, unknown};
 
+/// What a prediction that ends with nodes leaves open.
+const UNKNOWN: &str = "zones, reserved regions and the crash kernel are unknown: this is a 32-bit kernel";
+
 /// The number of changes of one kind to print.
 const MOST: usize = 12;
 
@@ -37,7 +40,9 @@ pub(crate) fn print(
     }
     let of_boot: Vec<&Change> = changes.iter().filter(|change| change.subject != Subject::Given).collect();
     let panic = of_boot.iter().find(|change| change.subject == Subject::Panic);
-    if of_boot.is_empty() {
+    if of_boot.is_empty() && after.prediction.ends_with_nodes {
+        wrapped(out, "", "  ", &format!("memory and its nodes stay the same; {UNKNOWN}"))?;
+    } else if of_boot.is_empty() {
         writeln!(out, "nothing changes: memory, zones, reservations and every verdict are the same")?;
     } else if let Some(panic) = panic {
         let text = match (&panic.before, &panic.after) {
@@ -80,6 +85,10 @@ fn answers(
         wrapped(out, &name, &" ".repeat(16), text)
     };
     let (old, new) = (&before.prediction, &after.prediction);
+    if new.ends_with_nodes {
+        line("memory", &memory(changes).unwrap_or_else(|| "the same as before".to_owned()))?;
+        return line("all else", UNKNOWN);
+    }
     line("movable", &movable(old, new, after.input.build.page_size))?;
     line("early use", &early(changes))?;
     if let Some(text) = memory(changes) {
