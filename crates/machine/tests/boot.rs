@@ -176,7 +176,7 @@ fn state(prediction: &Prediction) -> String {
     prediction.trace.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// Each node's memory is in its zones, page for page, and in no zone twice.
+/// Each node's memory is in its zones, page for page, and in no zone twice; of mirrored memory, only the last.
 fn zones_partition_memory(prediction: &Prediction, is_mirrored: bool) {
     let mut of_node = BTreeMap::<u32, u64>::new();
     for (node, range) in &prediction.early_node_ranges {
@@ -193,7 +193,13 @@ fn zones_partition_memory(prediction: &Prediction, is_mirrored: bool) {
     for zone in &prediction.zones {
         *of_zones.entry(zone.node).or_default() += zone.present_pages;
     }
-    assert_eq!(of_zones, of_node, "{}", state(prediction));
+    if is_mirrored {
+        // What is not mirrored and lies below a node's movable start, which is rounded up, is in neither zone's count
+        // (mm/mm_init.c:zone_absent_pages_in_node, before 7.3).
+        assert!(of_zones.iter().all(|(node, pages)| *pages <= of_node[node]), "{}", state(prediction));
+    } else {
+        assert_eq!(of_zones, of_node, "{}", state(prediction));
+    }
 }
 
 /// What `movable_node` makes movable begins where memory is hot-pluggable; and whatever is movable comes out of
