@@ -112,9 +112,9 @@ pub(crate) fn reserve_for_crash_kernel(
     input: &BootInput,
     parameters: &BootParameters,
     memory_size: u64,
-) -> Result<(), Halt> {
+) -> Result<Vec<PhysRange>, Halt> {
     let Some(bytes) = parameters.crashkernel.request(memory_size).ok().and_then(|wanted| wanted.cma) else {
-        return Ok(());
+        return Ok(Vec::new());
     };
     early.begin(Step {
         name: "reserve_crashkernel_cma",
@@ -122,13 +122,13 @@ pub(crate) fn reserve_for_crash_kernel(
     });
     if !input.build.has_cma_areas {
         early.note("crashkernel CMA reservation not supported", "CONFIG_CMA is not set");
-        return Ok(());
+        return Ok(Vec::new());
     }
-    let (mut size, mut left, mut areas) = (round_up(bytes, PAGE), bytes, 0);
-    while left > 0 && areas < CRASH_AREAS {
+    let (mut size, mut left, mut areas) = (round_up(bytes, PAGE), bytes, Vec::new());
+    while left > 0 && areas.len() < CRASH_AREAS {
         let wanted = AreaRequest { size, base: 0, limit: 0, align: 1, is_fixed: false, node: None };
-        if declare(early, input.build.page_block(), &wanted, "crashkernel=,cma")?.is_some() {
-            areas = areas.saturating_add(1);
+        if let Some(area) = declare(early, input.build.page_block(), &wanted, "crashkernel=,cma")? {
+            areas.push(area);
             left = left.saturating_sub(size);
         } else if size <= PAGE {
             break;
@@ -136,7 +136,7 @@ pub(crate) fn reserve_for_crash_kernel(
             size = round_up(size / 2, PAGE);
         }
     }
-    Ok(())
+    Ok(areas)
 }
 
 /// `hugetlb_cma=`: an area for gigantic pages on each node, with their alignment.

@@ -68,6 +68,9 @@ pub struct Crashkernel {
     pub low: Option<CrashArea>,
     /// The reservation above the limit.
     pub high: Option<CrashArea>,
+    /// The contiguous areas of `crashkernel=SIZE,cma`, which the running kernel uses and no dump contains, in the order
+    /// in which they were made.
+    pub cma: Vec<PhysRange>,
     /// Why nothing was reserved, in the kernel's words if it prints any; also `None` if nothing was requested.
     pub error: Option<String>,
     /// Whether the kernel does not print this error.
@@ -80,9 +83,11 @@ impl Crashkernel {
         [self.low, self.high].into_iter().flatten().find(|area| area.is_main).map(|area| area.range)
     }
 
-    /// The outcome as the log shows it: without errors the kernel does not print.
+    /// The outcome as the log shows it: without errors that the kernel does not print, and without contiguous areas,
+    /// which are compared as reserved regions.
     pub(crate) fn as_printed(&self) -> Self {
-        Self { error: self.error.clone().filter(|_| !self.is_silent), ..self.clone() }
+        let error = self.error.clone().filter(|_| !self.is_silent);
+        Self { error, cma: Vec::new(), ..self.clone() }
     }
 
     fn failed(error: String) -> Self {

@@ -89,8 +89,8 @@ pub(super) fn boot(
     if has_gigantic && !is_last {
         cma::reserve_for_huge_pages(early, input, parameters)?;
     }
-    let crashkernel = crashkernel::reserve(early, &CRASHKERNEL, input, parameters, memory_size)?;
-    cma::reserve_for_crash_kernel(early, input, parameters, memory_size)?;
+    let mut crashkernel = crashkernel::reserve(early, &CRASHKERNEL, input, parameters, memory_size)?;
+    crashkernel.cma = cma::reserve_for_crash_kernel(early, input, parameters, memory_size)?;
     if has_gigantic && is_last {
         cma::reserve_for_huge_pages(early, input, parameters)?;
     }

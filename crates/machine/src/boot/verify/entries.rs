@@ -104,8 +104,12 @@ pub(crate) fn crashkernel(crashkernel: &Crashkernel) -> Entries {
         let area = area?;
         Some(((key, 0), name.to_owned(), format!("{} ({})", area.range, area.resource())))
     });
-    let error = crashkernel.error.iter().map(|error| ((2, 0), "error".to_owned(), error.clone()));
-    named(areas.chain(error))
+    let cma = crashkernel.cma.iter().enumerate().map(|(number, area)| {
+        let key = u64::try_from(number).unwrap_or(u64::MAX);
+        ((2, key), "contiguous area (,cma)".to_owned(), area.to_string())
+    });
+    let error = crashkernel.error.iter().map(|error| ((3, 0), "error".to_owned(), error.clone()));
+    named(areas.chain(cma).chain(error))
 }
 
 pub(crate) fn scratch(areas: &[PhysRange]) -> Entries {

@@ -103,7 +103,7 @@ fn crashkernel(facts: &BootLines, low_end: u64) -> Crashkernel {
         Some(main) if main.range.start() < low_end => (Some(main), None),
         main => (beside, main),
     };
-    Crashkernel { low, high, error: facts.crashkernel_error.clone(), is_silent: false }
+    Crashkernel { low, high, error: facts.crashkernel_error.clone(), ..Crashkernel::default() }
 }
 
 /// The reservations in /proc/iomem, for a log without its beginning: a low reservation next to a high one is for its

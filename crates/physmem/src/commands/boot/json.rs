@@ -91,6 +91,8 @@ struct Fallback<'a> {
 struct Crashkernel<'a> {
     low: Option<Area>,
     high: Option<Area>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    cma: Vec<[String; 2]>,
     error: Option<&'a str>,
 }
 
@@ -205,6 +207,7 @@ impl<'a> Document<'a> {
             crashkernel: Crashkernel {
                 low: crashkernel.low.map(area),
                 high: crashkernel.high.map(area),
+                cma: crashkernel.cma.iter().map(|area| bounds(*area)).collect(),
                 error: crashkernel.error.as_deref(),
             },
             kho_scratch: prediction.scratch.as_ref().map(scratch),

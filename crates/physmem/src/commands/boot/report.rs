@@ -138,6 +138,11 @@ fn crashkernel(prediction: &Prediction, out: &mut impl Write) -> Result<(), Fail
         let what = if area.is_main { "for the crash kernel" } else { "low memory for its devices" };
         writeln!(out, "  {} ({}) {what} ({})", area.range, size::human(area.range.size()), area.resource())?;
     }
+    for area in &crashkernel.cma {
+        let size = size::human(area.size());
+        let text = format!("{area} ({size}) contiguous area of crashkernel=,cma: not in the dump");
+        wrapped(out, "  ", "    ", &text)?;
+    }
     match &crashkernel.error {
         Some(error) => wrapped(out, "  not reserved: ", "    ", error),
         None if crashkernel.main().is_none() => {

@@ -180,7 +180,8 @@ fn crashkernel(old: &Crashkernel, new: &Crashkernel) -> String {
         let areas: Vec<String> = areas
             .map(|area| format!("{} ({}, {})", area.range, size::human(area.range.size()), area.resource()))
             .collect();
-        areas.join(" and ")
+        let cma = of.cma.iter().map(|area| format!("{area} ({}, ,cma)", size::human(area.size())));
+        areas.into_iter().chain(cma).collect::<Vec<_>>().join(" and ")
     };
     match (old.main(), new.main()) {
         _ if old == new && new.main().is_some() => format!("fits as before, at {}", place(new)),
