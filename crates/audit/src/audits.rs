@@ -13,6 +13,10 @@ use crate::outcome::{Answer, Checked, Outcome, not_found, outcome};
 use crate::subject::Subject;
 use crate::unknowable as open;
 
+/// Why nothing is asked of an image where the kernel can load none.
+const LOADS_NOTHING: &str = "this kernel loads no image: CONFIG_KEXEC and CONFIG_KEXEC_FILE are off (/proc/config.gz or \
+                             /boot/config-RELEASE)";
+
 /// What is wrong with a machine and with what is loaded on it now, worst first. O(log + ranges).
 pub fn audit(machine: &Machine, rules: &Rules) -> Vec<Finding> {
     findings(&checked(machine, rules))
@@ -41,11 +45,10 @@ pub fn checked(machine: &Machine, rules: &Rules) -> Vec<Checked> {
             Ok(image) => look(&subject, image),
             Err(nothing) => Err(Clone::clone(nothing)),
         };
-        let why_no_load = machine.kernel.abilities.why_no_load();
         Some(match check.look {
             Look::Machine(look) => look(&subject),
             Look::Planned(_) => return None,
-            _ if why_no_load.is_some() => Err(not_found(why_no_load.unwrap_or_default())),
+            _ if machine.kernel.facts.loads_nothing() => Err(not_found(LOADS_NOTHING)),
             Look::Loader(look) => look(&subject),
             Look::LoadedCrash(look) => known(Purpose::Crash).and_then(|record| look(&subject, record)),
             Look::Image(Purpose::Crash, look) => on(&crash, look),

@@ -84,7 +84,7 @@ impl Plan {
 ///
 /// [`PlanError`] when the load would fail, or when it depends on something unknown.
 pub fn plan(machine: &Machine, request: &Request<'_>, rules: &Rules) -> Result<Plan, PlanError> {
-    if let Some(why) = machine.kernel.abilities.why_no(request.loader) {
+    if let Some(why) = machine.kernel.facts.why_no(request.loader) {
         return Err(PlanError::NoSystemCall { why });
     }
     let load = Load::of(machine, request, rules)?;

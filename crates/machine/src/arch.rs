@@ -200,6 +200,9 @@ impl Architecture {
             kexec_tools_wants_exact_name: facts.kexec_tools_wants_exact_name,
             dump_skips_first_mib: facts.first_mib_is_reserved,
             boot_memory_stays: facts.boot_memory_stays,
+            lacks_kexec_load: false,
+            lacks_kexec_file_load: false,
+            lacks_hot_remove: false,
         }
     }
 }

@@ -19,6 +19,6 @@ pub use arch::Architecture;
 pub use evidence::{Release, Snapshot, State, Unknown};
 pub use machine::{Machine, MachineError, Parts};
 pub use now::{
-    Abilities, Configured, ContiguousArea, EfiRuntime, Kernel, KernelState, Kho, LoadedDeviceTrees,
-    MemoryRange, Provider,
+    Configured, ContiguousArea, EfiRuntime, Kernel, KernelState, Kho, LoadedDeviceTrees, MemoryRange,
+    Provider,
 };

@@ -1,6 +1,5 @@
 //! The machine as it is now: what each memory range is, and the state of the running kernel.
 
-pub(crate) mod abilities;
 pub(crate) mod classify;
 pub(crate) mod contiguous;
 pub(crate) mod efi_runtime;
@@ -13,7 +12,6 @@ pub(crate) mod node_map;
 pub(crate) mod range_details;
 pub(crate) mod state;
 
-pub use abilities::Abilities;
 pub use contiguous::ContiguousArea;
 pub use efi_runtime::EfiRuntime;
 pub use firmware_map::{FirmwareMap, MapKind};

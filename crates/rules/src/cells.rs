@@ -6,7 +6,7 @@ const fn yes(reason: &'static str) -> Answer {
     Answer { allowed: true, reason, consequence: Consequence::Nothing }
 }
 
-const fn no(reason: &'static str) -> Answer {
+pub(super) const fn no(reason: &'static str) -> Answer {
     Answer { allowed: false, reason, consequence: Consequence::Nothing }
 }
 
@@ -16,7 +16,7 @@ impl Answer {
     }
 }
 
-const fn when(condition: fn(&Question) -> bool, answer: Answer) -> Case {
+pub(super) const fn when(condition: fn(&Question) -> bool, answer: Answer) -> Case {
     Case { when: condition, answer }
 }
 
@@ -26,7 +26,7 @@ fn movable_node(q: &Question) -> bool {
     q.kernel.movable_node
 }
 
-fn kexec_load(q: &Question) -> bool {
+pub(super) fn kexec_load(q: &Question) -> bool {
     q.loader == Some(Loader::KexecLoad)
 }
 
@@ -426,13 +426,4 @@ pub(super) static UNPLUG_DUMP_CHANGES: Rule = Rule {
         "if its blocks can be taken offline; no image lies on it, but the crash header lists it: after an unplug the dump's ranges change",
     )
     .then(Consequence::DumpRangesChange),
-};
-
-// Whatever the class.
-
-pub(super) static NEVER_NOMAP: Rule = Rule {
-    name: "nomap-is-never-used",
-    source: "mm/memblock.c:should_skip_region (6.12)",
-    cases: &[],
-    otherwise: no("NOMAP memory is not in the direct map: never allocated, placed on or dumped"),
 };

@@ -30,7 +30,8 @@
 //! | in the crash dump | yes | yes | yes | **yes** |
 //! | after unplug | not possible | arm kexec again | arm kexec again | the dump's ranges change |
 //!
-//! NOMAP memory is never allocated, placed on or dumped, whatever its class.
+//! NOMAP memory is never allocated, placed on or dumped, whatever its class. A kernel without a system call loads nothing
+//! by it, and one without memory hot-remove unplugs nothing.
 //!
 //! A set of rules is a value. [`Rules::LINUX`] is what released kernels do, [`Rules::AS_MEANT`] what the
 //! discussion that introduced the flag intended, and two more are alternatives that it considered; they
@@ -40,6 +41,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod any_class;
 mod cells;
 
 /// Who provided the memory, and when.
@@ -133,6 +135,28 @@ pub struct KernelFacts {
     /// Whether no boot memory can be taken offline, whatever the firmware calls it: arm64 refuses
     /// (arch/arm64/mm/mmu.c:prevent_bootmem_remove_notifier).
     pub boot_memory_stays: bool,
+    /// Whether it was built without the system call kexec_load (CONFIG_KEXEC off).
+    pub lacks_kexec_load: bool,
+    /// Whether it was built without the system call kexec_file_load (CONFIG_KEXEC_FILE off).
+    pub lacks_kexec_file_load: bool,
+    /// Whether it was built without a way to remove memory (CONFIG_MEMORY_HOTREMOVE off).
+    pub lacks_hot_remove: bool,
+}
+
+impl KernelFacts {
+    /// Why this kernel has no such system call; `None` if it has it.
+    pub fn why_no(&self, loader: Loader) -> Option<&'static str> {
+        let is_missing = match loader {
+            Loader::KexecLoad => self.lacks_kexec_load,
+            Loader::KexecFileLoad => self.lacks_kexec_file_load,
+        };
+        is_missing.then_some(any_class::why_no(loader))
+    }
+
+    /// Whether it can load no image at all.
+    pub const fn loads_nothing(&self) -> bool {
+        self.lacks_kexec_load && self.lacks_kexec_file_load
+    }
 }
 
 /// How kexec_file_load searches for a segment's place (kernel/kexec_file.c:kexec_locate_mem_hole).
@@ -317,7 +341,15 @@ impl Rules {
         };
         let excluded =
             matches!(of, Use::EarlyAllocation | Use::ZoneMovable | Use::KexecImage(_) | Use::Vmcore(_));
-        let rule = if excluded && memory.nomap { &cells::NEVER_NOMAP } else { of_class };
+        let rule = if loader.is_some_and(|loader| kernel.why_no(loader).is_some()) {
+            &any_class::NO_SYSTEM_CALL
+        } else if of == Use::AfterUnplug && kernel.lacks_hot_remove {
+            &any_class::NO_HOT_REMOVE
+        } else if excluded && memory.nomap {
+            &any_class::NEVER_NOMAP
+        } else {
+            of_class
+        };
 
         let question = Question { memory, kernel, loader };
         let answer =
@@ -388,6 +420,9 @@ impl Default for KernelFacts {
             kexec_tools_wants_exact_name: false,
             dump_skips_first_mib: true,
             boot_memory_stays: false,
+            lacks_kexec_load: false,
+            lacks_kexec_file_load: false,
+            lacks_hot_remove: false,
         }
     }
 }

@@ -18,6 +18,9 @@ const PLAIN: KernelFacts = KernelFacts {
     kexec_tools_wants_exact_name: false,
     dump_skips_first_mib: false,
     boot_memory_stays: false,
+    lacks_kexec_load: false,
+    lacks_kexec_file_load: false,
+    lacks_hot_remove: false,
 };
 const MOVABLE_NODE: KernelFacts = KernelFacts { movable_node: true, ..PLAIN };
 const KEEPS_MEMBLOCK: KernelFacts =
@@ -217,4 +220,20 @@ fn kexec_tools_places_by_the_firmware_map_whatever_the_class() {
 fn an_architecture_that_keeps_its_boot_memory_says_so() {
     let arm64 = KernelFacts { boot_memory_stays: true, ..KEEPS_MEMBLOCK };
     assert_eq!(each_class(Use::AfterUnplug, arm64), [false, false, true, true]);
+}
+
+#[test]
+fn a_kernel_without_a_system_call_loads_nothing_by_it_and_without_hot_remove_unplugs_nothing() {
+    let kernel = KernelFacts { lacks_kexec_load: true, ..PLAIN };
+    for class in Class::ALL {
+        for of in [Use::KexecImage, Use::NextKernel, Use::Vmcore] {
+            assert!(!linux(of(Loader::KexecLoad), class, kernel));
+            let other = of(Loader::KexecFileLoad);
+            assert_eq!(linux(other, class, kernel), linux(other, class, PLAIN));
+        }
+        let stays = KernelFacts { lacks_hot_remove: true, ..PLAIN };
+        let verdict = Rules::LINUX.verdict(Use::AfterUnplug, &Memory::of(class), &stays);
+        assert_eq!((verdict.allowed, verdict.rule), (false, "no-hot-remove"));
+    }
+    assert!(kernel.why_no(Loader::KexecLoad).is_some() && !kernel.loads_nothing());
 }

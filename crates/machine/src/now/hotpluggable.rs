@@ -98,7 +98,6 @@ mod tests {
             architecture: None,
             command_line: String::new(),
             facts: rules::KernelFacts::default(),
-            abilities: crate::now::abilities::Abilities::default(),
             page_size: 4096,
         };
         Hotpluggable::of(&snapshot.into(), &kernel, unknown)

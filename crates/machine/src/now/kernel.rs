@@ -7,7 +7,6 @@ use rules::{KernelFacts, MapHandedOn, Walk};
 
 use crate::arch::{Architecture, PageSizeOption};
 use crate::command_line;
-use crate::now::abilities::Abilities;
 use crate::releases::{self, CHECKED_NAME, Target};
 
 /// Facts about a kernel, each either read or recorded as unknown.
@@ -21,8 +20,6 @@ pub struct Kernel {
     pub command_line: String,
     /// The input for the rules.
     pub facts: KernelFacts,
-    /// What it can load at all.
-    pub abilities: Abilities,
     /// Bytes per page.
     pub page_size: u64,
 }
@@ -48,6 +45,8 @@ impl Kernel {
         }
         let map_handed_on = map_handed_on(evidence, architecture, unknown);
         let row = architecture.map(Architecture::facts);
+        // Nothing is known of a kernel whose configuration was not read: it is taken to have all of it.
+        let is_off = |name| evidence.configuration.read().is_some_and(|options| options.is_off(name));
         let facts = KernelFacts {
             movable_node: command_line::has(&command_line, "movable_node"),
             walk: walk(evidence, map_handed_on, unknown),
@@ -58,6 +57,9 @@ impl Kernel {
                 (None, _) => map_handed_on == MapHandedOn::BootFirmware,
             },
             boot_memory_stays: row.is_some_and(|row| row.boot_memory_stays),
+            lacks_kexec_load: is_off("KEXEC"),
+            lacks_kexec_file_load: is_off("KEXEC_FILE"),
+            lacks_hot_remove: is_off("MEMORY_HOTPLUG") || is_off("MEMORY_HOTREMOVE"),
             // Only x86 has an e820 map, and only x86 permanently reserves its first MiB.
             dump_skips_first_mib: map_handed_on == MapHandedOn::E820,
         };
@@ -86,7 +88,6 @@ impl Kernel {
             page_size: page_size(evidence, map_handed_on, unknown),
             command_line,
             facts,
-            abilities: Abilities::of(&evidence.configuration),
         }
     }
 }

@@ -135,6 +135,6 @@ impl MemoryRange {
             in_crash_kernel: self.in_crash_kernel,
             in_crash_cma: self.in_crash_cma,
         };
-        Some(kernel.abilities.verdict(of).unwrap_or_else(|| rules.verdict(of, &memory, &kernel.facts)))
+        Some(rules.verdict(of, &memory, &kernel.facts))
     }
 }
