@@ -54,8 +54,21 @@ pub struct ArchFacts {
     /// Whether `movable_node` makes early allocations go bottom-up, to stay near the kernel
     /// (arch/x86/kernel/setup.c:setup_arch, 6.12).
     pub movable_node_allocates_bottom_up: bool,
+    /// How many bits physical addresses have at most: with few page table levels, and with one more.
+    pub physical_bits: [u8; 2],
     /// Whether "low" for crash kernels ends with the lowest zone rather than at 4 GiB.
     pub low_ends_with_first_zone: bool,
+}
+
+impl ArchFacts {
+    /// The first byte that hot-added memory may not reach: the end of the physical addresses that this many page table
+    /// levels map; the larger one if that is not known.
+    /// Source: mm/memory_hotplug.c:mhp_get_pluggable_range, MAX_PHYSMEM_BITS of each architecture (6.12).
+    pub fn hot_add_limit(&self, page_table_levels: Option<u8>) -> u64 {
+        let [few, many] = self.physical_bits;
+        let bits = if page_table_levels.is_some_and(|levels| levels < 5) { few } else { many };
+        1_u64.checked_shl(u32::from(bits)).unwrap_or(u64::MAX)
+    }
 }
 
 /// A page size, and the configuration options that select it, without `CONFIG_`.
@@ -101,10 +114,15 @@ const X86_64: ArchFacts = ArchFacts {
     first_mib_is_reserved: true,
     crash_low: CrashLow { least: 256 * MIB, beside_swiotlb: Some(8 * MIB) },
     movable_node_allocates_bottom_up: true,
+    physical_bits: [46, 52],
     low_ends_with_first_zone: false,
 };
-const X86_32: ArchFacts =
-    ArchFacts { uname: &["i686", "i386", "i486", "i586"], boots_to_zones: false, ..X86_64 };
+const X86_32: ArchFacts = ArchFacts {
+    uname: &["i686", "i386", "i486", "i586"],
+    boots_to_zones: false,
+    physical_bits: [36, 36],
+    ..X86_64
+};
 const ARM64: ArchFacts = ArchFacts {
     uname: &["aarch64"],
     boots: true,
@@ -117,6 +135,7 @@ const ARM64: ArchFacts = ArchFacts {
     first_mib_is_reserved: false,
     crash_low: CrashLow { least: 128 * MIB, beside_swiotlb: None },
     movable_node_allocates_bottom_up: false,
+    physical_bits: [48, 52],
     low_ends_with_first_zone: true,
 };
 const RISCV64: ArchFacts = ArchFacts {

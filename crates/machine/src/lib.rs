@@ -9,6 +9,7 @@
 pub mod arch;
 pub mod boot;
 pub mod command_line;
+pub mod life;
 mod machine;
 pub mod now;
 pub mod range_set;

@@ -192,6 +192,10 @@ pub const MEM_LIMITS_MEMBLOCK: &str = "mem= limits memblock";
 /// `rodata=` also applies to aliases in the linear map.
 pub const RODATA_COVERS_LINEAR_MAP: &str = "rodata= covers the linear map";
 /// The kernel keeps the header of a loaded crash kernel up to date when memory is added or removed
+/// Memory of several blocks may hold its own struct pages: `memmap_on_memory` of a whole DIMM.
+pub const MEMMAP_OF_MANY_BLOCKS: &str = "memmap on memory of many blocks";
+/// dax/kmem may choose the state of its blocks itself.
+pub const KMEM_CHOOSES_ITS_STATE: &str = "dax/kmem chooses the state of its blocks";
 /// (CONFIG_CRASH_HOTPLUG).
 pub const CRASH_HEADER_IS_KEPT_CURRENT: &str = "the kernel keeps the crash header up to date";
 /// kexec_file_load searches the resource tree from the top for a reboot; before, ranges upwards, each from its top.
@@ -317,6 +321,8 @@ pub const TABLE: &[Since] = &[
     row("numa=nohmat", ALWAYS, None, "arch/x86/mm/numa.c:numa_setup (6.12)"),
     row(MEM_LIMITS_MEMBLOCK, None, ALWAYS, "arch/arm64/mm/init.c:early_mem (6.12)"),
     row(RODATA_COVERS_LINEAR_MAP, None, ALWAYS, "arch/arm64/include/asm/setup.h:arch_parse_debug_rodata (6.12)"),
+    row(MEMMAP_OF_MANY_BLOCKS, Some(from(6, 8)), Some(from(6, 8)), "mm/memory_hotplug.c:create_altmaps_and_memory_blocks (6.8)"),
+    row(KMEM_CHOOSES_ITS_STATE, Some(from(7, 0)), Some(from(7, 0)), "dax/kmem passes an online type of its own (patches of 2026)"),
     row(CRASH_HEADER_IS_KEPT_CURRENT, Some(from(6, 5)), None, "kernel/crash_core.c:crash_handle_hotplug_event (6.12)"),
     row("kstrtobool=true", Some(from(5, 19)), Some(from(5, 19)), "lib/kstrtox.c:kstrtobool (5.19)"),
     row("kstrtobool=enable", Some(from(6, 14)), Some(from(6, 14)), "lib/kstrtox.c:kstrtobool (6.14)"),

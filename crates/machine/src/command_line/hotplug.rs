@@ -57,6 +57,21 @@ pub enum OnlinePolicy {
     AutoMovable,
 }
 
+impl OnlinePolicy {
+    /// The word in `/sys/module/memory_hotplug/parameters/online_policy`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ContigZones => "contig-zones",
+            Self::AutoMovable => "auto-movable",
+        }
+    }
+
+    /// The policy with this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::ContigZones, Self::AutoMovable].into_iter().find(|policy| policy.as_str() == word)
+    }
+}
+
 impl Hotplug {
     pub(super) fn default_state(&mut self, value: Option<&str>, remarks: &mut Remarks) {
         let state = match value.map(without_newline) {

@@ -1,0 +1,265 @@
+//! A device brings memory.
+
+use evidence::settings::AutoOnline;
+use memblock::PhysRange;
+
+use super::change::{Change, What};
+use super::devices::{Device, DeviceKind, Group, GroupKind, VirtioMem};
+use super::event::{Added, AddedBy, Bytes};
+use super::plug::{Plugged, SYSTEM_RAM};
+use super::refusal::{Errno, Refusal};
+use super::state::Life;
+
+impl Life {
+    /// A device brings memory.
+    pub(super) fn add(&mut self, added: &Added) -> Result<Change, Refusal> {
+        self.can_hot_add()?;
+        let node = added.node.unwrap_or_default();
+        match &added.by {
+            AddedBy::Dimm { size, at } => self.add_dimm(added, *size, *at, node),
+            AddedBy::VirtioMem { size, at, up_to, unit } => {
+                let block = self.blocks.size();
+                // Without a size the region ends with the last block that the request needs.
+                let needed = at.saturating_add(*size).checked_next_multiple_of(block.max(*unit));
+                let whole = needed.map_or(*size, |end| end.saturating_sub(*at)).max(block);
+                self.add_virtio_mem(added, *size, (*at, up_to.unwrap_or(whole)), *unit, node)
+            }
+            AddedBy::Kmem { ranges, over, online } => {
+                self.add_kmem(added, ranges, over.as_deref(), *online, node)
+            }
+            AddedBy::HvBalloon(range) | AddedBy::Xen(range) => {
+                let driver = if matches!(added.by, AddedBy::Xen(_)) { "xen" } else { "hv-balloon" };
+                self.check_add(*range, node)?;
+                let name =
+                    self.new_name(added.name.as_deref(), || format!("{driver} at {:#x}", range.start()))?;
+                let device =
+                    Device { name, kind: DeviceKind::Balloon, node, ranges: vec![*range], group: None };
+                let mut change = Change::default();
+                let device = self.devices.insert(device);
+                self.add_memory(&mut change, Plugged { is_mergeable: true, ..plain(*range, node, device) })?;
+                Ok(change)
+            }
+        }
+    }
+
+    /// An ACPI memory device.
+    /// Source: drivers/acpi/acpi_memhotplug.c:acpi_memory_enable_device (6.12).
+    fn add_dimm(&mut self, added: &Added, size: u64, at: Option<u64>, node: u32) -> Result<Change, Refusal> {
+        if self.kernel.no_acpi_memory {
+            return Err(Refusal {
+                errno: Errno::Enodev,
+                rule: "no-acpi-memory-driver",
+                reason: "ACPI memory devices have no driver: acpi_no_memhotplug is given, or CONFIG_ACPI_HOTPLUG_MEMORY is off".to_owned(),
+                remedy: "boot without acpi_no_memhotplug, with a kernel that has the driver".to_owned(),
+                source: "drivers/acpi/acpi_memhotplug.c:acpi_memory_hotplug_init (6.12)",
+            });
+        }
+        let start = at.or_else(|| self.free_place(size)).ok_or_else(|| Refusal {
+            errno: Errno::Enospc,
+            rule: "no-free-place",
+            reason: format!("no gap of {} is free where the firmware lets memory be added", Bytes(size)),
+            remedy: "say where: `at ADDRESS`".to_owned(),
+            source: "ACPI 6.5 section 5.2.16: hot-pluggable entries of the SRAT",
+        })?;
+        let range = valid(start, size)?;
+        self.check_add(range, node).map_err(|refusal| {
+            if refusal.errno != Errno::Eexist {
+                return refusal;
+            }
+            let reason = format!(
+                "{}; the ACPI driver takes this for success: the device is bound, and its memory is not used",
+                refusal.reason
+            );
+            Refusal { reason, ..refusal }
+        })?;
+        let name = self.new_name(added.name.as_deref(), || format!("{start:#x}"))?;
+        let group = Some(Group::new(GroupKind::Static { most: size }));
+        let device = Device { name, kind: DeviceKind::Dimm, node, ranges: vec![range], group };
+        let mut change = Change::default();
+        let device = self.devices.insert(device);
+        self.add_memory(&mut change, Plugged { may_hold_memmap: true, ..plain(range, node, device) })?;
+        Ok(change)
+    }
+
+    fn add_virtio_mem(
+        &mut self,
+        added: &Added,
+        size: u64,
+        (at, room): (u64, u64),
+        unit: u64,
+        node: u32,
+    ) -> Result<Change, Refusal> {
+        let region = valid(at, room)?;
+        if size > room || !size.is_multiple_of(unit) {
+            return Err(Refusal {
+                errno: Errno::Einval,
+                rule: "requested-size",
+                reason: format!(
+                    "{} are requested of a device of {} in blocks of {}",
+                    Bytes(size),
+                    Bytes(room),
+                    Bytes(unit)
+                ),
+                remedy: "request a multiple of the device block, and no more than the device has".to_owned(),
+                source: "Virtio 1.2 section 5.15: Memory Device",
+            });
+        }
+        if self.possible_nodes.as_ref().is_some_and(|possible| !possible.contains(&node)) {
+            self.check_add(region, node)?;
+        }
+        let name = self.new_name(added.name.as_deref(), || format!("virtio-mem at {at:#x}"))?;
+        let shown = added.name.clone().unwrap_or_else(|| "virtio-mem".to_owned());
+        if let Err(found) = self.resources.request(region, &shown, false, false) {
+            return Err(Refusal {
+                errno: Errno::Ebusy,
+                rule: "resource-in-the-way",
+                reason: format!("the device's region {region} overlaps {found}"),
+                remedy: "place the device where nothing else is".to_owned(),
+                source: "drivers/virtio/virtio_mem.c:virtio_mem_create_resource (6.12)",
+            });
+        }
+        let mut change = Change::default();
+        change.push(What::Resource, region, None, Some(shown), "the driver claims the device's region");
+        let virtio = VirtioMem { region, unit, requested: size, plugged: std::collections::BTreeMap::new() };
+        let group = Some(Group::new(self.unit(unit)));
+        let device = Device { name, kind: DeviceKind::VirtioMem(virtio), node, ranges: Vec::new(), group };
+        let device = self.devices.insert(device);
+        self.adjust_virtio_mem(&mut change, device);
+        Ok(change)
+    }
+
+    /// Whole blocks of a dax device's ranges.
+    /// Source: drivers/dax/kmem.c:dev_dax_kmem_probe, dax_kmem_range (6.12).
+    fn add_kmem(
+        &mut self,
+        added: &Added,
+        ranges: &[PhysRange],
+        over: Option<&str>,
+        state: Option<AutoOnline>,
+        node: u32,
+    ) -> Result<Change, Refusal> {
+        if state.is_some() && !self.kernel.kmem_chooses_state {
+            return Err(Refusal {
+                errno: Errno::Eopnotsupp,
+                rule: "driver-cannot-choose",
+                reason: "in this release the kmem driver leaves the state of its blocks to the policy"
+                    .to_owned(),
+                remedy: "leave `online STATE` out, and set the policy: `policy state=online_movable`"
+                    .to_owned(),
+                source: "drivers/dax/kmem.c:dev_dax_kmem_probe (6.12)",
+            });
+        }
+        let size = self.blocks.size();
+        let whole: Vec<PhysRange> =
+            ranges.iter().filter_map(|range| range.shrink_to_multiples(size)).collect();
+        if whole.is_empty() {
+            return Err(Refusal {
+                errno: Errno::Einval,
+                rule: "no-whole-block",
+                reason: format!("no range of the device holds a whole memory block of {}", Bytes(size)),
+                remedy: format!("give the device ranges that hold multiples of {size:#x}"),
+                source: "drivers/dax/kmem.c:dev_dax_kmem_probe (6.12)",
+            });
+        }
+        whole.iter().try_for_each(|range| self.check_add(*range, node))?;
+        let first = whole.first().map_or(0, |range| range.start());
+        let name = self.new_name(added.name.as_deref(), || format!("kmem at {first:#x}"))?;
+        let shown = added.name.clone().unwrap_or_else(|| "dax".to_owned());
+        let mut change = Change::default();
+        let lost = ranges.iter().map(|range| range.size()).sum::<u64>();
+        let used = whole.iter().map(|range| range.size()).sum::<u64>();
+        if used < lost {
+            change.push(
+                What::Device,
+                ranges.first().copied(),
+                Some(format!("{} in the device", Bytes(lost))),
+                Some(format!("{} used", Bytes(used))),
+                &format!(
+                    "only whole memory blocks of {} can be used: {} are lost",
+                    Bytes(size),
+                    Bytes(lost.saturating_sub(used))
+                ),
+            );
+        }
+        let group = Some(Group::new(GroupKind::Static { most: used }));
+        let device = Device { name, kind: DeviceKind::Kmem, node, ranges: whole.clone(), group };
+        let device = self.devices.insert(device);
+        for (range, of) in whole.into_iter().zip(ranges) {
+            // The driver that had the device before has let go of it.
+            self.resources.drop_named(*of, &shown);
+            if self.resources.request(range, &shown, false, false).is_ok() {
+                let why = over.map_or_else(
+                    || "the driver claims the device's whole blocks".to_owned(),
+                    |over| format!("the driver claims the device's whole blocks, in {over}"),
+                );
+                change.push(What::Resource, range, None, Some(shown.clone()), &why);
+            }
+            let memory = Plugged {
+                name: "System RAM (kmem)",
+                may_hold_memmap: true,
+                state,
+                ..plain(range, node, device)
+            };
+            self.add_memory(&mut change, memory)?;
+        }
+        Ok(change)
+    }
+
+    /// The name for a new device.
+    fn new_name(&self, given: Option<&str>, otherwise: impl FnOnce() -> String) -> Result<String, Refusal> {
+        let name = given.map_or_else(otherwise, str::to_owned);
+        if self.devices.named(&name).is_some() {
+            return Err(Refusal {
+                errno: Errno::Eexist,
+                rule: "device-exists",
+                reason: format!("there is a device called {name} already"),
+                remedy: "give it another name, or resize or remove the one that is there".to_owned(),
+                source: "Documentation/admin-guide/mm/memory-hotplug.rst (6.12)",
+            });
+        }
+        Ok(name)
+    }
+
+    /// The first gap where the firmware lets memory be added; without such places, above everything and above 4 GiB.
+    fn free_place(&self, size: u64) -> Option<u64> {
+        let block = self.blocks.size();
+        let windows: Vec<PhysRange> = self.windows.iter().collect();
+        let above = PhysRange::new(4 << 30, self.kernel.limit).ok();
+        for window in windows.into_iter().chain(above) {
+            let mut start = window.start().checked_next_multiple_of(block)?;
+            while let Ok(range) = PhysRange::from_size(start, size) {
+                if range.end() > window.end() {
+                    break;
+                }
+                match self.resources.last_overlap(range) {
+                    None => return Some(start),
+                    Some(last) => start = last.checked_add(1)?.checked_next_multiple_of(block)?,
+                }
+            }
+        }
+        None
+    }
+}
+
+/// Memory as a driver without wishes adds it.
+const fn plain(range: PhysRange, node: u32, device: u32) -> Plugged<'static> {
+    Plugged {
+        range,
+        node,
+        name: SYSTEM_RAM,
+        is_mergeable: false,
+        may_hold_memmap: false,
+        device,
+        state: None,
+    }
+}
+
+fn valid(start: u64, size: u64) -> Result<PhysRange, Refusal> {
+    PhysRange::from_size(start, size).map_err(|error| Refusal {
+        errno: Errno::Einval,
+        rule: "no-such-range",
+        reason: format!("{size:#x} bytes at {start:#x}: {error}"),
+        remedy: "give a size above 0 and an address below the end of the address space".to_owned(),
+        source: "mm/memory_hotplug.c:check_hotplug_memory_range (6.12)",
+    })
+}

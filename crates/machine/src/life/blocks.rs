@@ -1,0 +1,130 @@
+//! The memory blocks of a running machine.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Range;
+
+use memblock::PhysRange;
+
+use crate::boot::zones::ZoneKind;
+
+/// A memory block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// Where it is online.
+    pub online: Online,
+    /// The node; the first if it lies on several.
+    pub node: u32,
+    /// Whether it lies on several nodes.
+    pub spans_nodes: bool,
+    /// The bytes of System RAM in it: fewer than the block's size if it has holes.
+    pub present: u64,
+    /// Whether it is boot memory.
+    pub is_early: bool,
+    /// The device that brought it, by its number; `None` for boot memory without one.
+    pub(super) device: Option<u32>,
+    /// Whether it holds pages that cannot move: an input, which only run time decides.
+    pub is_pinned: bool,
+    /// The bytes at its start that hold its own struct pages (memmap on memory).
+    pub memmap: u64,
+}
+
+/// Whether and where a block is online.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Online {
+    /// It is offline.
+    No,
+    /// In one zone.
+    In(ZoneKind),
+    /// In several zones: it cannot go offline.
+    InSeveral,
+}
+
+impl Online {
+    /// Whether it is online.
+    pub const fn is(self) -> bool {
+        !matches!(self, Self::No)
+    }
+}
+
+/// The blocks, by number.
+///
+/// # Invariants
+///
+/// The size is a power of two, and every number times the size fits the address space.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blocks {
+    size: u64,
+    blocks: BTreeMap<u64, Block>,
+    /// How many each node has.
+    of_node: BTreeMap<u32, u64>,
+}
+
+impl Blocks {
+    pub(super) fn new(size: u64) -> Self {
+        Self { size, blocks: BTreeMap::new(), of_node: BTreeMap::new() }
+    }
+
+    /// The bytes of a block.
+    pub const fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The addresses of a block.
+    pub fn range(&self, number: u64) -> Option<PhysRange> {
+        PhysRange::from_size(number.checked_mul(self.size)?, self.size).ok()
+    }
+
+    /// A block. O(log n).
+    pub fn get(&self, number: u64) -> Option<&Block> {
+        self.blocks.get(&number)
+    }
+
+    /// All blocks, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, &Block)> {
+        self.blocks.iter().map(|(&number, block)| (number, block))
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.blocks.is_empty()
+    }
+
+    /// The numbers from one to another, inclusive, that have a block.
+    pub(super) fn between(&self, first: u64, last: u64) -> Range<'_, u64, Block> {
+        if first <= last { self.blocks.range(first..=last) } else { self.blocks.range(0..0) }
+    }
+
+    /// The blocks in a range of whole blocks.
+    pub(super) fn inside(&self, range: PhysRange) -> Range<'_, u64, Block> {
+        self.between(range.start() / self.size, range.last() / self.size)
+    }
+
+    pub(super) fn get_mut(&mut self, number: u64) -> Option<&mut Block> {
+        self.blocks.get_mut(&number)
+    }
+
+    pub(super) fn insert(&mut self, number: u64, block: Block) {
+        let node = block.node;
+        if self.blocks.insert(number, block).is_none() {
+            let count = self.of_node.entry(node).or_default();
+            *count = count.saturating_add(1);
+        }
+    }
+
+    pub(super) fn remove(&mut self, number: u64) {
+        if let Some(block) = self.blocks.remove(&number) {
+            let count = self.of_node.entry(block.node).or_default();
+            *count = count.saturating_sub(1);
+        }
+    }
+
+    /// Whether a node has a block.
+    pub(super) fn has_node(&self, node: u32) -> bool {
+        self.of_node.get(&node).is_some_and(|count| *count > 0)
+    }
+}

@@ -1,0 +1,132 @@
+//! The online policy: which zone memory joins.
+
+use evidence::settings::AutoOnline;
+use memblock::PhysRange;
+
+use super::devices::{Devices, Group, GroupKind};
+use super::zones::Zones;
+use crate::boot::zones::ZoneKind;
+use crate::command_line::hotplug::{MemmapOnMemory, OnlinePolicy};
+
+/// The settings that decide about hot-added memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// `auto_online_blocks`: what happens to a block when it is added.
+    pub state: AutoOnline,
+    /// `online_policy`.
+    pub online: OnlinePolicy,
+    /// `auto_movable_ratio`, in percent.
+    pub ratio: u64,
+    /// `auto_movable_numa_aware`.
+    pub numa_aware: bool,
+    /// Whether `movable_node` was given at boot.
+    pub movable_node: bool,
+    /// `memmap_on_memory`.
+    pub memmap_on_memory: MemmapOnMemory,
+}
+
+/// All that decides which zone memory joins, looked at for one range.
+pub(super) struct Judge<'a> {
+    pub(super) policy: &'a Policy,
+    pub(super) zones: &'a Zones,
+    pub(super) devices: &'a Devices,
+    /// Bytes per page: the kernel counts in whole pages.
+    pub(super) page: u64,
+}
+
+/// The memory that is to go online.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Candidate {
+    pub(super) range: PhysRange,
+    pub(super) node: u32,
+    /// The device that brought it.
+    pub(super) device: Option<u32>,
+    /// In its unit of a dynamic group: what is online in Movable already, and whether something is in a kernel zone.
+    pub(super) unit: UnitState,
+}
+
+/// What is online in the unit of a dynamic group that memory belongs to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct UnitState {
+    pub(super) movable: u64,
+    pub(super) has_kernel: bool,
+}
+
+impl Judge<'_> {
+    /// The zone that plain `online` picks.
+    /// Source: mm/memory_hotplug.c:zone_for_pfn_range (6.12).
+    pub(super) fn default_zone(&self, candidate: Candidate) -> ZoneKind {
+        match self.policy.online {
+            OnlinePolicy::ContigZones => self.contiguous(candidate),
+            OnlinePolicy::AutoMovable if self.may_be_movable(candidate) => ZoneKind::Movable,
+            OnlinePolicy::AutoMovable => self.kernel_zone(candidate),
+        }
+    }
+
+    /// The zone that `online_kernel` picks.
+    pub(super) fn kernel_zone(&self, candidate: Candidate) -> ZoneKind {
+        self.zones.kernel_zone(candidate.node, candidate.range)
+    }
+
+    /// Memory inside exactly one zone's span joins it. Otherwise `movable_node` decides.
+    /// Source: mm/memory_hotplug.c:default_zone_for_pfn (6.12).
+    fn contiguous(&self, candidate: Candidate) -> ZoneKind {
+        let Candidate { range, node, .. } = candidate;
+        let kernel = self.kernel_zone(candidate);
+        let in_kernel = self.zones.intersects(node, kernel, range);
+        let in_movable = self.zones.intersects(node, ZoneKind::Movable, range);
+        match (in_kernel, in_movable) {
+            (true, false) => kernel,
+            (false, true) => ZoneKind::Movable,
+            _ if self.policy.movable_node => ZoneKind::Movable,
+            _ => kernel,
+        }
+    }
+
+    /// Source: mm/memory_hotplug.c:auto_movable_zone_for_pfn (6.12).
+    fn may_be_movable(&self, candidate: Candidate) -> bool {
+        let group = candidate.device.and_then(|number| self.devices.get(number)?.group);
+        let bytes = candidate.range.size();
+        // A group that comes and goes as one is judged as one; part of it in a kernel zone spoils the rest.
+        let wanted = match group.map(|group| (group, group.kind)) {
+            Some((group, GroupKind::Static { .. })) if group.kernel > 0 => return false,
+            Some((group, GroupKind::Static { most })) => most.saturating_sub(group.movable),
+            Some((_, GroupKind::Dynamic { unit })) if unit > bytes => {
+                if candidate.unit.has_kernel {
+                    return false;
+                }
+                unit.saturating_sub(candidate.unit.movable)
+            }
+            _ => bytes,
+        };
+        self.policy.ratio > 0
+            && self.fits(None, candidate, group, wanted)
+            && (!self.policy.numa_aware || self.fits(Some(candidate.node), candidate, group, wanted))
+    }
+
+    /// Whether so many more bytes of movable memory stay within the ratio, on all nodes or on one.
+    /// Source: mm/memory_hotplug.c:auto_movable_can_online_movable (6.12).
+    fn fits(&self, node: Option<u32>, candidate: Candidate, group: Option<Group>, wanted: u64) -> bool {
+        let ratio = self.policy.ratio;
+        let pages = self.zones.pages(node);
+        // What other dynamic groups have in Movable is paid for by their own kernel memory first, and by boot memory
+        // for the rest.
+        let (mut spoken_for, mut elsewhere) = (0_u64, 0_u64);
+        for (number, device, other) in self.devices.dynamic() {
+            if candidate.device == Some(number) || node.is_some_and(|node| node != device.node) {
+                continue;
+            }
+            let pages = (other.movable / self.page.max(1)).saturating_mul(100).checked_div(ratio);
+            let needs = pages.unwrap_or_default().saturating_mul(self.page);
+            spoken_for = spoken_for.saturating_add(needs.saturating_sub(other.kernel));
+            elsewhere = elsewhere.saturating_add(other.movable);
+        }
+        if pages.kernel_early <= spoken_for {
+            return false;
+        }
+        let own = group.filter(Group::is_dynamic).map_or(0, |group| group.kernel);
+        let kernel = pages.kernel_early.saturating_sub(spoken_for).saturating_add(own);
+        let movable = pages.movable.saturating_sub(elsewhere).saturating_add(wanted);
+        u128::from(movable).saturating_mul(100) <= u128::from(kernel).saturating_mul(u128::from(ratio))
+    }
+}

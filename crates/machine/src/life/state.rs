@@ -1,0 +1,280 @@
+//! A running machine's memory, as events change it.
+
+use std::collections::BTreeSet;
+
+use evidence::Unknown;
+use memblock::PhysRange;
+
+use super::blocks::{Block, Blocks, Online};
+use super::devices::{DeviceKind, Devices, GroupKind};
+use super::images::Images;
+use super::policy::{Candidate, Judge, Policy, UnitState};
+use super::regions::Regions;
+use super::resources::Resources;
+use super::zones::Zones;
+use crate::boot::zones::ZoneKind;
+use crate::range_set::RangeSet;
+
+/// A running machine's memory: everything that hot-add, onlining, offlining and removal change.
+///
+/// [`Life::of`] begins with a machine as it was read, and [`Life::apply`] lets an [`Event`](super::Event) happen. All
+/// costs are logarithmic in the number of blocks, resources and regions, for each block that an event touches.
+///
+/// # Invariants
+///
+/// - Resources nest, siblings do not overlap, and every whole block of hot-added memory lies inside one System RAM
+///   resource.
+/// - Every block's number times the block size fits the address space; a block is early or belongs to a device.
+/// - A zone's span encloses its online memory; what is online in zones and groups is what the blocks say.
+/// - memblock's regions are disjoint, and hold exactly the memory that resources do, beside boot memory that the kernel
+///   keeps to itself.
+/// - The firmware's map never lists driver-managed memory.
+#[derive(Clone, Debug)]
+pub struct Life {
+    pub(super) resources: Resources,
+    pub(super) blocks: Blocks,
+    pub(super) zones: Zones,
+    pub(super) devices: Devices,
+    /// `/sys/firmware/memmap`; `None` where there is none.
+    pub(super) firmware_map: Option<FirmwareEntries>,
+    /// memblock's memory; `None` if the kernel does not keep it.
+    pub(super) memblock: Option<Regions>,
+    pub(super) policy: Policy,
+    pub(super) images: Images,
+    pub(super) kernel: KernelFacts,
+    /// Nodes that memory may be added to; `None` if nothing shows them.
+    pub(super) possible_nodes: Option<BTreeSet<u32>>,
+    /// Nodes that have CPUs: they stay when their memory goes.
+    pub(super) cpu_nodes: BTreeSet<u32>,
+    /// Where the firmware says that memory may be added.
+    pub(super) windows: RangeSet,
+    /// What is not known, and what is taken instead.
+    pub(super) unknown: Vec<Unknown>,
+    /// The event that is happening, for reasons.
+    pub(super) now: String,
+}
+
+/// What an event needs to know of the kernel and its architecture.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct KernelFacts {
+    pub(super) page: u64,
+    /// Whether boot memory may not go offline.
+    pub(super) boot_memory_stays: bool,
+    pub(super) lacks_hot_add: bool,
+    pub(super) lacks_hot_remove: bool,
+    /// Whether the ACPI driver for memory devices is off: `acpi_no_memhotplug`, or not built.
+    pub(super) no_acpi_memory: bool,
+    /// The first byte that memory may not reach.
+    pub(super) limit: u64,
+    /// Whether memory that is larger than a block may hold its own struct pages.
+    pub(super) memmap_of_many_blocks: bool,
+    /// Whether dax/kmem may choose the state of its blocks.
+    pub(super) kmem_chooses_state: bool,
+    /// Bytes of a struct page.
+    pub(super) struct_page: u64,
+    /// Bytes of a huge page of the page tables, which the struct pages must fill.
+    pub(super) huge_page: u64,
+}
+
+/// The entries of `/sys/firmware/memmap`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FirmwareEntries {
+    /// By number.
+    pub entries: std::collections::BTreeMap<u32, FirmwareEntry>,
+    /// The number of hot-added entries, by start and end.
+    pub(super) by_range: std::collections::BTreeMap<(u64, u64), u32>,
+    pub(super) next: u32,
+}
+
+/// One entry of `/sys/firmware/memmap`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FirmwareEntry {
+    /// First byte.
+    pub start: u64,
+    /// Last byte, inclusive.
+    pub last: u64,
+    /// The type, as printed.
+    pub kind: String,
+}
+
+/// A memory block as sysfs shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlockView {
+    /// Its number.
+    pub index: u64,
+    /// Whether it is online.
+    pub is_online: bool,
+    /// The node; the first if it lies on several.
+    pub node: u32,
+    /// For an online block its zone, or `none`; for an offline block the zones it may join, the default first.
+    pub valid_zones: Vec<&'static str>,
+}
+
+impl Life {
+    /// /proc/iomem, as root reads it.
+    pub fn iomem(&self) -> String {
+        self.resources.to_string()
+    }
+
+    /// The memory blocks, ascending, as sysfs shows them.
+    pub fn blocks(&self) -> impl Iterator<Item = BlockView> + '_ {
+        self.blocks.iter().map(|(index, block)| BlockView {
+            index,
+            is_online: block.online.is(),
+            node: block.node,
+            valid_zones: self.valid_zones(index, block),
+        })
+    }
+
+    /// The table of blocks.
+    pub const fn block_table(&self) -> &Blocks {
+        &self.blocks
+    }
+
+    /// The zones.
+    pub const fn zones(&self) -> &Zones {
+        &self.zones
+    }
+
+    /// The devices that brought memory.
+    pub const fn devices(&self) -> &Devices {
+        &self.devices
+    }
+
+    /// `/sys/firmware/memmap`; `None` where there is none.
+    pub const fn firmware_map(&self) -> Option<&FirmwareEntries> {
+        self.firmware_map.as_ref()
+    }
+
+    /// memblock's memory; `None` if the kernel does not keep it.
+    pub const fn memblock(&self) -> Option<&Regions> {
+        self.memblock.as_ref()
+    }
+
+    /// The settings.
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The loaded images.
+    pub const fn images(&self) -> &Images {
+        &self.images
+    }
+
+    /// What is not known, and what is taken instead.
+    pub fn unknown(&self) -> &[Unknown] {
+        &self.unknown
+    }
+
+    /// The zones in the file `valid_zones` of a block.
+    /// Source: drivers/base/memory.c:valid_zones_show (6.12).
+    pub(super) fn valid_zones(&self, number: u64, block: &Block) -> Vec<&'static str> {
+        match block.online {
+            Online::In(zone) => return vec![zone.as_str()],
+            Online::InSeveral => return vec!["none"],
+            Online::No => {}
+        }
+        let Some(candidate) = self.candidate(number, block) else { return vec!["none"] };
+        let default = self.judge().default_zone(candidate);
+        let others = [self.judge().kernel_zone(candidate), ZoneKind::Movable];
+        let rest = others.into_iter().filter(|zone| *zone != default);
+        std::iter::once(default).chain(rest).map(ZoneKind::as_str).collect()
+    }
+
+    pub(super) const fn judge(&self) -> Judge<'_> {
+        Judge { policy: &self.policy, zones: &self.zones, devices: &self.devices, page: self.kernel.page }
+    }
+
+    /// A block that is to go online.
+    pub(super) fn candidate(&self, number: u64, block: &Block) -> Option<Candidate> {
+        let range = self.blocks.range(number)?;
+        let group = block.device.and_then(|device| self.devices.get(device)?.group);
+        let unit = match group.map(|group| group.kind) {
+            Some(GroupKind::Dynamic { unit }) if unit > range.size() => self.unit_state(range, unit),
+            _ => UnitState::default(),
+        };
+        Some(Candidate { range, node: block.node, device: block.device, unit })
+    }
+
+    /// What is online in the unit of a dynamic group around a range.
+    fn unit_state(&self, range: PhysRange, unit: u64) -> UnitState {
+        let start = range.start() / unit.max(1) * unit;
+        let mut state = UnitState::default();
+        let Ok(around) = PhysRange::from_size(start, unit) else { return state };
+        for (_, block) in self.blocks.inside(around) {
+            match block.online {
+                Online::In(ZoneKind::Movable) => {
+                    state.movable = state.movable.saturating_add(self.blocks.size())
+                }
+                Online::No => {}
+                _ => state.has_kernel = true,
+            }
+        }
+        state
+    }
+
+    /// Whether the parts agree with each other: the invariants above.
+    pub fn is_consistent(&self) -> bool {
+        self.disagreement().is_none()
+    }
+
+    /// The first invariant that does not hold, in words; `None` if all hold. O(n log n): for tests.
+    pub fn disagreement(&self) -> Option<String> {
+        if !self.resources.is_consistent() {
+            return Some("resources overlap or stick out".to_owned());
+        }
+        if !self.zones.is_consistent() {
+            return Some("a zone's span does not enclose its memory".to_owned());
+        }
+        if self.memblock.as_ref().is_some_and(|regions| !regions.is_consistent()) {
+            return Some("memblock's regions overlap".to_owned());
+        }
+        let ram = self.resources.system_ram();
+        let holds = |range: PhysRange| {
+            let index = ram.partition_point(|(found, _)| found.end() <= range.start());
+            ram.get(index).is_some_and(|(found, _)| found.encloses(range))
+        };
+        for (number, block) in self.blocks.iter() {
+            let Some(range) = self.blocks.range(number) else {
+                return Some(format!("memory{number} has no address"));
+            };
+            if !block.is_early && !holds(range) {
+                return Some(format!("memory{number} is outside every System RAM resource"));
+            }
+            let in_zone = |zone| self.zones.span(block.node, zone).is_some_and(|span| span.overlaps(range));
+            if let Online::In(zone) = block.online
+                && !in_zone(zone)
+            {
+                return Some(format!("memory{number} is online outside of zone {zone}'s span"));
+            }
+        }
+        for device in self.devices.iter() {
+            let blocks: Vec<&Block> = match &device.kind {
+                DeviceKind::VirtioMem(virtio) => {
+                    virtio.plugged.keys().filter_map(|number| self.blocks.get(*number)).collect()
+                }
+                _ => device
+                    .ranges
+                    .iter()
+                    .flat_map(|range| self.blocks.inside(*range))
+                    .map(|(_, b)| b)
+                    .collect(),
+            };
+            let count = |zone: fn(Online) -> bool| {
+                let found = blocks.iter().filter(|block| zone(block.online)).count();
+                u64::try_from(found).unwrap_or(u64::MAX).saturating_mul(self.blocks.size())
+            };
+            let movable = count(|online| online == Online::In(ZoneKind::Movable));
+            let online = (count(Online::is).saturating_sub(movable), movable);
+            if device.group.is_some_and(|group| (group.kernel, group.movable) != online) {
+                return Some(format!("the group of {} counts other memory than its blocks", device.name));
+            }
+            if let DeviceKind::VirtioMem(virtio) = &device.kind
+                && virtio.plugged.keys().any(|number| self.blocks.get(*number).is_none())
+            {
+                return Some(format!("{} has memory plugged without a block", device.name));
+            }
+        }
+        None
+    }
+}
