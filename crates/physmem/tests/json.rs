@@ -28,6 +28,13 @@ const CAPTURES: [&str; 7] = [
     "captures/arm64/acpi-2node-dimm/2-online.tar.gz",
 ];
 
+/// A capture that shows blocks, zones and the firmware's map.
+const WITH_STATE: &str = CAPTURES[3];
+
+fn last(list: &Value) -> &Value {
+    list.as_array().unwrap().last().unwrap()
+}
+
 #[test]
 fn what_is_printed_follows_the_schema() {
     let schema = std::fs::read_to_string(root().join("schema/show.schema.json")).unwrap();
@@ -57,6 +64,20 @@ fn the_schema_names_every_member_that_is_printed() {
     for member in members(&document["host"]) {
         assert!(named("host", &member), "{member}");
     }
+    for member in members(&document) {
+        assert!(!schema["properties"][&member].is_null(), "{member}");
+    }
+    let with_state = physmem(&["show", "-J", "--from", WITH_STATE]);
+    for (list, definition) in [
+        (&with_state["blocks"], "block"),
+        (&with_state["zones"], "zone"),
+        (&with_state["firmware_map"], "firmware_range"),
+        (&document["memblock"]["memory"], "memblock_region"),
+    ] {
+        for member in members(&list[0]) {
+            assert!(named(definition, &member), "{definition}: {member}");
+        }
+    }
     for range in document["ranges"].as_array().unwrap() {
         for member in members(range) {
             assert!(named("range", &member), "{member}");
@@ -81,6 +102,25 @@ fn an_address_gives_the_record_that_show_gives_for_its_range() {
                 assert_eq!(&explained[member], value, "{capture}: {member}");
             }
         }
+    }
+}
+
+#[test]
+fn the_state_is_what_the_kernel_shows_and_belongs_to_show_alone() {
+    let shown = physmem(&["show", "-J", "--from", WITH_STATE]);
+    let (block, range) = (last(&shown["blocks"]), last(&shown["ranges"]));
+    assert_eq!(last(&range["blocks"]), &block["index"]);
+    assert_eq!((&range["node"], &range["state"]), (&block["node"], &block["state"]));
+    assert_eq!(range["zones"], block["valid_zones"]);
+    let end = (block["index"].as_u64().unwrap() + 1) * shown["host"]["block_size"].as_u64().unwrap();
+    let resource = format!("-{:x} : System RAM (virtio_mem)\n", end - 1);
+    assert!(shown["iomem"].as_str().unwrap().contains(&resource));
+    assert_eq!(last(&shown["zones"])["end"], format!("{end:#x}"));
+    let firmware_map = shown["firmware_map"].as_array().unwrap();
+    assert!(firmware_map.iter().any(|entry| entry["start"] == "0x0" && entry["kind"] == "System RAM"));
+    let explained = physmem(&["explain", "-J", "node0", "--from", WITH_STATE]);
+    for member in ["iomem", "blocks", "zones", "firmware_map", "memblock"] {
+        assert!(explained.get(member).is_none(), "{member}");
     }
 }
 

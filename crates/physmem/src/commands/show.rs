@@ -4,17 +4,28 @@ use std::io::Write;
 
 use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 use machine::{Machine, MemoryRange};
+use serde::Serialize;
 
 use crate::cli::ShowArguments;
 use crate::failure::Failure;
 use crate::input;
 use crate::output::columns::{self, Column};
 use crate::output::json::Document;
+use crate::output::state::{State, Tables};
 use crate::output::style::{Ink, Style};
 use crate::output::{picture, unknown};
 
 /// The width of the default view.
 const WIDTH: usize = 100;
+
+/// What `show -J` prints.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    document: Document<'a>,
+    #[serde(flatten)]
+    state: State<'a>,
+}
 
 pub(crate) fn run(arguments: &ShowArguments, out: &mut impl Write) -> Result<(), Failure> {
     let columns = columns::chosen(arguments.output.as_deref(), arguments.output_all)?;
@@ -27,7 +38,9 @@ pub(crate) fn run(arguments: &ShowArguments, out: &mut impl Write) -> Result<(),
         &machine.ranges
     };
     if arguments.json {
-        serde_json::to_writer_pretty(&mut *out, &Document::new(&machine, ranges.iter()))?;
+        let shown =
+            Shown { document: Document::new(&machine, ranges.iter()), state: Tables::of(&machine).json() };
+        serde_json::to_writer_pretty(&mut *out, &shown)?;
         writeln!(out)?;
         return Ok(());
     }

@@ -9,7 +9,7 @@ use serde::Serialize;
 /// The version of the layout.
 pub(crate) const SCHEMA: u32 = 1;
 
-/// What `show -J` prints.
+/// The ranges that `show` and `explain` print.
 #[derive(Serialize)]
 pub(crate) struct Document<'a> {
     schema: u32,
@@ -246,6 +246,6 @@ pub(crate) fn flag_names(flags: RegionFlags) -> Vec<&'static str> {
     flags.iter_names().map(|(name, _)| name).collect()
 }
 
-fn hex(address: u64) -> String {
+pub(crate) fn hex(address: u64) -> String {
     format!("{address:#x}")
 }
