@@ -22,6 +22,7 @@ mod refusal;
 mod regions;
 mod remove;
 mod resources;
+mod snapshot;
 mod state;
 mod virtio_mem;
 mod words;

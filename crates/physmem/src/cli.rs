@@ -10,6 +10,7 @@ mod firmware;
 mod input;
 mod load;
 mod show;
+mod simulate;
 mod target;
 
 pub(crate) use self::boot::{BootArguments, BootSourceArguments, EditArguments, WhatIfArguments};
@@ -23,4 +24,5 @@ pub(crate) use self::load::{
     BesideArguments, DiffArguments, KdumpCommand, KexecCommand, PlanArguments, RangesArguments,
 };
 pub(crate) use self::show::ShowArguments;
+pub(crate) use self::simulate::SimulateArguments;
 pub(crate) use self::target::Target;

@@ -8,4 +8,5 @@ pub(crate) mod firmware;
 pub(crate) mod generate;
 pub(crate) mod load;
 pub(crate) mod show;
+pub(crate) mod simulate;
 pub(crate) mod what_if;

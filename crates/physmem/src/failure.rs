@@ -24,6 +24,16 @@ pub(crate) enum Failure {
     BootInput { origin: String, source: machine::boot::InputError },
     #[error("{origin}: {source}")]
     Boot { origin: String, source: machine::boot::BootError },
+    #[error("{origin}: {source}")]
+    Life { origin: String, source: machine::life::LifeError },
+    #[error("{0}")]
+    Event(machine::life::EventError),
+    #[error("nothing happens: give --event or a scenario file")]
+    NoEvents,
+    #[error("{}: {why}", path.display())]
+    Scenario { path: PathBuf, why: String },
+    #[error("{}: a simulated machine is written as a snapshot; expected a name that ends in .json", path.display())]
+    SimulatedFormat { path: PathBuf },
     #[error("--remove {parameter}: the command line has no such parameter; it is: {line}")]
     NotRemoved { parameter: String, line: String },
     #[error("nothing to change: give --append, --remove, --cmdline, --kernel-release or --rules")]
@@ -70,7 +80,12 @@ impl Failure {
     /// 1 for a failure, 2 for a usage error, 3 for a load that would be refused.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Column { .. } | Self::NothingAsked | Self::KernelPlaces => 2,
+            Self::Column { .. }
+            | Self::NothingAsked
+            | Self::KernelPlaces
+            | Self::Event(_)
+            | Self::NoEvents
+            | Self::SimulatedFormat { .. } => 2,
             // Where too little is known for a plan, the command fails; where the load would, that is its answer.
             Self::Plan { source, .. } if source.errno().is_some() => 3,
             _ => 1,
@@ -96,6 +111,12 @@ impl Failure {
         match self {
             Self::Machine { source: machine::MachineError::Nothing { .. }, .. } => {
                 Some("run as root, or use --from with a capture made by root (physmem capture -o FILE)")
+            }
+            Self::Life { .. } => {
+                Some("run as root, or use --from with a capture made by root (physmem capture -o FILE)")
+            }
+            Self::Event(_) | Self::NoEvents | Self::Scenario { .. } => {
+                Some("`physmem simulate --help` lists the events and shows a scenario")
             }
             Self::BootInput { source: machine::boot::InputError::NoMap(_), .. } => Some(
                 "run as root, use --from with a capture made by root, or --firmware with a file that has the map: a kernel \

@@ -58,9 +58,14 @@ pub(crate) fn machine_or_log(arguments: &MachineArguments) -> Result<Machine, Fa
 
 /// What was read, with what the user states instead.
 fn stated(arguments: &MachineArguments) -> Result<Evidence, Failure> {
+    Ok(Evidence::from(stated_snapshot(arguments)?))
+}
+
+/// The snapshot that the arguments name, with what the user states instead.
+pub(crate) fn stated_snapshot(arguments: &MachineArguments) -> Result<Snapshot, Failure> {
     let mut snapshot = snapshot(&arguments.input)?;
     if let Some(release) = &arguments.kernel_release {
         state_release(&mut snapshot, release);
     }
-    Ok(Evidence::from(snapshot))
+    Ok(snapshot)
 }

@@ -17,7 +17,7 @@ use clap::error::ErrorKind;
 use kexec::Purpose;
 
 use crate::cli::{Cli, Command, KdumpCommand, KexecCommand};
-use crate::commands::{boot, capture, check, explain, firmware, generate, load, show, what_if};
+use crate::commands::{boot, capture, check, explain, firmware, generate, load, show, simulate, what_if};
 use crate::done::Done;
 use crate::failure::Failure;
 use crate::output::lines;
@@ -55,6 +55,7 @@ fn run(cli: Cli) -> Result<Done, Failure> {
         Command::Explain(arguments) => explain::run(&arguments, &mut out)?,
         Command::Boot(arguments) => done = boot::run(&arguments, &mut out)?,
         Command::WhatIf(arguments) => done = what_if::run(&arguments, &mut out)?,
+        Command::Simulate(arguments) => done = simulate::run(&arguments, &mut out)?,
         Command::Kexec { command: KexecCommand::Plan(arguments) } => {
             done = load::plan::run(&arguments.plan, Purpose::Reboot, arguments.avoid_removable, &mut out)?;
         }

@@ -90,13 +90,12 @@ impl Change {
         after: Option<String>,
         range: Option<PhysRange>,
     ) {
-        let is_same = |item: &&mut Item| item.what == What::Zone && item.reason.starts_with(zone);
+        let is_of = |state: &Option<String>| state.as_ref().is_some_and(|state| state.starts_with(zone));
+        let is_same =
+            |item: &&mut Item| item.what == What::Zone && (is_of(&item.before) || is_of(&item.after));
         match self.items.iter_mut().rev().find(is_same) {
             Some(item) => (item.after, item.range) = (after, range),
-            None => {
-                let reason = format!("{zone} reaches from its first to its last online memory");
-                self.push(What::Zone, range, before, after, &reason);
-            }
+            None => self.push(What::Zone, range, before, after, "from its first to its last online memory"),
         }
     }
 

@@ -215,7 +215,7 @@ impl Life {
         }
         // The item is about the zone as a whole: steps of one event become one.
         let shown = |span: Option<memblock::PhysRange>| span.map(|span| format!("node {node} {zone} {span}"));
-        change.zone_changed(&format!("node {node} {zone}"), shown(before), shown(after), after.or(before));
+        change.zone_changed(&format!("node {node} {zone} "), shown(before), shown(after), after.or(before));
     }
 }
 

@@ -12,6 +12,7 @@ use super::explain::ExplainArguments;
 use super::firmware::FirmwareArguments;
 use super::load::{KdumpCommand, KexecCommand};
 use super::show::ShowArguments;
+use super::simulate::{self, SimulateArguments};
 use crate::output::columns;
 
 /// The physical memory of a Linux machine: who provided each range, what it may be used for, and why.
@@ -49,6 +50,15 @@ pub(crate) enum Command {
     ///
     /// Exit status: 0 success, 1 failure, 2 usage, 3 the kernel panics, or the crash kernel does not fit.
     WhatIf(WhatIfArguments),
+    /// Simulate what happens to memory while Linux runs: hot-add, online, offline, unplug, and what becomes stale
+    ///
+    /// Starts with a machine or a capture, lets one event happen after the other as Linux does it, and says after each
+    /// what changed and why: resources, the firmware's map, memblock, memory blocks and zones. What only run time
+    /// decides, pages that cannot move, is an event of its own: pin.
+    ///
+    /// Exit status: 0 success, 1 failure, 2 usage, 3 an event was refused, or a loaded image no longer fits at the end.
+    #[command(after_long_help = simulate::help())]
+    Simulate(SimulateArguments),
     /// Plan a kexec load, and compare what kexec_load and kexec_file_load would do
     Kexec {
         #[command(subcommand)]

@@ -6,7 +6,7 @@ use clap::{Args, ValueHint};
 use machine::Release;
 
 /// The machine to read.
-#[derive(Args, Debug, Default)]
+#[derive(Args, Clone, Debug, Default)]
 pub(crate) struct InputArguments {
     /// Read a capture: a copy of a machine's root directory, a tar archive of one (plain, .gz, .bz2, .xz or .zst), a
     /// report of sos, insights or must-gather, a JSON snapshot, or a single file: a kernel log as dmesg, journalctl or
@@ -19,7 +19,7 @@ pub(crate) struct InputArguments {
 }
 
 /// The machine to read, as it is now.
-#[derive(Args, Debug, Default)]
+#[derive(Args, Clone, Debug, Default)]
 pub(crate) struct MachineArguments {
     #[command(flatten)]
     pub(crate) input: InputArguments,

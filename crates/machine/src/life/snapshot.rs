@@ -1,0 +1,139 @@
+//! A life as the records that a machine is read from: so that every other answer can be asked of a simulated machine.
+
+use std::fmt::Write;
+
+use evidence::snapshot::{BlockState, FirmwareMapEntry, MemoryBlock, MemoryBlocks};
+use evidence::zones::Zone;
+use evidence::{Snapshot, Source};
+
+use super::event::{ImageFor, auto_online_word};
+use super::state::Life;
+
+impl Life {
+    /// The memory blocks as sysfs shows them, ascending. O(n).
+    pub fn memory_blocks(&self) -> Vec<MemoryBlock> {
+        let record = |view: super::state::BlockView| MemoryBlock {
+            number: view.index,
+            state: if view.is_online { BlockState::Online } else { BlockState::Offline },
+            nodes: vec![view.node],
+            valid_zones: view.valid_zones.into_iter().map(str::to_owned).collect(),
+            firmware_node: None,
+        };
+        self.blocks().map(record).collect()
+    }
+
+    /// The zones with memory, in pages. `managed` is taken as `present`, which is more than the page allocator has.
+    pub fn zone_records(&self) -> Vec<Zone> {
+        let page = self.kernel.page.max(1);
+        let record = |(node, kind, zone): (u32, crate::boot::zones::ZoneKind, &super::zones::Zone)| {
+            let span = zone.span()?;
+            let present = zone.present() / page;
+            Some(Zone {
+                node,
+                name: kind.as_str().to_owned(),
+                start_pfn: span.start() / page,
+                spanned: span.size() / page,
+                present,
+                managed: present,
+            })
+        };
+        self.zones.iter().filter_map(record).collect()
+    }
+
+    /// The entries of `/sys/firmware/memmap`; `None` where there is none.
+    pub fn firmware_records(&self) -> Option<Vec<FirmwareMapEntry>> {
+        let entries = &self.firmware_map.as_ref()?.entries;
+        let record = |(&index, entry): (&u32, &super::state::FirmwareEntry)| FirmwareMapEntry {
+            index,
+            start: entry.start,
+            last: entry.last,
+            kind: entry.kind.clone(),
+        };
+        Some(entries.iter().map(record).collect())
+    }
+
+    /// The snapshot that a capture of this machine would be now: `base`, which the life began with, and what events
+    /// changed since. O(n).
+    ///
+    /// The kernel log stays that of `base`: it has the boot, and no line of the events.
+    pub fn snapshot(&self, base: &Snapshot) -> Snapshot {
+        let mut after = base.clone();
+        after.iomem = Source::Read(self.iomem());
+        let mut blocks = self.memory_blocks();
+        let old = base.memory_blocks.read();
+        for block in &mut blocks {
+            let known = old.and_then(|old| {
+                let index = old.blocks.binary_search_by_key(&block.number, |block| block.number).ok()?;
+                old.blocks.get(index)
+            });
+            let Some(known) = known else { continue };
+            // A block that lies on two nodes is linked to both.
+            if known.nodes.first() == block.nodes.first() {
+                block.nodes.clone_from(&known.nodes);
+                block.firmware_node.clone_from(&known.firmware_node);
+            }
+        }
+        after.memory_blocks = Source::Read(MemoryBlocks {
+            block_size: self.blocks.size(),
+            auto_online: Source::Read(auto_online_word(self.policy.state).to_owned()),
+            crash_hotplug: old.map(|old| old.crash_hotplug.clone()).unwrap_or_default(),
+            blocks,
+        });
+        after.zoneinfo = Source::Read(self.zoneinfo());
+        if let Some(entries) = self.firmware_records() {
+            after.firmware_memmap = Source::Read(entries);
+        }
+        if let Some(text) = self.memblock_text() {
+            after.memblock.memory = Source::Read(text);
+        }
+        let aware = if self.policy.numa_aware { "Y" } else { "N" };
+        for (name, value) in [
+            ("online_policy", self.policy.online.as_str().to_owned()),
+            ("auto_movable_ratio", self.policy.ratio.to_string()),
+            ("auto_movable_numa_aware", aware.to_owned()),
+        ] {
+            after.memory_hotplug.insert(name.to_owned(), Source::Read(value));
+        }
+        for (name, image) in [("kexec_loaded", ImageFor::Kexec), ("kexec_crash_loaded", ImageFor::Kdump)] {
+            if after.kexec.contains_key(name) || self.images.get(image).is_some() {
+                let is = if self.images.get(image).is_some() { "1" } else { "0" };
+                after.kexec.insert(name.to_owned(), Source::Read(is.to_owned()));
+            }
+        }
+        after
+    }
+
+    /// /proc/zoneinfo, as far as it is read.
+    fn zoneinfo(&self) -> String {
+        let mut text = String::new();
+        for Zone { node, name, start_pfn, spanned, present, managed } in self.zone_records() {
+            // Writing to a string does not fail.
+            let _ = write!(
+                text,
+                "Node {node}, zone {name:>8}\n        spanned  {spanned}\n        present  {present}\n        managed  \
+                 {managed}\n  start_pfn:           {start_pfn}\n"
+            );
+        }
+        text
+    }
+
+    /// /sys/kernel/debug/memblock/memory; `None` if the kernel does not keep memblock.
+    pub fn memblock_text(&self) -> Option<String> {
+        let mut text = String::new();
+        for (index, region) in self.memblock.as_ref()?.iter().enumerate() {
+            let node = region.node.map_or_else(|| "x".to_owned(), |node| node.get().to_string());
+            let names = [
+                (memblock::RegionFlags::HOTPLUG, "HOTPLUG"),
+                (memblock::RegionFlags::MIRROR, "MIRROR"),
+                (memblock::RegionFlags::NOMAP, "NOMAP"),
+                (memblock::RegionFlags::DRIVER_MANAGED, "DRV_MNG"),
+                (memblock::RegionFlags::RSRV_NOINIT, "RSV_NIT"),
+            ];
+            let flag =
+                names.iter().find(|(flag, _)| region.flags.contains(*flag)).map_or("NONE", |(_, name)| name);
+            let (start, last) = (region.range.start(), region.range.last());
+            let _ = writeln!(text, "{index:4}: {start:#018x}..{last:#018x} {node:>4} {flag}");
+        }
+        Some(text)
+    }
+}

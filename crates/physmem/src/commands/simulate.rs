@@ -1,0 +1,9 @@
+//! `physmem simulate`: what events make of a machine's memory.
+
+mod json;
+mod report;
+mod run;
+mod scenario;
+mod step;
+
+pub(crate) use run::run;

@@ -1,0 +1,97 @@
+//! Runs `physmem simulate`.
+
+use std::io::Write;
+use std::path::Path;
+
+use evidence::Snapshot;
+use machine::Machine;
+use machine::life::{Event, Life};
+
+use super::json::{self, Document};
+use super::report::{self, Shown};
+use super::scenario::Scenario;
+use super::step::Step;
+use crate::cli::SimulateArguments;
+use crate::done::Done;
+use crate::failure::Failure;
+use crate::input;
+use crate::output::style::Style;
+use crate::output::unknown;
+
+pub(crate) fn run(arguments: &SimulateArguments, out: &mut impl Write) -> Result<Done, Failure> {
+    let mut scenario = match &arguments.scenario {
+        Some(path) => Scenario::read(path)?,
+        None => Scenario::default(),
+    };
+    for words in &arguments.events {
+        let event: Event = words.parse().map_err(Failure::Event)?;
+        scenario.events.push((None, event));
+    }
+    if scenario.events.is_empty() {
+        return Err(Failure::NoEvents);
+    }
+    if let Some(output) = &arguments.output
+        && output.extension().is_none_or(|extension| extension != "json")
+    {
+        return Err(Failure::SimulatedFormat { path: output.clone() });
+    }
+    let mut given = arguments.input.clone();
+    if given.input.from.is_none() && given.input.sysroot.is_none() {
+        given.input.from.clone_from(&scenario.from);
+    }
+    let base = input::stated_snapshot(&given)?;
+    let origin = base.origin.clone();
+    let machine = Machine::of(&base).map_err(|source| Failure::Machine { origin: origin.clone(), source })?;
+    let mut life = Life::of(&machine).map_err(|source| Failure::Life { origin: origin.clone(), source })?;
+    let page_size = machine.kernel.page_size;
+    let mut unknown = machine.unknown;
+    unknown.extend(life.unknown().iter().cloned());
+
+    let style = Style::of_stdout();
+    let shown = Shown { iomem: arguments.iomem, blocks: arguments.blocks };
+    let mut steps = Vec::new();
+    let mut is_refused = false;
+    if !arguments.json
+        && let Some(title) = &scenario.title
+    {
+        writeln!(out, "{}", crate::output::lines::printable(title))?;
+    }
+    let start = Step::start(&life);
+    let mut last = start.kexec.is_some() || start.kdump.is_some();
+    let mut print = |number: usize, step: &Step, life: &Life, out: &mut _| -> Result<(), Failure> {
+        if arguments.json {
+            steps.push(json::step(step, life, page_size)?);
+            return Ok(());
+        }
+        report::step(number, step, life, shown, style, out)
+    };
+    print(0, &start, &life, out)?;
+    for (index, (name, event)) in scenario.events.into_iter().enumerate() {
+        let step = Step::of(&mut life, name, &event);
+        is_refused |= step.refused.is_some();
+        last = step.kexec.is_some() || step.kdump.is_some();
+        print(index.saturating_add(1), &step, &life, out)?;
+    }
+    if arguments.json {
+        let title = scenario.title.as_deref();
+        let document = Document { schema: json::SCHEMA, origin: &origin, title, steps, unknown: &unknown };
+        serde_json::to_writer_pretty(&mut *out, &document)?;
+        writeln!(out)?;
+    } else if !unknown.is_empty() {
+        writeln!(out)?;
+        unknown::print(&unknown, style, out)?;
+    }
+    if let Some(path) = &arguments.output {
+        write(path, &life.snapshot(&base))?;
+    }
+    Ok(if is_refused || last { Done::Findings } else { Done::Good })
+}
+
+/// Writes the simulated machine; a file that is there already is left alone.
+fn write(path: &Path, snapshot: &Snapshot) -> Result<(), Failure> {
+    let file = |source| Failure::File { path: path.to_owned(), source };
+    let output = std::fs::OpenOptions::new().write(true).create_new(true).open(path).map_err(file)?;
+    let mut output = std::io::BufWriter::new(output);
+    serde_json::to_writer(&mut output, snapshot)?;
+    output.write_all(b"\n").and_then(|()| output.flush()).map_err(file)
+}
