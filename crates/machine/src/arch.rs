@@ -54,6 +54,8 @@ pub struct ArchFacts {
     /// Whether `movable_node` makes early allocations go bottom-up, to stay near the kernel
     /// (arch/x86/kernel/setup.c:setup_arch, 6.12).
     pub movable_node_allocates_bottom_up: bool,
+    /// How large memory blocks are.
+    pub memory_blocks: BlockSizeRule,
     /// How many bits physical addresses have at most: with few page table levels, and with one more.
     pub physical_bits: [u8; 2],
     /// Whether "low" for crash kernels ends with the lowest zone rather than at 4 GiB.
@@ -79,6 +81,54 @@ pub struct PageSizeOption {
     /// Options; any one of them selects this size.
     pub options: &'static [&'static str],
 }
+
+/// How a kernel chooses the size of its memory blocks, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockSizeRule {
+    /// The size of a section, which is the smallest block, by page size.
+    pub section: &'static [(u64, u64)],
+    /// From this much memory on blocks are larger; `None` if they never are.
+    pub large_from: Option<u64>,
+    /// The largest block.
+    pub largest: u64,
+}
+
+impl BlockSizeRule {
+    /// The size of a memory block on a machine whose memory ends at `end`, half-open.
+    ///
+    /// On x86 a machine with less than 64 GiB has blocks of 128 MiB; a larger one has 2 GiB on bare metal, and as a
+    /// virtual machine the largest size up to that which the end of its memory is a multiple of. All others have blocks
+    /// of one section.
+    /// Source: arch/x86/mm/init_64.c:probe_memory_block_size (6.12).
+    ///
+    /// ```
+    /// use machine::Architecture;
+    ///
+    /// let x86 = Architecture::X86_64.facts().memory_blocks;
+    /// assert_eq!(x86.size(4096, 32 << 30, true), 128 << 20);
+    /// assert_eq!(x86.size(4096, 512 << 30, false), 2 << 30);
+    /// assert_eq!(x86.size(4096, (512 << 30) + (256 << 20), true), 256 << 20);
+    /// assert_eq!(Architecture::Arm64.facts().memory_blocks.size(65536, 512 << 30, false), 512 << 20);
+    /// ```
+    pub fn size(&self, page: u64, end: u64, is_virtual: bool) -> u64 {
+        let of_page = self.section.iter().find(|(of, _)| *of == page).or(self.section.first());
+        let section = of_page.map_or(SECTION, |(_, section)| *section);
+        match self.large_from {
+            Some(from) if end >= from && !is_virtual => self.largest,
+            Some(from) if end >= from => {
+                let mut size = self.largest;
+                while size > section && !end.is_multiple_of(size) {
+                    size /= 2;
+                }
+                size
+            }
+            _ => section,
+        }
+    }
+}
+
+/// A section on most architectures.
+const SECTION: u64 = 128 << 20;
 
 /// How much low memory accompanies a high crash kernel, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +164,11 @@ const X86_64: ArchFacts = ArchFacts {
     first_mib_is_reserved: true,
     crash_low: CrashLow { least: 256 * MIB, beside_swiotlb: Some(8 * MIB) },
     movable_node_allocates_bottom_up: true,
+    memory_blocks: BlockSizeRule {
+        section: &[(4 << 10, SECTION)],
+        large_from: Some(64 << 30),
+        largest: 2 << 30,
+    },
     physical_bits: [46, 52],
     low_ends_with_first_zone: false,
 };
@@ -135,6 +190,11 @@ const ARM64: ArchFacts = ArchFacts {
     first_mib_is_reserved: false,
     crash_low: CrashLow { least: 128 * MIB, beside_swiotlb: None },
     movable_node_allocates_bottom_up: false,
+    memory_blocks: BlockSizeRule {
+        section: &[(4 << 10, SECTION), (16 << 10, SECTION), (64 << 10, 512 << 20)],
+        large_from: None,
+        largest: 512 << 20,
+    },
     physical_bits: [48, 52],
     low_ends_with_first_zone: true,
 };

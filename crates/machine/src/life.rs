@@ -11,6 +11,7 @@ mod add;
 mod apply;
 mod begin;
 mod blocks;
+mod booted;
 mod change;
 mod devices;
 mod event;
@@ -30,6 +31,7 @@ mod zones;
 
 pub use begin::LifeError;
 pub use blocks::{Block, Blocks, Online};
+pub use booted::booted;
 pub use change::{Change, Item, What};
 pub use devices::{Device, DeviceKind, Devices, Group, GroupKind, VirtioMem};
 pub use event::{

@@ -39,6 +39,10 @@ pub struct BootLines {
     pub gib_pages: bool,
     /// `max_arch_pfn = …`.
     pub max_arch_pfn: Option<u64>,
+    /// Bytes of `x86/mm: Memory block size: …MB`.
+    pub block_size: Option<u64>,
+    /// `Hypervisor detected: …`.
+    pub has_hypervisor: bool,
     /// Physical address bits on processors with 52-bit virtual addresses: from `CPU features: detected: 52-bit Virtual
     /// Addressing (LPA2)`, or from `(LVA)`, which widens only virtual addresses.
     pub wide_addresses: Option<u32>,
@@ -171,6 +175,11 @@ impl BootLines {
             self.node_data = mem(line).map(PhysRange::size);
         } else if let Some((_, pfn)) = line.split_once("max_arch_pfn = ") {
             self.max_arch_pfn = number(pfn.trim());
+        } else if let Some(size) = line.strip_prefix("x86/mm: Memory block size: ") {
+            let mib = size.split("MB").next().and_then(|mib| mib.trim().parse::<u64>().ok());
+            self.block_size = mib.and_then(|mib| mib.checked_mul(1 << 20));
+        } else if line.starts_with("Hypervisor detected: ") {
+            self.has_hypervisor = true;
         } else if line.contains("detected: 52-bit Virtual Addressing (LPA2)") {
             self.wide_addresses = Some(52);
         } else if line.contains("detected: 52-bit Virtual Addressing (LVA)") {
@@ -371,6 +380,14 @@ mod tests {
         let newer = BootLines::of("e820: update [mem 0x00000000-0x0000ffff] usable ==> reserved\n");
         assert_eq!(newer.low_cut, Some(0x1_0000));
         assert_eq!(BootLines::of("e820: update [mem 0x1000-0x1fff] usable ==> reserved").low_cut, None);
+    }
+
+    #[test]
+    fn the_block_size_and_the_hypervisor_are_read() {
+        let facts = BootLines::of("Hypervisor detected: KVM\nx86/mm: Memory block size: 2048MB\n");
+        assert_eq!((facts.block_size, facts.has_hypervisor), (Some(2 << 30), true));
+        let none = BootLines::of("x86/mm: Memory block size: manyMB\n");
+        assert_eq!((none.block_size, none.has_hypervisor), (None, false));
     }
 
     #[test]

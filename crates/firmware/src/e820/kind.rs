@@ -64,6 +64,29 @@ impl E820Type {
     }
 }
 
+impl E820Type {
+    /// The name in /proc/iomem and /sys/firmware/memmap, the inverse of [`from_name`](Self::from_name).
+    ///
+    /// ```
+    /// use firmware::e820::E820Type;
+    /// assert_eq!(E820Type::Acpi.resource_name(), "ACPI Tables");
+    /// assert_eq!(E820Type::Other(42).resource_name(), "Unknown E820 type");
+    /// ```
+    pub const fn resource_name(self) -> &'static str {
+        match self {
+            Self::Ram => "System RAM",
+            Self::Reserved => "Reserved",
+            Self::Acpi => "ACPI Tables",
+            Self::Nvs => "ACPI Non-volatile Storage",
+            Self::Unusable => "Unusable memory",
+            Self::Pmem => "Persistent Memory",
+            Self::Pram => "Persistent Memory (legacy)",
+            Self::SoftReserved => "Soft Reserved",
+            Self::Other(_) => "Unknown E820 type",
+        }
+    }
+}
+
 impl From<u32> for E820Type {
     fn from(number: u32) -> Self {
         match number {

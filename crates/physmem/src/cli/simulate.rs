@@ -4,12 +4,14 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use super::input::MachineArguments;
+use super::boot::{BootSourceArguments, EditArguments};
 
 #[derive(Args, Debug)]
 pub(crate) struct SimulateArguments {
     #[command(flatten)]
-    pub(crate) input: MachineArguments,
+    pub(crate) source: BootSourceArguments,
+    #[command(flatten)]
+    pub(crate) edits: EditArguments,
     /// Let this happen, after the scenario's events and in the order given; see EVENTS below
     #[arg(short, long = "event", value_name = "EVENT")]
     pub(crate) events: Vec<String>,

@@ -1,5 +1,6 @@
 //! `physmem simulate`: what events make of a machine's memory.
 
+mod begin;
 mod json;
 mod report;
 mod run;

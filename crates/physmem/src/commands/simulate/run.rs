@@ -7,6 +7,7 @@ use evidence::Snapshot;
 use machine::Machine;
 use machine::life::{Event, Life};
 
+use super::begin;
 use super::json::{self, Document};
 use super::report::{self, Shown};
 use super::scenario::Scenario;
@@ -14,7 +15,6 @@ use super::step::Step;
 use crate::cli::SimulateArguments;
 use crate::done::Done;
 use crate::failure::Failure;
-use crate::input;
 use crate::output::style::Style;
 use crate::output::unknown;
 
@@ -35,16 +35,12 @@ pub(crate) fn run(arguments: &SimulateArguments, out: &mut impl Write) -> Result
     {
         return Err(Failure::SimulatedFormat { path: output.clone() });
     }
-    let mut given = arguments.input.clone();
-    if given.input.from.is_none() && given.input.sysroot.is_none() {
-        given.input.from.clone_from(&scenario.from);
-    }
-    let base = input::stated_snapshot(&given)?;
+    let (base, mut unknown) = begin::snapshot(arguments, scenario.from.as_deref())?;
     let origin = base.origin.clone();
     let machine = Machine::of(&base).map_err(|source| Failure::Machine { origin: origin.clone(), source })?;
     let mut life = Life::of(&machine).map_err(|source| Failure::Life { origin: origin.clone(), source })?;
     let page_size = machine.kernel.page_size;
-    let mut unknown = machine.unknown;
+    unknown.extend(machine.unknown);
     unknown.extend(life.unknown().iter().cloned());
 
     let style = Style::of_stdout();
