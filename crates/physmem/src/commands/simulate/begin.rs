@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use evidence::{Snapshot, Unknown};
+use evidence::{Snapshot, Source, Unknown};
+use machine::command_line;
 use machine::life::booted;
 use rules::Rules;
 
@@ -33,16 +34,19 @@ pub(crate) fn snapshot(
         return Ok((base, Vec::new()));
     }
     let boot = boot_input::predict(&base, given, edits, &Rules::LINUX)?;
-    if let Some(line) = Some(&boot.input.command_line).filter(|_| is_edited) {
-        input::state_command_line(&mut base, line.clone());
+    let before = base.command_line.read().cloned().unwrap_or_default();
+    let after = &boot.input.command_line;
+    let is_said = |name: &str| command_line::has(&before, name) || command_line::has(after, name);
+    // A setting that neither command line makes is what the kernel was built with; others follow from the new one.
+    base.memory_hotplug.retain(|name, _| !is_said(&format!("memory_hotplug.{name}")));
+    let built_in = base.memory_blocks.read().map(|blocks| blocks.auto_online.clone());
+    let built_in = built_in.filter(|_| !is_said("memhp_default_state"));
+    if is_edited {
+        input::state_command_line(&mut base, after.clone());
+        base.kexec.clear();
     }
     if let Some(release) = &edits.kernel_release {
         input::state_release(&mut base, release);
-    }
-    if is_edited {
-        // What these files show came of the command line that is no longer given.
-        base.memory_hotplug.clear();
-        base.kexec.clear();
     }
     let mut unknown = boot.prediction.assumed.clone();
     unknown.push(Unknown::new(
@@ -50,5 +54,9 @@ pub(crate) fn snapshot(
         if is_shown { "the machine booted with another command line" } else { "nothing shows it" },
         "the boot is predicted, as `physmem boot` shows it, and memory that drivers add after boot is not there",
     ));
-    Ok((booted(&base, &boot.input, &boot.prediction), unknown))
+    let mut machine = booted(&base, &boot.input, &boot.prediction);
+    if let (Source::Read(blocks), Some(built_in)) = (&mut machine.memory_blocks, built_in) {
+        blocks.auto_online = built_in;
+    }
+    Ok((machine, unknown))
 }
