@@ -25,6 +25,8 @@ mod remove;
 mod resources;
 mod snapshot;
 mod state;
+#[cfg(test)]
+mod tests;
 mod virtio_mem;
 mod words;
 mod zones;
