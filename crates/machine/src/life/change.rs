@@ -1,5 +1,7 @@
 //! What an event changed.
 
+use std::collections::BTreeMap;
+
 use memblock::PhysRange;
 
 use super::refusal::Refusal;
@@ -28,6 +30,9 @@ pub struct Item {
     /// Why.
     pub reason: String,
 }
+
+/// What makes items alike: what changed, from what, to what, and why.
+type Kind = (What, Option<String>, Option<String>, String);
 
 /// What can change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -111,20 +116,23 @@ impl Change {
             }
         }
         self.items.sort_by_key(|item| order.iter().position(|what| *what == item.what));
+        // Where the last item of each kind stands: blocks that go one by one, each in two steps, still join.
+        let mut last: BTreeMap<Kind, usize> = BTreeMap::new();
         for item in self.items.drain(..) {
             if item.before == item.after && item.what == What::Zone {
                 continue;
             }
-            let same = joined.last_mut().filter(|last| {
-                matches!(item.what, What::Block | What::Resource | What::Memblock)
-                    && (last.what, &last.before, &last.after, &last.reason)
-                        == (item.what, &item.before, &item.after, &item.reason)
-            });
-            match same.and_then(|last| Some((last.range.as_mut()?, item.range?))) {
+            let joins = matches!(item.what, What::Block | What::Resource | What::Memblock);
+            let kind = (item.what, item.before.clone(), item.after.clone(), item.reason.clone());
+            let neighbor = last.get(&kind).filter(|_| joins).and_then(|index| joined.get_mut(*index));
+            match neighbor.and_then(|last| Some((last.range.as_mut()?, item.range?))) {
                 Some((last, range)) if last.end() == range.start() || range.end() == last.start() => {
                     *last = last.hull(range);
                 }
-                _ => joined.push(item),
+                _ => {
+                    last.insert(kind, joined.len());
+                    joined.push(item);
+                }
             }
         }
         self.items = joined;

@@ -21,8 +21,13 @@ fn driver_managed_memory_never_joins_the_firmware_map() {
     life.must("add virtio-mem 256M at 0x200000000 node 1 as virtio2");
     assert_eq!(life.firmware_records().unwrap().len(), 1);
     let text = life.iomem();
-    assert!(text.contains("100000000-10fffffff : dax0.0\n  100000000-10fffffff : System RAM (kmem)\n"), "{text}");
-    assert!(text.contains("200000000-20fffffff : virtio2\n  200000000-20fffffff : System RAM (virtio_mem)\n"));
+    assert!(
+        text.contains("100000000-10fffffff : dax0.0\n  100000000-10fffffff : System RAM (kmem)\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("200000000-20fffffff : virtio2\n  200000000-20fffffff : System RAM (virtio_mem)\n")
+    );
 }
 
 #[test]
@@ -36,7 +41,9 @@ fn memblock_gets_the_flag_of_the_driver_where_it_is_kept() {
         "   0: 0x0000000000100000..0x0000000087ffffff    0 NONE\n   1: 0x0000000088000000..0x000000008fffffff    0 DRV_MNG\n"
     );
     life.must("remove dimm0");
-    assert!(life.memblock_text().unwrap().starts_with("   0: 0x0000000000100000..0x000000007fffffff    0 NONE\n"));
+    assert!(
+        life.memblock_text().unwrap().starts_with("   0: 0x0000000000100000..0x000000007fffffff    0 NONE\n")
+    );
 }
 
 #[test]
@@ -61,7 +68,10 @@ fn each_refusal_has_the_errno_of_linux() {
     assert_eq!(rule(&mut life, "add dimm 128M at 0x100100000"), (Errno::Einval, "whole-blocks-only"));
     assert_eq!(rule(&mut life, "add dimm 128M at 0x100000000 node 3"), (Errno::Einval, "node-not-possible"));
     assert_eq!(rule(&mut life, "add dimm 128M at 0x40000000 node 0"), (Errno::Eexist, "resource-in-the-way"));
-    assert_eq!(rule(&mut life, "add dimm 128M at 0x10000000000000 node 0"), (Errno::E2big, "beyond-the-direct-map"));
+    assert_eq!(
+        rule(&mut life, "add dimm 128M at 0x10000000000000 node 0"),
+        (Errno::E2big, "beyond-the-direct-map")
+    );
     assert_eq!(rule(&mut life, "add dimm 0 at 0x100000000"), (Errno::Einval, "no-such-range"));
     life.must("add dimm 128M at 0x100000000 as dimm0");
     assert_eq!(rule(&mut life, "add dimm 128M as dimm0"), (Errno::Eexist, "device-exists"));

@@ -51,7 +51,12 @@ fn virtio_mem_is_judged_block_by_block() {
 fn what_one_virtio_mem_device_uses_is_not_there_for_another() {
     let mut life = auto("ratio=100 numa_aware=N");
     life.must("add virtio-mem 2G at 0x100000000 node 1 up to 2G");
-    assert_eq!(life.added().iter().filter(|block| block.ends_with("Movable")).count(), 15, "{:?}", life.added());
+    assert_eq!(
+        life.added().iter().filter(|block| block.ends_with("Movable")).count(),
+        15,
+        "{:?}",
+        life.added()
+    );
     life.must("add virtio-mem 384M at 0x200000000 node 1");
     let zones: Vec<_> = life.added().into_iter().skip(16).map(|block| block[12..].to_owned()).collect();
     // Its own block in Normal makes room for one more.

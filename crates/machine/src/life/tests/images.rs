@@ -11,7 +11,10 @@ fn the_crash_header_follows_blocks_and_misses_the_removal() {
     assert_eq!(life.images().stale_kdump(), None, "a block that goes online rebuilds the header");
     life.must("remove d0");
     let stale = life.images().stale_kdump().unwrap();
-    assert!(stale.contains("since `remove d0`") && stale.contains("100000000-11fffffff, which is gone"), "{stale}");
+    assert!(
+        stale.contains("since `remove d0`") && stale.contains("100000000-11fffffff, which is gone"),
+        "{stale}"
+    );
     life.must("offline memory36");
     assert_eq!(life.images().stale_kdump(), None, "the next memory event repairs it");
     life.must("remove d1");

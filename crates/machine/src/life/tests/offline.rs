@@ -11,7 +11,10 @@ fn an_offline_block_lists_the_zone_that_plain_online_picks_first() {
     let mut life = life(&two_nodes());
     life.must("policy state=offline");
     life.must("add dimm 512M at 0x140000000 node 1");
-    assert_eq!(life.added(), ["40", "41", "42", "43"].map(|number| format!("{number} offline 1 Normal/Movable")));
+    assert_eq!(
+        life.added(),
+        ["40", "41", "42", "43"].map(|number| format!("{number} offline 1 Normal/Movable"))
+    );
     // As in captures/x86/rt-dimm: once the last block is movable, those below may still go to Normal, but between two
     // movable blocks the default is Movable.
     life.must("online memory43 movable");
@@ -33,7 +36,8 @@ fn with_movable_node_added_memory_is_movable() {
 fn a_zone_shrinks_to_the_memory_that_is_left_at_its_ends_and_keeps_holes() {
     let mut life = life(&two_nodes());
     life.must("add dimm 512M at 0x140000000 node 1");
-    let normal = |life: &Life| life.zones().span(1, crate::boot::zones::ZoneKind::Normal).map(|span| span.to_string());
+    let normal =
+        |life: &Life| life.zones().span(1, crate::boot::zones::ZoneKind::Normal).map(|span| span.to_string());
     life.must("offline memory41");
     assert_eq!(normal(&life).as_deref(), Some("140000000-15fffffff"));
     life.must("offline memory40");
@@ -78,6 +82,7 @@ fn of_several_blocks_those_before_the_refusal_are_done() {
     life.must("pin memory42");
     let change = life.apply(&"offline memory40-memory43".parse().unwrap()).unwrap();
     assert_eq!(change.refused.map(|refusal| refusal.rule), Some("unmovable-pages"));
-    let online: Vec<bool> = life.blocks().filter(|block| block.index >= 16).map(|block| block.is_online).collect();
+    let online: Vec<bool> =
+        life.blocks().filter(|block| block.index >= 16).map(|block| block.is_online).collect();
     assert_eq!(online, [false, false, true, true]);
 }

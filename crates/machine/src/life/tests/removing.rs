@@ -26,7 +26,10 @@ fn an_eject_that_fails_puts_blocks_online_where_the_policy_puts_them_now() {
     life.must("online memory40 kernel");
     life.must("pin memory40");
     let change = life.apply(&"remove hd1".parse().unwrap()).unwrap();
-    assert_eq!(change.refused.map(|refusal| (refusal.errno, refusal.rule)), Some((Errno::Ebusy, "unmovable-pages")));
+    assert_eq!(
+        change.refused.map(|refusal| (refusal.errno, refusal.rule)),
+        Some((Errno::Ebusy, "unmovable-pages"))
+    );
     assert_eq!(life.added(), ["40", "41", "42", "43"].map(|number| format!("{number} online 1 Normal")));
     assert_eq!(life.disagreement(), None);
 }

@@ -33,7 +33,10 @@ fn it_grows_and_shrinks_by_blocks_and_a_block_may_be_plugged_in_part() {
 fn its_region_need_not_start_at_a_block() {
     let mut life = life(&two_nodes());
     life.must("add virtio-mem 512M at 0x17fe00000 node 1 up to 2G as virtio2");
-    assert!(life.iomem().contains("17fe00000-1ffdfffff : virtio2\n  180000000-19fffffff : System RAM (virtio_mem)\n"));
+    assert!(
+        life.iomem()
+            .contains("17fe00000-1ffdfffff : virtio2\n  180000000-19fffffff : System RAM (virtio_mem)\n")
+    );
 }
 
 /// As in captures/releases/7.3.4+deb13/life-auto-30, where blocks 32 and 33 were movable and the rest was not.

@@ -51,7 +51,13 @@ pub(crate) fn snapshot(
     let mut unknown = boot.prediction.assumed.clone();
     unknown.push(Unknown::new(
         "memory right after the boot",
-        if is_shown { "the machine booted with another command line" } else { "nothing shows it" },
+        if is_shown {
+            "the machine booted with another command line"
+        } else if base.iomem.read().is_some() {
+            "/sys/devices/system/memory was not read: nothing shows the memory blocks"
+        } else {
+            "/proc/iomem was not read: nothing shows the memory"
+        },
         "the boot is predicted, as `physmem boot` shows it, and memory that drivers add after boot is not there",
     ));
     let mut machine = booted(&base, &boot.input, &boot.prediction);
