@@ -31,6 +31,7 @@ pub mod resources;
 pub mod settings;
 pub mod snapshot;
 mod source;
+pub mod tables;
 mod unknown;
 pub mod zones;
 
@@ -44,4 +45,5 @@ pub use release::{NotARelease, Release};
 pub use resources::ResourceTree;
 pub use snapshot::Snapshot;
 pub use source::Source;
+pub use tables::Tables;
 pub use unknown::{Unknown, grouped};

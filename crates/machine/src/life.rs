@@ -7,43 +7,32 @@
 //! The rules are written from Documentation/admin-guide/mm/memory-hotplug.rst and from what kernels were seen to do;
 //! each captured life in `captures/life` is compared step by step.
 
-mod add;
 mod apply;
 mod begin;
-mod blocks;
 mod booted;
 mod change;
-mod devices;
 mod event;
-mod images;
-mod online;
-mod plug;
-mod policy;
+mod parts;
 mod refusal;
-mod regions;
-mod remove;
-mod resources;
 mod snapshot;
 mod state;
+mod steps;
 #[cfg(test)]
 mod tests;
-mod virtio_mem;
-mod words;
-mod zones;
 
 pub use begin::LifeError;
-pub use blocks::{Block, Blocks, Online};
 pub use booted::booted;
 pub use change::{Change, Item, What};
-pub use devices::{Device, DeviceKind, Devices, Group, GroupKind, VirtioMem};
+pub use event::words::EventError;
 pub use event::{
     Added, AddedBy, Event, ImageFor, LoadedBy, Loading, OnlineAs, PolicyChange, Selected, Target,
 };
-pub use images::{Image, Images};
-pub use policy::Policy;
+pub use parts::blocks::{Block, Blocks, Online};
+pub use parts::devices::{Device, DeviceKind, Devices, Group, GroupKind, VirtioMem};
+pub use parts::images::{Image, Images};
+pub use parts::policy::Policy;
+pub use parts::regions::Regions;
+pub use parts::resources::Resources;
+pub use parts::zones::{Zone, Zones};
 pub use refusal::{Errno, Refusal};
-pub use regions::Regions;
-pub use resources::Resources;
 pub use state::{BlockView, FirmwareEntries, FirmwareEntry, Life};
-pub use words::EventError;
-pub use zones::{Zone, Zones};

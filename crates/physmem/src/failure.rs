@@ -109,10 +109,7 @@ impl Failure {
 
     fn remedy(&self) -> Option<&'static str> {
         match self {
-            Self::Machine { source: machine::MachineError::Nothing { .. }, .. } => {
-                Some("run as root, or use --from with a capture made by root (physmem capture -o FILE)")
-            }
-            Self::Life { .. } => {
+            Self::Machine { source: machine::MachineError::Nothing { .. }, .. } | Self::Life { .. } => {
                 Some("run as root, or use --from with a capture made by root (physmem capture -o FILE)")
             }
             Self::Event(_) | Self::NoEvents | Self::Scenario { .. } => {

@@ -1,11 +1,11 @@
 //! Events happen.
 
 use super::change::{Change, What};
-use super::devices::DeviceKind;
 use super::event::{
     Bytes, Event, ImageFor, LoadedBy, Loading, PolicyChange, Selected, Target, auto_online_word,
 };
-use super::images::Image;
+use super::parts::devices::DeviceKind;
+use super::parts::images::Image;
 use super::refusal::{Errno, Refusal};
 use super::state::Life;
 

@@ -10,14 +10,14 @@ use evidence::{Evidence, Release, Unknown};
 use memblock::PhysRange;
 use rules::{Class, Walk};
 
-use super::blocks::{Block, Blocks, Online};
-use super::devices::{Device, DeviceKind, Devices, Group, GroupKind, VirtioMem};
 use super::event::{ImageFor, LoadedBy, VIRTIO_MEM_UNIT};
-use super::images::{Image, Images};
-use super::policy::Policy;
-use super::resources::Resources;
+use super::parts::blocks::{Block, Blocks, Online};
+use super::parts::devices::{Device, DeviceKind, Devices, Group, GroupKind, VirtioMem};
+use super::parts::images::{Image, Images};
+use super::parts::policy::Policy;
+use super::parts::resources::Resources;
+use super::parts::zones::Zones;
 use super::state::{FirmwareEntries, FirmwareEntry, KernelFacts, Life};
-use super::zones::Zones;
 use crate::Architecture;
 use crate::boot::zones::ZoneKind;
 use crate::command_line::BootParameters;
@@ -219,19 +219,27 @@ fn online(block: &MemoryBlock, spanned: impl FnOnce() -> Vec<ZoneKind>) -> Onlin
     }
 }
 
-fn parameters(machine: &Machine) -> BootParameters {
-    let architecture = machine.kernel.architecture.unwrap_or(Architecture::X86_64);
+/// The architecture; where nothing names it, that of the map it boots with.
+fn architecture(machine: &Machine) -> Architecture {
+    let by_map = || Architecture::from_map(machine.kernel.facts.map_handed_on);
+    machine.kernel.architecture.or_else(by_map).unwrap_or(Architecture::ALL[0])
+}
+
+/// The kernel, for the table of releases; the release that was checked where nothing shows another.
+fn target(machine: &Machine) -> Target {
     let release = machine.kernel.release.as_deref().and_then(|release| release.parse::<Release>().ok());
-    let release = release.unwrap_or_else(crate::releases::checked);
-    BootParameters::parse(&machine.kernel.command_line, architecture, &release)
+    Target::new(architecture(machine), release.unwrap_or_else(crate::releases::checked))
+}
+
+fn parameters(machine: &Machine) -> BootParameters {
+    let target = target(machine);
+    BootParameters::parse(&machine.kernel.command_line, target.architecture, &target.release)
 }
 
 fn facts(machine: &Machine, parameters: &BootParameters) -> KernelFacts {
     let evidence = &machine.evidence;
     let is_off = |name| evidence.configuration.read().is_some_and(|options| options.is_off(name));
-    let architecture = machine.kernel.architecture.unwrap_or(Architecture::X86_64);
-    let release = machine.kernel.release.as_deref().and_then(|release| release.parse::<Release>().ok());
-    let target = Target::new(architecture, release.unwrap_or_else(crate::releases::checked));
+    let target = target(machine);
     let page = machine.kernel.page_size;
     KernelFacts {
         page,
@@ -239,7 +247,7 @@ fn facts(machine: &Machine, parameters: &BootParameters) -> KernelFacts {
         lacks_hot_add: is_off("MEMORY_HOTPLUG"),
         lacks_hot_remove: machine.kernel.facts.lacks_hot_remove,
         no_acpi_memory: parameters.acpi.no_memhotplug || is_off("ACPI_HOTPLUG_MEMORY"),
-        limit: architecture.facts().hot_add_limit(machine.state.page_table_levels),
+        limit: target.architecture.facts().hot_add_limit(machine.state.page_table_levels),
         memmap_of_many_blocks: is_known(MEMMAP_OF_MANY_BLOCKS, &target),
         kmem_chooses_state: is_known(KMEM_CHOOSES_ITS_STATE, &target),
         struct_page: 64,
@@ -410,10 +418,7 @@ fn images(evidence: &Evidence, machine: &Machine) -> Images {
         let at = record.map(|load| load.segments.iter().map(|segment| segment.range).collect());
         Image::new(record.map(|_| LoadedBy::File), at.unwrap_or_default(), follows)
     };
-    let architecture = machine.kernel.architecture.unwrap_or(Architecture::X86_64);
-    let release = machine.kernel.release.as_deref().and_then(|release| release.parse::<Release>().ok());
-    let keeps = release
-        .is_some_and(|release| is_known(CRASH_HEADER_IS_KEPT_CURRENT, &Target::new(architecture, release)));
+    let keeps = machine.kernel.release.is_some() && is_known(CRASH_HEADER_IS_KEPT_CURRENT, &target(machine));
     let mut images = Images::new(crash_hotplug.read().is_some() || keeps);
     if evidence.kexec.loaded.read() == Some(&true) {
         images.set(ImageFor::Kexec, Some(image(Purpose::Reboot, false)));

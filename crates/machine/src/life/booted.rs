@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use evidence::snapshot::{BlockState, FirmwareMapEntry, MemoryBlock, MemoryBlocks};
-use evidence::{Evidence, Snapshot, Source};
+use evidence::zones::Zone;
+use evidence::{Evidence, Snapshot, Source, Tables};
 use memblock::{NodeId, PhysRange, RegionFlags};
 use rules::Walk;
 
+use crate::boot::zones::ZoneSpan;
 use crate::boot::{BootInput, Prediction};
 use crate::range_set::RangeSet;
 
@@ -27,26 +29,26 @@ pub fn booted(base: &Snapshot, input: &BootInput, prediction: &Prediction) -> Sn
     let rule = architecture.facts().memory_blocks;
     let size =
         shown.filter(|size| size.is_power_of_two()).unwrap_or_else(|| rule.size(page, end, is_virtual));
-    let mut after = base.clone();
-    after.architecture = Source::Read(architecture.to_string());
-    after.iomem = Source::Read(iomem(input, prediction));
-    after.memory_blocks = Source::Read(MemoryBlocks {
-        blocks: blocks(prediction, size),
-        block_size: size,
-        ..MemoryBlocks::default()
+    let keeps_memblock = architecture.facts().walk == Walk::Memblock;
+    let entry = |(index, entry): (u32, firmware::e820::Entry)| FirmwareMapEntry {
+        index,
+        start: entry.range.start(),
+        last: entry.range.last(),
+        kind: entry.kind.resource_name().to_owned(),
+    };
+    let firmware_map = (0..).zip(input.e820_of_firmware()).map(entry).collect();
+    let mut after = base.clone().showing(Tables {
+        iomem: iomem(input, prediction),
+        blocks: MemoryBlocks {
+            blocks: blocks(prediction, size),
+            block_size: size,
+            ..MemoryBlocks::default()
+        },
+        zones: zones(prediction, page),
+        firmware_map: Some(firmware_map).filter(|_| !keeps_memblock),
+        memblock: keeps_memblock.then(|| prediction.memory_after_boot()),
     });
-    after.zoneinfo = Source::Read(zoneinfo(prediction, page));
-    if architecture.facts().walk == Walk::Memblock {
-        after.memblock.memory = Source::Read(memblock_text(prediction));
-    } else if after.firmware_memmap.read().is_none() {
-        let entry = |(index, entry): (u32, firmware::e820::Entry)| FirmwareMapEntry {
-            index,
-            start: entry.range.start(),
-            last: entry.range.last(),
-            kind: entry.kind.resource_name().to_owned(),
-        };
-        after.firmware_memmap = Source::Read((0..).zip(input.e820_of_firmware()).map(entry).collect());
-    }
+    after.architecture = Source::Read(architecture.to_string());
     if after.version.read().is_none() {
         after.version = Source::Read(format!("Linux version {}", input.release));
     }
@@ -105,7 +107,7 @@ fn blocks(prediction: &Prediction, size: u64) -> Vec<MemoryBlock> {
     let block = |(number, mut nodes): (u64, Vec<u32>)| {
         nodes.sort_unstable();
         let range = PhysRange::from_size(number.saturating_mul(size), size).ok();
-        let is_here = |zone: &&crate::boot::zones::ZoneSpan| {
+        let is_here = |zone: &&ZoneSpan| {
             nodes.contains(&zone.node) && range.is_some_and(|range| zone.span.overlaps(range))
         };
         let mut zones = prediction.zones.iter().filter(is_here).map(|zone| zone.zone.as_str());
@@ -124,30 +126,15 @@ fn blocks(prediction: &Prediction, size: u64) -> Vec<MemoryBlock> {
     nodes.into_iter().map(block).collect()
 }
 
-fn zoneinfo(prediction: &Prediction, page: u64) -> String {
-    let mut text = String::new();
+fn zones(prediction: &Prediction, page: u64) -> Vec<Zone> {
     let page = page.max(1);
-    for zone in &prediction.zones {
-        let (start, spanned) = (zone.span.start() / page, zone.span.size() / page);
-        let present = zone.present_pages;
-        let _ = write!(
-            text,
-            "Node {}, zone {:>8}\n        spanned  {spanned}\n        present  {present}\n        managed  {present}\n  \
-             start_pfn:           {start}\n",
-            zone.node,
-            zone.zone.as_str()
-        );
-    }
-    text
-}
-
-fn memblock_text(prediction: &Prediction) -> String {
-    let mut text = String::new();
-    for (index, region) in prediction.memory_after_boot().iter().enumerate() {
-        let node = region.node.map_or_else(|| "x".to_owned(), |node| node.get().to_string());
-        let flags = if region.flags.contains(RegionFlags::NOMAP) { "NOMAP" } else { "NONE" };
-        let (start, last) = (region.range.start(), region.range.last());
-        let _ = writeln!(text, "{index:4}: {start:#018x}..{last:#018x} {node:>4} {flags}");
-    }
-    text
+    let record = |zone: &ZoneSpan| Zone {
+        node: zone.node,
+        name: zone.zone.as_str().to_owned(),
+        start_pfn: zone.span.start() / page,
+        spanned: zone.span.size() / page,
+        present: zone.present_pages,
+        managed: zone.present_pages,
+    };
+    prediction.zones.iter().map(record).collect()
 }

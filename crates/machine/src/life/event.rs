@@ -1,5 +1,7 @@
 //! What can happen to a machine's memory while Linux runs.
 
+pub(super) mod words;
+
 use std::fmt;
 
 use evidence::settings::AutoOnline;

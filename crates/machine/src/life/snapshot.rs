@@ -1,10 +1,8 @@
 //! A life as the records that a machine is read from: so that every other answer can be asked of a simulated machine.
 
-use std::fmt::Write;
-
 use evidence::snapshot::{BlockState, FirmwareMapEntry, MemoryBlock, MemoryBlocks};
 use evidence::zones::Zone;
-use evidence::{Snapshot, Source};
+use evidence::{Snapshot, Source, Tables};
 
 use super::event::{ImageFor, auto_online_word};
 use super::state::Life;
@@ -25,7 +23,7 @@ impl Life {
     /// The zones with memory, in pages. `managed` is taken as `present`, which is more than the page allocator has.
     pub fn zone_records(&self) -> Vec<Zone> {
         let page = self.kernel.page.max(1);
-        let record = |(node, kind, zone): (u32, crate::boot::zones::ZoneKind, &super::zones::Zone)| {
+        let record = |(node, kind, zone): (u32, crate::boot::zones::ZoneKind, &super::parts::zones::Zone)| {
             let span = zone.span()?;
             let present = zone.present() / page;
             Some(Zone {
@@ -57,8 +55,6 @@ impl Life {
     ///
     /// The kernel log stays that of `base`: it has the boot, and no line of the events.
     pub fn snapshot(&self, base: &Snapshot) -> Snapshot {
-        let mut after = base.clone();
-        after.iomem = Source::Read(self.iomem());
         let mut blocks = self.memory_blocks();
         let old = base.memory_blocks.read();
         for block in &mut blocks {
@@ -73,19 +69,18 @@ impl Life {
                 block.firmware_node.clone_from(&known.firmware_node);
             }
         }
-        after.memory_blocks = Source::Read(MemoryBlocks {
-            block_size: self.blocks.size(),
-            auto_online: Source::Read(auto_online_word(self.policy.state).to_owned()),
-            crash_hotplug: old.map(|old| old.crash_hotplug.clone()).unwrap_or_default(),
-            blocks,
+        let mut after = base.clone().showing(Tables {
+            iomem: self.iomem(),
+            blocks: MemoryBlocks {
+                block_size: self.blocks.size(),
+                auto_online: Source::Read(auto_online_word(self.policy.state).to_owned()),
+                crash_hotplug: old.map(|old| old.crash_hotplug.clone()).unwrap_or_default(),
+                blocks,
+            },
+            zones: self.zone_records(),
+            firmware_map: self.firmware_records(),
+            memblock: self.memblock.as_ref().map(|regions| regions.iter().collect()),
         });
-        after.zoneinfo = Source::Read(self.zoneinfo());
-        if let Some(entries) = self.firmware_records() {
-            after.firmware_memmap = Source::Read(entries);
-        }
-        if let Some(text) = self.memblock_text() {
-            after.memblock.memory = Source::Read(text);
-        }
         let aware = if self.policy.numa_aware { "Y" } else { "N" };
         for (name, value) in [
             ("online_policy", self.policy.online.as_str().to_owned()),
@@ -101,39 +96,5 @@ impl Life {
             }
         }
         after
-    }
-
-    /// /proc/zoneinfo, as far as it is read.
-    fn zoneinfo(&self) -> String {
-        let mut text = String::new();
-        for Zone { node, name, start_pfn, spanned, present, managed } in self.zone_records() {
-            // Writing to a string does not fail.
-            let _ = write!(
-                text,
-                "Node {node}, zone {name:>8}\n        spanned  {spanned}\n        present  {present}\n        managed  \
-                 {managed}\n  start_pfn:           {start_pfn}\n"
-            );
-        }
-        text
-    }
-
-    /// /sys/kernel/debug/memblock/memory; `None` if the kernel does not keep memblock.
-    pub fn memblock_text(&self) -> Option<String> {
-        let mut text = String::new();
-        for (index, region) in self.memblock.as_ref()?.iter().enumerate() {
-            let node = region.node.map_or_else(|| "x".to_owned(), |node| node.get().to_string());
-            let names = [
-                (memblock::RegionFlags::HOTPLUG, "HOTPLUG"),
-                (memblock::RegionFlags::MIRROR, "MIRROR"),
-                (memblock::RegionFlags::NOMAP, "NOMAP"),
-                (memblock::RegionFlags::DRIVER_MANAGED, "DRV_MNG"),
-                (memblock::RegionFlags::RSRV_NOINIT, "RSV_NIT"),
-            ];
-            let flag =
-                names.iter().find(|(flag, _)| region.flags.contains(*flag)).map_or("NONE", |(_, name)| name);
-            let (start, last) = (region.range.start(), region.range.last());
-            let _ = writeln!(text, "{index:4}: {start:#018x}..{last:#018x} {node:>4} {flag}");
-        }
-        Some(text)
     }
 }

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use evidence::Unknown;
 use memblock::PhysRange;
 
-use super::blocks::{Block, Blocks, Online};
-use super::devices::{DeviceKind, Devices, GroupKind};
-use super::images::Images;
-use super::policy::{Candidate, Judge, Policy, UnitState};
-use super::regions::Regions;
-use super::resources::Resources;
-use super::zones::Zones;
+use super::parts::blocks::{Block, Blocks, Online};
+use super::parts::devices::{DeviceKind, Devices, GroupKind};
+use super::parts::images::Images;
+use super::parts::policy::{Candidate, Judge, Policy, UnitState};
+use super::parts::regions::Regions;
+use super::parts::resources::Resources;
+use super::parts::zones::Zones;
 use crate::boot::zones::ZoneKind;
 use crate::range_set::RangeSet;
 
@@ -54,6 +54,8 @@ pub struct Life {
     pub(super) now: String,
 }
 
+// Independent facts.
+#[allow(clippy::struct_excessive_bools)]
 /// What an event needs to know of the kernel and its architecture.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct KernelFacts {
@@ -204,7 +206,7 @@ impl Life {
         for (_, block) in self.blocks.inside(around) {
             match block.online {
                 Online::In(ZoneKind::Movable) => {
-                    state.movable = state.movable.saturating_add(self.blocks.size())
+                    state.movable = state.movable.saturating_add(self.blocks.size());
                 }
                 Online::No => {}
                 _ => state.has_kernel = true,

@@ -123,7 +123,7 @@ impl Life {
             self.iomem(),
             self.memory_blocks(),
             self.firmware_records(),
-            self.memblock_text()
+            self.memblock().map(|regions| regions.iter().collect::<Vec<_>>())
         )
     }
 }

@@ -26,7 +26,8 @@ pub(crate) fn snapshot(
     };
     let edits = &arguments.edits;
     let is_edited = edits.cmdline.is_some() || !edits.append.is_empty() || !edits.remove.is_empty();
-    let is_shown = base.iomem.read().is_some() && base.memory_blocks.read().is_some();
+    let missing = base.missing_tables();
+    let is_shown = missing.is_none();
     if is_shown && !is_edited && given.firmware.is_empty() {
         if let Some(release) = &edits.kernel_release {
             input::state_release(&mut base, release);
@@ -51,13 +52,7 @@ pub(crate) fn snapshot(
     let mut unknown = boot.prediction.assumed.clone();
     unknown.push(Unknown::new(
         "memory right after the boot",
-        if is_shown {
-            "the machine booted with another command line"
-        } else if base.iomem.read().is_some() {
-            "/sys/devices/system/memory was not read: nothing shows the memory blocks"
-        } else {
-            "/proc/iomem was not read: nothing shows the memory"
-        },
+        missing.unwrap_or("the machine booted with another command line"),
         "the boot is predicted, as `physmem boot` shows it, and memory that drivers add after boot is not there",
     ));
     let mut machine = booted(&base, &boot.input, &boot.prediction);

@@ -1,15 +1,15 @@
 //! Memory blocks go online and offline.
 
-use super::blocks::Online;
-use super::change::{Change, What};
-use super::event::{OnlineAs, Selected};
-use super::refusal::{Errno, Refusal};
-use super::state::Life;
 use crate::boot::zones::ZoneKind;
+use crate::life::change::{Change, What};
+use crate::life::event::{OnlineAs, Selected};
+use crate::life::parts::blocks::Online;
+use crate::life::refusal::{Errno, Refusal};
+use crate::life::state::Life;
 
 impl Life {
     /// The numbers of the blocks that an event is about.
-    pub(super) fn selected(&self, selected: Selected) -> Result<Vec<u64>, Refusal> {
+    pub(in crate::life) fn selected(&self, selected: Selected) -> Result<Vec<u64>, Refusal> {
         let numbers: Vec<u64> = match selected {
             Selected::Blocks { first, last } => {
                 self.blocks.between(first, last).map(|(number, _)| *number).collect()
@@ -31,7 +31,12 @@ impl Life {
     }
 
     /// Writes a word to a block's `state`.
-    pub(super) fn online(&mut self, change: &mut Change, number: u64, how: OnlineAs) -> Result<(), Refusal> {
+    pub(in crate::life) fn online(
+        &mut self,
+        change: &mut Change,
+        number: u64,
+        how: OnlineAs,
+    ) -> Result<(), Refusal> {
         let zone = self.put_online(change, number, how)?;
         let range = self.blocks.range(number);
         let why = match how {
@@ -45,7 +50,7 @@ impl Life {
 
     /// Puts a block online without a word about it.
     /// Source: mm/memory_hotplug.c:online_pages, drivers/base/memory.c:state_store (6.12).
-    pub(super) fn put_online(
+    pub(in crate::life) fn put_online(
         &mut self,
         change: &mut Change,
         number: u64,
@@ -96,7 +101,7 @@ impl Life {
     }
 
     /// Takes a block offline.
-    pub(super) fn offline(&mut self, change: &mut Change, number: u64) -> Result<(), Refusal> {
+    pub(in crate::life) fn offline(&mut self, change: &mut Change, number: u64) -> Result<(), Refusal> {
         let zone = self.take_offline(change, number)?;
         let range = self.blocks.range(number);
         let why = if zone == ZoneKind::Movable {
@@ -110,7 +115,11 @@ impl Life {
 
     /// Takes a block offline without a word about it.
     /// Source: mm/memory_hotplug.c:offline_pages, drivers/base/memory.c:memory_block_offline (6.12).
-    pub(super) fn take_offline(&mut self, change: &mut Change, number: u64) -> Result<ZoneKind, Refusal> {
+    pub(in crate::life) fn take_offline(
+        &mut self,
+        change: &mut Change,
+        number: u64,
+    ) -> Result<ZoneKind, Refusal> {
         let (zone, range) = self.check_offline(number)?;
         let Some(block) = self.blocks.get(number).copied() else { return Err(gone(number)) };
         let before = self.zones.span(block.node, zone);
@@ -220,7 +229,7 @@ impl Life {
 }
 
 /// A block that is not there.
-pub(super) fn gone(number: u64) -> Refusal {
+pub(in crate::life) fn gone(number: u64) -> Refusal {
     Refusal {
         errno: Errno::Enoent,
         rule: "no-such-block",

@@ -93,22 +93,22 @@ pub enum GroupKind {
 }
 
 impl Group {
-    pub(super) const fn new(kind: GroupKind) -> Self {
+    pub(in crate::life) const fn new(kind: GroupKind) -> Self {
         Self { kind, kernel: 0, movable: 0 }
     }
 
-    pub(super) fn is_dynamic(&self) -> bool {
+    pub(in crate::life) fn is_dynamic(&self) -> bool {
         matches!(self.kind, GroupKind::Dynamic { .. })
     }
 
     /// Memory of the group goes online.
-    pub(super) fn grow(&mut self, zone: ZoneKind, bytes: u64) {
+    pub(in crate::life) fn grow(&mut self, zone: ZoneKind, bytes: u64) {
         let count = if zone == ZoneKind::Movable { &mut self.movable } else { &mut self.kernel };
         *count = count.saturating_add(bytes);
     }
 
     /// Memory of the group goes offline.
-    pub(super) fn shrink(&mut self, zone: ZoneKind, bytes: u64) {
+    pub(in crate::life) fn shrink(&mut self, zone: ZoneKind, bytes: u64) {
         let count = if zone == ZoneKind::Movable { &mut self.movable } else { &mut self.kernel };
         *count = count.saturating_sub(bytes);
     }
@@ -132,27 +132,27 @@ impl Devices {
         self.all.values()
     }
 
-    pub(super) fn get(&self, number: u32) -> Option<&Device> {
+    pub(in crate::life) fn get(&self, number: u32) -> Option<&Device> {
         self.all.get(&number)
     }
 
-    pub(super) fn get_mut(&mut self, number: u32) -> Option<&mut Device> {
+    pub(in crate::life) fn get_mut(&mut self, number: u32) -> Option<&mut Device> {
         self.all.get_mut(&number)
     }
 
-    pub(super) fn numbers(&self) -> Vec<u32> {
+    pub(in crate::life) fn numbers(&self) -> Vec<u32> {
         self.all.keys().copied().collect()
     }
 
     /// The groups that grow and shrink.
-    pub(super) fn dynamic(&self) -> impl Iterator<Item = (u32, &Device, Group)> {
+    pub(in crate::life) fn dynamic(&self) -> impl Iterator<Item = (u32, &Device, Group)> {
         self.dynamic.iter().filter_map(|number| {
             let device = self.all.get(number)?;
             Some((*number, device, device.group?))
         })
     }
 
-    pub(super) fn insert(&mut self, device: Device) -> u32 {
+    pub(in crate::life) fn insert(&mut self, device: Device) -> u32 {
         let number = self.next;
         self.next = self.next.saturating_add(1);
         for range in device.places() {
@@ -166,7 +166,7 @@ impl Devices {
         number
     }
 
-    pub(super) fn remove(&mut self, number: u32) {
+    pub(in crate::life) fn remove(&mut self, number: u32) {
         let Some(device) = self.all.remove(&number) else { return };
         for range in device.places() {
             self.by_start.remove(&range.start());
@@ -175,12 +175,12 @@ impl Devices {
         self.dynamic.remove(&number);
     }
 
-    pub(super) fn named(&self, name: &str) -> Option<u32> {
+    pub(in crate::life) fn named(&self, name: &str) -> Option<u32> {
         self.by_name.get(name).copied()
     }
 
     /// The device whose memory or region contains an address.
-    pub(super) fn at(&self, address: u64) -> Option<u32> {
+    pub(in crate::life) fn at(&self, address: u64) -> Option<u32> {
         let (_, &(end, number)) = self.by_start.range(..=address).next_back()?;
         (address < end).then_some(number)
     }

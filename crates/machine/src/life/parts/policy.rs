@@ -26,36 +26,36 @@ pub struct Policy {
 }
 
 /// All that decides which zone memory joins, looked at for one range.
-pub(super) struct Judge<'a> {
-    pub(super) policy: &'a Policy,
-    pub(super) zones: &'a Zones,
-    pub(super) devices: &'a Devices,
+pub(in crate::life) struct Judge<'a> {
+    pub(in crate::life) policy: &'a Policy,
+    pub(in crate::life) zones: &'a Zones,
+    pub(in crate::life) devices: &'a Devices,
     /// Bytes per page: the kernel counts in whole pages.
-    pub(super) page: u64,
+    pub(in crate::life) page: u64,
 }
 
 /// The memory that is to go online.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Candidate {
-    pub(super) range: PhysRange,
-    pub(super) node: u32,
+pub(in crate::life) struct Candidate {
+    pub(in crate::life) range: PhysRange,
+    pub(in crate::life) node: u32,
     /// The device that brought it.
-    pub(super) device: Option<u32>,
+    pub(in crate::life) device: Option<u32>,
     /// In its unit of a dynamic group: what is online in Movable already, and whether something is in a kernel zone.
-    pub(super) unit: UnitState,
+    pub(in crate::life) unit: UnitState,
 }
 
 /// What is online in the unit of a dynamic group that memory belongs to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct UnitState {
-    pub(super) movable: u64,
-    pub(super) has_kernel: bool,
+pub(in crate::life) struct UnitState {
+    pub(in crate::life) movable: u64,
+    pub(in crate::life) has_kernel: bool,
 }
 
 impl Judge<'_> {
     /// The zone that plain `online` picks.
     /// Source: mm/memory_hotplug.c:zone_for_pfn_range (6.12).
-    pub(super) fn default_zone(&self, candidate: Candidate) -> ZoneKind {
+    pub(in crate::life) fn default_zone(&self, candidate: Candidate) -> ZoneKind {
         match self.policy.online {
             OnlinePolicy::ContigZones => self.contiguous(candidate),
             OnlinePolicy::AutoMovable if self.may_be_movable(candidate) => ZoneKind::Movable,
@@ -64,7 +64,7 @@ impl Judge<'_> {
     }
 
     /// The zone that `online_kernel` picks.
-    pub(super) fn kernel_zone(&self, candidate: Candidate) -> ZoneKind {
+    pub(in crate::life) fn kernel_zone(&self, candidate: Candidate) -> ZoneKind {
         self.zones.kernel_zone(candidate.node, candidate.range)
     }
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use evidence::settings::AutoOnline;
 use memblock::PhysRange;
 
-use super::event::{
+use super::{
     Added, AddedBy, Event, ImageFor, LoadedBy, Loading, OnlineAs, PolicyChange, Selected, Target,
     VIRTIO_MEM_UNIT,
 };
@@ -169,8 +169,8 @@ impl<'a> Words<'a> {
     }
 
     fn policy(&mut self) -> Result<PolicyChange, EventError> {
-        let mut change = PolicyChange::default();
         const KEYS: &str = "state=, online_policy=, ratio= or numa_aware=";
+        let mut change = PolicyChange::default();
         if self.rest.is_empty() {
             return Err(self.error(KEYS, "nothing"));
         }

@@ -37,11 +37,11 @@ pub struct Zone {
 
 /// Bytes of memory, as the auto-movable policy counts them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Pages {
+pub(in crate::life) struct Pages {
     /// Boot memory in kernel zones, without contiguous areas.
-    pub(super) kernel_early: u64,
+    pub(in crate::life) kernel_early: u64,
     /// Memory in Movable, and contiguous areas.
-    pub(super) movable: u64,
+    pub(in crate::life) movable: u64,
 }
 
 impl Zone {
@@ -66,24 +66,24 @@ impl Zones {
     }
 
     /// The span of a zone.
-    pub(super) fn span(&self, node: u32, kind: ZoneKind) -> Option<PhysRange> {
+    pub(in crate::life) fn span(&self, node: u32, kind: ZoneKind) -> Option<PhysRange> {
         self.by_node.get(&(node, kind))?.span
     }
 
     /// Whether a zone's span overlaps a range.
-    pub(super) fn intersects(&self, node: u32, kind: ZoneKind, range: PhysRange) -> bool {
+    pub(in crate::life) fn intersects(&self, node: u32, kind: ZoneKind, range: PhysRange) -> bool {
         self.span(node, kind).is_some_and(|span| span.overlaps(range))
     }
 
     /// The kernel zone that memory would join: the lowest whose span it overlaps, or Normal.
     /// Source: mm/memory_hotplug.c:default_kernel_zone_for_pfn (6.12).
-    pub(super) fn kernel_zone(&self, node: u32, range: PhysRange) -> ZoneKind {
+    pub(in crate::life) fn kernel_zone(&self, node: u32, range: PhysRange) -> ZoneKind {
         let limited = [ZoneKind::Dma, ZoneKind::Dma32];
         limited.into_iter().find(|&kind| self.intersects(node, kind, range)).unwrap_or(ZoneKind::Normal)
     }
 
     /// What the auto-movable policy counts, on all nodes or on one.
-    pub(super) fn pages(&self, node: Option<u32>) -> Pages {
+    pub(in crate::life) fn pages(&self, node: Option<u32>) -> Pages {
         match node {
             None => self.total,
             Some(node) => self.of_node.get(&node).copied().unwrap_or_default(),
@@ -91,7 +91,7 @@ impl Zones {
     }
 
     /// Sets the span and contiguous areas of a zone that was there at the start.
-    pub(super) fn begin(&mut self, node: u32, kind: ZoneKind, span: PhysRange, cma: u64) {
+    pub(in crate::life) fn begin(&mut self, node: u32, kind: ZoneKind, span: PhysRange, cma: u64) {
         let zone = self.by_node.entry((node, kind)).or_default();
         zone.span = Some(zone.span.map_or(span, |old| old.hull(span)));
         zone.cma = cma;
@@ -102,7 +102,7 @@ impl Zones {
     }
 
     /// Sets what /proc/zoneinfo says is present: it also counts boot memory that no resource shows, such as NOMAP's.
-    pub(super) fn set_present(&mut self, node: u32, kind: ZoneKind, present: u64) {
+    pub(in crate::life) fn set_present(&mut self, node: u32, kind: ZoneKind, present: u64) {
         let Some(zone) = self.by_node.get_mut(&(node, kind)) else { return };
         let missing = present.saturating_sub(zone.present);
         let surplus = zone.present.saturating_sub(present);
@@ -115,7 +115,14 @@ impl Zones {
     }
 
     /// Memory goes online in a zone; `present` of its bytes are memory. O(log n).
-    pub(super) fn grow(&mut self, node: u32, kind: ZoneKind, range: PhysRange, present: u64, is_early: bool) {
+    pub(in crate::life) fn grow(
+        &mut self,
+        node: u32,
+        kind: ZoneKind,
+        range: PhysRange,
+        present: u64,
+        is_early: bool,
+    ) {
         let zone = self.by_node.entry((node, kind)).or_default();
         zone.span = Some(zone.span.map_or(range, |span| span.hull(range)));
         zone.present = zone.present.saturating_add(present);
@@ -132,7 +139,7 @@ impl Zones {
 
     /// Memory goes offline. A zone shrinks only if it loses its first or last memory. O(log n).
     /// Source: mm/memory_hotplug.c:remove_pfn_range_from_zone, shrink_zone_span (6.12).
-    pub(super) fn shrink(
+    pub(in crate::life) fn shrink(
         &mut self,
         node: u32,
         kind: ZoneKind,
@@ -170,7 +177,7 @@ impl Zones {
     }
 
     /// Whether each zone's span encloses its memory.
-    pub(super) fn is_consistent(&self) -> bool {
+    pub(in crate::life) fn is_consistent(&self) -> bool {
         self.by_node.values().all(|zone| {
             let first = zone.runs.first_key_value().map(|(&start, _)| start);
             let last = zone.runs.last_key_value().map(|(_, &end)| end);
@@ -188,7 +195,7 @@ impl Zones {
 }
 
 /// Adds a range to disjoint runs, joining neighbors.
-pub(super) fn insert(runs: &mut BTreeMap<u64, u64>, range: PhysRange) {
+pub(in crate::life) fn insert(runs: &mut BTreeMap<u64, u64>, range: PhysRange) {
     let (mut start, mut end) = (range.start(), range.end());
     if let Some((&before, &until)) = runs.range(..=start).next_back().filter(|(_, until)| **until >= start) {
         (start, end) = (before, end.max(until));
@@ -201,7 +208,7 @@ pub(super) fn insert(runs: &mut BTreeMap<u64, u64>, range: PhysRange) {
 }
 
 /// Takes a range out of disjoint runs.
-pub(super) fn remove(runs: &mut BTreeMap<u64, u64>, range: PhysRange) {
+pub(in crate::life) fn remove(runs: &mut BTreeMap<u64, u64>, range: PhysRange) {
     let (start, end) = (range.start(), range.end());
     if let Some((&before, &until)) = runs.range(..start).next_back().filter(|(_, until)| **until > start) {
         runs.insert(before, start);

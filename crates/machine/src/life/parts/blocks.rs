@@ -21,7 +21,7 @@ pub struct Block {
     /// Whether it is boot memory.
     pub is_early: bool,
     /// The device that brought it, by its number; `None` for boot memory without one.
-    pub(super) device: Option<u32>,
+    pub(in crate::life) device: Option<u32>,
     /// Whether it holds pages that cannot move: an input, which only run time decides.
     pub is_pinned: bool,
     /// The bytes at its start that hold its own struct pages (memmap on memory).
@@ -54,14 +54,14 @@ impl Online {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Blocks {
     size: u64,
-    blocks: BTreeMap<u64, Block>,
+    all: BTreeMap<u64, Block>,
     /// How many each node has.
     of_node: BTreeMap<u32, u64>,
 }
 
 impl Blocks {
-    pub(super) fn new(size: u64) -> Self {
-        Self { size, blocks: BTreeMap::new(), of_node: BTreeMap::new() }
+    pub(in crate::life) fn new(size: u64) -> Self {
+        Self { size, all: BTreeMap::new(), of_node: BTreeMap::new() }
     }
 
     /// The bytes of a block.
@@ -76,55 +76,55 @@ impl Blocks {
 
     /// A block. O(log n).
     pub fn get(&self, number: u64) -> Option<&Block> {
-        self.blocks.get(&number)
+        self.all.get(&number)
     }
 
     /// All blocks, ascending.
     pub fn iter(&self) -> impl Iterator<Item = (u64, &Block)> {
-        self.blocks.iter().map(|(&number, block)| (number, block))
+        self.all.iter().map(|(&number, block)| (number, block))
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.blocks.len()
+        self.all.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.blocks.is_empty()
+        self.all.is_empty()
     }
 
     /// The numbers from one to another, inclusive, that have a block.
-    pub(super) fn between(&self, first: u64, last: u64) -> Range<'_, u64, Block> {
-        if first <= last { self.blocks.range(first..=last) } else { self.blocks.range(0..0) }
+    pub(in crate::life) fn between(&self, first: u64, last: u64) -> Range<'_, u64, Block> {
+        if first <= last { self.all.range(first..=last) } else { self.all.range(0..0) }
     }
 
     /// The blocks in a range of whole blocks.
-    pub(super) fn inside(&self, range: PhysRange) -> Range<'_, u64, Block> {
+    pub(in crate::life) fn inside(&self, range: PhysRange) -> Range<'_, u64, Block> {
         self.between(range.start() / self.size, range.last() / self.size)
     }
 
-    pub(super) fn get_mut(&mut self, number: u64) -> Option<&mut Block> {
-        self.blocks.get_mut(&number)
+    pub(in crate::life) fn get_mut(&mut self, number: u64) -> Option<&mut Block> {
+        self.all.get_mut(&number)
     }
 
-    pub(super) fn insert(&mut self, number: u64, block: Block) {
+    pub(in crate::life) fn insert(&mut self, number: u64, block: Block) {
         let node = block.node;
-        if self.blocks.insert(number, block).is_none() {
+        if self.all.insert(number, block).is_none() {
             let count = self.of_node.entry(node).or_default();
             *count = count.saturating_add(1);
         }
     }
 
-    pub(super) fn remove(&mut self, number: u64) {
-        if let Some(block) = self.blocks.remove(&number) {
+    pub(in crate::life) fn remove(&mut self, number: u64) {
+        if let Some(block) = self.all.remove(&number) {
             let count = self.of_node.entry(block.node).or_default();
             *count = count.saturating_sub(1);
         }
     }
 
     /// Whether a node has a block.
-    pub(super) fn has_node(&self, node: u32) -> bool {
+    pub(in crate::life) fn has_node(&self, node: u32) -> bool {
         self.of_node.get(&node).is_some_and(|count| *count > 0)
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use memblock::PhysRange;
 
-use super::event::{ImageFor, LoadedBy};
 use super::zones::{insert, remove};
+use crate::life::event::{ImageFor, LoadedBy};
 
 /// The images that are loaded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub struct Images {
     kexec: Option<Image>,
     kdump: Option<Image>,
     /// Whether this kernel can rebuild the crash header when blocks go online and offline.
-    pub(super) rebuilds_header: bool,
+    pub(in crate::life) rebuilds_header: bool,
 }
 
 /// A loaded image.
@@ -35,14 +35,14 @@ pub struct Image {
 
 impl Image {
     /// An image that describes the machine as it is now.
-    pub(super) fn new(by: Option<LoadedBy>, at: Vec<PhysRange>, follows: bool) -> Self {
+    pub(in crate::life) fn new(by: Option<LoadedBy>, at: Vec<PhysRange>, follows: bool) -> Self {
         Self { by, at, follows, ..Self::default() }
     }
 }
 
 impl Images {
     /// None loaded.
-    pub(super) fn new(rebuilds_header: bool) -> Self {
+    pub(in crate::life) fn new(rebuilds_header: bool) -> Self {
         Self { rebuilds_header, ..Self::default() }
     }
 
@@ -54,7 +54,7 @@ impl Images {
         }
     }
 
-    pub(super) fn set(&mut self, image: ImageFor, loaded: Option<Image>) {
+    pub(in crate::life) fn set(&mut self, image: ImageFor, loaded: Option<Image>) {
         match image {
             ImageFor::Kexec => self.kexec = loaded,
             ImageFor::Kdump => self.kdump = loaded,
@@ -62,7 +62,7 @@ impl Images {
     }
 
     /// Memory became a resource.
-    pub(super) fn memory_came(&mut self, range: PhysRange, event: &str) {
+    pub(in crate::life) fn memory_came(&mut self, range: PhysRange, event: &str) {
         for image in [&mut self.kexec, &mut self.kdump].into_iter().flatten() {
             remove(&mut image.removed, range);
             insert(&mut image.added, range);
@@ -71,7 +71,7 @@ impl Images {
     }
 
     /// A resource is gone. Nothing tells kexec: the kernel's last notification came when the block went offline.
-    pub(super) fn memory_went(&mut self, range: PhysRange, event: &str) {
+    pub(in crate::life) fn memory_went(&mut self, range: PhysRange, event: &str) {
         for image in [&mut self.kexec, &mut self.kdump].into_iter().flatten() {
             let was_new =
                 image.added.iter().any(|(&start, &end)| start <= range.start() && range.end() <= end);
@@ -88,7 +88,7 @@ impl Images {
 
     /// A block went online or offline: the kernel rebuilds the crash header from the resources as they are.
     /// Source: kernel/crash_core.c:crash_memhp_notifier (6.12).
-    pub(super) fn block_changed(&mut self) {
+    pub(in crate::life) fn block_changed(&mut self) {
         if let Some(image) = self.kdump.as_mut().filter(|image| image.follows) {
             image.added.clear();
             image.removed.clear();

@@ -33,10 +33,10 @@ struct Node {
 
 /// A busy resource that is in the way.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct InTheWay {
-    pub(super) start: u64,
-    pub(super) last: u64,
-    pub(super) name: String,
+pub(in crate::life) struct InTheWay {
+    pub(in crate::life) start: u64,
+    pub(in crate::life) last: u64,
+    pub(in crate::life) name: String,
 }
 
 /// As a line of /proc/iomem.
@@ -48,7 +48,7 @@ impl fmt::Display for InTheWay {
 
 impl Resources {
     /// A tree as it was read. O(n log n).
-    pub(super) fn of(tree: &ResourceTree, is_mergeable: impl Fn(&str) -> bool) -> Self {
+    pub(in crate::life) fn of(tree: &ResourceTree, is_mergeable: impl Fn(&str) -> bool) -> Self {
         let all = tree.resources();
         // From the back, each resource finds its children complete, and is given to its parent.
         let mut children: Vec<Children> = vec![Children::new(); all.len()];
@@ -68,7 +68,7 @@ impl Resources {
     }
 
     /// What would refuse a request. O(depth x log n).
-    pub(super) fn in_the_way(&self, range: PhysRange) -> Option<InTheWay> {
+    pub(in crate::life) fn in_the_way(&self, range: PhysRange) -> Option<InTheWay> {
         let (start, last) = (range.start(), range.last());
         let mut siblings = &self.top;
         loop {
@@ -83,7 +83,7 @@ impl Resources {
     /// Requests a resource: inside the innermost resource around it that is not busy. Neighbors of the same name join
     /// if all are mergeable.
     /// Source: kernel/resource.c:__request_region, merge_system_ram_resource (6.12). O(depth x log n).
-    pub(super) fn request(
+    pub(in crate::life) fn request(
         &mut self,
         range: PhysRange,
         name: &str,
@@ -105,7 +105,7 @@ impl Resources {
     }
 
     /// The last byte of a resource at the top that overlaps a range.
-    pub(super) fn last_overlap(&self, range: PhysRange) -> Option<u64> {
+    pub(in crate::life) fn last_overlap(&self, range: PhysRange) -> Option<u64> {
         let (_, node) = self.top.range(..=range.last()).next_back()?;
         (node.last >= range.start()).then_some(node.last)
     }
@@ -113,40 +113,24 @@ impl Resources {
     /// Releases System RAM: the whole resource, a part at one of its ends, or a part in its middle, which leaves two.
     /// Returns the name; `None` if no System RAM encloses the range.
     /// Source: kernel/resource.c:release_mem_region_adjustable (6.12). O(depth x log n).
-    pub(super) fn release(&mut self, range: PhysRange) -> Option<String> {
+    pub(in crate::life) fn release(&mut self, range: PhysRange) -> Option<String> {
         release(&mut self.top, range)
     }
 
     /// Takes away a resource with exactly this name that starts inside `range`, if it is there and has no children.
-    pub(super) fn drop_named(&mut self, range: PhysRange, name: &str) -> Option<PhysRange> {
+    pub(in crate::life) fn drop_named(&mut self, range: PhysRange, name: &str) -> Option<PhysRange> {
         drop_named(&mut self.top, range, name)
     }
 
-    #[cfg(test)]
-    /// The outermost resource of this name that contains an address.
-    pub(super) fn named(&self, address: u64, name: &str) -> Option<PhysRange> {
-        let mut siblings = &self.top;
-        while let Some((&start, node)) = siblings.range(..=address).next_back() {
-            if node.last < address {
-                return None;
-            }
-            if node.name == name {
-                return PhysRange::from_inclusive(start, node.last).ok();
-            }
-            siblings = &node.children;
-        }
-        None
-    }
-
     /// All System RAM, ascending, with its names; neighbors stay apart. O(n).
-    pub(super) fn system_ram(&self) -> Vec<(PhysRange, &str)> {
+    pub(in crate::life) fn system_ram(&self) -> Vec<(PhysRange, &str)> {
         let mut found = Vec::new();
         collect(&self.top, &mut found);
         found
     }
 
     /// Whether each resource lies inside its parent and siblings do not overlap.
-    pub(super) fn is_consistent(&self) -> bool {
+    pub(in crate::life) fn is_consistent(&self) -> bool {
         fn inside(children: &Children, start: u64, last: u64) -> bool {
             let mut free_from = Some(start);
             children.iter().all(|(&at, node)| {

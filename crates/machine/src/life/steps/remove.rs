@@ -2,16 +2,16 @@
 
 use memblock::PhysRange;
 
-use super::blocks::Online;
-use super::change::{Change, What};
-use super::devices::DeviceKind;
-use super::event::{OnlineAs, Target};
-use super::refusal::{Errno, Refusal};
-use super::state::Life;
+use crate::life::change::{Change, What};
+use crate::life::event::{OnlineAs, Target};
+use crate::life::parts::blocks::Online;
+use crate::life::parts::devices::DeviceKind;
+use crate::life::refusal::{Errno, Refusal};
+use crate::life::state::Life;
 
 impl Life {
     /// The device that an event names.
-    pub(super) fn device(&self, target: &Target) -> Result<u32, Refusal> {
+    pub(in crate::life) fn device(&self, target: &Target) -> Result<u32, Refusal> {
         let found = match target {
             Target::Name(name) => self.devices.named(name),
             Target::Address(address) => self.devices.at(*address),
@@ -39,7 +39,7 @@ impl Life {
     }
 
     /// A device's memory goes away.
-    pub(super) fn remove_device(&mut self, target: &Target) -> Result<Change, Refusal> {
+    pub(in crate::life) fn remove_device(&mut self, target: &Target) -> Result<Change, Refusal> {
         let number = self.device(target)?;
         let Some(device) = self.devices.get(number).cloned() else { return Ok(Change::default()) };
         if self.kernel.lacks_hot_remove {
@@ -60,7 +60,7 @@ impl Life {
                 }
             }
             DeviceKind::Kmem | DeviceKind::OtherDriver(_) => {
-                self.all_offline(&device.name, &device.ranges)?
+                self.all_offline(&device.name, &device.ranges)?;
             }
             DeviceKind::Balloon => {
                 return Err(Refusal {
@@ -180,7 +180,7 @@ impl Life {
 
     /// What remove_memory() does with memory whose blocks are all offline.
     /// Source: mm/memory_hotplug.c:try_remove_memory (6.12).
-    pub(super) fn remove_memory(&mut self, change: &mut Change, range: PhysRange) {
+    pub(in crate::life) fn remove_memory(&mut self, change: &mut Change, range: PhysRange) {
         let numbers: Vec<u64> = self.blocks.inside(range).map(|(number, _)| *number).collect();
         let node = numbers.first().and_then(|number| self.blocks.get(*number)).map(|block| block.node);
         for number in &numbers {

@@ -3,16 +3,16 @@
 use evidence::settings::AutoOnline;
 use memblock::PhysRange;
 
-use super::change::{Change, What};
-use super::devices::{Device, DeviceKind, Group, GroupKind, VirtioMem};
-use super::event::{Added, AddedBy, Bytes};
 use super::plug::{Plugged, SYSTEM_RAM};
-use super::refusal::{Errno, Refusal};
-use super::state::Life;
+use crate::life::change::{Change, What};
+use crate::life::event::{Added, AddedBy, Bytes};
+use crate::life::parts::devices::{Device, DeviceKind, Group, GroupKind, VirtioMem};
+use crate::life::refusal::{Errno, Refusal};
+use crate::life::state::Life;
 
 impl Life {
     /// A device brings memory.
-    pub(super) fn add(&mut self, added: &Added) -> Result<Change, Refusal> {
+    pub(in crate::life) fn add(&mut self, added: &Added) -> Result<Change, Refusal> {
         self.can_hot_add()?;
         let node = added.node.unwrap_or_default();
         match &added.by {

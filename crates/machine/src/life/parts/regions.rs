@@ -30,7 +30,7 @@ impl Regions {
     }
 
     /// Adds hot-added memory, which joins neighbors of the same node and flags (mm/memblock.c:memblock_add_node, 6.12).
-    pub(super) fn add(&mut self, region: Region) {
+    pub(in crate::life) fn add(&mut self, region: Region) {
         let (mut start, mut end) = (region.range.start(), region.range.end());
         let is_like =
             |entry: &(u64, Option<NodeId>, RegionFlags)| (entry.1, entry.2) == (region.node, region.flags);
@@ -46,7 +46,7 @@ impl Regions {
     }
 
     /// Removes memory; regions that stick out are cut.
-    pub(super) fn remove(&mut self, range: PhysRange) {
+    pub(in crate::life) fn remove(&mut self, range: PhysRange) {
         let before = self.by_start.range(..range.start()).next_back().map(|(&at, &entry)| (at, entry));
         if let Some((at, (end, node, flags))) = before.filter(|(_, entry)| entry.0 > range.start()) {
             self.by_start.insert(at, (range.start(), node, flags));
@@ -63,7 +63,7 @@ impl Regions {
     }
 
     /// Whether the regions are disjoint.
-    pub(super) fn is_consistent(&self) -> bool {
+    pub(in crate::life) fn is_consistent(&self) -> bool {
         let mut free_from = 0;
         self.by_start.iter().all(|(&start, &(end, ..))| {
             let fits = free_from <= start && start < end;

@@ -3,29 +3,29 @@
 use evidence::settings::AutoOnline;
 use memblock::{NodeId, PhysRange, Region, RegionFlags};
 
-use super::blocks::{Block, Online};
-use super::change::{Change, What};
-use super::devices::GroupKind;
-use super::event::OnlineAs;
-use super::refusal::{Errno, Refusal};
-use super::state::{FirmwareEntry, Life};
 use crate::command_line::hotplug::MemmapOnMemory;
+use crate::life::change::{Change, What};
+use crate::life::event::OnlineAs;
+use crate::life::parts::blocks::{Block, Online};
+use crate::life::parts::devices::GroupKind;
+use crate::life::refusal::{Errno, Refusal};
+use crate::life::state::{FirmwareEntry, Life};
 
 /// Memory that a driver adds.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Plugged<'a> {
-    pub(super) range: PhysRange,
-    pub(super) node: u32,
+pub(in crate::life) struct Plugged<'a> {
+    pub(in crate::life) range: PhysRange,
+    pub(in crate::life) node: u32,
     /// The resource's name: `System RAM`, or `System RAM (DRIVER)`.
-    pub(super) name: &'a str,
+    pub(in crate::life) name: &'a str,
     /// Whether its resource joins neighbors.
-    pub(super) is_mergeable: bool,
+    pub(in crate::life) is_mergeable: bool,
     /// Whether the driver allows the memory to hold its own struct pages.
-    pub(super) may_hold_memmap: bool,
+    pub(in crate::life) may_hold_memmap: bool,
     /// The device, by number.
-    pub(super) device: u32,
+    pub(in crate::life) device: u32,
     /// The driver's own choice of a state; `None` leaves it to the policy.
-    pub(super) state: Option<AutoOnline>,
+    pub(in crate::life) state: Option<AutoOnline>,
 }
 
 impl Plugged<'_> {
@@ -35,12 +35,12 @@ impl Plugged<'_> {
 }
 
 /// The name of memory that no driver manages.
-pub(super) const SYSTEM_RAM: &str = "System RAM";
+pub(in crate::life) const SYSTEM_RAM: &str = "System RAM";
 
 impl Life {
     /// Whether memory could be added; nothing changes.
     /// Source: mm/memory_hotplug.c:add_memory_resource, register_memory_resource, check_hotplug_memory_range (6.12).
-    pub(super) fn check_add(&self, range: PhysRange, node: u32) -> Result<(), Refusal> {
+    pub(in crate::life) fn check_add(&self, range: PhysRange, node: u32) -> Result<(), Refusal> {
         self.can_hot_add()?;
         let size = self.blocks.size();
         if let Some(found) = self.resources.in_the_way(range) {
@@ -86,7 +86,7 @@ impl Life {
     }
 
     /// Whether the kernel can add memory at all.
-    pub(super) fn can_hot_add(&self) -> Result<(), Refusal> {
+    pub(in crate::life) fn can_hot_add(&self) -> Result<(), Refusal> {
         if self.kernel.lacks_hot_add {
             return Err(Refusal {
                 errno: Errno::Eopnotsupp,
@@ -100,7 +100,11 @@ impl Life {
     }
 
     /// Adds memory that [`Life::check_add`] allows.
-    pub(super) fn add_memory(&mut self, change: &mut Change, memory: Plugged<'_>) -> Result<(), Refusal> {
+    pub(in crate::life) fn add_memory(
+        &mut self,
+        change: &mut Change,
+        memory: Plugged<'_>,
+    ) -> Result<(), Refusal> {
         let Plugged { range, node, name, .. } = memory;
         self.check_add(range, node)?;
         if self.resources.request(range, name, true, memory.is_mergeable).is_err() {
@@ -220,7 +224,7 @@ impl Life {
     }
 
     /// The bytes of a group's unit.
-    pub(super) fn unit(&self, device_block: u64) -> GroupKind {
+    pub(in crate::life) fn unit(&self, device_block: u64) -> GroupKind {
         GroupKind::Dynamic { unit: device_block.max(self.blocks.size()) }
     }
 }

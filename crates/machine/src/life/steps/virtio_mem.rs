@@ -2,13 +2,13 @@
 
 use memblock::PhysRange;
 
-use super::blocks::Online;
-use super::change::{Change, What};
-use super::devices::{DeviceKind, VirtioMem};
-use super::event::Bytes;
 use super::plug::Plugged;
-use super::state::Life;
 use crate::boot::zones::ZoneKind;
+use crate::life::change::{Change, What};
+use crate::life::event::Bytes;
+use crate::life::parts::blocks::Online;
+use crate::life::parts::devices::{DeviceKind, VirtioMem};
+use crate::life::state::Life;
 
 /// A device adds no more blocks while so many of its bytes are offline, so that memory that nobody puts online does not
 /// eat the rest up by its struct pages (drivers/virtio/virtio_mem.c, 6.12).
@@ -28,7 +28,7 @@ enum Turn {
 
 impl Life {
     /// Plugs or unplugs until the device has what is requested, or cannot. O(blocks of the device).
-    pub(super) fn adjust_virtio_mem(&mut self, change: &mut Change, device: u32) {
+    pub(in crate::life) fn adjust_virtio_mem(&mut self, change: &mut Change, device: u32) {
         let Some(virtio) = self.virtio(device).cloned() else { return };
         let plugged = virtio.plugged_bytes();
         if plugged < virtio.requested {
@@ -50,7 +50,7 @@ impl Life {
     }
 
     /// Tries again to reach what is requested, after blocks went online or offline.
-    pub(super) fn retry_virtio_mem(&mut self, change: &mut Change) {
+    pub(in crate::life) fn retry_virtio_mem(&mut self, change: &mut Change) {
         let waiting: Vec<u32> = self
             .devices
             .dynamic()

@@ -1,0 +1,7 @@
+//! What happens, piece by piece: memory is added and removed, blocks go online and offline.
+
+mod add;
+mod online;
+pub(in crate::life) mod plug;
+mod remove;
+mod virtio_mem;
