@@ -21,6 +21,11 @@ pub struct Tables {
     pub firmware_map: Option<Vec<FirmwareMapEntry>>,
     /// memblock's memory; `None` if the kernel does not keep it.
     pub memblock: Option<Vec<Region>>,
+    /// `/sys/module/memory_hotplug/parameters`: names and values; others are left as they are.
+    pub hotplug: Vec<(&'static str, String)>,
+    /// Whether an image for the next kernel is loaded, and whether a crash kernel is; `None` leaves what the snapshot
+    /// has.
+    pub loaded: Option<[bool; 2]>,
 }
 
 impl Snapshot {
@@ -46,7 +51,27 @@ impl Snapshot {
         if let Some(regions) = &tables.memblock {
             self.memblock.memory = Source::Read(memblock_text(regions));
         }
+        for (name, value) in tables.hotplug {
+            self.memory_hotplug.insert(name.to_owned(), Source::Read(value));
+        }
+        for (name, is) in
+            ["kexec_loaded", "kexec_crash_loaded"].into_iter().zip(tables.loaded.into_iter().flatten())
+        {
+            self.kexec.insert(name.to_owned(), Source::Read(u8::from(is).to_string()));
+        }
         self
+    }
+
+    /// Forgets what the running kernel shows that another boot would not: images that are loaded, and the memory hotplug
+    /// settings that a command line made. What happens to added blocks was decided by the build if none did, and stays.
+    pub fn forget_this_boot(&mut self, is_on_command_line: impl Fn(&str) -> bool) {
+        self.kexec.clear();
+        self.memory_hotplug.retain(|name, _| !is_on_command_line(&format!("memory_hotplug.{name}")));
+        if let Source::Read(blocks) = &mut self.memory_blocks
+            && is_on_command_line("memhp_default_state")
+        {
+            blocks.auto_online = Source::Missing;
+        }
     }
 
     /// What of the tables was not read that shows memory as it is now, in words; `None` if both are there.

@@ -42,11 +42,12 @@ pub fn booted(base: &Snapshot, input: &BootInput, prediction: &Prediction) -> Sn
         blocks: MemoryBlocks {
             blocks: blocks(prediction, size),
             block_size: size,
-            ..MemoryBlocks::default()
+            ..base.memory_blocks.read().cloned().unwrap_or_default()
         },
         zones: zones(prediction, page),
         firmware_map: Some(firmware_map).filter(|_| !keeps_memblock),
         memblock: keeps_memblock.then(|| prediction.memory_after_boot()),
+        ..Tables::default()
     });
     after.architecture = Source::Read(architecture.to_string());
     if after.version.read().is_none() {

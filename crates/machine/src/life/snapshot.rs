@@ -69,7 +69,9 @@ impl Life {
                 block.firmware_node.clone_from(&known.firmware_node);
             }
         }
-        let mut after = base.clone().showing(Tables {
+        let aware = if self.policy.numa_aware { "Y" } else { "N" };
+        let is_loaded = |image| self.images.get(image).is_some();
+        base.clone().showing(Tables {
             iomem: self.iomem(),
             blocks: MemoryBlocks {
                 block_size: self.blocks.size(),
@@ -80,21 +82,12 @@ impl Life {
             zones: self.zone_records(),
             firmware_map: self.firmware_records(),
             memblock: self.memblock.as_ref().map(|regions| regions.iter().collect()),
-        });
-        let aware = if self.policy.numa_aware { "Y" } else { "N" };
-        for (name, value) in [
-            ("online_policy", self.policy.online.as_str().to_owned()),
-            ("auto_movable_ratio", self.policy.ratio.to_string()),
-            ("auto_movable_numa_aware", aware.to_owned()),
-        ] {
-            after.memory_hotplug.insert(name.to_owned(), Source::Read(value));
-        }
-        for (name, image) in [("kexec_loaded", ImageFor::Kexec), ("kexec_crash_loaded", ImageFor::Kdump)] {
-            if after.kexec.contains_key(name) || self.images.get(image).is_some() {
-                let is = if self.images.get(image).is_some() { "1" } else { "0" };
-                after.kexec.insert(name.to_owned(), Source::Read(is.to_owned()));
-            }
-        }
-        after
+            hotplug: vec![
+                ("online_policy", self.policy.online.as_str().to_owned()),
+                ("auto_movable_ratio", self.policy.ratio.to_string()),
+                ("auto_movable_numa_aware", aware.to_owned()),
+            ],
+            loaded: Some([is_loaded(ImageFor::Kexec), is_loaded(ImageFor::Kdump)]),
+        })
     }
 }

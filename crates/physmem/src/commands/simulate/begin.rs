@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use evidence::{Snapshot, Source, Unknown};
+use evidence::{Snapshot, Unknown};
 use machine::command_line;
 use machine::life::booted;
 use rules::Rules;
@@ -37,14 +37,10 @@ pub(crate) fn snapshot(
     let boot = boot_input::predict(&base, given, edits, &Rules::LINUX)?;
     let before = base.command_line.read().cloned().unwrap_or_default();
     let after = &boot.input.command_line;
-    let is_said = |name: &str| command_line::has(&before, name) || command_line::has(after, name);
-    // A setting that neither command line makes is what the kernel was built with; others follow from the new one.
-    base.memory_hotplug.retain(|name, _| !is_said(&format!("memory_hotplug.{name}")));
-    let built_in = base.memory_blocks.read().map(|blocks| blocks.auto_online.clone());
-    let built_in = built_in.filter(|_| !is_said("memhp_default_state"));
     if is_edited {
+        // A setting that neither command line makes is what the kernel was built with; others follow from the new one.
+        base.forget_this_boot(|name| command_line::has(&before, name) || command_line::has(after, name));
         input::state_command_line(&mut base, after.clone());
-        base.kexec.clear();
     }
     if let Some(release) = &edits.kernel_release {
         input::state_release(&mut base, release);
@@ -55,9 +51,5 @@ pub(crate) fn snapshot(
         missing.unwrap_or("the machine booted with another command line"),
         "the boot is predicted, as `physmem boot` shows it, and memory that drivers add after boot is not there",
     ));
-    let mut machine = booted(&base, &boot.input, &boot.prediction);
-    if let (Source::Read(blocks), Some(built_in)) = (&mut machine.memory_blocks, built_in) {
-        blocks.auto_online = built_in;
-    }
-    Ok((machine, unknown))
+    Ok((booted(&base, &boot.input, &boot.prediction), unknown))
 }
