@@ -122,6 +122,18 @@ impl Resources {
         drop_named(&mut self.top, range, name)
     }
 
+    /// Whether there is a resource of exactly this name and range. O(depth x log n).
+    pub(super) fn has(&self, range: PhysRange, name: &str) -> bool {
+        let mut siblings = &self.top;
+        while let Some((&start, node)) = siblings.range(..=range.start()).next_back() {
+            if start == range.start() && node.last == range.last() && node.name == name {
+                return true;
+            }
+            siblings = &node.children;
+        }
+        false
+    }
+
     #[cfg(test)]
     /// The outermost resource of this name that contains an address.
     pub(super) fn named(&self, address: u64, name: &str) -> Option<PhysRange> {
