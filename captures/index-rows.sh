@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 
 find captures crates/kexec/tests/data -name '*.tar.gz' | sed -E '
     s,^(captures/(.*/)?(x86|arm64)/[^/]+)/.*,\1/*,
+    s,^(captures/releases/[^/]+/[^/]+)/.*,\1/*,
     s,^(crates/kexec/tests/data/(kexec_load(_elf)?/)?[^/]+)/.*,\1/*,
     s,\.tar\.gz$,.*,' | sort -u |
 while read -r pattern; do

@@ -13,7 +13,7 @@ use crate::log::{BootLog, unwrapped};
 use crate::memblock_text::MemblockTable;
 use crate::resources::{IomemError, ResourceTree};
 use crate::settings::{HotplugSettings, KexecSettings};
-use crate::snapshot::{Bytes, FirmwareMapEntry, HandoverFiles, MemoryBlocks, Nodes, Snapshot};
+use crate::snapshot::{Bytes, FirmwareMapEntry, HandoverFiles, MemoryBlocks, Nodes, Snapshot, stand_in};
 use crate::source::Source;
 use crate::unknown::Unknown;
 use crate::zones::{self, Zone};
@@ -94,9 +94,13 @@ impl Evidence {
 
     /// What was taken from another place than the one where it is looked for first.
     pub fn stood_in(&self) -> impl Iterator<Item = Unknown> + '_ {
-        self.stand_ins
-            .iter()
-            .map(|(what, from)| Unknown::new(what, "/proc does not show it", &format!("taken from {from}")))
+        self.stand_ins.iter().map(|(what, from)| {
+            let why = match what.as_str() {
+                stand_in::MEMORY_BLOCKS => "/sys/devices/system/memory does not show them",
+                _ => "/proc does not show it",
+            };
+            Unknown::new(what, why, &format!("taken from {from}"))
+        })
     }
 
     /// The boot parameters, if they were read and contain a zero page.

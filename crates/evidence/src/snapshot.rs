@@ -82,6 +82,8 @@ pub mod stand_in {
     pub const COMMAND_LINE: &str = "the command line";
     /// [`Snapshot::architecture`](super::Snapshot::architecture).
     pub const ARCHITECTURE: &str = "the architecture";
+    /// [`Snapshot::memory_blocks`](super::Snapshot::memory_blocks).
+    pub const MEMORY_BLOCKS: &str = "the memory blocks";
 }
 
 /// Raw bytes; a hexadecimal string in JSON.

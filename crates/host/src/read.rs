@@ -12,7 +12,7 @@ use crate::error::ReadError;
 use crate::firmware_input::magic;
 use crate::readers::{
     architecture, blocks, efi_runtime_map, firmware_memmap, form, identity, journal, kernel_config,
-    kernel_log, kmsg, map_of_log, nodes, packages, settings, text,
+    kernel_log, kmsg, lsmem, map_of_log, nodes, packages, settings, text,
 };
 use crate::root::archive::Archive;
 use crate::root::directory::Directory;
@@ -225,6 +225,7 @@ pub(crate) fn of_capture(path: &Path, tree: &dyn Tree, manifest: &Manifest) -> S
     }
     identity::complete(&mut snapshot, tree);
     map_of_log::complete(&mut snapshot);
+    lsmem::complete(&mut snapshot, tree);
     snapshot.form = form::of(tree, &snapshot);
     snapshot
 }

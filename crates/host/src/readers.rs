@@ -10,6 +10,7 @@ pub(crate) mod journal;
 pub(crate) mod kernel_config;
 pub(crate) mod kernel_log;
 pub(crate) mod kmsg;
+pub(crate) mod lsmem;
 pub(crate) mod map_of_log;
 pub(crate) mod nodes;
 pub(crate) mod packages;

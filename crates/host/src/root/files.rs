@@ -84,6 +84,9 @@ pub(crate) const UNAMES: [&str; 4] =
     ["sos_commands/kernel/uname_-a", "insights_commands/uname_-a", "sos_commands/general/uname_-a", "uname"];
 /// `/proc/cmdline` of a node in a must-gather.
 pub(crate) const GATHERED_COMMAND_LINE: &str = "proc_cmdline";
+/// The output of `lsmem` in a sosreport, and in a capture of a script of one's own.
+pub(crate) const LSMEMS: [&str; 2] =
+    ["sos_commands/memory/lsmem_-a_-o_RANGE_SIZE_STATE_REMOVABLE_ZONES_NODE_BLOCK", "extra/lsmem.json"];
 /// Where kexec-tools installs its program.
 pub(crate) const KEXEC_PROGRAMS: [&str; 3] = ["usr/sbin/kexec", "sbin/kexec", "usr/bin/kexec"];
 /// Lists of installed packages: of dpkg, of apk, and of sosreports.
@@ -175,6 +178,7 @@ pub(crate) fn is_wanted(path: &str) -> bool {
         || [CONFIG_GZ, RELEASE, ARCHITECTURE, MEMORY_HOTPLUG, EFI_RUNTIME_MAP, POSSIBLE_CPUS].contains(&path)
         || UNAMES.contains(&path)
         || KERNEL_LOGS.contains(&path)
+        || LSMEMS.contains(&path)
         || KEXEC_PROGRAMS.contains(&path)
         || PACKAGE_LISTS.contains(&path)
         || KEXEC.iter().any(|(_, paths)| paths.contains(&path))

@@ -122,6 +122,18 @@ impl Resources {
         drop_named(&mut self.top, range, name)
     }
 
+    /// Whether there is a resource of exactly this name and range. O(depth x log n).
+    pub(in crate::life) fn has(&self, range: PhysRange, name: &str) -> bool {
+        let mut siblings = &self.top;
+        while let Some((&start, node)) = siblings.range(..=range.start()).next_back() {
+            if start == range.start() && node.last == range.last() && node.name == name {
+                return true;
+            }
+            siblings = &node.children;
+        }
+        false
+    }
+
     /// All System RAM, ascending, with its names; neighbors stay apart. O(n).
     pub(in crate::life) fn system_ram(&self) -> Vec<(PhysRange, &str)> {
         let mut found = Vec::new();

@@ -109,17 +109,18 @@ impl Life {
         }
         let name = self.new_name(added.name.as_deref(), || format!("virtio-mem at {at:#x}"))?;
         let shown = added.name.clone().unwrap_or_else(|| "virtio-mem".to_owned());
-        if let Err(found) = self.resources.request(region, &shown, false, false) {
-            return Err(Refusal {
+        let mut change = Change::default();
+        // A driver that was loaded before, for a device with nothing plugged yet, has claimed the region.
+        if !self.resources.has(region, &shown) {
+            self.resources.request(region, &shown, false, false).map_err(|found| Refusal {
                 errno: Errno::Ebusy,
                 rule: "resource-in-the-way",
                 reason: format!("the device's region {region} overlaps {found}"),
                 remedy: "place the device where nothing else is".to_owned(),
                 source: "drivers/virtio/virtio_mem.c:virtio_mem_create_resource (6.12)",
-            });
+            })?;
+            change.push(What::Resource, region, None, Some(shown), "the driver claims the device's region");
         }
-        let mut change = Change::default();
-        change.push(What::Resource, region, None, Some(shown), "the driver claims the device's region");
         let virtio = VirtioMem { region, unit, requested: size, plugged: std::collections::BTreeMap::new() };
         let group = Some(Group::new(self.unit(unit)));
         let device = Device { name, kind: DeviceKind::VirtioMem(virtio), node, ranges: Vec::new(), group };
@@ -262,4 +263,52 @@ fn valid(start: u64, size: u64) -> Result<PhysRange, Refusal> {
         remedy: "give a size above 0 and an address below the end of the address space".to_owned(),
         source: "mm/memory_hotplug.c:check_hotplug_memory_range (6.12)",
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use evidence::snapshot::{BlockState, MemoryBlock, MemoryBlocks};
+    use evidence::{Snapshot, Source};
+
+    use crate::Machine;
+    use crate::life::{Event, Life};
+
+    fn life(iomem: &str) -> Life {
+        let block = |number| MemoryBlock {
+            number,
+            state: BlockState::Online,
+            nodes: vec![0],
+            valid_zones: vec!["DMA32".into()],
+            firmware_node: None,
+        };
+        let blocks = MemoryBlocks {
+            block_size: 128 << 20,
+            blocks: (0..8).map(block).collect(),
+            ..MemoryBlocks::default()
+        };
+        let snapshot = Snapshot {
+            iomem: Source::Read(iomem.to_owned()),
+            memory_blocks: Source::Read(blocks),
+            ..Snapshot::default()
+        };
+        Life::of(&Machine::of(&snapshot).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_virtio_mem_device_whose_region_is_claimed_already_keeps_its_resource() {
+        let mut life = life("00000000-3fffffff : System RAM\n100000000-17fffffff : virtio2\n");
+        let event: Event = "add virtio-mem 256M at 0x100000000 up to 2G as virtio2".parse().unwrap();
+        life.apply(&event).unwrap();
+        let expected = "00000000-3fffffff : System RAM\n100000000-17fffffff : virtio2\n  \
+                        100000000-10fffffff : System RAM (virtio_mem)\n";
+        assert_eq!(life.iomem(), expected);
+    }
+
+    #[test]
+    fn a_virtio_mem_device_does_not_take_a_resource_of_another_size() {
+        let mut life = life("00000000-3fffffff : System RAM\n100000000-13fffffff : virtio2\n");
+        let event: Event = "add virtio-mem 256M at 0x100000000 up to 2G as virtio2".parse().unwrap();
+        assert_eq!(life.apply(&event).unwrap_err().rule, "resource-in-the-way");
+        assert!(life.iomem().ends_with("100000000-13fffffff : virtio2\n"));
+    }
 }
