@@ -7,5 +7,6 @@ pub(crate) mod explain;
 pub(crate) mod firmware;
 pub(crate) mod generate;
 pub(crate) mod load;
+pub(crate) mod online;
 pub(crate) mod show;
 pub(crate) mod what_if;
