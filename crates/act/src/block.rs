@@ -27,11 +27,20 @@ impl Block {
         self.state == BlockState::Online
     }
 
+    /// The zone that an online block is in, or `none` if it spans several. `None` if nothing shows it: the kernel shows one
+    /// word, and a tree of plain files keeps what it showed when the block was offline.
+    pub(crate) fn zone(&self) -> Option<&str> {
+        match self.zones.as_slice() {
+            [zone] if self.is_online() => Some(zone),
+            _ => None,
+        }
+    }
+
     /// Whether it is as the change would make it, or never needs to be written to.
     pub(crate) fn is_as(&self, change: Change) -> bool {
         match change {
             Change::Offline => self.state == BlockState::Offline,
-            Change::Online(to) => self.is_online() && to.is(self.zones.first().map(String::as_str)),
+            Change::Online(to) => self.is_online() && to.is(self.zone()),
         }
     }
 
@@ -42,7 +51,7 @@ impl Block {
 
     /// Whether it spans several zones or nodes, so that the kernel never takes it offline.
     pub(crate) fn spans_zones(&self) -> bool {
-        self.zones.first().is_some_and(|zone| zone == SEVERAL)
+        self.zone() == Some(SEVERAL)
     }
 }
 

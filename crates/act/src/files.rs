@@ -1,14 +1,14 @@
 //! The few calls that touch a system. Tests put a kernel of their own in their place.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, Mode, OFlags};
 use rustix::io::Errno;
 
 /// The longest attribute: /sys prints at most a page.
-const PAGE: u64 = 4096;
+const PAGE: usize = 4096;
 
 /// A tree of files laid out as a machine's root. Paths have no leading slash.
 pub(crate) trait Files: Send + Sync {
@@ -30,9 +30,11 @@ pub(crate) struct Below {
 
 impl Files for Below {
     fn read(&self, path: &str) -> io::Result<String> {
-        let mut text = Vec::new();
-        File::open(self.root.join(path))?.take(PAGE).read_to_end(&mut text)?;
-        Ok(String::from_utf8_lossy(&text).into_owned())
+        let file = File::open(self.root.join(path))?;
+        let mut page = [0; PAGE];
+        // An attribute comes whole from one call.
+        let count = rustix::io::retry_on_intr(|| rustix::io::read(&file, &mut page))?;
+        Ok(String::from_utf8_lossy(page.get(..count).unwrap_or_default()).into_owned())
     }
 
     fn names(&self, path: &str) -> io::Result<Vec<String>> {

@@ -94,9 +94,7 @@ fn descends(change: Change, in_movable: bool) -> bool {
 fn from_above(change: Change, run: &Run, neighbour: impl Fn(u64) -> Option<Block>) -> bool {
     let in_zone = |beside: Option<u64>, of: Option<&Block>| {
         let block = beside.and_then(&neighbour);
-        block.zip(of).is_some_and(|(block, of)| {
-            block.is_online() && block.nodes == of.nodes && block.zones.first() == Some(&run.zone)
-        })
+        block.zip(of).is_some_and(|(block, of)| block.nodes == of.nodes && block.zone() == Some(&run.zone))
     };
     let (first, last) = (run.blocks.first(), run.blocks.last());
     let below = in_zone(first.and_then(|block| block.number.checked_sub(1)), first);

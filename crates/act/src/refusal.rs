@@ -26,6 +26,29 @@ impl Refusal {
     /// The rule of a block at which the work was stopped.
     pub(crate) const INTERRUPTED: &'static str = "interrupted";
 
+    /// Every rule, ascending.
+    pub const RULES: [&'static str; 19] = [
+        "block-gone",
+        "block-not-whole",
+        "block-spans-zones",
+        "driver-busy",
+        Self::INTERRUPTED,
+        "kept-offline",
+        "kept-online",
+        "no-free-memory",
+        "no-hot-remove",
+        "no-privilege",
+        "not-onlinable",
+        "online-in-another-zone",
+        "other-error",
+        "pages-pinned",
+        "poisoned",
+        "read-only",
+        "try-again",
+        "undone",
+        "unmovable-pages",
+    ];
+
     fn new(errno: Errno, rule: &'static str, reason: impl Into<String>, remedy: impl Into<String>) -> Self {
         let errno = Some(name(errno));
         Self { errno, rule, reason: reason.into(), remedy: remedy.into() }
@@ -33,16 +56,15 @@ impl Refusal {
 
     /// What is certain before anything is written; `None` if only the kernel can tell.
     pub(crate) fn beforehand(change: Change, block: &Block) -> Option<Self> {
-        let zone = block.zones.first().map(String::as_str);
         match change {
-            Change::Offline if block.is_online() && block.spans_zones() => Some(Self::new(
+            Change::Offline if block.spans_zones() => Some(Self::new(
                 Errno::INVAL,
                 "block-spans-zones",
                 "it spans several zones or nodes, or has holes (valid_zones: none)",
                 "leave it online: no such block can be taken offline",
             )),
-            Change::Online(to) if block.is_online() => {
-                let zone = zone?;
+            Change::Online(to) => {
+                let zone = block.zone()?;
                 (!to.is(Some(zone))).then(|| {
                     let spans = zone == SEVERAL;
                     let zone = if spans { "several zones".to_owned() } else { format!("zone {zone}") };
@@ -59,7 +81,7 @@ impl Refusal {
                     )
                 })
             }
-            _ => None,
+            Change::Offline => None,
         }
     }
 
@@ -241,16 +263,17 @@ mod tests {
                 let refusal = Refusal::of(errno, change, &block(BlockState::Online, &["DMA32"]), "state");
                 assert!(refusal.reason.contains("valid_zones: DMA32"), "{refusal:?}");
                 assert!(!refusal.remedy.is_empty());
+                assert!(Refusal::RULES.contains(&refusal.rule), "{}", refusal.rule);
             }
         }
     }
 
     #[test]
     fn what_valid_zones_says_for_certain_is_known_before() {
+        use BlockState::{Offline, Online};
         let rule = |change, state, zones: &[&str]| {
             Refusal::beforehand(change, &block(state, zones)).map(|refusal| refusal.rule)
         };
-        use BlockState::{Offline, Online};
         assert_eq!(rule(Change::Offline, Online, &["none"]), Some("block-spans-zones"));
         assert_eq!(rule(Change::Offline, Online, &["Normal"]), None);
         assert_eq!(rule(Change::Online(To::Movable), Online, &["Normal"]), Some("online-in-another-zone"));

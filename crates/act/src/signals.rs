@@ -8,11 +8,12 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 use nix::errno::Errno;
 use nix::libc::c_int;
+use nix::sys::pthread::{Pthread, pthread_kill, pthread_self};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 
 /// Wakes a thread from a call. Nobody else uses it without urgent data on sockets, and where no handler is installed, it
 /// does nothing.
-pub(crate) const WAKE: Signal = Signal::SIGURG;
+const WAKE: Signal = Signal::SIGURG;
 
 /// The first signal that asked to stop; 0 before.
 static CAUGHT: AtomicI32 = AtomicI32::new(0);
@@ -56,4 +57,29 @@ fn install(signal: Signal, handler: extern "C" fn(c_int)) -> Result<SigAction, E
     // as the process; neither allocates, locks, panics or touches errno. (3) They are functions, not closures, and so live
     // as long as the process.
     unsafe { sigaction(signal, &action) }
+}
+
+/// A thread that can be woken from a call.
+#[derive(Clone, Copy)]
+pub(crate) struct Worker {
+    /// As a number: with musl the type of the C library is a pointer, which does not go from thread to thread.
+    thread: usize,
+}
+
+impl Worker {
+    /// The thread that calls this.
+    pub(crate) fn this() -> Self {
+        Self { thread: number_of(pthread_self()) }
+    }
+
+    /// Ends the thread's call with EINTR, if it is in one. The thread must not have ended.
+    pub(crate) fn wake(self) {
+        let _ = pthread_kill(self.thread as Pthread, WAKE);
+    }
+}
+
+// With glibc it is a number already; on 32 bits, and with musl, it is not.
+#[allow(clippy::cast_possible_truncation, clippy::unnecessary_cast)]
+fn number_of(thread: Pthread) -> usize {
+    thread as usize
 }

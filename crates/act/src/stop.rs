@@ -5,8 +5,6 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::sys::pthread::{pthread_kill, pthread_self};
-
 use crate::error::Error;
 use crate::signals;
 
@@ -83,14 +81,14 @@ impl Stop {
     /// Does work in this thread whose calls end with EINTR once it is time to stop, again and again until the work ends.
     pub(crate) fn interrupting<T>(&self, work: impl FnOnce() -> T) -> Result<T, Error> {
         signals::catch_wake().map_err(Error::Signals)?;
-        let worker = pthread_self();
+        let worker = signals::Worker::this();
         let end = End::default();
         Ok(thread::scope(|scope| {
             scope.spawn(|| {
                 while !end.came_within(AGAIN) {
                     if self.why().is_some() {
                         // The worker lives: it waits for this thread at the end of the scope.
-                        let _ = pthread_kill(worker, signals::WAKE);
+                        worker.wake();
                     }
                 }
             });

@@ -31,9 +31,9 @@ pub(super) fn print(worked: &Worked<'_>, out: &mut impl Write) -> Result<(), Fai
     some(format!("would be {state}"), |end| matches!(end, End::Planned))?;
     some(state.to_owned(), |end| matches!(end, End::Changed))?;
     some(format!("already {state}"), |end| matches!(end, End::Already))?;
-    some(if worked.is_dry { format!("would not be {state}") } else { format!("not {state}") }, |end| {
-        matches!(end, End::Refused(_))
-    })?;
+    // One that is online in another zone than asked is not `not online`.
+    let refused = if worked.is_dry { "would fail" } else { "failed" };
+    some(refused.to_owned(), |end| matches!(end, End::Refused(_)))?;
     some("not begun".to_owned(), |end| matches!(end, End::NotBegun))?;
     if worked.rows.iter().all(|row| matches!(row.end, End::Refused(_) | End::NotBegun)) {
         return Ok(());
