@@ -9,6 +9,7 @@ mod explain;
 mod firmware;
 mod input;
 mod load;
+mod online;
 mod show;
 mod simulate;
 mod target;
@@ -23,6 +24,7 @@ pub(crate) use self::input::{InputArguments, MachineArguments};
 pub(crate) use self::load::{
     BesideArguments, DiffArguments, KdumpCommand, KexecCommand, PlanArguments, RangesArguments,
 };
+pub(crate) use self::online::{BlocksArguments, OnlineArguments};
 pub(crate) use self::show::ShowArguments;
 pub(crate) use self::simulate::SimulateArguments;
 pub(crate) use self::target::Target;

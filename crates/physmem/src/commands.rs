@@ -7,6 +7,7 @@ pub(crate) mod explain;
 pub(crate) mod firmware;
 pub(crate) mod generate;
 pub(crate) mod load;
+pub(crate) mod online;
 pub(crate) mod show;
 pub(crate) mod simulate;
 pub(crate) mod what_if;

@@ -12,6 +12,10 @@ pub(crate) enum Done {
     Findings,
     /// It did part of it, and reported the rest as failed.
     Partly,
+    /// It changed some memory blocks, and others not. As chmem of util-linux ends.
+    SomeBlocks,
+    /// It changed no memory block, and should have.
+    NoBlock,
     /// Nothing is found, but files or privileges were missing that the kernel offers.
     Open,
 }
@@ -26,7 +30,8 @@ impl Done {
         match self {
             Self::Good => ExitCode::SUCCESS,
             Self::Findings => ExitCode::from(3),
-            Self::Partly => ExitCode::FAILURE,
+            Self::Partly | Self::NoBlock => ExitCode::FAILURE,
+            Self::SomeBlocks => ExitCode::from(64),
             Self::Open => ExitCode::from(4),
         }
     }

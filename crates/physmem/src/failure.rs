@@ -14,6 +14,8 @@ pub(crate) enum Failure {
     Read(#[from] host::ReadError),
     #[error(transparent)]
     Capture(#[from] host::CaptureError),
+    #[error(transparent)]
+    Act(#[from] act::Error),
     #[error("{origin}: {source}")]
     Machine { origin: String, source: machine::MachineError },
     #[error("{origin}: {source}")]
@@ -109,6 +111,7 @@ impl Failure {
 
     fn remedy(&self) -> Option<&'static str> {
         match self {
+            Self::Act(error) => error.remedy(),
             Self::Machine { source: machine::MachineError::Nothing { .. }, .. } | Self::Life { .. } => {
                 Some("run as root, or use --from with a capture made by root (physmem capture -o FILE)")
             }

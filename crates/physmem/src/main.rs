@@ -17,7 +17,9 @@ use clap::error::ErrorKind;
 use kexec::Purpose;
 
 use crate::cli::{Cli, Command, KdumpCommand, KexecCommand};
-use crate::commands::{boot, capture, check, explain, firmware, generate, load, show, simulate, what_if};
+use crate::commands::{
+    boot, capture, check, explain, firmware, generate, load, online, show, simulate, what_if,
+};
 use crate::done::Done;
 use crate::failure::Failure;
 use crate::output::lines;
@@ -70,6 +72,8 @@ fn run(cli: Cli) -> Result<Done, Failure> {
         }
         Command::Check(arguments) => done = check::run(&arguments, &mut out)?,
         Command::Firmware(arguments) => done = firmware::run(&arguments, &mut out)?,
+        Command::Online(arguments) => done = online::online(&arguments, &mut out)?,
+        Command::Offline(arguments) => done = online::offline(&arguments, &mut out)?,
         Command::Capture(arguments) => capture::run(&arguments, &mut out)?,
         Command::Completions { shell } => generate::completions(shell, &mut out)?,
         Command::Man { directory } => generate::man_pages(&directory, &mut out)?,

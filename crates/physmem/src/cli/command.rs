@@ -11,6 +11,7 @@ use super::check::{self, CheckArguments};
 use super::explain::ExplainArguments;
 use super::firmware::FirmwareArguments;
 use super::load::{KdumpCommand, KexecCommand};
+use super::online::{BlocksArguments, OnlineArguments};
 use super::show::ShowArguments;
 use super::simulate::{self, SimulateArguments};
 use crate::output::columns;
@@ -22,11 +23,11 @@ use crate::output::columns;
 /// whether the next kernel is told about it, and whether a crash dump contains it.
 ///
 /// Where the kernel allows it, physmem runs without root. It reports what it could not read and never
-/// guesses. It changes nothing on the system.
+/// guesses. Only online and offline change the system.
 ///
 /// Exit status: 0 success, 1 failure, 2 usage, 3 findings (check and plans: something is wrong, or the load is refused;
 /// boot and what-if: the kernel panics, or its crash kernel does not fit; boot --verify: prediction and machine differ),
-/// 4 check found nothing, but files or privileges were missing.
+/// 4 check found nothing, but files or privileges were missing, 64 online and offline changed some blocks, but not all.
 #[derive(Debug, Parser)]
 #[command(name = "physmem", version, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -87,6 +88,38 @@ pub(crate) enum Command {
     ///
     /// Exit status: 0 success, 1 some file cannot be decoded or has a fault, 2 usage.
     Firmware(FirmwareArguments),
+    /// Take memory blocks of this machine online
+    ///
+    /// Writes to the `state` of each block, one after the other. Without --kernel or --movable, the kernel's policy picks
+    /// the zone (memory_hotplug.online_policy); `valid_zones` names it first.
+    ///
+    /// Order: in zone Movable the highest block first, in a kernel zone the lowest first. A kernel zone then grows upwards
+    /// and Movable downwards, and wherever the work ends, no zone has a hole and what is not yet online lies between
+    /// them, free for either. Where just one of the blocks beside those to be done is in the zone, the work begins there.
+    ///
+    /// Ctrl-C, SIGTERM and --timeout interrupt the kernel, which puts the block that it is at back; blocks that are done
+    /// stay so, the others are not begun, and the command says which are which.
+    ///
+    /// Exit status: 0 every block is online (those that were before, too), 1 failure: no block was changed, 2 usage,
+    /// 64 some blocks were changed, but not all.
+    Online(OnlineArguments),
+    /// Take memory blocks of this machine offline
+    ///
+    /// Writes to the `state` of each block, one after the other; the kernel moves what is in the block elsewhere, which
+    /// works for certain only in zone Movable, and there may take any time. Before and after it says what a loaded kexec
+    /// or kdump kernel needs. Memory that is offline is still there: what is loaded has to be loaded again only when the
+    /// memory has been removed, for instance when its DIMM was ejected.
+    ///
+    /// Order: from zone Movable the lowest block first, from a kernel zone the highest, so that a zone shrinks from its
+    /// end and has no hole wherever the work ends. Where just one of the blocks beside those to be done is in the zone,
+    /// the work begins at the other end.
+    ///
+    /// Ctrl-C, SIGTERM and --timeout interrupt the kernel, which puts the block that it is at back online; blocks that
+    /// are done stay so, the others are not begun, and the command says which are which.
+    ///
+    /// Exit status: 0 every block is offline (those that were before, too), 1 failure: no block was changed, 2 usage,
+    /// 64 some blocks were changed, but not all.
+    Offline(BlocksArguments),
     /// Write a capture of this machine, to read with --from on another
     Capture(CaptureArguments),
     /// Print a completion script for a shell
