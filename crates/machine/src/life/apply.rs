@@ -12,8 +12,8 @@ use super::state::Life;
 impl Life {
     /// Lets an event happen, as Linux does it.
     ///
-    /// Online and offline are done block by block: if one of several refuses, the blocks before it are done, and
-    /// [`Change::refused`] has the reason.
+    /// Online and offline are done block by block: if some of several refuse, the others are done, and
+    /// [`Change::refused`] has the first reason.
     ///
     /// # Errors
     ///
@@ -42,24 +42,38 @@ impl Life {
         Ok(change)
     }
 
-    /// The same for each block, until one refuses.
+    /// The same for each block, as a loop in a shell does it: one that refuses does not keep the others. Of several
+    /// blocks, those that are in the state already are passed over.
     fn each(
         &mut self,
         blocks: Selected,
         act: impl Fn(&mut Self, &mut Change, u64) -> Result<(), Refusal>,
     ) -> Result<Change, Refusal> {
         let mut change = Change::default();
-        for (index, number) in self.selected(blocks)?.into_iter().enumerate() {
-            match act(self, &mut change, number) {
+        let numbers = self.selected(blocks)?;
+        let (mut refused, mut count, mut already) = (None, 0_usize, None);
+        for number in &numbers {
+            match act(self, &mut change, *number) {
                 Ok(()) => {}
-                Err(refusal) if index == 0 => return Err(refusal),
+                Err(refusal) if numbers.len() > 1 && refusal.is_already() => {
+                    already = already.or(Some(refusal))
+                }
                 Err(refusal) => {
-                    change.refused = Some(refusal);
-                    break;
+                    refused = refused.or(Some(refusal));
+                    count = count.saturating_add(1);
                 }
             }
         }
-        Ok(change)
+        if count > 1
+            && let Some(first) = &mut refused
+        {
+            first.reason = format!("{} of {} blocks refuse; {}", count, numbers.len(), first.reason);
+        }
+        match refused.or(already.filter(|_| change.items.is_empty())) {
+            // Nothing at all was done.
+            Some(refusal) if change.items.is_empty() => Err(refusal),
+            refused => Ok(Change { refused, ..change }),
+        }
     }
 
     fn resize(&mut self, target: &Target, size: u64) -> Result<Change, Refusal> {

@@ -86,7 +86,7 @@ pub enum AddedBy {
     Kmem {
         /// The device's ranges, ascending.
         ranges: Vec<PhysRange>,
-        /// The resource that holds them, such as `Persistent Memory` or `region0`; only named.
+        /// The resource that holds them, such as `Persistent Memory` or `region0`; made if it is not there.
         over: Option<String>,
         /// The driver's own choice instead of the policy (7.0 and later); `None` leaves it to the policy.
         online: Option<AutoOnline>,
@@ -231,7 +231,8 @@ impl fmt::Display for Added {
                 }
             }
             AddedBy::Kmem { over, online, .. } => {
-                over.iter().try_for_each(|over| write!(f, " over '{over}'"))?;
+                let quote = |name: &str| if name.contains(char::is_whitespace) { "'" } else { "" };
+                over.iter().try_for_each(|over| write!(f, " over {0}{over}{0}", quote(over)))?;
                 online.iter().try_for_each(|state| write!(f, " online {}", auto_online_word(*state)))?;
             }
             _ => {}

@@ -17,6 +17,13 @@ pub struct Refusal {
     pub source: &'static str,
 }
 
+impl Refusal {
+    /// Whether the block is in the state already: of several blocks, that is no failure.
+    pub(super) fn is_already(&self) -> bool {
+        matches!(self.rule, "already-online" | "already-offline")
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.errno, self.reason)

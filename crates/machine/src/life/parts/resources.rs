@@ -122,6 +122,21 @@ impl Resources {
         drop_named(&mut self.top, range, name)
     }
 
+    /// Whether a range lies in a resource of this name. O(depth x log n).
+    pub(in crate::life) fn is_below(&self, range: PhysRange, name: &str) -> bool {
+        let mut siblings = &self.top;
+        while let Some((_, node)) = siblings.range(..=range.start()).next_back() {
+            if node.last < range.last() {
+                return false;
+            }
+            if node.name == name {
+                return true;
+            }
+            siblings = &node.children;
+        }
+        false
+    }
+
     /// Whether there is a resource of exactly this name and range. O(depth x log n).
     pub(in crate::life) fn has(&self, range: PhysRange, name: &str) -> bool {
         let mut siblings = &self.top;

@@ -186,6 +186,11 @@ impl Life {
         let device = Device { name, kind: DeviceKind::Kmem, node, ranges: whole.clone(), group };
         let device = self.devices.insert(device);
         for (range, of) in whole.into_iter().zip(ranges) {
+            if let Some(over) = over.filter(|over| !self.resources.is_below(*of, over))
+                && self.resources.request(*of, over, false, false).is_ok()
+            {
+                change.push(What::Resource, *of, None, Some(over.to_owned()), "what the device lies on");
+            }
             // The driver that had the device before has let go of it.
             self.resources.drop_named(*of, &shown);
             if self.resources.request(range, &shown, false, false).is_ok() {

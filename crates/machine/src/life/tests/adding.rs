@@ -60,6 +60,15 @@ fn kmem_uses_only_whole_blocks_of_each_range_and_says_what_is_lost() {
 }
 
 #[test]
+fn what_a_dax_device_lies_on_is_made_if_it_is_not_there() {
+    let mut life = life(&two_nodes());
+    life.must("add kmem dax0.0 1028M at 0x100000000 node 0 over region0");
+    let text = life.iomem();
+    let expected = "100000000-1403fffff : region0\n  100000000-13fffffff : dax0.0\n    100000000-13fffffff : System RAM (kmem)\n";
+    assert!(text.ends_with(expected), "{text}");
+}
+
+#[test]
 fn each_refusal_has_the_errno_of_linux() {
     let mut life = life(&two_nodes());
     let rule = |life: &mut crate::life::Life, event| {

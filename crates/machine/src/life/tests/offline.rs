@@ -76,13 +76,18 @@ fn boot_memory_stays_on_arm64() {
 }
 
 #[test]
-fn of_several_blocks_those_before_the_refusal_are_done() {
+fn of_several_blocks_those_that_refuse_do_not_keep_the_others() {
     let mut life = life(&two_nodes());
     life.must("add dimm 512M at 0x140000000 node 1");
-    life.must("pin memory42");
+    life.must("pin memory41-memory42");
+    life.must("offline memory43");
     let change = life.apply(&"offline memory40-memory43".parse().unwrap()).unwrap();
-    assert_eq!(change.refused.map(|refusal| refusal.rule), Some("unmovable-pages"));
+    let refused = change.refused.unwrap();
+    assert_eq!(refused.rule, "unmovable-pages");
+    assert!(refused.reason.starts_with("2 of 4 blocks refuse; memory41 "), "{}", refused.reason);
     let online: Vec<bool> =
         life.blocks().filter(|block| block.index >= 16).map(|block| block.is_online).collect();
-    assert_eq!(online, [false, false, true, true]);
+    assert_eq!(online, [false, true, true, false]);
+    assert_eq!(rule(&mut life, "offline memory41-memory42"), (Errno::Ebusy, "unmovable-pages"));
+    assert_eq!(rule(&mut life, "offline memory43-memory50"), (Errno::Einval, "already-offline"));
 }
