@@ -29,7 +29,9 @@ pub fn booted(base: &Snapshot, input: &BootInput, prediction: &Prediction) -> Sn
     let rule = architecture.facts().memory_blocks;
     let size =
         shown.filter(|size| size.is_power_of_two()).unwrap_or_else(|| rule.size(page, end, is_virtual));
-    let keeps_memblock = architecture.facts().walk == Walk::Memblock;
+    let usually = architecture.facts().walk == Walk::Memblock;
+    let keeps_memblock =
+        evidence.configuration.read().map_or(usually, |options| options.has("ARCH_KEEP_MEMBLOCK"));
     let entry = |(index, entry): (u32, firmware::e820::Entry)| FirmwareMapEntry {
         index,
         start: entry.range.start(),
