@@ -115,8 +115,8 @@ fn of_table(text: &str) -> Result<Vec<Row>, String> {
         let mut row = Row::default();
         for (column, word) in columns.iter().zip(words) {
             match *column {
-                "RANGE" => row.range = word.to_owned(),
-                "BLOCK" => row.block = word.to_owned(),
+                "RANGE" => word.clone_into(&mut row.range),
+                "BLOCK" => word.clone_into(&mut row.block),
                 "STATE" => row.state = Some(word.to_owned()),
                 "NODE" => row.node = Some(word.to_owned()),
                 "ZONES" => row.zones = Some(word.to_owned()),

@@ -9,6 +9,8 @@
 // A test may fail loudly: that is what it is for.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../common/mod.rs"]
+mod common;
 mod facts;
 mod scenario;
 
@@ -84,6 +86,8 @@ impl fmt::Display for Tally {
 #[derive(Default)]
 struct Outcome {
     tallies: [Tally; KINDS.len()],
+    /// /proc/iomem at the end.
+    iomem: String,
     /// The facts that are not as they were at the start, or are there no more.
     changed: Tally,
     states: usize,
@@ -91,7 +95,8 @@ struct Outcome {
     refused: Vec<(String, &'static str)>,
 }
 
-fn simulate(scenario: &Scenario) -> Outcome {
+/// Simulates a scenario, and compares the state after each step that has a name with the capture of this name.
+fn simulate(scenario: &Scenario, has_captures: bool) -> Outcome {
     let mut outcome = Outcome::default();
     let snapshot = host::read(&scenario.start()).unwrap();
     let machine = Machine::of(&snapshot).unwrap();
@@ -112,11 +117,12 @@ fn simulate(scenario: &Scenario) -> Outcome {
                 outcome.wrong.push(format!("after {text}: {what}"));
             }
         }
-        if let Some(name) = &step.name {
+        if let Some(name) = step.name.as_ref().filter(|_| has_captures) {
             let captured = facts::of_capture(&host::read(&scenario.captured(name)).unwrap());
             compare(&mut outcome, name, &start, &captured, &facts::of_life(&life, page));
         }
     }
+    outcome.iomem = life.iomem();
     outcome
 }
 
@@ -147,7 +153,7 @@ fn compare(outcome: &mut Outcome, step: &str, start: &Facts, captured: &Facts, s
 
 #[test]
 fn every_captured_state_comes_out_of_the_first_one_and_what_happened() {
-    let scenarios = scenarios();
+    let scenarios = scenarios("captures/life");
     let (mut complaints, mut all) = (Vec::new(), Outcome::default());
     let row = |name: &str, outcome: &Outcome| {
         let mut facts = Tally::default();
@@ -158,7 +164,7 @@ fn every_captured_state_comes_out_of_the_first_one_and_what_happened() {
     let kinds = KINDS.map(|kind| format!("{kind:>11}")).join(" ");
     println!("{:34} states {kinds} {:>13} {:>11}", "", "all facts", "changed");
     for scenario in &scenarios {
-        let outcome = simulate(scenario);
+        let outcome = simulate(scenario, true);
         let name = scenario.name.as_str();
         row(name, &outcome);
         all.states += outcome.states;
@@ -196,4 +202,41 @@ fn every_captured_state_comes_out_of_the_first_one_and_what_happened() {
         .collect();
     assert_eq!(gone, [""; 0], "no such scenarios");
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
+
+/// The events of the samples that are refused, as their comments say.
+const SAMPLES: [(&str, &[(&str, &str)]); 6] = [
+    ("cxl", &[("offline memory96-memory111", "EBUSY"), ("remove dax0.0", "EBUSY")]),
+    ("dax-kmem", &[("remove dax0.0", "EBUSY")]),
+    ("dimm", &[("remove dimm1", "EBUSY")]),
+    ("growing-vm-dimms", &[]),
+    ("growing-vm-virtio-mem", &[]),
+    ("virtio-mem", &[]),
+];
+
+#[test]
+fn the_samples_do_what_their_comments_say() {
+    let samples = scenarios("examples/scenarios");
+    assert_eq!(samples.iter().map(|sample| sample.name.as_str()).collect::<Vec<_>>(), SAMPLES.map(|s| s.0));
+    for (sample, (name, refused)) in samples.iter().zip(SAMPLES) {
+        let outcome = simulate(sample, false);
+        assert_eq!(outcome.wrong, [""; 0], "{name}");
+        let found: Vec<_> = outcome.refused.iter().map(|(event, errno)| (event.as_str(), *errno)).collect();
+        assert_eq!(found, refused, "{name}");
+    }
+}
+
+#[test]
+fn the_command_simulates_each_scenario_like_the_library() {
+    for scenario in scenarios("captures/life").iter().chain(&scenarios("examples/scenarios")) {
+        let document = common::physmem(&["simulate", "-J", scenario.path.to_str().unwrap()]);
+        let steps = document["steps"].as_array().unwrap();
+        let events = 1 + scenario.steps.iter().map(|step| step.events.len()).sum::<usize>();
+        assert_eq!(steps.len(), events, "{}", scenario.name);
+        let library = simulate(scenario, false);
+        assert_eq!(steps.last().unwrap()["iomem"], library.iomem, "{}", scenario.name);
+        let refused = steps.iter().filter(|step| !step["refused"].is_null());
+        let refused: Vec<_> = refused.map(|step| step["refused"]["errno"].as_str().unwrap()).collect();
+        assert_eq!(refused, library.refused.iter().map(|one| one.1).collect::<Vec<_>>(), "{}", scenario.name);
+    }
 }

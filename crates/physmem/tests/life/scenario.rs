@@ -1,8 +1,10 @@
 //! The scenarios in captures/life.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Deserialize;
+
+use crate::common::root;
 
 /// A life: where it begins, and what happens.
 #[derive(Debug, Deserialize)]
@@ -11,6 +13,8 @@ pub(crate) struct Scenario {
     /// The file's name without its ending.
     #[serde(skip)]
     pub(crate) name: String,
+    #[serde(skip)]
+    pub(crate) path: PathBuf,
     #[serde(rename = "title")]
     _title: String,
     from: PathBuf,
@@ -26,28 +30,27 @@ pub(crate) struct Step {
     pub(crate) events: Vec<String>,
 }
 
-/// All scenarios, by name.
-pub(crate) fn scenarios() -> Vec<Scenario> {
-    let mut paths: Vec<PathBuf> =
-        std::fs::read_dir(home()).unwrap().map(|entry| entry.unwrap().path()).collect();
+/// All scenarios in a directory, by name.
+pub(crate) fn scenarios(directory: &str) -> Vec<Scenario> {
+    let entries = std::fs::read_dir(root().join(directory)).unwrap();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
     paths.sort();
-    paths.iter().map(|path| read(path)).collect()
+    paths.into_iter().map(read).collect()
 }
 
-fn home() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../captures/life"))
-}
-
-fn read(path: &Path) -> Scenario {
-    let text = std::fs::read_to_string(path).unwrap();
+fn read(path: PathBuf) -> Scenario {
+    let text = std::fs::read_to_string(&path).unwrap();
     let scenario = toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    Scenario { name: path.file_stem().unwrap().to_str().unwrap().to_owned(), ..scenario }
+    Scenario { name: path.file_stem().unwrap().to_str().unwrap().to_owned(), path, ..scenario }
 }
 
 impl Scenario {
     /// The capture it begins with.
     pub(crate) fn start(&self) -> PathBuf {
-        home().join(&self.from).canonicalize().unwrap_or_else(|error| panic!("{}: {error}", self.name))
+        self.path
+            .with_file_name(&self.from)
+            .canonicalize()
+            .unwrap_or_else(|error| panic!("{}: {error}", self.name))
     }
 
     /// The captured state of a step.

@@ -93,3 +93,24 @@ fn what_is_requested_must_be_whole_device_blocks_that_the_device_has() {
     assert_eq!(life.refuses("resize virtio2 to 2G").rule, "requested-size");
     assert_eq!(life.refuses("add virtio-mem 128M at 0x130000000 up to 1G").rule, "resource-in-the-way");
 }
+
+/// As in captures/releases/7.3.4+deb13/life-mixed, where the driver was loaded before the first state was captured.
+#[test]
+fn a_device_whose_driver_is_loaded_already_keeps_its_resource() {
+    let mut machine = two_nodes();
+    machine.iomem = machine.iomem.map(|text| format!("{text}100000000-17fffffff : virtio2\n"));
+    let mut life = life(&machine);
+    life.must("add virtio-mem 256M at 0x100000000 node 1 up to 2G as virtio2");
+    let expected = "\n100000000-17fffffff : virtio2\n  100000000-10fffffff : System RAM (virtio_mem)\n";
+    assert!(life.iomem().ends_with(expected), "{}", life.iomem());
+}
+
+#[test]
+fn a_device_does_not_take_a_resource_of_another_size() {
+    let mut machine = two_nodes();
+    machine.iomem = machine.iomem.map(|text| format!("{text}100000000-13fffffff : virtio2\n"));
+    let mut life = life(&machine);
+    let event = "add virtio-mem 256M at 0x100000000 node 1 up to 2G as virtio2".parse().unwrap();
+    assert_eq!(life.apply(&event).unwrap_err().rule, "resource-in-the-way");
+    assert!(life.iomem().ends_with("\n100000000-13fffffff : virtio2\n"));
+}
