@@ -56,7 +56,7 @@ impl Life {
             match act(self, &mut change, *number) {
                 Ok(()) => {}
                 Err(refusal) if numbers.len() > 1 && refusal.is_already() => {
-                    already = already.or(Some(refusal))
+                    already = already.or(Some(refusal));
                 }
                 Err(refusal) => {
                     refused = refused.or(Some(refusal));
