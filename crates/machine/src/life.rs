@@ -28,7 +28,7 @@ pub use event::{
     Added, AddedBy, Event, ImageFor, LoadedBy, Loading, OnlineAs, PolicyChange, Selected, Target,
 };
 pub use parts::blocks::{Block, Blocks, Online};
-pub use parts::devices::{Device, DeviceKind, Devices, Group, GroupKind, VirtioMem};
+pub use parts::devices::{Device, DeviceKind, Devices, Group, GroupKind, Plugged, VirtioMem};
 pub use parts::images::{Image, Images};
 pub use parts::policy::Policy;
 pub use parts::regions::Regions;

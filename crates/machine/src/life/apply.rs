@@ -1,5 +1,7 @@
 //! Events happen.
 
+use rules::{Class, Loader, Memory, Rules, Use};
+
 use super::change::{Change, What};
 use super::event::{
     Bytes, Event, ImageFor, LoadedBy, Loading, PolicyChange, Selected, Target, auto_online_word,
@@ -19,7 +21,21 @@ impl Life {
     ///
     /// The [`Refusal`] of the kernel or of the driver. Nothing has changed then.
     pub fn apply(&mut self, event: &Event) -> Result<Change, Refusal> {
-        self.now = event.to_string();
+        let before = std::mem::replace(&mut self.now, event.to_string());
+        let result = self.happen(event);
+        match result {
+            Ok(mut change) => {
+                change.settle();
+                Ok(change)
+            }
+            Err(refusal) => {
+                self.now = before;
+                Err(refusal)
+            }
+        }
+    }
+
+    fn happen(&mut self, event: &Event) -> Result<Change, Refusal> {
         let mut change = match event {
             Event::Add(added) => self.add(added)?,
             Event::Resize(target, size) => self.resize(target, *size)?,
@@ -38,7 +54,6 @@ impl Life {
         if matches!(event, Event::Online(..) | Event::Offline(..)) {
             self.retry_virtio_mem(&mut change);
         }
-        change.settle();
         Ok(change)
     }
 
@@ -72,7 +87,10 @@ impl Life {
         match refused.or(already.filter(|_| change.items.is_empty())) {
             // Nothing at all was done.
             Some(refusal) if change.items.is_empty() => Err(refusal),
-            refused => Ok(Change { refused, ..change }),
+            refused => {
+                change.refused = refused;
+                Ok(change)
+            }
         }
     }
 
@@ -161,7 +179,13 @@ impl Life {
     fn load(&mut self, loading: &Loading) -> Change {
         let follows =
             loading.image == ImageFor::Kdump && loading.by == LoadedBy::File && self.images.rebuilds_header;
-        let image = Image::new(Some(loading.by), loading.at.clone(), follows);
+        let loader = match loading.by {
+            LoadedBy::File => Loader::KexecFileLoad,
+            LoadedBy::Load => Loader::KexecLoad,
+        };
+        let added = Memory::of(Class::HotAdded);
+        let told = Rules::LINUX.verdict(Use::NextKernel(loader), &added, &self.kernel.rules);
+        let image = Image::new(Some(loading.by), loading.at.clone(), follows, told.allowed);
         self.images.set(loading.image, Some(image));
         let mut change = Change::default();
         let why = match (loading.image, follows) {

@@ -12,7 +12,7 @@ use rules::{Class, Walk};
 
 use super::event::{ImageFor, LoadedBy, VIRTIO_MEM_UNIT};
 use super::parts::blocks::{Block, Blocks, Online};
-use super::parts::devices::{Device, DeviceKind, Devices, Group, GroupKind, VirtioMem};
+use super::parts::devices::{Device, DeviceKind, Devices, Group, GroupKind, Plugged, VirtioMem};
 use super::parts::images::{Image, Images};
 use super::parts::policy::Policy;
 use super::parts::resources::Resources;
@@ -24,6 +24,7 @@ use crate::command_line::BootParameters;
 use crate::command_line::hotplug::{MemmapOnMemory, OnlinePolicy, OnlineType};
 use crate::machine::Machine;
 use crate::now::memory_range::Provider;
+use crate::now::node_map::NodeMap;
 use crate::range_set::RangeSet;
 use crate::releases::{
     CRASH_HEADER_IS_KEPT_CURRENT, KMEM_CHOOSES_ITS_STATE, MEMMAP_OF_MANY_BLOCKS, Target, is_known,
@@ -126,6 +127,9 @@ impl Life {
         let whole = |range: PhysRange| range.shrink_to_multiples(page);
         let ram: RangeSet =
             self.resources.system_ram().into_iter().filter_map(|(range, _)| whole(range)).collect();
+        // The kernel keeps some boot memory to itself, which is no resource (NOMAP).
+        let kept = machine.evidence.memblock_memory.read().map_or(&[][..], |table| &table.regions);
+        let memory: RangeSet = ram.iter().chain(kept.iter().map(|region| region.range)).collect();
         let added =
             |range: &&crate::MemoryRange| matches!(range.class, Some(Class::HotAdded | Class::DriverManaged));
         let added: RangeSet = machine.ranges.iter().filter(added).map(|range| range.range).collect();
@@ -137,6 +141,7 @@ impl Life {
         for (node, kind, span, _) in &zones {
             self.zones.begin(*node, *kind, *span, 0);
         }
+        let nodes = NodeMap::of(&machine.evidence, page);
         let spanning = |range: PhysRange| zones.iter().filter(move |zone| zone.2.overlaps(range));
         for block in &read.blocks {
             let Some(range) = read.range_of(block) else { continue };
@@ -150,23 +155,32 @@ impl Life {
             let node = block.nodes.first().copied().or_else(|| spanning(range).next().map(|zone| zone.0));
             let node = node.unwrap_or_default();
             let device = if is_early { None } else { self.devices.at(range.start()) };
-            if let (Online::In(zone), Some(group)) =
-                (online, device.and_then(|number| self.devices.get_mut(number)?.group.as_mut()))
+            let number = block_number(range, read.block_size);
+            if let (Online::In(zone), Some(device)) =
+                (online, device.and_then(|number| self.devices.get_mut(number)))
             {
-                group.grow(zone, read.block_size);
+                device.block_changed(number, read.block_size, zone, true);
             }
+            // Where nothing shows which part of it is memory, all of it may be.
+            let parts: Vec<PhysRange> = memory.within(range).collect();
+            let parts = if parts.is_empty() { vec![range] } else { parts };
             match online {
                 Online::In(zone) if block.nodes.len() <= 1 => {
-                    for part in ram.within(range) {
-                        self.zones.grow(node, zone, part, part.size(), is_early);
+                    for part in parts {
+                        let part =
+                            self.zones.span(node, zone).map_or(Some(part), |span| part.intersect(span));
+                        let Some(part) = part else { continue };
+                        self.zones.grow(node, zone, part, ram.bytes_within(part), is_early);
                     }
                 }
                 Online::No => {}
                 _ => {
-                    for part in ram.within(range) {
+                    for (part, own) in parts.into_iter().flat_map(|part| nodes.split(part)) {
                         for (node, zone, span, _) in spanning(part) {
                             let Some(inside) = part.intersect(*span) else { continue };
-                            self.zones.grow(*node, *zone, inside, inside.size(), is_early);
+                            if own.is_none_or(|own| own == *node) {
+                                self.zones.grow(*node, *zone, inside, ram.bytes_within(inside), is_early);
+                            }
                         }
                     }
                 }
@@ -174,21 +188,23 @@ impl Life {
             let spans_nodes = block.nodes.len() > 1;
             let block =
                 Block { online, node, spans_nodes, present, is_early, device, is_pinned: false, memmap: 0 };
-            self.blocks.insert(block_number(range, read.block_size), block);
+            self.blocks.insert(number, block);
         }
         for (node, kind, _, zone) in &zones {
             self.zones.set_present(*node, *kind, zone.present.saturating_mul(page));
         }
-        let plugged: Vec<u32> = self.devices.numbers();
-        for number in plugged {
-            let Some(device) = self.devices.get_mut(number) else { continue };
-            let size = read.block_size;
-            let numbers = device.ranges.iter().flat_map(|range| range.start() / size..=range.last() / size);
-            let numbers: Vec<u64> = numbers.filter(|number| self.blocks.get(*number).is_some()).collect();
-            if let DeviceKind::VirtioMem(virtio) = &mut device.kind {
-                virtio.plugged = numbers.into_iter().map(|number| (number, size)).collect();
-                virtio.requested = virtio.plugged_bytes();
+        let size = read.block_size;
+        for device in self.devices.iter_mut() {
+            let DeviceKind::VirtioMem(virtio) = &mut device.kind else { continue };
+            // Its blocks come and go one by one from now on.
+            let ranges = std::mem::take(&mut device.ranges);
+            for number in ranges.iter().flat_map(|range| range.start() / size..=range.last() / size) {
+                if let Some(block) = self.blocks.get(number) {
+                    virtio.plugged.set(number, size);
+                    virtio.plugged.changed(number, block.online);
+                }
             }
+            virtio.requested = virtio.plugged.bytes();
         }
     }
 }
@@ -243,6 +259,7 @@ fn facts(machine: &Machine, parameters: &BootParameters) -> KernelFacts {
     let page = machine.kernel.page_size;
     KernelFacts {
         page,
+        rules: machine.kernel.facts,
         boot_memory_stays: machine.kernel.facts.boot_memory_stays,
         lacks_hot_add: is_off("MEMORY_HOTPLUG"),
         lacks_hot_remove: machine.kernel.facts.lacks_hot_remove,
@@ -333,9 +350,8 @@ impl FirmwareEntries {
         let mut all = Self::default();
         for entry in entries {
             let kept = FirmwareEntry { start: entry.start, last: entry.last, kind: entry.kind.clone() };
-            all.by_range.insert((entry.start, entry.last), entry.index);
-            all.entries.insert(entry.index, kept);
             all.next = all.next.max(entry.index.saturating_add(1));
+            all.insert(entry.index, kept);
         }
         all
     }
@@ -343,6 +359,7 @@ impl FirmwareEntries {
 
 /// The devices behind hot-added and driver-managed memory.
 fn devices(machine: &Machine) -> Devices {
+    let block_size = machine.evidence.blocks.read().map_or(1, |blocks| blocks.block_size);
     let mut found: BTreeMap<(String, u64), Device> = BTreeMap::new();
     for range in &machine.ranges {
         let Some(resource) = &range.resource else { continue };
@@ -362,13 +379,9 @@ fn devices(machine: &Machine) -> Devices {
                             path.range().ok()
                         });
                         let region = region.unwrap_or(resource.range);
-                        let virtio = VirtioMem {
-                            region,
-                            unit: VIRTIO_MEM_UNIT,
-                            requested: 0,
-                            plugged: BTreeMap::new(),
-                        };
-                        (on.clone(), DeviceKind::VirtioMem(virtio), 0)
+                        let plugged = Plugged::new(block_size, VIRTIO_MEM_UNIT);
+                        let virtio = VirtioMem { region, unit: VIRTIO_MEM_UNIT, requested: 0, plugged };
+                        (on.clone(), DeviceKind::VirtioMem(virtio), region.start())
                     }
                     ("kmem", Some(on)) => (on.clone(), DeviceKind::Kmem, 0),
                     (other, _) => (
@@ -381,6 +394,7 @@ fn devices(machine: &Machine) -> Devices {
             _ => continue,
         };
         let device = found.entry((name.clone(), key)).or_insert_with(|| Device {
+            resource: name.clone(),
             name,
             kind,
             node: range.node.unwrap_or_default(),
@@ -392,11 +406,14 @@ fn devices(machine: &Machine) -> Devices {
             device.ranges.push(resource.range);
         }
     }
-    let block_size = machine.evidence.blocks.read().map_or(1, |blocks| blocks.block_size);
     let mut devices = Devices::default();
     let mut by_address: Vec<Device> = found.into_values().collect();
     by_address.sort_by_key(|device| device.ranges.first().copied());
     for mut device in by_address {
+        if devices.named(&device.name).is_some() {
+            let start = device.ranges.first().map_or(0, |range| range.start());
+            device.name = format!("{} at {start:#x}", device.name);
+        }
         let most = device.ranges.iter().fold(0_u64, |sum, range| sum.saturating_add(range.size()));
         device.group = match &device.kind {
             DeviceKind::Dimm | DeviceKind::Kmem => Some(Group::new(GroupKind::Static { most })),
@@ -416,7 +433,7 @@ fn images(evidence: &Evidence, machine: &Machine) -> Images {
     let image = |purpose, follows| {
         let record = loads.and_then(|loads| loads.last(purpose));
         let at = record.map(|load| load.segments.iter().map(|segment| segment.range).collect());
-        Image::new(record.map(|_| LoadedBy::File), at.unwrap_or_default(), follows)
+        Image::new(record.map(|_| LoadedBy::File), at.unwrap_or_default(), follows, false)
     };
     let keeps = machine.kernel.release.is_some() && is_known(CRASH_HEADER_IS_KEPT_CURRENT, &target(machine));
     let mut images = Images::new(crash_hotplug.read().is_some() || keeps);

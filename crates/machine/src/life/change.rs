@@ -14,6 +14,8 @@ pub struct Change {
     /// The event failed after it had begun, and was rolled back: an ACPI eject takes blocks offline and, if one of them
     /// refuses, puts the others online again, not always in the zone they came from. The items are what remains of it.
     pub refused: Option<Refusal>,
+    /// While the event happens: the zones whose spans changed, and their items.
+    spans: Vec<(String, usize)>,
 }
 
 /// One change.
@@ -95,18 +97,19 @@ impl Change {
         after: Option<String>,
         range: Option<PhysRange>,
     ) {
-        let is_of = |state: &Option<String>| state.as_ref().is_some_and(|state| state.starts_with(zone));
-        let is_same =
-            |item: &&mut Item| item.what == What::Zone && (is_of(&item.before) || is_of(&item.after));
-        match self.items.iter_mut().rev().find(is_same) {
-            Some(item) => (item.after, item.range) = (after, range),
-            None => self.push(What::Zone, range, before, after, "from its first to its last online memory"),
+        let noted = self.spans.iter().find(|(noted, _)| noted == zone).map(|(_, index)| *index);
+        if let Some(item) = noted.and_then(|index| self.items.get_mut(index)) {
+            (item.after, item.range) = (after, range);
+            return;
         }
+        self.spans.push((zone.to_owned(), self.items.len()));
+        self.push(What::Zone, range, before, after, "from its first to its last online memory");
     }
 
     /// Joins neighbors that changed alike, and drops what was undone, so that a person reads one line for a device of
     /// many blocks.
     pub(super) fn settle(&mut self) {
+        self.spans.clear();
         let mut joined: Vec<Item> = Vec::with_capacity(self.items.len());
         // By kind, in the order in which each first happened; within a kind as it happened.
         let mut order: Vec<What> = Vec::new();

@@ -207,7 +207,7 @@ impl fmt::Display for Added {
             AddedBy::VirtioMem { size, at, .. } => write!(f, "virtio-mem {} at {at:#x}", Bytes(*size))?,
             AddedBy::Kmem { ranges, .. } => {
                 write!(f, "kmem")?;
-                name.take().iter().try_for_each(|name| write!(f, " {name}"))?;
+                name.take().iter().try_for_each(|name| write!(f, " {}", Word(name)))?;
                 for (index, range) in ranges.iter().enumerate() {
                     f.write_str(if index == 0 { " " } else { " and " })?;
                     place(f, *range)?;
@@ -231,13 +231,12 @@ impl fmt::Display for Added {
                 }
             }
             AddedBy::Kmem { over, online, .. } => {
-                let quote = |name: &str| if name.contains(char::is_whitespace) { "'" } else { "" };
-                over.iter().try_for_each(|over| write!(f, " over {0}{over}{0}", quote(over)))?;
+                over.iter().try_for_each(|over| write!(f, " over {}", Word(over)))?;
                 online.iter().try_for_each(|state| write!(f, " online {}", auto_online_word(*state)))?;
             }
             _ => {}
         }
-        name.iter().try_for_each(|name| write!(f, " as {name}"))
+        name.iter().try_for_each(|name| write!(f, " as {}", Word(name)))
     }
 }
 
@@ -247,7 +246,7 @@ pub(crate) const VIRTIO_MEM_UNIT: u64 = 2 << 20;
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Name(name) => f.write_str(name),
+            Self::Name(name) => Word(name).fmt(f),
             Self::Address(address) => write!(f, "{address:#x}"),
         }
     }
@@ -302,6 +301,20 @@ pub(crate) const fn auto_online_word(state: AutoOnline) -> &'static str {
         AutoOnline::Online => "online",
         AutoOnline::OnlineKernel => "online_kernel",
         AutoOnline::OnlineMovable => "online_movable",
+    }
+}
+
+/// A name as events write it: in quotes where it would not be read as one word.
+struct Word<'a>(&'a str);
+
+impl fmt::Display for Word<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_plain = |c: char| !c.is_whitespace() && !matches!(c, '=' | '\'' | '"');
+        if !self.0.is_empty() && self.0.chars().all(is_plain) {
+            return f.write_str(self.0);
+        }
+        let quote = if self.0.contains('\'') { '"' } else { '\'' };
+        write!(f, "{quote}{}{quote}", self.0)
     }
 }
 

@@ -12,6 +12,7 @@ use super::parts::policy::{Candidate, Judge, Policy, UnitState};
 use super::parts::regions::Regions;
 use super::parts::resources::Resources;
 use super::parts::zones::Zones;
+use super::steps::plug::SYSTEM_RAM;
 use crate::boot::zones::ZoneKind;
 use crate::range_set::RangeSet;
 
@@ -29,7 +30,7 @@ use crate::range_set::RangeSet;
 /// - memblock's regions are disjoint, and hold exactly the memory that resources do, beside boot memory that the kernel
 ///   keeps to itself.
 /// - The firmware's map never lists driver-managed memory.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Life {
     pub(super) resources: Resources,
     pub(super) blocks: Blocks,
@@ -54,12 +55,14 @@ pub struct Life {
     pub(super) now: String,
 }
 
-// Independent facts.
-#[allow(clippy::struct_excessive_bools)]
 /// What an event needs to know of the kernel and its architecture.
-#[derive(Clone, Copy, Debug)]
+// Independent facts, as in `rules::KernelFacts`.
+#[allow(clippy::struct_excessive_bools)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct KernelFacts {
     pub(super) page: u64,
+    /// What the rules ask about it.
+    pub(super) rules: rules::KernelFacts,
     /// Whether boot memory may not go offline.
     pub(super) boot_memory_stays: bool,
     pub(super) lacks_hot_add: bool,
@@ -83,9 +86,28 @@ pub(super) struct KernelFacts {
 pub struct FirmwareEntries {
     /// By number.
     pub entries: std::collections::BTreeMap<u32, FirmwareEntry>,
-    /// The number of hot-added entries, by start and end.
-    pub(super) by_range: std::collections::BTreeMap<(u64, u64), u32>,
+    /// Where entries of System RAM are: start, last byte, number.
+    by_range: BTreeSet<(u64, u64, u32)>,
     pub(super) next: u32,
+}
+
+impl FirmwareEntries {
+    /// Adds an entry under a number.
+    pub(super) fn insert(&mut self, index: u32, entry: FirmwareEntry) {
+        if entry.kind == SYSTEM_RAM {
+            self.by_range.insert((entry.start, entry.last, index));
+        }
+        self.entries.insert(index, entry);
+    }
+
+    /// Removes the first entry of System RAM that is exactly a range.
+    /// Source: drivers/firmware/memmap.c:firmware_map_remove (6.12). O(log n).
+    pub(super) fn remove(&mut self, range: PhysRange) -> Option<FirmwareEntry> {
+        let (start, last) = (range.start(), range.last());
+        let found = *self.by_range.range((start, last, 0)..=(start, last, u32::MAX)).next()?;
+        self.by_range.remove(&found);
+        self.entries.remove(&found.2)
+    }
 }
 
 /// One entry of `/sys/firmware/memmap`.
@@ -253,7 +275,7 @@ impl Life {
         for device in self.devices.iter() {
             let blocks: Vec<&Block> = match &device.kind {
                 DeviceKind::VirtioMem(virtio) => {
-                    virtio.plugged.keys().filter_map(|number| self.blocks.get(*number)).collect()
+                    virtio.plugged.blocks().filter_map(|(number, _)| self.blocks.get(number)).collect()
                 }
                 _ => device
                     .ranges
@@ -272,7 +294,7 @@ impl Life {
                 return Some(format!("the group of {} counts other memory than its blocks", device.name));
             }
             if let DeviceKind::VirtioMem(virtio) = &device.kind
-                && virtio.plugged.keys().any(|number| self.blocks.get(*number).is_none())
+                && virtio.plugged.blocks().any(|(number, _)| self.blocks.get(number).is_none())
             {
                 return Some(format!("{} has memory plugged without a block", device.name));
             }

@@ -40,29 +40,37 @@ struct Words<'a> {
 const EVENTS: &str = "an event: add, resize, online, offline, remove, policy, pin, unpin, load or unload";
 const DEVICES: &str = "a device: dimm, virtio-mem, kmem, hv-balloon or xen";
 
+const KEYS: &str = "state=, online_policy=, ratio= or numa_aware=";
+
 impl<'a> Words<'a> {
     /// Splits at white space outside quotes; `add-dimm` becomes two words, and so does `node=1` outside `policy`.
     fn of(text: &'a str) -> Self {
+        // What stands in quotes is one word, whatever it looks like.
+        let mut words = Vec::new();
+        let mut left = text;
+        while let Some(at) = left.find(['\'', '"']) {
+            let (before, quoted) = left.split_at(at);
+            words.extend(before.split_whitespace().map(|word| (word, false)));
+            let mut inside = quoted.chars();
+            let quote = inside.next().unwrap_or('"');
+            let inside = inside.as_str();
+            let (word, after) = inside.split_once(quote).unwrap_or((inside, ""));
+            words.push((word, true));
+            left = after;
+        }
+        words.extend(left.split_whitespace().map(|word| (word, false)));
+        let is_policy = words.first().is_some_and(|(word, _)| *word == "policy");
         let mut rest = std::collections::VecDeque::new();
-        for (index, part) in text.split(['\'', '"']).enumerate() {
-            if index % 2 == 1 {
-                rest.push_back(part.to_owned());
-            } else {
-                rest.extend(part.split_whitespace().map(str::to_owned));
-            }
-        }
-        if let Some(device) = rest.front().and_then(|word| word.strip_prefix("add-")).map(str::to_owned) {
-            rest.pop_front();
-            rest.push_front(device);
-            rest.push_front("add".to_owned());
-        }
-        if rest.front().is_some_and(|word| word != "policy") {
+        for (index, (word, is_quoted)) in words.into_iter().enumerate() {
             let keys = ["at", "node", "as", "in", "by", "to", "over"];
-            let split = |word: String| match word.split_once('=') {
-                Some((key, value)) if keys.contains(&key) => vec![key.to_owned(), value.to_owned()],
-                _ => vec![word],
-            };
-            rest = rest.into_iter().flat_map(split).collect();
+            let pair = word.split_once('=').filter(|(key, _)| !is_quoted && !is_policy && keys.contains(key));
+            if let Some(device) = word.strip_prefix("add-").filter(|_| index == 0) {
+                rest.extend(["add".to_owned(), device.to_owned()]);
+            } else if let Some((key, value)) = pair {
+                rest.extend([key.to_owned(), value.to_owned()]);
+            } else {
+                rest.push_back(word.to_owned());
+            }
         }
         Self { text, rest }
     }
@@ -142,7 +150,13 @@ impl<'a> Words<'a> {
     fn option(&mut self, word: &str, added: &mut Added) -> Result<(), EventError> {
         match (word, &mut added.by) {
             ("node", _) => added.node = Some(self.number("a node's number")?),
-            ("as", _) => added.name = Some(self.next("a name")?),
+            ("as", _) => {
+                let name = self.next("a name")?;
+                if address(&name).or_else(|| size(&name)).is_some() {
+                    return Err(self.error("a name that is no address and no size", &name));
+                }
+                added.name = Some(name);
+            }
             ("up", AddedBy::VirtioMem { up_to, .. }) => {
                 self.word("to")?;
                 *up_to = Some(self.size()?);
@@ -169,7 +183,6 @@ impl<'a> Words<'a> {
     }
 
     fn policy(&mut self) -> Result<PolicyChange, EventError> {
-        const KEYS: &str = "state=, online_policy=, ratio= or numa_aware=";
         let mut change = PolicyChange::default();
         if self.rest.is_empty() {
             return Err(self.error(KEYS, "nothing"));
@@ -349,6 +362,11 @@ mod tests {
             "add xen 128M at 0x100000000 node 0",
             "resize virtio2 to 544M",
             "resize 0x100000000 to 0",
+            "resize 'virtio-mem at 0x180000000' to 0",
+            "remove \"the guest's\"",
+            "add kmem 'dax = 0' 1G at 0x100000000",
+            "add dimm 1G as 'at=1'",
+            "add dimm 1G as ''",
             "online memory40 movable",
             "online memory40-memory43 kernel",
             "online node1",
@@ -398,6 +416,8 @@ mod tests {
             "add dimm 1G node",
             "unload",
             "offline memory1 now",
+            "add dimm 1G as 0x100000000",
+            "add kmem 1G at 0x100000000 as 4G",
         ] {
             assert!(text.parse::<Event>().is_err(), "{text}");
         }

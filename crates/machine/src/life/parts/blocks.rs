@@ -1,7 +1,7 @@
 //! The memory blocks of a running machine.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Range;
+use std::collections::{BTreeMap, BTreeSet};
 
 use memblock::PhysRange;
 
@@ -55,13 +55,13 @@ impl Online {
 pub struct Blocks {
     size: u64,
     all: BTreeMap<u64, Block>,
-    /// How many each node has.
-    of_node: BTreeMap<u32, u64>,
+    /// Those of each node.
+    of_node: BTreeSet<(u32, u64)>,
 }
 
 impl Blocks {
     pub(in crate::life) fn new(size: u64) -> Self {
-        Self { size, all: BTreeMap::new(), of_node: BTreeMap::new() }
+        Self { size, all: BTreeMap::new(), of_node: BTreeSet::new() }
     }
 
     /// The bytes of a block.
@@ -110,21 +110,25 @@ impl Blocks {
 
     pub(in crate::life) fn insert(&mut self, number: u64, block: Block) {
         let node = block.node;
-        if self.all.insert(number, block).is_none() {
-            let count = self.of_node.entry(node).or_default();
-            *count = count.saturating_add(1);
+        if let Some(old) = self.all.insert(number, block) {
+            self.of_node.remove(&(old.node, number));
         }
+        self.of_node.insert((node, number));
     }
 
     pub(in crate::life) fn remove(&mut self, number: u64) {
         if let Some(block) = self.all.remove(&number) {
-            let count = self.of_node.entry(block.node).or_default();
-            *count = count.saturating_sub(1);
+            self.of_node.remove(&(block.node, number));
         }
+    }
+
+    /// The numbers of a node's blocks, ascending.
+    pub(in crate::life) fn of_node(&self, node: u32) -> impl Iterator<Item = u64> {
+        self.of_node.range((node, 0)..=(node, u64::MAX)).map(|(_, number)| *number)
     }
 
     /// Whether a node has a block.
     pub(in crate::life) fn has_node(&self, node: u32) -> bool {
-        self.of_node.get(&node).is_some_and(|count| *count > 0)
+        self.of_node(node).next().is_some()
     }
 }

@@ -4,7 +4,12 @@ use std::collections::BTreeMap;
 
 use memblock::PhysRange;
 
+use super::blocks::Online;
 use crate::boot::zones::ZoneKind;
+
+mod plugged;
+
+pub use plugged::Plugged;
 
 /// A device that brought memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +20,9 @@ pub struct Device {
     pub kind: DeviceKind,
     /// The node its memory is on.
     pub node: u32,
-    /// The memory that was added, ascending.
+    /// The name of its own resource in /proc/iomem, if it has one.
+    pub(in crate::life) resource: String,
+    /// The memory that was added, ascending; empty for a virtio-mem device, which has [`VirtioMem::plugged`].
     pub ranges: Vec<PhysRange>,
     /// Its memory group, by which the auto-movable policy judges.
     pub group: Option<Group>,
@@ -27,6 +34,22 @@ impl Device {
         match &self.kind {
             DeviceKind::VirtioMem(virtio) => vec![virtio.region],
             _ => self.ranges.clone(),
+        }
+    }
+
+    /// A block of it goes online in a zone, or offline from one.
+    pub(in crate::life) fn block_changed(
+        &mut self,
+        number: u64,
+        bytes: u64,
+        zone: ZoneKind,
+        is_online: bool,
+    ) {
+        if let Some(group) = &mut self.group {
+            if is_online { group.grow(zone, bytes) } else { group.shrink(zone, bytes) }
+        }
+        if let DeviceKind::VirtioMem(virtio) = &mut self.kind {
+            virtio.plugged.changed(number, if is_online { Online::In(zone) } else { Online::No });
         }
     }
 }
@@ -55,14 +78,14 @@ pub struct VirtioMem {
     pub unit: u64,
     /// The bytes the host requests.
     pub requested: u64,
-    /// The bytes plugged in each block, by number; blocks without any are not there.
-    pub plugged: BTreeMap<u64, u64>,
+    /// What is plugged.
+    pub plugged: Plugged,
 }
 
 impl VirtioMem {
     /// All that is plugged, in bytes.
-    pub fn plugged_bytes(&self) -> u64 {
-        self.plugged.values().fold(0, |sum, bytes| sum.saturating_add(*bytes))
+    pub const fn plugged_bytes(&self) -> u64 {
+        self.plugged.bytes()
     }
 }
 
@@ -102,13 +125,13 @@ impl Group {
     }
 
     /// Memory of the group goes online.
-    pub(in crate::life) fn grow(&mut self, zone: ZoneKind, bytes: u64) {
+    fn grow(&mut self, zone: ZoneKind, bytes: u64) {
         let count = if zone == ZoneKind::Movable { &mut self.movable } else { &mut self.kernel };
         *count = count.saturating_add(bytes);
     }
 
     /// Memory of the group goes offline.
-    pub(in crate::life) fn shrink(&mut self, zone: ZoneKind, bytes: u64) {
+    fn shrink(&mut self, zone: ZoneKind, bytes: u64) {
         let count = if zone == ZoneKind::Movable { &mut self.movable } else { &mut self.kernel };
         *count = count.saturating_sub(bytes);
     }
@@ -140,8 +163,8 @@ impl Devices {
         self.all.get_mut(&number)
     }
 
-    pub(in crate::life) fn numbers(&self) -> Vec<u32> {
-        self.all.keys().copied().collect()
+    pub(in crate::life) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Device> {
+        self.all.values_mut()
     }
 
     /// The groups that grow and shrink.
@@ -177,6 +200,12 @@ impl Devices {
 
     pub(in crate::life) fn named(&self, name: &str) -> Option<u32> {
         self.by_name.get(name).copied()
+    }
+
+    /// The device whose memory or region overlaps a range: places of devices are disjoint.
+    pub(in crate::life) fn overlapping(&self, range: PhysRange) -> Option<&Device> {
+        let (_, (end, number)) = self.by_start.range(..range.end()).next_back()?;
+        self.all.get(number).filter(|_| *end > range.start())
     }
 
     /// The device whose memory or region contains an address.

@@ -25,9 +25,11 @@ pub struct Image {
     pub at: Vec<PhysRange>,
     /// Whether the kernel rebuilds the crash header of this image.
     pub follows: bool,
-    /// Memory that came after it was loaded, or after its header was last rebuilt.
+    /// Whether the map for the next kernel lists hot-added memory.
+    lists_added: bool,
+    /// Memory that is there, and was not when it was loaded or its header was last rebuilt.
     added: BTreeMap<u64, u64>,
-    /// Memory that went since then.
+    /// Memory that was there then, and is gone.
     removed: BTreeMap<u64, u64>,
     /// The first event since which it is stale.
     since: Option<String>,
@@ -35,8 +37,35 @@ pub struct Image {
 
 impl Image {
     /// An image that describes the machine as it is now.
-    pub(in crate::life) fn new(by: Option<LoadedBy>, at: Vec<PhysRange>, follows: bool) -> Self {
-        Self { by, at, follows, ..Self::default() }
+    pub(in crate::life) fn new(
+        by: Option<LoadedBy>,
+        at: Vec<PhysRange>,
+        follows: bool,
+        lists_added: bool,
+    ) -> Self {
+        Self { by, at, follows, lists_added, ..Self::default() }
+    }
+
+    fn memory_came(&mut self, range: PhysRange, event: &str) {
+        for new in take(&mut self.removed, range) {
+            insert(&mut self.added, new);
+        }
+        self.note(event);
+    }
+
+    fn memory_went(&mut self, range: PhysRange, event: &str) {
+        for old in take(&mut self.added, range) {
+            insert(&mut self.removed, old);
+        }
+        self.note(event);
+    }
+
+    fn note(&mut self, event: &str) {
+        if self.added.is_empty() && self.removed.is_empty() {
+            self.since = None;
+        } else {
+            self.since.get_or_insert_with(|| event.to_owned());
+        }
     }
 }
 
@@ -61,29 +90,16 @@ impl Images {
         }
     }
 
-    /// Memory became a resource.
-    pub(in crate::life) fn memory_came(&mut self, range: PhysRange, event: &str) {
-        for image in [&mut self.kexec, &mut self.kdump].into_iter().flatten() {
-            remove(&mut image.removed, range);
-            insert(&mut image.added, range);
-            image.since.get_or_insert_with(|| event.to_owned());
-        }
+    /// Memory became a resource. The next kernel is never told about driver-managed memory, and no image lies there.
+    pub(in crate::life) fn memory_came(&mut self, range: PhysRange, is_driver_managed: bool, event: &str) {
+        let kexec = self.kexec.as_mut().filter(|_| !is_driver_managed);
+        kexec.into_iter().chain(&mut self.kdump).for_each(|image| image.memory_came(range, event));
     }
 
     /// A resource is gone. Nothing tells kexec: the kernel's last notification came when the block went offline.
-    pub(in crate::life) fn memory_went(&mut self, range: PhysRange, event: &str) {
-        for image in [&mut self.kexec, &mut self.kdump].into_iter().flatten() {
-            let was_new =
-                image.added.iter().any(|(&start, &end)| start <= range.start() && range.end() <= end);
-            remove(&mut image.added, range);
-            if !was_new {
-                insert(&mut image.removed, range);
-            }
-            image.since.get_or_insert_with(|| event.to_owned());
-            if image.added.is_empty() && image.removed.is_empty() {
-                image.since = None;
-            }
-        }
+    pub(in crate::life) fn memory_went(&mut self, range: PhysRange, is_driver_managed: bool, event: &str) {
+        let kexec = self.kexec.as_mut().filter(|_| !is_driver_managed);
+        kexec.into_iter().chain(&mut self.kdump).for_each(|image| image.memory_went(range, event));
     }
 
     /// A block went online or offline: the kernel rebuilds the crash header from the resources as they are.
@@ -112,17 +128,18 @@ impl Images {
         }
         if let Some((&start, &end)) = image.removed.iter().next() {
             let range = shown(start, end);
-            return Some(match (image.at.is_empty(), image.by) {
-                (true, _) => format!(
+            if image.at.is_empty() {
+                return Some(format!(
                     "since `{since}`: {range} is gone, and nothing shows whether the image lies there; load it again"
-                ),
-                (false, Some(LoadedBy::File)) => return None,
-                (false, _) => format!(
+                ));
+            }
+            if image.lists_added {
+                return Some(format!(
                     "since `{since}`: the map for the next kernel lists {range}, which is gone; load it again"
-                ),
-            });
+                ));
+            }
         }
-        let (&start, &end) = image.added.iter().next().filter(|_| image.by == Some(LoadedBy::Load))?;
+        let (&start, &end) = image.added.iter().next().filter(|_| image.lists_added)?;
         let range = shown(start, end);
         Some(format!(
             "since `{since}`: the map for the next kernel does not list {range}; load it again, or that memory is lost \
@@ -155,4 +172,21 @@ impl Images {
 /// Ranges as /proc/iomem prints them.
 fn shown(start: u64, end: u64) -> String {
     format!("{start:08x}-{:08x}", end.saturating_sub(1))
+}
+
+/// Takes a range out of disjoint runs; what of it was in none.
+fn take(runs: &mut BTreeMap<u64, u64>, range: PhysRange) -> Vec<PhysRange> {
+    let mut rest = Some(range);
+    let mut outside = Vec::new();
+    let first = runs.range(..=range.start()).next_back().map_or(range.start(), |(&start, _)| start);
+    for (&start, &end) in runs.range(first..range.end()) {
+        let Some((left, run)) = rest.zip(PhysRange::new(start, end).ok()) else { break };
+        let Some(part) = left.intersect(run) else { continue };
+        let (below, above) = left.subtract(part);
+        outside.extend(below);
+        rest = above;
+    }
+    outside.extend(rest);
+    remove(runs, range);
+    outside
 }

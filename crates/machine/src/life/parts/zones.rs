@@ -19,13 +19,14 @@ pub struct Zones {
 ///
 /// # Invariants
 ///
-/// The runs are disjoint and do not touch. The span reaches at least from the first run's start to the last one's end.
+/// The runs are disjoint and do not touch. The span reaches at least from the first run's first subsection into the last
+/// one's.
 /// `present` is at least `early`'s part that is still there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Zone {
     /// From the first byte to the end of the last, holes included; `None` if it is empty.
     span: Option<PhysRange>,
-    /// The online memory, start to end.
+    /// The online memory in subsections, start to end.
     runs: BTreeMap<u64, u64>,
     /// The bytes of memory, without holes.
     present: u64,
@@ -129,7 +130,9 @@ impl Zones {
         if is_early {
             zone.early = zone.early.saturating_add(present);
         }
-        insert(&mut zone.runs, range);
+        if let Some(run) = subsections(range) {
+            insert(&mut zone.runs, run);
+        }
         self.count(node, |pages| match kind {
             ZoneKind::Movable => pages.movable = pages.movable.saturating_add(present),
             _ if is_early => pages.kernel_early = pages.kernel_early.saturating_add(present),
@@ -137,7 +140,8 @@ impl Zones {
         });
     }
 
-    /// Memory goes offline. A zone shrinks only if it loses its first or last memory. O(log n).
+    /// Memory goes offline. A zone shrinks only if it loses its first or last memory, and then to a whole subsection: the
+    /// end of boot memory may lie inside one. O(log n).
     /// Source: mm/memory_hotplug.c:remove_pfn_range_from_zone, shrink_zone_span (6.12).
     pub(in crate::life) fn shrink(
         &mut self,
@@ -184,6 +188,7 @@ impl Zones {
             match (zone.span, first, last) {
                 (None, None, None) => zone.present == 0,
                 (Some(span), Some(first), Some(last)) => {
+                    let span = subsections(span).unwrap_or(span);
                     span.start() <= first && last <= span.end() && zone.early <= zone.present
                 }
                 // Boot memory of which no block or resource was read.
@@ -192,6 +197,16 @@ impl Zones {
             }
         })
     }
+}
+
+/// The smallest piece of memory that the kernel looks at when a zone shrinks (PAGES_PER_SUBSECTION,
+/// include/linux/mmzone.h, 6.12).
+const SUBSECTION: u64 = 2 << 20;
+
+/// The subsections that a range touches.
+fn subsections(range: PhysRange) -> Option<PhysRange> {
+    let start = range.start() / SUBSECTION * SUBSECTION;
+    PhysRange::new(start, range.end().checked_next_multiple_of(SUBSECTION)?).ok()
 }
 
 /// Adds a range to disjoint runs, joining neighbors.

@@ -6,7 +6,7 @@ use memblock::PhysRange;
 use super::plug::{Plugged, SYSTEM_RAM};
 use crate::life::change::{Change, What};
 use crate::life::event::{Added, AddedBy, Bytes};
-use crate::life::parts::devices::{Device, DeviceKind, Group, GroupKind, VirtioMem};
+use crate::life::parts::devices::{Device, DeviceKind, Group, GroupKind, Plugged as Plugs, VirtioMem};
 use crate::life::refusal::{Errno, Refusal};
 use crate::life::state::Life;
 
@@ -31,9 +31,15 @@ impl Life {
                 let driver = if matches!(added.by, AddedBy::Xen(_)) { "xen" } else { "hv-balloon" };
                 self.check_add(*range, node)?;
                 let name =
-                    self.new_name(added.name.as_deref(), || format!("{driver} at {:#x}", range.start()))?;
-                let device =
-                    Device { name, kind: DeviceKind::Balloon, node, ranges: vec![*range], group: None };
+                    self.new_device(added, || format!("{driver} at {:#x}", range.start()), &[*range])?;
+                let device = Device {
+                    name,
+                    kind: DeviceKind::Balloon,
+                    node,
+                    resource: String::new(),
+                    ranges: vec![*range],
+                    group: None,
+                };
                 let mut change = Change::default();
                 let device = self.devices.insert(device);
                 self.add_memory(&mut change, Plugged { is_mergeable: true, ..plain(*range, node, device) })?;
@@ -54,6 +60,7 @@ impl Life {
                 source: "drivers/acpi/acpi_memhotplug.c:acpi_memory_hotplug_init (6.12)",
             });
         }
+        valid(at.unwrap_or_default(), size)?;
         let start = at.or_else(|| self.free_place(size)).ok_or_else(|| Refusal {
             errno: Errno::Enospc,
             rule: "no-free-place",
@@ -72,9 +79,15 @@ impl Life {
             );
             Refusal { reason, ..refusal }
         })?;
-        let name = self.new_name(added.name.as_deref(), || format!("{start:#x}"))?;
-        let group = Some(Group::new(GroupKind::Static { most: size }));
-        let device = Device { name, kind: DeviceKind::Dimm, node, ranges: vec![range], group };
+        let name = self.new_device(added, || format!("{start:#x}"), &[range])?;
+        let device = Device {
+            name,
+            kind: DeviceKind::Dimm,
+            node,
+            resource: String::new(),
+            ranges: vec![range],
+            group: Some(Group::new(GroupKind::Static { most: size })),
+        };
         let mut change = Change::default();
         let device = self.devices.insert(device);
         self.add_memory(&mut change, Plugged { may_hold_memmap: true, ..plain(range, node, device) })?;
@@ -90,6 +103,16 @@ impl Life {
         node: u32,
     ) -> Result<Change, Refusal> {
         let region = valid(at, room)?;
+        if self.kernel.lacks_hot_remove {
+            return Err(Refusal {
+                errno: Errno::Enodev,
+                rule: "no-virtio-mem-driver",
+                reason: "the kernel is built without CONFIG_MEMORY_HOTREMOVE, which virtio_mem needs"
+                    .to_owned(),
+                remedy: "build it in".to_owned(),
+                source: "drivers/virtio/Kconfig (6.12)",
+            });
+        }
         if size > room || !size.is_multiple_of(unit) {
             return Err(Refusal {
                 errno: Errno::Einval,
@@ -104,26 +127,35 @@ impl Life {
                 source: "Virtio 1.2 section 5.15: Memory Device",
             });
         }
-        if self.possible_nodes.as_ref().is_some_and(|possible| !possible.contains(&node)) {
-            self.check_add(region, node)?;
-        }
-        let name = self.new_name(added.name.as_deref(), || format!("virtio-mem at {at:#x}"))?;
+        self.check_node(node)?;
         let shown = added.name.clone().unwrap_or_else(|| "virtio-mem".to_owned());
-        let mut change = Change::default();
         // A driver that was loaded before, for a device with nothing plugged yet, has claimed the region.
-        if !self.resources.has(region, &shown) {
-            self.resources.request(region, &shown, false, false).map_err(|found| Refusal {
+        let is_claimed = self.resources.has(region, &shown);
+        if let Some(found) = self.resources.in_the_way(region).filter(|_| !is_claimed) {
+            return Err(Refusal {
                 errno: Errno::Ebusy,
                 rule: "resource-in-the-way",
                 reason: format!("the device's region {region} overlaps {found}"),
                 remedy: "place the device where nothing else is".to_owned(),
                 source: "drivers/virtio/virtio_mem.c:virtio_mem_create_resource (6.12)",
-            })?;
-            change.push(What::Resource, region, None, Some(shown), "the driver claims the device's region");
+            });
         }
-        let virtio = VirtioMem { region, unit, requested: size, plugged: std::collections::BTreeMap::new() };
-        let group = Some(Group::new(self.unit(unit)));
-        let device = Device { name, kind: DeviceKind::VirtioMem(virtio), node, ranges: Vec::new(), group };
+        let name = self.new_device(added, || format!("virtio-mem at {at:#x}"), &[region])?;
+        let mut change = Change::default();
+        if !is_claimed && self.resources.request(region, &shown, false, false).is_ok() {
+            let why = "the driver claims the device's region";
+            change.push(What::Resource, region, None, Some(shown.clone()), why);
+        }
+        let plugged = Plugs::new(self.blocks.size(), unit);
+        let virtio = VirtioMem { region, unit, requested: size, plugged };
+        let device = Device {
+            name,
+            kind: DeviceKind::VirtioMem(virtio),
+            node,
+            resource: shown,
+            ranges: Vec::new(),
+            group: Some(Group::new(self.unit(unit))),
+        };
         let device = self.devices.insert(device);
         self.adjust_virtio_mem(&mut change, device);
         Ok(change)
@@ -151,8 +183,8 @@ impl Life {
             });
         }
         let size = self.blocks.size();
-        let whole: Vec<PhysRange> =
-            ranges.iter().filter_map(|range| range.shrink_to_multiples(size)).collect();
+        let inside = |range: &PhysRange| Some((range.shrink_to_multiples(size)?, *range));
+        let (whole, of): (Vec<PhysRange>, Vec<PhysRange>) = ranges.iter().filter_map(inside).unzip();
         if whole.is_empty() {
             return Err(Refusal {
                 errno: Errno::Einval,
@@ -162,9 +194,10 @@ impl Life {
                 source: "drivers/dax/kmem.c:dev_dax_kmem_probe (6.12)",
             });
         }
-        whole.iter().try_for_each(|range| self.check_add(*range, node))?;
+        // The driver gives up if the first range fails, and leaves out later ones that do.
+        whole.first().map_or(Ok(()), |range| self.check_add(*range, node))?;
         let first = whole.first().map_or(0, |range| range.start());
-        let name = self.new_name(added.name.as_deref(), || format!("kmem at {first:#x}"))?;
+        let name = self.new_device(added, || format!("kmem at {first:#x}"), &whole)?;
         let shown = added.name.clone().unwrap_or_else(|| "dax".to_owned());
         let mut change = Change::default();
         let lost = ranges.iter().map(|range| range.size()).sum::<u64>();
@@ -182,17 +215,37 @@ impl Life {
                 ),
             );
         }
-        let group = Some(Group::new(GroupKind::Static { most: used }));
-        let device = Device { name, kind: DeviceKind::Kmem, node, ranges: whole.clone(), group };
+        let added: Vec<bool> = whole.iter().map(|range| self.check_add(*range, node).is_ok()).collect();
+        let ranges = whole.iter().zip(&added).filter(|(_, is_added)| **is_added).map(|(range, _)| *range);
+        let device = Device {
+            name,
+            kind: DeviceKind::Kmem,
+            node,
+            resource: shown.clone(),
+            ranges: ranges.collect(),
+            group: Some(Group::new(GroupKind::Static { most: used })),
+        };
         let device = self.devices.insert(device);
-        for (range, of) in whole.into_iter().zip(ranges) {
-            if let Some(over) = over.filter(|over| !self.resources.is_below(*of, over))
-                && self.resources.request(*of, over, false, false).is_ok()
+        for ((range, of), is_added) in whole.into_iter().zip(of).zip(added) {
+            if let Some(over) = over.filter(|over| !self.resources.is_below(of, over))
+                && self.resources.request(of, over, false, false).is_ok()
             {
-                change.push(What::Resource, *of, None, Some(over.to_owned()), "what the device lies on");
+                change.push(What::Resource, of, None, Some(over.to_owned()), "what the device lies on");
             }
             // The driver that had the device before has let go of it.
-            self.resources.drop_named(*of, &shown);
+            self.resources.drop_named(of, &shown);
+            if !is_added {
+                let refused = self.check_add(range, node).err().map(|refusal| refusal.reason);
+                let why = format!("the driver leaves the range out: {}", refused.unwrap_or_default());
+                change.push(
+                    What::Device,
+                    range,
+                    Some("in the device".to_owned()),
+                    Some("not used".to_owned()),
+                    &why,
+                );
+                continue;
+            }
             if self.resources.request(range, &shown, false, false).is_ok() {
                 let why = over.map_or_else(
                     || "the driver claims the device's whole blocks".to_owned(),
@@ -211,9 +264,24 @@ impl Life {
         Ok(change)
     }
 
-    /// The name for a new device.
-    fn new_name(&self, given: Option<&str>, otherwise: impl FnOnce() -> String) -> Result<String, Refusal> {
-        let name = given.map_or_else(otherwise, str::to_owned);
+    /// The name of a new device at some places.
+    fn new_device(
+        &self,
+        added: &Added,
+        otherwise: impl FnOnce() -> String,
+        places: &[PhysRange],
+    ) -> Result<String, Refusal> {
+        let taken = places.iter().find_map(|place| Some((place, self.devices.overlapping(*place)?)));
+        if let Some((place, device)) = taken {
+            return Err(Refusal {
+                errno: Errno::Ebusy,
+                rule: "device-in-the-way",
+                reason: format!("{place} overlaps the device {}", device.name),
+                remedy: "place the device where no other one is".to_owned(),
+                source: "the machine: an address belongs to one device",
+            });
+        }
+        let name = added.name.clone().unwrap_or_else(otherwise);
         if self.devices.named(&name).is_some() {
             return Err(Refusal {
                 errno: Errno::Eexist,

@@ -14,9 +14,7 @@ impl Life {
             Selected::Blocks { first, last } => {
                 self.blocks.between(first, last).map(|(number, _)| *number).collect()
             }
-            Selected::Node(node) => {
-                self.blocks.iter().filter(|(_, block)| block.node == node).map(|(number, _)| number).collect()
-            }
+            Selected::Node(node) => self.blocks.of_node(node).collect(),
         };
         if numbers.is_empty() {
             return Err(Refusal {
@@ -90,8 +88,8 @@ impl Life {
         let before = self.zones.span(block.node, zone);
         self.zones.grow(block.node, zone, range, block.present, block.is_early);
         self.note_span(change, block.node, zone, before);
-        if let Some(group) = block.device.and_then(|device| self.devices.get_mut(device)?.group.as_mut()) {
-            group.grow(zone, range.size());
+        if let Some(device) = block.device.and_then(|device| self.devices.get_mut(device)) {
+            device.block_changed(number, range.size(), zone, true);
         }
         if let Some(block) = self.blocks.get_mut(number) {
             block.online = Online::In(zone);
@@ -125,8 +123,8 @@ impl Life {
         let before = self.zones.span(block.node, zone);
         self.zones.shrink(block.node, zone, range, block.present, block.is_early);
         self.note_span(change, block.node, zone, before);
-        if let Some(group) = block.device.and_then(|device| self.devices.get_mut(device)?.group.as_mut()) {
-            group.shrink(zone, range.size());
+        if let Some(device) = block.device.and_then(|device| self.devices.get_mut(device)) {
+            device.block_changed(number, range.size(), zone, false);
         }
         if let Some(block) = self.blocks.get_mut(number) {
             block.online = Online::No;
@@ -224,7 +222,7 @@ impl Life {
         }
         // The item is about the zone as a whole: steps of one event become one.
         let shown = |span: Option<memblock::PhysRange>| span.map(|span| format!("node {node} {zone} {span}"));
-        change.zone_changed(&format!("node {node} {zone} "), shown(before), shown(after), after.or(before));
+        change.zone_changed(&format!("node {node} {zone}"), shown(before), shown(after), after.or(before));
     }
 }
 

@@ -61,15 +61,7 @@ impl Life {
                 source: "mm/memory_hotplug.c:check_hotplug_memory_range (6.12)",
             });
         }
-        if self.possible_nodes.as_ref().is_some_and(|possible| !possible.contains(&node)) {
-            return Err(Refusal {
-                errno: Errno::Einval,
-                rule: "node-not-possible",
-                reason: format!("node {node} is not in /sys/devices/system/node/possible"),
-                remedy: "name a possible node, or let the firmware's SRAT list this one".to_owned(),
-                source: "mm/memory_hotplug.c:add_memory_resource (6.12)",
-            });
-        }
+        self.check_node(node)?;
         if range.end() > self.kernel.limit {
             return Err(Refusal {
                 errno: Errno::E2big,
@@ -82,7 +74,32 @@ impl Life {
                 source: "mm/memory_hotplug.c:mhp_range_allowed (6.12)",
             });
         }
+        if let Some((number, _)) = self.blocks.inside(range).next() {
+            return Err(Refusal {
+                errno: Errno::Eexist,
+                rule: "block-exists",
+                reason: format!(
+                    "memory{number} is there already: boot memory that the kernel keeps to itself"
+                ),
+                remedy: "add it where no memory block is".to_owned(),
+                source: "mm/sparse.c:sparse_add_section (6.12)",
+            });
+        }
         Ok(())
+    }
+
+    /// Whether memory may be on a node.
+    pub(super) fn check_node(&self, node: u32) -> Result<(), Refusal> {
+        if self.possible_nodes.as_ref().is_none_or(|possible| possible.contains(&node)) {
+            return Ok(());
+        }
+        Err(Refusal {
+            errno: Errno::Einval,
+            rule: "node-not-possible",
+            reason: format!("node {node} is not in /sys/devices/system/node/possible"),
+            remedy: "name a possible node, or let the firmware's SRAT list this one".to_owned(),
+            source: "mm/memory_hotplug.c:add_memory_resource (6.12)",
+        })
     }
 
     /// Whether the kernel can add memory at all.
@@ -161,14 +178,13 @@ impl Life {
             let index = map.next;
             let entry =
                 FirmwareEntry { start: range.start(), last: range.last(), kind: SYSTEM_RAM.to_owned() };
-            map.entries.insert(index, entry);
-            map.by_range.insert((range.start(), range.last()), index);
+            map.insert(index, entry);
             map.next = map.next.saturating_add(1);
             let after = Some(SYSTEM_RAM.to_owned());
             change.push(What::FirmwareMap, range, None, after, "the kernel adds it to /sys/firmware/memmap");
         }
         let now = self.now.clone();
-        self.images.memory_came(range, &now);
+        self.images.memory_came(range, memory.is_driver_managed(), &now);
         let state = memory.state.unwrap_or(self.policy.state);
         let how = match state {
             AutoOnline::Offline => {

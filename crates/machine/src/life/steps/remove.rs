@@ -2,6 +2,7 @@
 
 use memblock::PhysRange;
 
+use super::plug::SYSTEM_RAM;
 use crate::life::change::{Change, What};
 use crate::life::event::{OnlineAs, Target};
 use crate::life::parts::blocks::Online;
@@ -79,17 +80,17 @@ impl Life {
                         reason: format!(
                             "{} still has {:#x} bytes plugged",
                             device.name,
-                            virtio.plugged_bytes()
+                            virtio.plugged.bytes()
                         ),
                         remedy: format!("`resize {} to 0` first", device.name),
                         source: "drivers/virtio/virtio_mem.c:virtio_mem_remove (6.12)",
                     });
                 }
-                let gone = self.resources.drop_named(virtio.region, &device.name);
+                let gone = self.resources.drop_named(virtio.region, &device.resource);
                 change.push(
                     What::Resource,
                     gone,
-                    Some(device.name.clone()),
+                    Some(device.resource.clone()),
                     None,
                     "the driver lets go of the device",
                 );
@@ -98,11 +99,11 @@ impl Life {
         for range in &device.ranges {
             self.remove_memory(&mut change, *range);
             if device.kind == DeviceKind::Kmem {
-                let gone = self.resources.drop_named(*range, &device.name);
+                let gone = self.resources.drop_named(*range, &device.resource);
                 change.push(
                     What::Resource,
                     gone,
-                    Some(device.name.clone()),
+                    Some(device.resource.clone()),
                     None,
                     "the driver lets go of the device",
                 );
@@ -190,22 +191,16 @@ impl Life {
             change.push(What::Block, range, Some("offline".to_owned()), None, "its memory is removed");
         }
         if let Some(map) = &mut self.firmware_map
-            && let Some(index) = map.by_range.remove(&(range.start(), range.last()))
+            && let Some(entry) = map.remove(range)
         {
-            let entry = map.entries.remove(&index);
-            change.push(
-                What::FirmwareMap,
-                range,
-                entry.map(|entry| entry.kind),
-                None,
-                "its memory is removed",
-            );
+            change.push(What::FirmwareMap, range, Some(entry.kind), None, "its memory is removed");
         }
         if let Some(regions) = &mut self.memblock {
             regions.remove(range);
             change.push(What::Memblock, range, Some("memory".to_owned()), None, "its memory is removed");
         }
         let name = self.resources.release(range);
+        let is_driver_managed = name.as_deref().is_some_and(|name| name != SYSTEM_RAM);
         change.push(
             What::Resource,
             range,
@@ -226,6 +221,6 @@ impl Life {
             );
         }
         let now = self.now.clone();
-        self.images.memory_went(range, &now);
+        self.images.memory_went(range, is_driver_managed, &now);
     }
 }

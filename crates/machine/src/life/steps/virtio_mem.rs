@@ -3,10 +3,8 @@
 use memblock::PhysRange;
 
 use super::plug::Plugged;
-use crate::boot::zones::ZoneKind;
 use crate::life::change::{Change, What};
 use crate::life::event::Bytes;
-use crate::life::parts::blocks::Online;
 use crate::life::parts::devices::{DeviceKind, VirtioMem};
 use crate::life::state::Life;
 
@@ -14,38 +12,25 @@ use crate::life::state::Life;
 /// eat the rest up by its struct pages (drivers/virtio/virtio_mem.c, 6.12).
 const OFFLINE_AT_MOST: u64 = 1 << 30;
 
-/// The order in which blocks give memory back: offline first, then movable, then kernel zones; those that are partly
-/// plugged before others (drivers/virtio/virtio_mem.c:virtio_mem_sbm_unplug_request, 6.12).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Turn {
-    OfflinePartial,
-    Offline,
-    MovablePartial,
-    KernelPartial,
-    Movable,
-    Kernel,
-}
-
 impl Life {
-    /// Plugs or unplugs until the device has what is requested, or cannot. O(blocks of the device).
+    /// Plugs or unplugs until the device has what is requested, or cannot. O(log n) for each block that it looks at.
     pub(in crate::life) fn adjust_virtio_mem(&mut self, change: &mut Change, device: u32) {
-        let Some(virtio) = self.virtio(device).cloned() else { return };
-        let plugged = virtio.plugged_bytes();
-        if plugged < virtio.requested {
-            self.plug_virtio_mem(change, device, &virtio, virtio.requested.saturating_sub(plugged));
-        } else if plugged > virtio.requested {
-            self.unplug_virtio_mem(change, device, &virtio, plugged.saturating_sub(virtio.requested));
+        let Some(before) = self.virtio(device).map(State::of) else { return };
+        if before.plugged < before.requested {
+            self.plug_virtio_mem(change, device, before.requested.saturating_sub(before.plugged));
+        } else if before.plugged > before.requested {
+            self.unplug_virtio_mem(change, device, before.plugged.saturating_sub(before.requested));
         }
-        let Some(after) = self.virtio(device) else { return };
-        let (now, requested, region) = (after.plugged_bytes(), after.requested, after.region);
-        if now != plugged || now != requested {
+        let Some(after) = self.virtio(device).map(State::of) else { return };
+        let (now, requested) = (after.plugged, after.requested);
+        if now != before.plugged || now != requested {
             let shown = |bytes| Some(format!("{} plugged", Bytes(bytes)));
             let why = if now == requested {
                 "as requested".to_owned()
             } else {
                 format!("{} are requested: {}", Bytes(requested), self.why_not(device, now < requested))
             };
-            change.push(What::Device, region, shown(plugged), shown(now), &why);
+            change.push(What::Device, after.region, shown(before.plugged), shown(now), &why);
         }
     }
 
@@ -55,7 +40,7 @@ impl Life {
             .devices
             .dynamic()
             .filter(|(_, device, _)| match &device.kind {
-                DeviceKind::VirtioMem(virtio) => virtio.plugged_bytes() < virtio.requested,
+                DeviceKind::VirtioMem(virtio) => virtio.plugged.bytes() < virtio.requested,
                 _ => false,
             })
             .map(|(number, ..)| number)
@@ -72,58 +57,58 @@ impl Life {
         }
     }
 
-    fn set_plugged(&mut self, device: u32, block: u64, bytes: u64) {
-        let Some(DeviceKind::VirtioMem(virtio)) = self.devices.get_mut(device).map(|device| &mut device.kind)
-        else {
-            return;
-        };
-        if bytes == 0 {
-            virtio.plugged.remove(&block);
-        } else {
-            virtio.plugged.insert(block, bytes);
+    /// Sets how many bytes of each block of a unit are plugged.
+    fn set_plugged(&mut self, device: u32, unit: u64, bytes: u64) {
+        if let Some(DeviceKind::VirtioMem(virtio)) =
+            self.devices.get_mut(device).map(|device| &mut device.kind)
+        {
+            virtio.plugged.set(unit, bytes);
         }
     }
 
-    /// The bytes of a sub-block: what the device and the page allocator can isolate.
-    fn sub_block(&self, unit: u64) -> u64 {
+    /// The bytes that the device and the page allocator can isolate: a sub-block, or a whole unit of several blocks.
+    fn step(&self, unit: u64) -> u64 {
         unit.max(self.kernel.huge_page).min(self.blocks.size().max(unit))
     }
 
-    /// The number of blocks that are added and removed together: several, if a device block is larger than a block.
-    fn blocks_of_a_unit(&self, unit: u64) -> u64 {
-        (unit / self.blocks.size()).max(1)
-    }
-
-    fn plug_virtio_mem(&mut self, change: &mut Change, device: u32, virtio: &VirtioMem, mut missing: u64) {
+    fn plug_virtio_mem(&mut self, change: &mut Change, device: u32, mut missing: u64) {
+        let Some(State { region, unit, together, .. }) = self.virtio(device).map(State::of) else { return };
         let size = self.blocks.size();
-        let step = self.sub_block(virtio.unit);
+        let step = self.step(unit);
         // Blocks that are partly plugged are filled first.
-        for (&number, &bytes) in &virtio.plugged {
-            let more = missing.min(size.saturating_sub(bytes)) / step.min(size) * step.min(size);
+        let mut from = 0;
+        while missing >= step
+            && let Some((number, bytes)) =
+                self.virtio(device).and_then(|virtio| virtio.plugged.partial_from(from))
+        {
+            from = number.saturating_add(1);
+            let more = missing.min(size.saturating_sub(bytes)) / step * step;
             if more > 0 {
                 self.set_plugged(device, number, bytes.saturating_add(more));
                 missing = missing.saturating_sub(more);
             }
         }
-        let together = self.blocks_of_a_unit(virtio.unit);
-        let unit = together.saturating_mul(size);
-        let Some(region) = virtio.region.shrink_to_multiples(unit) else { return };
+        let room = together.saturating_mul(size);
+        let Some(region) = region.shrink_to_multiples(room) else { return };
         let node = self.devices.get(device).map_or(0, |device| device.node);
-        let mut start = region.start();
-        while missing >= step.min(unit) && start < region.end() {
-            let Ok(range) = PhysRange::from_size(start, unit) else { break };
-            start = range.end();
-            if self.blocks.get(range.start() / size).is_some() {
+        let mut from = region.start() / room;
+        while missing >= step {
+            let Some(number) = self.virtio(device).map(|virtio| virtio.plugged.free_from(from)) else {
+                return;
+            };
+            let range = number.checked_mul(room).and_then(|start| PhysRange::from_size(start, room).ok());
+            let Some(range) = range.filter(|range| region.encloses(*range)) else { return };
+            from = number.saturating_add(1);
+            // Boot memory that the kernel keeps to itself may lie in the region.
+            if self.blocks.inside(range).next().is_some() {
                 continue;
             }
-            if self.offline_bytes(device).saturating_add(unit) > OFFLINE_AT_MOST.max(unit.saturating_mul(2)) {
-                break;
+            if self.waits_for_online(device, room) {
+                return;
             }
-            let bytes = missing.min(unit) / step * step;
+            let bytes = missing.min(room) / step * step;
             // The device plugs before the kernel is told.
-            for number in range.start() / size..=range.last() / size {
-                self.set_plugged(device, number, bytes.min(size));
-            }
+            self.set_plugged(device, number, bytes.min(size));
             let memory = Plugged {
                 range,
                 node,
@@ -134,93 +119,101 @@ impl Life {
                 state: None,
             };
             if self.add_memory(change, memory).is_err() {
-                for number in range.start() / size..=range.last() / size {
-                    self.set_plugged(device, number, 0);
-                }
-                break;
+                self.set_plugged(device, number, 0);
+                return;
             }
             missing = missing.saturating_sub(bytes);
         }
     }
 
-    fn offline_bytes(&self, device: u32) -> u64 {
-        let Some(virtio) = self.virtio(device) else { return 0 };
-        let is_offline =
-            |number: &&u64| self.blocks.get(**number).is_some_and(|block| block.online == Online::No);
-        let count = virtio.plugged.keys().filter(is_offline).count();
-        u64::try_from(count).unwrap_or(u64::MAX).saturating_mul(self.blocks.size())
+    /// Whether the driver adds no more memory until some of what it added goes online.
+    fn waits_for_online(&self, device: u32, room: u64) -> bool {
+        let Some((device, virtio)) = self.devices.get(device).zip(self.virtio(device)) else { return false };
+        let blocks = u64::try_from(virtio.plugged.len()).unwrap_or(u64::MAX);
+        let online = device.group.map_or(0, |group| group.kernel.saturating_add(group.movable));
+        let offline = blocks.saturating_mul(self.blocks.size()).saturating_sub(online);
+        offline.saturating_add(room) > OFFLINE_AT_MOST.max(room.saturating_mul(2))
     }
 
-    fn unplug_virtio_mem(&mut self, change: &mut Change, device: u32, virtio: &VirtioMem, mut surplus: u64) {
-        let size = self.blocks.size();
-        let step = self.sub_block(virtio.unit);
-        let together = self.blocks_of_a_unit(virtio.unit);
-        let turn = |number: u64, bytes: u64| {
-            let block = self.blocks.get(number)?;
-            let is_part = bytes < size;
-            Some(match (block.online, is_part) {
-                (Online::No, true) => Turn::OfflinePartial,
-                (Online::No, false) => Turn::Offline,
-                (Online::In(ZoneKind::Movable), true) => Turn::MovablePartial,
-                (Online::In(ZoneKind::Movable), false) => Turn::Movable,
-                (_, true) => Turn::KernelPartial,
-                (_, false) => Turn::Kernel,
-            })
-        };
-        // One entry for each unit: its first block, and the bytes that are plugged in it.
-        let mut units: Vec<(Turn, std::cmp::Reverse<u64>, u64)> = Vec::new();
-        for (&number, &bytes) in &virtio.plugged {
-            if number.is_multiple_of(together)
-                && let Some(turn) = turn(number, bytes)
-            {
-                units.push((turn, std::cmp::Reverse(number), bytes.saturating_mul(together)));
-            }
-        }
-        units.sort_unstable();
-        for (turn, std::cmp::Reverse(first), bytes) in units {
+    fn unplug_virtio_mem(&mut self, change: &mut Change, device: u32, mut surplus: u64) {
+        let Some(State { unit, together, .. }) = self.virtio(device).map(State::of) else { return };
+        let step = self.step(unit);
+        let mut last = None;
+        while surplus >= step {
+            let next = self.virtio(device).and_then(|virtio| {
+                let (turn, number) = virtio.plugged.turn_after(last)?;
+                Some((turn, number, virtio.plugged.unit_bytes(number), virtio.plugged.of_unit(number)))
+            });
+            let Some((turn, number, bytes, blocks)) = next else { return };
+            last = Some((turn, number));
             let less = surplus.min(bytes) / step * step;
-            let numbers = first..first.saturating_add(together);
             if less == 0 || (together > 1 && less < bytes) {
                 continue;
             }
-            let mut blocks = numbers.clone().filter_map(|number| self.blocks.get(number));
-            if blocks.any(|block| block.online.is() && block.is_pinned) {
+            let is_online = |number: &u64| self.blocks.get(*number).is_some_and(|block| block.online.is());
+            let online: Vec<u64> = blocks.clone().filter(is_online).collect();
+            let is_pinned = |number: &u64| self.blocks.get(*number).is_some_and(|block| block.is_pinned);
+            if online.iter().any(is_pinned) {
+                continue;
+            }
+            if less < bytes {
+                surplus = surplus.saturating_sub(less);
+                self.set_plugged(device, number, bytes.saturating_sub(less));
+                continue;
+            }
+            if online.iter().any(|number| self.check_offline(*number).is_err()) {
                 continue;
             }
             surplus = surplus.saturating_sub(less);
-            if less < bytes {
-                self.set_plugged(device, first, bytes.saturating_sub(less));
-                continue;
-            }
-            for number in numbers {
-                let was = match self.blocks.get(number).map(|block| block.online) {
-                    Some(Online::In(zone)) => Some(format!("online {zone}")),
-                    _ => None,
-                };
-                if turn > Turn::Offline && self.take_offline(change, number).is_err() {
-                    continue;
-                }
-                self.set_plugged(device, number, 0);
-                let Some(range) = self.blocks.range(number) else { continue };
-                if was.is_some() {
+            for number in online {
+                let range = self.blocks.range(number);
+                if let Ok(zone) = self.take_offline(change, number) {
                     let why = "the driver takes it offline once nothing in it is plugged";
+                    let was = Some(format!("online {zone}"));
                     change.push(What::Block, range, was, Some("offline".to_owned()), why);
                 }
-                self.remove_memory(change, range);
+            }
+            self.set_plugged(device, number, 0);
+            for number in blocks {
+                if let Some(range) = self.blocks.range(number) {
+                    self.remove_memory(change, range);
+                }
             }
         }
     }
 
     /// Why a device has not reached what is requested.
     fn why_not(&self, device: u32, is_less: bool) -> &'static str {
-        let Some(virtio) = self.virtio(device) else { return "" };
+        let Some(State { together, .. }) = self.virtio(device).map(State::of) else { return "" };
         if !is_less {
             return "the rest holds pages that cannot move, or cannot go offline";
         }
-        let unit = self.blocks_of_a_unit(virtio.unit).saturating_mul(self.blocks.size());
-        if self.offline_bytes(device).saturating_add(unit) > OFFLINE_AT_MOST.max(unit.saturating_mul(2)) {
+        if self.waits_for_online(device, together.saturating_mul(self.blocks.size())) {
             return "the driver waits until blocks that it added go online";
         }
         "the device's region has no more room for whole blocks, or it is not a multiple of the device block"
+    }
+}
+
+/// What decides about plugging.
+#[derive(Clone, Copy, Debug)]
+struct State {
+    region: PhysRange,
+    unit: u64,
+    /// The number of blocks that are added and removed together: several, if a device block is larger than a block.
+    together: u64,
+    requested: u64,
+    plugged: u64,
+}
+
+impl State {
+    const fn of(virtio: &VirtioMem) -> Self {
+        Self {
+            region: virtio.region,
+            unit: virtio.unit,
+            together: virtio.plugged.together(),
+            requested: virtio.requested,
+            plugged: virtio.plugged.bytes(),
+        }
     }
 }
