@@ -64,15 +64,16 @@ impl Scenario {
     pub(crate) fn left_out(&self) -> Vec<String> {
         let start = self.start();
         let directory = start.parent().unwrap();
+        let is_of_next_kernel = |name: &str| name.starts_with("90-") || name.starts_with("stage2");
         let is_of_several_steps = directory.join("machine.json").is_file()
             || start.file_name().unwrap().to_string_lossy().starts_with(|first: char| first.is_ascii_digit());
-        if !is_of_several_steps {
+        if !is_of_several_steps || is_of_next_kernel(&start.file_name().unwrap().to_string_lossy()) {
             return Vec::new();
         }
         let names = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name());
         let mut left_out: Vec<String> = names
             .filter_map(|name| name.to_str().unwrap().strip_suffix(".tar.gz").map(str::to_owned))
-            .filter(|name| !name.starts_with("90-") && name != "stage2")
+            .filter(|name| !is_of_next_kernel(name))
             .filter(|name| !start.ends_with(format!("{name}.tar.gz")))
             .filter(|name| self.steps.iter().all(|step| step.name.as_ref() != Some(name)))
             .collect();
