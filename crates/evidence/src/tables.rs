@@ -35,7 +35,7 @@ impl Snapshot {
     /// use evidence::zones::Zone;
     /// use evidence::{Evidence, Snapshot, Tables};
     ///
-    /// let zone = Zone { node: 0, name: "DMA".into(), start_pfn: 1, spanned: 4095, present: 3998, managed: 3840 };
+    /// let zone = Zone { node: 0, name: "DMA".into(), start_pfn: 1, spanned: 4095, present: 3998, managed: 3840, cma: 0 };
     /// let tables = Tables { zones: vec![zone.clone()], ..Tables::default() };
     /// let evidence = Evidence::from(Snapshot::default().showing(tables));
     /// assert_eq!(evidence.zones.read(), Some(&vec![zone]));
@@ -87,12 +87,12 @@ impl Snapshot {
 /// /proc/zoneinfo, as far as [`zones::parse`](crate::zones::parse) reads it.
 fn zoneinfo(zones: &[Zone]) -> String {
     let mut text = String::new();
-    for Zone { node, name, start_pfn, spanned, present, managed } in zones {
+    for Zone { node, name, start_pfn, spanned, present, managed, cma } in zones {
         // Writing to a string does not fail.
         let _ = write!(
             text,
             "Node {node}, zone {name:>8}\n        spanned  {spanned}\n        present  {present}\n        managed  \
-             {managed}\n  start_pfn:           {start_pfn}\n"
+             {managed}\n        cma      {cma}\n  start_pfn:           {start_pfn}\n"
         );
     }
     text

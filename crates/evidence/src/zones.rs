@@ -17,6 +17,8 @@ pub struct Zone {
     pub present: u64,
     /// Pages given to the page allocator.
     pub managed: u64,
+    /// Those in contiguous areas, which the kernel lends out as if they were movable; 0 if it does not print them.
+    pub cma: u64,
 }
 
 impl Zone {
@@ -40,7 +42,7 @@ pub struct ZoneinfoError {
     pub found: String,
 }
 
-/// Parses the text of /proc/zoneinfo: `spanned`, `present`, `managed` and `start_pfn` for each `Node N, zone NAME`.
+/// Parses the text of /proc/zoneinfo: `spanned`, `present`, `managed`, `cma` and `start_pfn` for each `Node N, zone NAME`.
 /// Other lines are skipped; releases keep adding some. O(bytes).
 ///
 /// # Errors
@@ -63,7 +65,7 @@ pub fn parse(text: &str) -> Result<Vec<Zone>, ZoneinfoError> {
             let (node, name) = header.split_once(", zone").ok_or_else(header_error)?;
             let node = node.trim().parse().map_err(|_| header_error())?;
             let name = name.trim().to_owned();
-            zones.push(Zone { node, name, start_pfn: 0, spanned: 0, present: 0, managed: 0 });
+            zones.push(Zone { node, name, start_pfn: 0, spanned: 0, present: 0, managed: 0, cma: 0 });
             continue;
         }
         let Some(zone) = zones.last_mut() else { continue };
@@ -72,6 +74,7 @@ pub fn parse(text: &str) -> Result<Vec<Zone>, ZoneinfoError> {
             Some("spanned") => &mut zone.spanned,
             Some("present") => &mut zone.present,
             Some("managed") => &mut zone.managed,
+            Some("cma") => &mut zone.cma,
             Some("start_pfn:") => &mut zone.start_pfn,
             _ => continue,
         };
@@ -93,6 +96,7 @@ Node 0, zone      DMA
         spanned  4095
         present  3998
         managed  3840
+        cma      16
         protection: (0, 1943, 1943, 1943, 1943)
       nr_free_pages 3840
   pagesets
@@ -110,8 +114,15 @@ Node 1, zone  Movable
     #[test]
     fn each_zone_keeps_its_own_numbers() {
         let zones = parse(TWO_ZONES).unwrap();
-        let dma =
-            Zone { node: 0, name: "DMA".into(), start_pfn: 1, spanned: 4095, present: 3998, managed: 3840 };
+        let dma = Zone {
+            node: 0,
+            name: "DMA".into(),
+            start_pfn: 1,
+            spanned: 4095,
+            present: 3998,
+            managed: 3840,
+            cma: 16,
+        };
         assert_eq!(zones[0], dma);
         assert_eq!((zones[1].node, zones[1].name.as_str(), zones[1].span(4096)), (1, "Movable", None));
     }
@@ -125,8 +136,15 @@ Node 1, zone  Movable
 
     #[test]
     fn a_span_past_the_address_space_is_none() {
-        let zone =
-            Zone { node: 0, name: "DMA".into(), start_pfn: u64::MAX, spanned: 1, present: 1, managed: 1 };
+        let zone = Zone {
+            node: 0,
+            name: "DMA".into(),
+            start_pfn: u64::MAX,
+            spanned: 1,
+            present: 1,
+            managed: 1,
+            cma: 0,
+        };
         assert_eq!(zone.span(4096), None);
     }
 }

@@ -109,6 +109,7 @@ impl Life {
                 .map(|table| table.regions.iter().copied().collect()),
             policy: policy(evidence, &parameters, &mut unknown),
             images: images(evidence, machine),
+            struct_pages: 0,
             kernel: facts(machine, &parameters),
             possible_nodes: node_list(evidence.nodes.read(), "possible"),
             cpu_nodes: node_list(evidence.nodes.read(), "has_cpu").unwrap_or_default(),
@@ -138,8 +139,8 @@ impl Life {
             .iter()
             .filter_map(|zone| Some((zone.node, kind(&zone.name)?, zone.span(page)?, zone)))
             .collect();
-        for (node, kind, span, _) in &zones {
-            self.zones.begin(*node, *kind, *span, 0);
+        for (node, kind, span, zone) in &zones {
+            self.zones.begin(*node, *kind, *span, zone.cma.saturating_mul(page));
         }
         let nodes = NodeMap::of(&machine.evidence, page);
         let spanning = |range: PhysRange| zones.iter().filter(move |zone| zone.2.overlaps(range));
@@ -184,6 +185,9 @@ impl Life {
                         }
                     }
                 }
+            }
+            if !is_early {
+                self.struct_pages = self.struct_pages.saturating_add(self.struct_pages_of(read.block_size));
             }
             let spans_nodes = block.nodes.len() > 1;
             let block =

@@ -138,6 +138,7 @@ fn zones(prediction: &Prediction, page: u64) -> Vec<Zone> {
         spanned: zone.span.size() / page,
         present: zone.present_pages,
         managed: zone.present_pages,
+        cma: 0,
     };
     prediction.zones.iter().map(record).collect()
 }

@@ -49,6 +49,8 @@ pub enum Errno {
     Enodev,
     /// Invalid.
     Einval,
+    /// No memory.
+    Enomem,
     /// No room.
     Enospc,
     /// Not supported.
@@ -66,6 +68,7 @@ impl Errno {
             Self::Eexist => "EEXIST",
             Self::Enodev => "ENODEV",
             Self::Einval => "EINVAL",
+            Self::Enomem => "ENOMEM",
             Self::Enospc => "ENOSPC",
             Self::Eopnotsupp => "EOPNOTSUPP",
         }

@@ -33,6 +33,7 @@ impl Life {
                 spanned: span.size() / page,
                 present,
                 managed: present,
+                cma: zone.cma() / page,
             })
         };
         self.zones.iter().filter_map(record).collect()

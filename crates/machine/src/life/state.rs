@@ -42,6 +42,8 @@ pub struct Life {
     pub(super) memblock: Option<Regions>,
     pub(super) policy: Policy,
     pub(super) images: Images,
+    /// The bytes of struct pages of added memory that lie in kernel zones.
+    pub(super) struct_pages: u64,
     pub(super) kernel: KernelFacts,
     /// Nodes that memory may be added to; `None` if nothing shows them.
     pub(super) possible_nodes: Option<BTreeSet<u32>>,

@@ -160,7 +160,7 @@ mod tests {
     use evidence::{Snapshot, Source};
 
     fn zone(name: &str, node: u32, start_pfn: u64, spanned: u64) -> Zone {
-        Zone { node, name: name.to_owned(), start_pfn, spanned, present: spanned, managed: spanned }
+        Zone { node, name: name.to_owned(), start_pfn, spanned, present: spanned, managed: spanned, cma: 0 }
     }
 
     fn block(number: u64, state: BlockState, valid_zones: &[&str]) -> MemoryBlock {

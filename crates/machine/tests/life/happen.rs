@@ -145,7 +145,7 @@ impl Model {
                 let start = at.or_else(|| self.free_place(*size)).ok_or("no-free-place")?;
                 let range = start.checked_add(*size).filter(|_| *size > 0).map(|end| (start, end));
                 let range = range.ok_or("no-such-range")?;
-                self.why_not(range, node)?;
+                self.why_not(range, node, true, 0)?;
                 let name = named(format!("{start:#x}"));
                 self.is_free(&[range], &name)?;
                 self.devices.push(device(name.clone(), Kind::Dimm, &[range]));
@@ -154,7 +154,7 @@ impl Model {
             AddedBy::HvBalloon(range) | AddedBy::Xen(range) => {
                 let driver = if matches!(added.by, AddedBy::Xen(_)) { "xen" } else { "hv-balloon" };
                 let range = span(range);
-                self.why_not(range, node)?;
+                self.why_not(range, node, false, 0)?;
                 let name = named(format!("{driver} at {:#x}", range.0));
                 self.is_free(&[range], &name)?;
                 self.devices.push(device(name.clone(), Kind::Balloon, &[range]));
@@ -173,12 +173,17 @@ impl Model {
                     return Err("no-whole-block");
                 }
                 // The first has to succeed; others that do not are left out.
-                self.why_not(whole[0].0, node)?;
+                self.why_not(whole[0].0, node, true, 0)?;
                 let name = named(format!("kmem at {:#x}", whole[0].0.0));
                 let inside: Vec<Span> = whole.iter().map(|(inside, _)| *inside).collect();
                 self.is_free(&inside, &name)?;
                 let mut new = device(name.clone(), Kind::Kmem, &inside);
-                new.ranges.retain(|range| self.why_not(*range, node).is_ok());
+                let mut beside = 0;
+                new.ranges.retain(|range| {
+                    let fits = self.why_not(*range, node, true, beside).is_ok();
+                    beside += if fits { range.1 - range.0 } else { 0 };
+                    fits
+                });
                 if added.name.is_none() {
                     new.shown = String::from("dax");
                 }
@@ -334,7 +339,7 @@ impl Model {
                     break;
                 }
                 let node = self.device(name).expect("it is there").node;
-                if self.why_not(range, node).is_err() {
+                if self.why_not(range, node, false, 0).is_err() {
                     break;
                 }
                 let bytes = missing.min(chunk);

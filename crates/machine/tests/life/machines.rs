@@ -29,7 +29,7 @@ pub(crate) fn machine(random: &mut Random) -> (Snapshot, Model) {
     let nodes = random.within(1, 4) as u32;
     layout.fill(random, nodes);
     let model = layout.model(random, nodes);
-    (layout.snapshot(random, &model), model)
+    (layout.snapshot(&model), model)
 }
 
 impl Layout {
@@ -163,7 +163,7 @@ impl Layout {
                 (false, true) => State::In(zone),
                 (false, false) => State::Several,
             };
-            blocks.insert(number, Block { state, node, present, owner: None, pinned: false });
+            blocks.insert(number, Block { state, node, present, owner: None, pinned: false, own: false });
         }
         let mut spans: BTreeMap<(u32, Zone), Span> = BTreeMap::new();
         for piece in &self.pieces {
@@ -203,6 +203,7 @@ impl Layout {
             ratio: *random.of(&[0, 50, 100, 301, 301, 1000]),
             numa_aware: random.once_in(2),
             movable_node: random.once_in(4),
+            memmap: random.of::<&str>(&["N", "N", "Y", "force"]),
         };
         Model {
             size: self.size,
@@ -221,7 +222,7 @@ impl Layout {
         }
     }
 
-    fn snapshot(&self, random: &mut Random, model: &Model) -> Snapshot {
+    fn snapshot(&self, model: &Model) -> Snapshot {
         let read = |text: &str| Source::Read(text.to_owned());
         let kernel = &model.kernel;
         let nodes_of = |number: u64| -> Vec<u32> {
@@ -263,12 +264,11 @@ impl Layout {
         }
         let policy = &model.policy;
         let flag = |is| if is { "Y" } else { "N" };
-        let memmap = random.of(&["N", "N", "Y", "force"]);
         let settings = [
             ("online_policy", if policy.auto_movable { "auto-movable" } else { "contig-zones" }.to_owned()),
             ("auto_movable_ratio", policy.ratio.to_string()),
             ("auto_movable_numa_aware", flag(policy.numa_aware).to_owned()),
-            ("memmap_on_memory", (*memmap).to_owned()),
+            ("memmap_on_memory", policy.memmap.to_owned()),
         ];
         let entry = |(&index, ((start, end), kind)): (&u32, &(Span, String))| FirmwareMapEntry {
             index,

@@ -52,6 +52,8 @@ pub(crate) struct Block {
     /// `None` for boot memory.
     pub(crate) owner: Option<String>,
     pub(crate) pinned: bool,
+    /// Whether it holds its own struct pages.
+    pub(crate) own: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -82,6 +84,8 @@ pub(crate) struct Policy {
     pub(crate) ratio: u64,
     pub(crate) numa_aware: bool,
     pub(crate) movable_node: bool,
+    /// `N`, `Y` or `force`.
+    pub(crate) memmap: &'static str,
 }
 
 /// A loaded image, and the memory that was there when it was loaded: the numbers of added blocks.
@@ -239,7 +243,7 @@ impl Model {
     }
 
     /// Why memory cannot be added.
-    pub(crate) fn why_not(&self, span: Span, node: u32) -> Result<(), Rule> {
+    pub(crate) fn why_not(&self, span: Span, node: u32, may_own: bool, beside: u64) -> Result<(), Rule> {
         if self.is_taken(span) {
             return Err("resource-in-the-way");
         }
@@ -255,7 +259,26 @@ impl Model {
         if self.numbers(span).iter().any(|number| self.blocks.contains_key(number)) {
             return Err("block-exists");
         }
+        let outside = self.blocks.values().filter(|block| block.owner.is_some() && !block.own).count();
+        let bytes = outside as u64 * self.size + beside + (span.1 - span.0);
+        let zones =
+            self.nodes().into_iter().flat_map(|node| ["DMA", "DMA32", "Normal"].map(|zone| (node, zone)));
+        let kernel: u64 = zones.map(|(node, zone)| self.present(node, zone)).sum();
+        if !self.is_own(may_own) && kernel > 0 && bytes / self.kernel.page * 64 > kernel {
+            return Err("no-room-for-struct-pages");
+        }
         Ok(())
+    }
+
+    /// Whether blocks hold their own struct pages.
+    fn is_own(&self, may_own: bool) -> bool {
+        let (needed, huge) = (self.size / self.kernel.page * 64, self.kernel.page / 8 * self.kernel.page);
+        may_own
+            && match self.policy.memmap {
+                "Y" => needed.is_multiple_of(huge) && needed < self.size,
+                "force" => needed.next_multiple_of(huge) < self.size,
+                _ => false,
+            }
     }
 
     /// Why a device cannot be there.
@@ -288,7 +311,9 @@ impl Model {
         device: &str,
         state: Option<&'static str>,
     ) {
-        let node = self.device(device).expect("it is there").node;
+        let found = self.device(device).expect("it is there");
+        let node = found.node;
+        let own = self.is_own(matches!(found.kind, Kind::Dimm | Kind::Kmem));
         let is_plain = name == "System RAM";
         self.claim(span, name, true, joins);
         if let Some(regions) = &mut self.memblock {
@@ -300,7 +325,7 @@ impl Model {
         }
         for number in self.numbers(span) {
             let owner = Some(device.to_owned());
-            let block = Block { state: State::Offline, node, present: self.size, owner, pinned: false };
+            let block = Block { state: State::Offline, node, present: self.size, owner, pinned: false, own };
             self.blocks.insert(number, block);
         }
         let state = state.unwrap_or(self.policy.state);

@@ -178,6 +178,7 @@ mod tests {
             spanned,
             present: spanned / 2,
             managed: 0,
+            cma: 0,
         };
         let zones = [zone("Normal", 0x100), zone("Movable", 0)];
         let entry = FirmwareMapEntry { index: 0, start: 0, last: u64::MAX, kind: "Reserved".into() };

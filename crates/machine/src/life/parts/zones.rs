@@ -39,10 +39,14 @@ pub struct Zone {
 /// Bytes of memory, as the auto-movable policy counts them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::life) struct Pages {
-    /// Boot memory in kernel zones, without contiguous areas.
+    /// Memory in kernel zones.
+    pub(in crate::life) kernel: u64,
+    /// Of that, boot memory.
     pub(in crate::life) kernel_early: u64,
-    /// Memory in Movable, and contiguous areas.
+    /// Memory in Movable.
     pub(in crate::life) movable: u64,
+    /// Contiguous areas: boot memory that counts as movable.
+    pub(in crate::life) cma: u64,
 }
 
 impl Zone {
@@ -54,6 +58,25 @@ impl Zone {
     /// The bytes of memory in it, without holes.
     pub const fn present(&self) -> u64 {
         self.present
+    }
+
+    /// The bytes in contiguous areas.
+    pub const fn cma(&self) -> u64 {
+        self.cma
+    }
+}
+
+impl Pages {
+    /// Memory comes to a zone or leaves it.
+    fn change(&mut self, kind: ZoneKind, is_early: bool, change: impl Fn(u64) -> u64) {
+        if kind == ZoneKind::Movable {
+            self.movable = change(self.movable);
+            return;
+        }
+        self.kernel = change(self.kernel);
+        if is_early {
+            self.kernel_early = change(self.kernel_early);
+        }
     }
 }
 
@@ -83,11 +106,17 @@ impl Zones {
         limited.into_iter().find(|&kind| self.intersects(node, kind, range)).unwrap_or(ZoneKind::Normal)
     }
 
-    /// What the auto-movable policy counts, on all nodes or on one.
+    /// What the auto-movable policy counts, on all nodes or on one: contiguous areas as movable.
+    /// Source: mm/memory_hotplug.c:auto_movable_stats_account_zone (6.12).
     pub(in crate::life) fn pages(&self, node: Option<u32>) -> Pages {
-        match node {
+        let pages = match node {
             None => self.total,
             Some(node) => self.of_node.get(&node).copied().unwrap_or_default(),
+        };
+        Pages {
+            kernel_early: pages.kernel_early.saturating_sub(pages.cma),
+            movable: pages.movable.saturating_add(pages.cma),
+            ..pages
         }
     }
 
@@ -96,10 +125,7 @@ impl Zones {
         let zone = self.by_node.entry((node, kind)).or_default();
         zone.span = Some(zone.span.map_or(span, |old| old.hull(span)));
         zone.cma = cma;
-        self.count(node, |pages| {
-            pages.kernel_early = pages.kernel_early.saturating_sub(cma);
-            pages.movable = pages.movable.saturating_add(cma);
-        });
+        self.count(node, |pages| pages.cma = pages.cma.saturating_add(cma));
     }
 
     /// Sets what /proc/zoneinfo says is present: it also counts boot memory that no resource shows, such as NOMAP's.
@@ -110,8 +136,13 @@ impl Zones {
         zone.present = present;
         zone.early = zone.early.saturating_add(missing).saturating_sub(surplus);
         self.count(node, |pages| {
-            let count = if kind == ZoneKind::Movable { &mut pages.movable } else { &mut pages.kernel_early };
-            *count = count.saturating_add(missing).saturating_sub(surplus);
+            let set = |count: &mut u64| *count = count.saturating_add(missing).saturating_sub(surplus);
+            if kind == ZoneKind::Movable {
+                set(&mut pages.movable);
+            } else {
+                set(&mut pages.kernel);
+                set(&mut pages.kernel_early);
+            }
         });
     }
 
@@ -133,11 +164,7 @@ impl Zones {
         if let Some(run) = subsections(range) {
             insert(&mut zone.runs, run);
         }
-        self.count(node, |pages| match kind {
-            ZoneKind::Movable => pages.movable = pages.movable.saturating_add(present),
-            _ if is_early => pages.kernel_early = pages.kernel_early.saturating_add(present),
-            _ => {}
-        });
+        self.count(node, |pages| pages.change(kind, is_early, |count| count.saturating_add(present)));
     }
 
     /// Memory goes offline. A zone shrinks only if it loses its first or last memory, and then to a whole subsection: the
@@ -167,11 +194,7 @@ impl Zones {
                 _ => None,
             };
         }
-        self.count(node, |pages| match kind {
-            ZoneKind::Movable => pages.movable = pages.movable.saturating_sub(present),
-            _ if is_early => pages.kernel_early = pages.kernel_early.saturating_sub(present),
-            _ => {}
-        });
+        self.count(node, |pages| pages.change(kind, is_early, |count| count.saturating_sub(present)));
     }
 
     /// Keeps the sums.

@@ -3,7 +3,7 @@
 use evidence::settings::AutoOnline;
 use memblock::PhysRange;
 
-use super::plug::{Plugged, SYSTEM_RAM};
+use super::plug::{Memmap, Plugged, SYSTEM_RAM};
 use crate::life::change::{Change, What};
 use crate::life::event::{Added, AddedBy, Bytes};
 use crate::life::parts::devices::{Device, DeviceKind, Group, GroupKind, Plugged as Plugs, VirtioMem};
@@ -29,7 +29,7 @@ impl Life {
             }
             AddedBy::HvBalloon(range) | AddedBy::Xen(range) => {
                 let driver = if matches!(added.by, AddedBy::Xen(_)) { "xen" } else { "hv-balloon" };
-                self.check_add(*range, node)?;
+                self.check_add(*range, node, Memmap::default())?;
                 let name =
                     self.new_device(added, || format!("{driver} at {:#x}", range.start()), &[*range])?;
                 let device = Device {
@@ -69,7 +69,7 @@ impl Life {
             source: "ACPI 6.5 section 5.2.16: hot-pluggable entries of the SRAT",
         })?;
         let range = valid(start, size)?;
-        self.check_add(range, node).map_err(|refusal| {
+        self.check_add(range, node, Memmap::own()).map_err(|refusal| {
             if refusal.errno != Errno::Eexist {
                 return refusal;
             }
@@ -195,7 +195,7 @@ impl Life {
             });
         }
         // The driver gives up if the first range fails, and leaves out later ones that do.
-        whole.first().map_or(Ok(()), |range| self.check_add(*range, node))?;
+        whole.first().map_or(Ok(()), |range| self.check_add(*range, node, Memmap::own()))?;
         let first = whole.first().map_or(0, |range| range.start());
         let name = self.new_device(added, || format!("kmem at {first:#x}"), &whole)?;
         let shown = added.name.clone().unwrap_or_else(|| "dax".to_owned());
@@ -215,8 +215,17 @@ impl Life {
                 ),
             );
         }
-        let added: Vec<bool> = whole.iter().map(|range| self.check_add(*range, node).is_ok()).collect();
-        let ranges = whole.iter().zip(&added).filter(|(_, is_added)| **is_added).map(|(range, _)| *range);
+        let mut beside = 0_u64;
+        let mut added = Vec::new();
+        for range in &whole {
+            let checked = self.check_add(*range, node, Memmap { may_hold: true, beside });
+            if checked.is_ok() {
+                beside = beside.saturating_add(range.size());
+            }
+            added.push(checked.err());
+        }
+        let ranges =
+            whole.iter().zip(&added).filter(|(_, left_out)| left_out.is_none()).map(|(range, _)| *range);
         let device = Device {
             name,
             kind: DeviceKind::Kmem,
@@ -226,7 +235,7 @@ impl Life {
             group: Some(Group::new(GroupKind::Static { most: used })),
         };
         let device = self.devices.insert(device);
-        for ((range, of), is_added) in whole.into_iter().zip(of).zip(added) {
+        for ((range, of), left_out) in whole.into_iter().zip(of).zip(added) {
             if let Some(over) = over.filter(|over| !self.resources.is_below(of, over))
                 && self.resources.request(of, over, false, false).is_ok()
             {
@@ -234,9 +243,8 @@ impl Life {
             }
             // The driver that had the device before has let go of it.
             self.resources.drop_named(of, &shown);
-            if !is_added {
-                let refused = self.check_add(range, node).err().map(|refusal| refusal.reason);
-                let why = format!("the driver leaves the range out: {}", refused.unwrap_or_default());
+            if let Some(refusal) = left_out {
+                let why = format!("the driver leaves the range out: {}", refusal.reason);
                 change.push(
                     What::Device,
                     range,

@@ -28,6 +28,22 @@ pub(in crate::life) struct Plugged<'a> {
     pub(in crate::life) state: Option<AutoOnline>,
 }
 
+/// Where the struct pages of memory go.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::life) struct Memmap {
+    /// Whether the driver allows the memory to hold its own.
+    pub(in crate::life) may_hold: bool,
+    /// The bytes of memory that the device adds beside it, and that need some too.
+    pub(in crate::life) beside: u64,
+}
+
+impl Memmap {
+    /// The memory may hold its own.
+    pub(in crate::life) const fn own() -> Self {
+        Self { may_hold: true, beside: 0 }
+    }
+}
+
 impl Plugged<'_> {
     fn is_driver_managed(&self) -> bool {
         self.name != SYSTEM_RAM
@@ -40,7 +56,12 @@ pub(in crate::life) const SYSTEM_RAM: &str = "System RAM";
 impl Life {
     /// Whether memory could be added; nothing changes.
     /// Source: mm/memory_hotplug.c:add_memory_resource, register_memory_resource, check_hotplug_memory_range (6.12).
-    pub(in crate::life) fn check_add(&self, range: PhysRange, node: u32) -> Result<(), Refusal> {
+    pub(in crate::life) fn check_add(
+        &self,
+        range: PhysRange,
+        node: u32,
+        memmap: Memmap,
+    ) -> Result<(), Refusal> {
         self.can_hot_add()?;
         let size = self.blocks.size();
         if let Some(found) = self.resources.in_the_way(range) {
@@ -85,7 +106,35 @@ impl Life {
                 source: "mm/sparse.c:sparse_add_section (6.12)",
             });
         }
-        Ok(())
+        self.check_struct_pages(range, memmap)
+    }
+
+    /// Whether kernel zones could hold the struct pages of all added memory, if they held nothing else. How much of them is
+    /// free only run time tells.
+    /// Source: mm/sparse-vmemmap.c:vmemmap_populate (6.12).
+    fn check_struct_pages(&self, range: PhysRange, memmap: Memmap) -> Result<(), Refusal> {
+        if self.memmap(range, memmap.may_hold) > 0 {
+            return Ok(());
+        }
+        let bytes = range.size().saturating_add(memmap.beside);
+        let needed = self.struct_pages_of(bytes).saturating_add(self.struct_pages);
+        let there = self.zones.pages(None).kernel;
+        // Without zones nothing says how much there is.
+        if there == 0 || needed <= there {
+            return Ok(());
+        }
+        Err(Refusal {
+            errno: Errno::Enomem,
+            rule: "no-room-for-struct-pages",
+            reason: format!(
+                "with it, added memory needs {} MiB of struct pages, and kernel zones have {} MiB in all",
+                needed >> 20,
+                there >> 20
+            ),
+            remedy: "add less at once, and let part of it go online in a kernel zone before the next"
+                .to_owned(),
+            source: "mm/sparse-vmemmap.c:vmemmap_populate (6.12)",
+        })
     }
 
     /// Whether memory may be on a node.
@@ -123,7 +172,7 @@ impl Life {
         memory: Plugged<'_>,
     ) -> Result<(), Refusal> {
         let Plugged { range, node, name, .. } = memory;
-        self.check_add(range, node)?;
+        self.check_add(range, node, Memmap { may_hold: memory.may_hold_memmap, beside: 0 })?;
         if self.resources.request(range, name, true, memory.is_mergeable).is_err() {
             // Checked above.
             return Ok(());
@@ -152,7 +201,10 @@ impl Life {
                 "this kernel keeps memblock (ARCH_KEEP_MEMBLOCK)",
             );
         }
-        let memmap = self.memmap(memory);
+        let memmap = self.memmap(range, memory.may_hold_memmap);
+        if memmap == 0 {
+            self.struct_pages = self.struct_pages.saturating_add(self.struct_pages_of(range.size()));
+        }
         let size = self.blocks.size();
         for number in range.start() / size..=range.last() / size {
             let block = Block {
@@ -218,12 +270,12 @@ impl Life {
 
     /// How many bytes of each block hold its struct pages.
     /// Source: mm/memory_hotplug.c:mhp_supports_memmap_on_memory (6.12).
-    fn memmap(&self, memory: Plugged<'_>) -> u64 {
+    fn memmap(&self, range: PhysRange, may_hold_memmap: bool) -> u64 {
         let size = self.blocks.size();
         let facts = &self.kernel;
-        if !memory.may_hold_memmap
+        if !may_hold_memmap
             || self.policy.memmap_on_memory == MemmapOnMemory::Off
-            || (memory.range.size() != size && !facts.memmap_of_many_blocks)
+            || (range.size() != size && !facts.memmap_of_many_blocks)
         {
             return 0;
         }
@@ -237,6 +289,11 @@ impl Life {
             _ => 0,
         };
         if rounded < size { rounded } else { 0 }
+    }
+
+    /// The bytes of struct pages that describe so much memory.
+    pub(in crate::life) fn struct_pages_of(&self, bytes: u64) -> u64 {
+        (bytes / self.kernel.page.max(1)).saturating_mul(self.kernel.struct_page)
     }
 
     /// The bytes of a group's unit.

@@ -184,7 +184,11 @@ impl Life {
     pub(in crate::life) fn remove_memory(&mut self, change: &mut Change, range: PhysRange) {
         let numbers: Vec<u64> = self.blocks.inside(range).map(|(number, _)| *number).collect();
         let node = numbers.first().and_then(|number| self.blocks.get(*number)).map(|block| block.node);
+        let size = self.struct_pages_of(self.blocks.size());
         for number in &numbers {
+            if self.blocks.get(*number).is_some_and(|block| !block.is_early && block.memmap == 0) {
+                self.struct_pages = self.struct_pages.saturating_sub(size);
+            }
             self.blocks.remove(*number);
         }
         if !numbers.is_empty() {

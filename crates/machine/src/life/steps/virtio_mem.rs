@@ -6,6 +6,7 @@ use super::plug::Plugged;
 use crate::life::change::{Change, What};
 use crate::life::event::Bytes;
 use crate::life::parts::devices::{DeviceKind, VirtioMem};
+use crate::life::refusal::Refusal;
 use crate::life::state::Life;
 
 /// A device adds no more blocks while so many of its bytes are offline, so that memory that nobody puts online does not
@@ -16,8 +17,9 @@ impl Life {
     /// Plugs or unplugs until the device has what is requested, or cannot. O(log n) for each block that it looks at.
     pub(in crate::life) fn adjust_virtio_mem(&mut self, change: &mut Change, device: u32) {
         let Some(before) = self.virtio(device).map(State::of) else { return };
+        let mut refused = None;
         if before.plugged < before.requested {
-            self.plug_virtio_mem(change, device, before.requested.saturating_sub(before.plugged));
+            refused = self.plug_virtio_mem(change, device, before.requested.saturating_sub(before.plugged));
         } else if before.plugged > before.requested {
             self.unplug_virtio_mem(change, device, before.plugged.saturating_sub(before.requested));
         }
@@ -28,7 +30,9 @@ impl Life {
             let why = if now == requested {
                 "as requested".to_owned()
             } else {
-                format!("{} are requested: {}", Bytes(requested), self.why_not(device, now < requested))
+                let why =
+                    refused.map_or_else(|| self.why_not(device, now < requested), |refusal| refusal.reason);
+                format!("{} are requested: {why}", Bytes(requested))
             };
             change.push(What::Device, after.region, shown(before.plugged), shown(now), &why);
         }
@@ -71,8 +75,9 @@ impl Life {
         unit.max(self.kernel.huge_page).min(self.blocks.size().max(unit))
     }
 
-    fn plug_virtio_mem(&mut self, change: &mut Change, device: u32, mut missing: u64) {
-        let Some(State { region, unit, together, .. }) = self.virtio(device).map(State::of) else { return };
+    /// Returns why the kernel did not take more, if it refused.
+    fn plug_virtio_mem(&mut self, change: &mut Change, device: u32, mut missing: u64) -> Option<Refusal> {
+        let State { region, unit, together, .. } = self.virtio(device).map(State::of)?;
         let size = self.blocks.size();
         let step = self.step(unit);
         // Blocks that are partly plugged are filled first.
@@ -89,22 +94,20 @@ impl Life {
             }
         }
         let room = together.saturating_mul(size);
-        let Some(region) = region.shrink_to_multiples(room) else { return };
+        let region = region.shrink_to_multiples(room)?;
         let node = self.devices.get(device).map_or(0, |device| device.node);
         let mut from = region.start() / room;
         while missing >= step {
-            let Some(number) = self.virtio(device).map(|virtio| virtio.plugged.free_from(from)) else {
-                return;
-            };
+            let number = self.virtio(device).map(|virtio| virtio.plugged.free_from(from))?;
             let range = number.checked_mul(room).and_then(|start| PhysRange::from_size(start, room).ok());
-            let Some(range) = range.filter(|range| region.encloses(*range)) else { return };
+            let range = range.filter(|range| region.encloses(*range))?;
             from = number.saturating_add(1);
             // Boot memory that the kernel keeps to itself may lie in the region.
             if self.blocks.inside(range).next().is_some() {
                 continue;
             }
             if self.waits_for_online(device, room) {
-                return;
+                return None;
             }
             let bytes = missing.min(room) / step * step;
             // The device plugs before the kernel is told.
@@ -118,12 +121,13 @@ impl Life {
                 device,
                 state: None,
             };
-            if self.add_memory(change, memory).is_err() {
+            if let Err(refusal) = self.add_memory(change, memory) {
                 self.set_plugged(device, number, 0);
-                return;
+                return Some(refusal);
             }
             missing = missing.saturating_sub(bytes);
         }
+        None
     }
 
     /// Whether the driver adds no more memory until some of what it added goes online.
@@ -183,15 +187,16 @@ impl Life {
     }
 
     /// Why a device has not reached what is requested.
-    fn why_not(&self, device: u32, is_less: bool) -> &'static str {
-        let Some(State { together, .. }) = self.virtio(device).map(State::of) else { return "" };
+    fn why_not(&self, device: u32, is_less: bool) -> String {
+        let Some(State { together, .. }) = self.virtio(device).map(State::of) else { return String::new() };
         if !is_less {
-            return "the rest holds pages that cannot move, or cannot go offline";
+            return "the rest holds pages that cannot move, or cannot go offline".to_owned();
         }
         if self.waits_for_online(device, together.saturating_mul(self.blocks.size())) {
-            return "the driver waits until blocks that it added go online";
+            return "the driver waits until blocks that it added go online".to_owned();
         }
         "the device's region has no more room for whole blocks, or it is not a multiple of the device block"
+            .to_owned()
     }
 }
 

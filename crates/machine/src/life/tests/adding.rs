@@ -108,6 +108,19 @@ fn a_newer_kmem_driver_may_choose_the_state_itself() {
     assert_eq!(life.added(), ["32 online 0 Movable"]);
 }
 
+/// A machine of 2 GiB: 128 GiB have 2 GiB of struct pages.
+#[test]
+fn the_struct_pages_of_added_memory_must_fit_into_kernel_zones() {
+    let mut life = life(&two_nodes());
+    let refusal = life.refuses("add dimm 128G at 0x100000000 node 0");
+    assert_eq!((refusal.errno, refusal.rule), (Errno::Enomem, "no-room-for-struct-pages"));
+    life.must("add dimm 64G at 0x100000000 node 0 as d0");
+    // What went online in a kernel zone makes room for more.
+    life.must("add dimm 128G at 0x2000000000 node 0");
+    life.must("policy state=online_movable");
+    assert_eq!(life.refuses("add dimm 16T at 0x10000000000 node 0").errno, Errno::Enomem);
+}
+
 #[test]
 fn balloons_join_their_neighbors_and_dimms_do_not() {
     let mut life = life(&two_nodes());
