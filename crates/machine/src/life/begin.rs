@@ -1,6 +1,8 @@
 //! A life begins: what a machine shows at one moment, in the form that events change.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod devices;
+
+use std::collections::BTreeSet;
 
 use evidence::log::Purpose;
 use evidence::settings::AutoOnline;
@@ -10,9 +12,9 @@ use evidence::{Evidence, Release, Unknown};
 use memblock::PhysRange;
 use rules::{Class, Walk};
 
-use super::event::{ImageFor, LoadedBy, VIRTIO_MEM_UNIT};
+use super::event::{ImageFor, LoadedBy};
 use super::parts::blocks::{Block, Blocks, Online};
-use super::parts::devices::{Device, DeviceKind, Devices, Group, GroupKind, Plugged, VirtioMem};
+use super::parts::devices::DeviceKind;
 use super::parts::images::{Image, Images};
 use super::parts::policy::Policy;
 use super::parts::resources::Resources;
@@ -23,7 +25,6 @@ use crate::boot::zones::ZoneKind;
 use crate::command_line::BootParameters;
 use crate::command_line::hotplug::{MemmapOnMemory, OnlinePolicy, OnlineType};
 use crate::machine::Machine;
-use crate::now::memory_range::Provider;
 use crate::now::node_map::NodeMap;
 use crate::range_set::RangeSet;
 use crate::releases::{
@@ -100,7 +101,7 @@ impl Life {
             resources: Resources::of(tree, is_mergeable),
             blocks: Blocks::new(read.block_size),
             zones: Zones::default(),
-            devices: devices(machine),
+            devices: devices::of(machine),
             firmware_map: evidence.firmware_memmap.read().map(|entries| FirmwareEntries::of(entries)),
             memblock: evidence
                 .memblock_memory
@@ -359,76 +360,6 @@ impl FirmwareEntries {
         }
         all
     }
-}
-
-/// The devices behind hot-added and driver-managed memory.
-fn devices(machine: &Machine) -> Devices {
-    let block_size = machine.evidence.blocks.read().map_or(1, |blocks| blocks.block_size);
-    let mut found: BTreeMap<(String, u64), Device> = BTreeMap::new();
-    for range in &machine.ranges {
-        let Some(resource) = &range.resource else { continue };
-        let start = resource.range.start();
-        let hexadecimal = format!("{start:#x}");
-        let (name, kind, key) = match (&range.class, &range.provider) {
-            (Some(Class::HotAdded), Provider::AcpiHotAdd(Some(device))) => {
-                (device.clone(), DeviceKind::Dimm, 0)
-            }
-            (Some(Class::HotAdded), _) => (hexadecimal, DeviceKind::Dimm, start),
-            (Some(Class::DriverManaged), Provider::Driver { driver, over }) => {
-                let on = over.first();
-                match (driver.as_str(), on) {
-                    ("virtio_mem", Some(on)) => {
-                        let region = machine.resources().and_then(|tree| {
-                            let path = tree.path_to(start).find(|resource| resource.name == *on)?;
-                            path.range().ok()
-                        });
-                        let region = region.unwrap_or(resource.range);
-                        let plugged = Plugged::new(block_size, VIRTIO_MEM_UNIT);
-                        let virtio = VirtioMem { region, unit: VIRTIO_MEM_UNIT, requested: 0, plugged };
-                        (on.clone(), DeviceKind::VirtioMem(virtio), region.start())
-                    }
-                    ("kmem", Some(on)) => (on.clone(), DeviceKind::Kmem, 0),
-                    (other, _) => (
-                        format!("{other} at {hexadecimal}"),
-                        DeviceKind::OtherDriver(other.to_owned()),
-                        start,
-                    ),
-                }
-            }
-            _ => continue,
-        };
-        let device = found.entry((name.clone(), key)).or_insert_with(|| Device {
-            resource: name.clone(),
-            name,
-            kind,
-            node: range.node.unwrap_or_default(),
-            ranges: Vec::new(),
-            group: None,
-        });
-        // A resource that its node or state cuts is one range of the device.
-        if device.ranges.last() != Some(&resource.range) {
-            device.ranges.push(resource.range);
-        }
-    }
-    let mut devices = Devices::default();
-    let mut by_address: Vec<Device> = found.into_values().collect();
-    by_address.sort_by_key(|device| device.ranges.first().copied());
-    for mut device in by_address {
-        if devices.named(&device.name).is_some() {
-            let start = device.ranges.first().map_or(0, |range| range.start());
-            device.name = format!("{} at {start:#x}", device.name);
-        }
-        let most = device.ranges.iter().fold(0_u64, |sum, range| sum.saturating_add(range.size()));
-        device.group = match &device.kind {
-            DeviceKind::Dimm | DeviceKind::Kmem => Some(Group::new(GroupKind::Static { most })),
-            DeviceKind::VirtioMem(virtio) => {
-                Some(Group::new(GroupKind::Dynamic { unit: virtio.unit.max(block_size) }))
-            }
-            DeviceKind::OtherDriver(_) | DeviceKind::Balloon => None,
-        };
-        devices.insert(device);
-    }
-    devices
 }
 
 fn images(evidence: &Evidence, machine: &Machine) -> Images {
