@@ -24,13 +24,14 @@ pub use begin::LifeError;
 pub use booted::booted;
 pub use change::{Change, Item, What};
 pub use event::words::EventError;
+pub(crate) use event::Bytes;
 pub use event::{
     Added, AddedBy, Event, ImageFor, LoadedBy, Loading, OnlineAs, PolicyChange, Selected, Target,
 };
 pub use parts::blocks::{Block, Blocks, Online};
 pub use parts::devices::{Device, DeviceKind, Devices, Group, GroupKind, VirtioMem};
 pub use parts::images::{Image, Images};
-pub use parts::policy::Policy;
+pub use parts::policy::{NotMovable, Policy};
 pub use parts::regions::Regions;
 pub use parts::resources::Resources;
 pub use parts::zones::{Zone, Zones};
