@@ -58,8 +58,6 @@ pub struct ArchFacts {
     pub memory_blocks: BlockSizeRule,
     /// How many bits physical addresses have at most: with few page table levels, and with one more.
     pub physical_bits: [u8; 2],
-    /// Whether memory blocks are larger on machines with much memory.
-    pub blocks_grow: bool,
     /// Whether "low" for crash kernels ends with the lowest zone rather than at 4 GiB.
     pub low_ends_with_first_zone: bool,
 }
@@ -72,21 +70,6 @@ impl ArchFacts {
         let [few, many] = self.physical_bits;
         let bits = if page_table_levels.is_some_and(|levels| levels < 5) { few } else { many };
         1_u64.checked_shl(u32::from(bits)).unwrap_or(u64::MAX)
-    }
-
-    /// The bytes of a memory block, for a page size and the end of boot memory: a section of the memory map, or on
-    /// machines with much memory up to 2 GiB; in a guest the largest size that the end of memory is a multiple of.
-    /// Source: arch/x86/mm/init_64.c:probe_memory_block_size, SECTION_SIZE_BITS of each architecture (6.12).
-    pub const fn block_size(&self, page: u64, ram_end: u64, is_guest: bool) -> u64 {
-        let section = if page < 64 << 10 { 128 * MIB } else { 512 * MIB };
-        if !self.blocks_grow || ram_end < 64 << 30 {
-            return section;
-        }
-        let mut size = 2048 * MIB;
-        while is_guest && size > section && !ram_end.is_multiple_of(size) {
-            size /= 2;
-        }
-        size
     }
 }
 
@@ -187,7 +170,6 @@ const X86_64: ArchFacts = ArchFacts {
         largest: 2 << 30,
     },
     physical_bits: [46, 52],
-    blocks_grow: true,
     low_ends_with_first_zone: false,
 };
 const X86_32: ArchFacts = ArchFacts {
@@ -214,7 +196,6 @@ const ARM64: ArchFacts = ArchFacts {
         largest: 512 << 20,
     },
     physical_bits: [48, 52],
-    blocks_grow: false,
     low_ends_with_first_zone: true,
 };
 const RISCV64: ArchFacts = ArchFacts {
@@ -329,19 +310,6 @@ mod tests {
     fn the_firmware_map_identifies_an_architecture_with_predicted_boots() {
         assert_eq!(Architecture::from_map(MapHandedOn::E820), Some(Architecture::X86_64));
         assert_eq!(Architecture::from_map(MapHandedOn::BootFirmware), Some(Architecture::Arm64));
-    }
-
-    #[test]
-    fn blocks_are_large_where_much_memory_ends_evenly() {
-        let (x86, arm64) = (Architecture::X86_64.facts(), Architecture::Arm64.facts());
-        let (page, gib) = (4096, 1 << 30);
-        assert_eq!(x86.block_size(page, 5 * gib, true), 128 * MIB);
-        assert_eq!(x86.block_size(page, 65 * gib, true), 1024 * MIB);
-        assert_eq!(x86.block_size(page, 66 * gib, true), 2048 * MIB);
-        assert_eq!(x86.block_size(page, 66 * gib + 3 * MIB, true), 128 * MIB);
-        assert_eq!(x86.block_size(page, 66 * gib + 3 * MIB, false), 2048 * MIB);
-        assert_eq!(arm64.block_size(page, 66 * gib, false), 128 * MIB);
-        assert_eq!(arm64.block_size(64 << 10, gib, true), 512 * MIB);
     }
 
     #[test]

@@ -6,7 +6,6 @@
 
 mod alternatives;
 mod ends;
-mod machine_of;
 mod plan;
 mod request;
 mod settings;

@@ -23,8 +23,8 @@ mod tests;
 pub use begin::LifeError;
 pub use booted::booted;
 pub use change::{Change, Item, What};
-pub use event::words::EventError;
 pub(crate) use event::Bytes;
+pub use event::words::EventError;
 pub use event::{
     Added, AddedBy, Event, ImageFor, LoadedBy, Loading, OnlineAs, PolicyChange, Selected, Target,
 };

@@ -110,7 +110,7 @@ impl Judge<'_> {
 
     /// Why the auto-movable policy picks a kernel zone; `None` if it picks Movable.
     /// Source: mm/memory_hotplug.c:auto_movable_zone_for_pfn (6.12).
-    pub(super) fn why_not_movable(&self, candidate: Candidate) -> Option<NotMovable> {
+    pub(crate) fn why_not_movable(&self, candidate: Candidate) -> Option<NotMovable> {
         if self.policy.ratio == 0 {
             return Some(NotMovable::NoRatio);
         }
