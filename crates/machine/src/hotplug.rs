@@ -5,17 +5,25 @@
 //! copy of a [`Life`](crate::life::Life); [`qemu_pc`] makes a machine for those who have no capture.
 
 mod alternatives;
+mod effects;
 mod ends;
+mod offline;
 mod plan;
+mod removal;
 mod request;
 mod settings;
 mod stop;
+mod todo;
 mod x86_vm;
 
 pub use alternatives::{Alternative, alternatives, compared};
+pub use effects::{Breaks, Effect, Subject};
 pub use ends::{Ends, windows};
+pub use offline::{Answer, Immovable, OfflineAnswer, offline_answers};
 pub use plan::{Plan, Pressure, Row, Sums};
+pub use removal::{By, Objection, Owner, Removal, RemovalError, RemovalTarget};
 pub use request::{PlanError, PlanRequest, Via};
 pub use settings::{Settings, SettingsError};
 pub use stop::Stop;
+pub use todo::Todo;
 pub use x86_vm::{BaseError, qemu_pc};

@@ -21,7 +21,7 @@ pub(crate) use self::check::CheckArguments;
 pub(crate) use self::command::{Cli, Command};
 pub(crate) use self::explain::ExplainArguments;
 pub(crate) use self::firmware::FirmwareArguments;
-pub(crate) use self::hotplug::{HotplugCommand, HotplugPlanArguments};
+pub(crate) use self::hotplug::{HotplugCommand, HotplugPlanArguments, HotplugRemoveArguments};
 pub(crate) use self::input::{InputArguments, MachineArguments};
 pub(crate) use self::load::{
     BesideArguments, DiffArguments, KdumpCommand, KexecCommand, PlanArguments, RangesArguments,

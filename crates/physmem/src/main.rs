@@ -61,6 +61,9 @@ fn run(cli: Cli) -> Result<Done, Failure> {
         Command::Hotplug { command: HotplugCommand::Plan(arguments) } => {
             done = hotplug::plan(&arguments, &mut out)?;
         }
+        Command::Hotplug { command: HotplugCommand::Remove(arguments) } => {
+            done = hotplug::remove(&arguments, &mut out)?;
+        }
         Command::Kexec { command: KexecCommand::Plan(arguments) } => {
             done = load::plan::run(&arguments.plan, Purpose::Reboot, arguments.avoid_removable, &mut out)?;
         }

@@ -172,6 +172,16 @@ impl Life {
         self.judge().why_not_movable(candidate)
     }
 
+    /// The zones in the file `valid_zones` of a block; empty if there is no such block.
+    pub fn valid_zones_of(&self, number: u64) -> Vec<&'static str> {
+        self.blocks.get(number).map_or_else(Vec::new, |block| self.valid_zones(number, block))
+    }
+
+    /// Whether the kernel never removes memory: CONFIG_MEMORY_HOTREMOVE is off.
+    pub const fn lacks_hot_remove(&self) -> bool {
+        self.kernel.lacks_hot_remove
+    }
+
     /// Bytes per page.
     pub const fn page_size(&self) -> u64 {
         self.kernel.page

@@ -1,10 +1,12 @@
 //! The options of `physmem hotplug`.
 
 use clap::{Args, Subcommand, ValueEnum};
-use machine::hotplug::{Settings, Via};
+use machine::hotplug::{RemovalTarget, Settings, Via};
 
 use super::address::parse_address;
-use super::input::MachineArguments;
+use super::boot::EditArguments;
+use super::input::{InputArguments, MachineArguments};
+use super::target::Target;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum HotplugCommand {
@@ -17,6 +19,49 @@ pub(crate) enum HotplugCommand {
     /// Exit status: 0 success, 1 failure, 2 usage, 3 Linux refuses a step, or less is plugged than was asked for.
     #[command(after_long_help = POLICY_HELP)]
     Plan(HotplugPlanArguments),
+    /// Plan to take memory away: what refuses it, block by block, what breaks afterwards, and what to do in which order
+    ///
+    /// Exit status: 0 nothing refuses, as far as can be told beforehand, 1 failure, 2 usage, 3 something refuses.
+    Remove(HotplugRemoveArguments),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct HotplugRemoveArguments {
+    #[command(flatten)]
+    pub(crate) input: MachineArguments,
+    /// Print JSON; schema/hotplug-remove.schema.json describes it
+    #[arg(short = 'J', long)]
+    pub(crate) json: bool,
+    /// memory40 or memory40-memory47 (memory blocks), node1 (a NUMA node), 140000000-17fffffff (a range as in
+    /// /proc/iomem, end included) or 5G..6G, 0x140000000 or 5G (the device there, or else the block), dax0.0 or
+    /// PNP0C80:00 or virtio2 (a device, as `physmem show` names it)
+    #[arg(value_name = "memoryN|memoryN-memoryM|nodeN|RANGE|ADDRESS|NAME", value_parser = removal_target)]
+    pub(crate) target: RemovalTarget,
+}
+
+fn removal_target(text: &str) -> Result<RemovalTarget, String> {
+    if let Some((first, last)) = text.split_once("-memory") {
+        let number = |digits: &str| digits.parse::<u64>().ok();
+        let ends = first.strip_prefix("memory").and_then(number).zip(number(last));
+        return match ends {
+            Some((first, last)) if first <= last => Ok(RemovalTarget::Blocks(first, last)),
+            _ => Err("expected memoryN-memoryM, N and M decimal numbers, N not above M".to_owned()),
+        };
+    }
+    match text.parse::<Target>() {
+        Ok(Target::Block(number)) => Ok(RemovalTarget::Blocks(number, number)),
+        Ok(Target::Node(node)) => Ok(RemovalTarget::Node(node)),
+        Ok(Target::Range(range)) => Ok(RemovalTarget::Range(range)),
+        Ok(Target::Address(address)) => Ok(RemovalTarget::Address(address)),
+        // A name begins with a letter, and is no block's or node's that went wrong.
+        Err(_)
+            if text.starts_with(|c: char| c.is_ascii_alphabetic())
+                && !["memory", "node"].iter().any(|word| text.starts_with(word)) =>
+        {
+            Ok(RemovalTarget::Name(text.to_owned()))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 const POLICY_HELP: &str = "\
@@ -36,9 +81,11 @@ EXAMPLES
 #[derive(Args, Debug)]
 pub(crate) struct HotplugPlanArguments {
     #[command(flatten)]
-    pub(crate) input: MachineArguments,
+    pub(crate) input: InputArguments,
+    #[command(flatten)]
+    pub(crate) edits: EditArguments,
     /// Plan for a virtual machine with this much memory that nobody captured: QEMU's pc, one node, Linux 6.12
-    #[arg(long, value_name = "SIZE", value_parser = size, conflicts_with_all = ["from", "sysroot", "kernel_release"])]
+    #[arg(long, value_name = "SIZE", value_parser = size, conflicts_with_all = ["from", "sysroot", "cmdline", "append", "remove", "kernel_release"])]
     pub(crate) base: Option<u64>,
     /// Add so much, e.g. 60G
     #[arg(long, value_name = "SIZE", value_parser = size)]

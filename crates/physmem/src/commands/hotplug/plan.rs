@@ -24,7 +24,7 @@ pub(super) struct Planned {
 pub(crate) fn run(arguments: &HotplugPlanArguments, out: &mut impl Write) -> Result<Done, Failure> {
     let start = match arguments.base {
         Some(size) => source::base(size)?,
-        None => source::named(&arguments.input)?,
+        None => source::named(&arguments.input, &arguments.edits)?,
     };
     let settings = arguments.policy.iter().fold(Settings::default(), |all, one| all.and(*one));
     let request = PlanRequest {
