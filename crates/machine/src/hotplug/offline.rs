@@ -34,7 +34,7 @@ impl Answer {
     /// The words for people.
     pub const fn words(self) -> &'static str {
         match self {
-            Self::Already => "is offline already",
+            Self::Already => "already",
             Self::Can => "can",
             Self::RunTime => "only run time tells",
             Self::Cannot => "cannot",

@@ -5,6 +5,7 @@ use std::io::Write;
 use machine::hotplug::{Answer, Breaks, By, OfflineAnswer, Owner, Removal};
 
 use super::remove::Planned;
+use super::words::{run, sentence, zones};
 use crate::failure::Failure;
 use crate::output::lines::{labelled, printable, wrapped};
 use crate::output::size::human;
@@ -102,28 +103,11 @@ pub(crate) fn blocks(blocks: &OfflineAnswer, style: Style, out: &mut impl Write)
         Answer::RunTime | Answer::Cannot => Ink::No,
     };
     let label = format!("{name}:");
-    let zones = if blocks.valid_zones.is_empty() { "none".to_owned() } else { blocks.valid_zones.join(" ") };
-    let text = format!(
-        "offline: {}, because {} (valid zones: {zones}; {}; {})",
-        blocks.answer.words(),
-        blocks.because,
-        blocks.rule,
-        blocks.source
-    );
+    let text =
+        format!("offline: {} ({}; {}; {})", sentence(blocks), zones(blocks), blocks.rule, blocks.source);
     labelled(out, (&label, &style.paint(ink, &label)), "  ", &text)?;
     if matches!(blocks.answer, Answer::RunTime | Answer::Cannot) {
         wrapped(out, "  help: ", "    ", &blocks.help)?;
     }
     Ok(())
-}
-
-/// `memory40`, `memory40-memory47`; with the count if numbers are missing in between.
-fn run(blocks: &OfflineAnswer) -> String {
-    let (first, last) = (blocks.first, blocks.last);
-    if first == last {
-        return format!("memory{first}");
-    }
-    let all = last.saturating_sub(first).saturating_add(1);
-    let of = if blocks.count < all { format!(" ({} blocks)", blocks.count) } else { String::new() };
-    format!("memory{first}-memory{last}{of}")
 }
