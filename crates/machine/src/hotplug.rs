@@ -7,6 +7,7 @@
 mod alternatives;
 mod effects;
 mod ends;
+mod next_dimm;
 mod offline;
 mod plan;
 mod removal;
@@ -19,6 +20,7 @@ mod x86_vm;
 pub use alternatives::{Alternative, alternatives, compared};
 pub use effects::{Breaks, Effect, Subject};
 pub use ends::{Ends, windows};
+pub use next_dimm::{NextDimm, next_dimm};
 pub use offline::{Answer, Immovable, OfflineAnswer, offline_answers};
 pub use plan::{Plan, Pressure, Row, Sums};
 pub use removal::{By, Objection, Owner, Removal, RemovalError, RemovalTarget};

@@ -54,6 +54,7 @@ pub fn alternatives(life: &Life, plan: &Plan) -> Vec<Alternative> {
         let Ok(other) = Plan::of(life, &other) else { return };
         let is_better = other.refused.is_none()
             && other.after.pressure() != Pressure::TooMuch
+            && other.removable > 0
             && (other.removable > plan.removable || plan.after.pressure() == Pressure::TooMuch);
         if is_better {
             found.push(Alternative { name, plan: other });

@@ -70,6 +70,9 @@ pub enum Pressure {
     TooMuch,
 }
 
+/// MOVABLE:KERNEL in hundredths that leaves enough for the kernel: 3:1, and the 1 percent of the default ratio.
+const FINE: u64 = 301;
+
 impl Sums {
     pub(crate) fn of(life: &Life) -> Self {
         Self::on(life, |_| true)
@@ -101,7 +104,7 @@ impl Sums {
     /// Whether that leaves enough for the kernel. The default of `auto_movable_ratio`, 301 percent, is still fine.
     pub fn pressure(&self) -> Pressure {
         match self.ratio() {
-            Some(..=301) => Pressure::Fine,
+            Some(..=FINE) => Pressure::Fine,
             Some(..=400) => Pressure::Tight,
             None if self.movable == 0 => Pressure::Fine,
             _ => Pressure::TooMuch,
@@ -192,12 +195,16 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The kernel memory at boot, in bytes, that carries all of the added memory as Movable at the ratio; `None` where
-    /// no ratio decides.
+    /// The kernel memory at boot, in bytes, that carries all of the added memory as Movable at the ratio; `None` if it is
+    /// Movable already, and not too much.
     pub fn kernel_needed(&self) -> Option<u64> {
-        self.stop.as_ref()?;
+        let is_too_much = self.after.pressure() == Pressure::TooMuch;
+        if self.stop.is_none() && !is_too_much {
+            return None;
+        }
+        let ratio = if self.stop.is_some() { self.policy.ratio } else { FINE };
         let movable = self.before.movable.saturating_add(self.added());
-        let needed = u128::from(movable).saturating_mul(100).checked_div(u128::from(self.policy.ratio))?;
+        let needed = u128::from(movable).saturating_mul(100).checked_div(u128::from(ratio))?;
         u64::try_from(needed).ok()
     }
 

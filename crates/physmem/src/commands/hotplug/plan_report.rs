@@ -47,11 +47,12 @@ pub(super) fn print(planned: &Planned, style: Style, out: &mut impl Write) -> Re
         lines::labelled(out, ("help:", &style.paint(Ink::Heading, "help:")), "  ", &remedy(other))?;
     }
     if let Some(needed) = needed {
-        let text = format!(
-            "with {} of kernel memory at boot all of it would become Movable: it has {}",
-            human(needed),
-            human(plan.before.kernel)
-        );
+        let what = match plan.stop {
+            Some(_) => "all of it would become Movable".to_owned(),
+            None => "MOVABLE:KERNEL would not exceed 3.01:1".to_owned(),
+        };
+        let there = human(plan.before.kernel);
+        let text = format!("with {} of kernel memory at boot {what}; it has {there}", human(needed));
         lines::labelled(out, ("help:", &style.paint(Ink::Heading, "help:")), "  ", &text)?;
     }
     if !planned.unknown.is_empty() {
@@ -81,7 +82,7 @@ fn verdict(plan: &Plan) -> Vec<String> {
             format!("; {} can be taken out again, {} may have to stay", human(some), human(stays))
         }
     };
-    let mut all = vec![format!("of {} added, {parts}{again}", human(plan.request.add))];
+    let mut all = vec![format!("of {} to add, {parts}{again}", human(plan.request.add))];
     all.extend(plan.stop.as_ref().map(stopped));
     all.extend((plan.memmap > 0).then(|| cost(plan)));
     all.extend(pressure(&plan.after));
