@@ -11,21 +11,24 @@ mod next_dimm;
 mod offline;
 mod plan;
 mod removal;
+mod remove;
 mod request;
 mod settings;
 mod stop;
+mod sums;
 mod todo;
 mod x86_vm;
 
 pub use alternatives::{Alternative, alternatives, compared};
-pub use effects::{Breaks, Effect, Subject};
 pub use ends::{Ends, windows};
 pub use next_dimm::{NextDimm, next_dimm};
 pub use offline::{Answer, Immovable, OfflineAnswer, offline_answers};
-pub use plan::{Plan, Pressure, Row, Sums};
-pub use removal::{By, Objection, Owner, Removal, RemovalError, RemovalTarget};
+pub use plan::Plan;
+pub use removal::{
+    Breaks, By, Effect, Objection, Owner, Removal, RemovalError, RemovalTarget, Subject, Todo,
+};
 pub use request::{PlanError, PlanRequest, Via};
 pub use settings::{Settings, SettingsError};
 pub use stop::Stop;
-pub use todo::Todo;
+pub use sums::{Pressure, Row, Sums};
 pub use x86_vm::{BaseError, qemu_pc};

@@ -28,7 +28,7 @@ const COMMANDS: [&[&str]; 10] = [
     &["kdump", "plan", "--kernel", KERNEL],
     &["kdump", "ranges"],
     &["hotplug", "plan", "--add", "1G"],
-    &["hotplug", "remove", "memory0"],
+    &["hotplug", "remove", "node0"],
 ];
 
 /// A form: its name, its files (one named `.` is given itself, others lie in a directory), and the exit status of each

@@ -3,9 +3,10 @@
 use evidence::settings::AutoOnline;
 
 use crate::command_line::hotplug::OnlinePolicy;
-use crate::hotplug::plan::{Plan, Pressure};
+use crate::hotplug::plan::Plan;
 use crate::hotplug::request::{PlanError, PlanRequest, Via};
 use crate::hotplug::settings::Settings;
+use crate::hotplug::sums::Pressure;
 use crate::life::{Life, NotMovable};
 
 /// The same memory under other settings.

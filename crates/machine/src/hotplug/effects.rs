@@ -3,70 +3,9 @@
 use memblock::PhysRange;
 
 use crate::boot::zones::ZoneKind;
-use crate::hotplug::removal::{By, Removal};
+use crate::hotplug::removal::{Breaks, By, Effect, Removal, Subject};
 use crate::life::{DeviceKind, Event, ImageFor, Life, Selected, Target, What};
 use crate::machine::Machine;
-
-/// Something that is different once the memory is gone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Effect {
-    /// What it is about.
-    pub subject: Subject,
-    /// Whether something is broken then.
-    pub breaks: Breaks,
-    /// What happens, in words.
-    pub text: String,
-}
-
-/// What an effect is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Subject {
-    /// The loaded image of the next kernel.
-    Kexec,
-    /// The loaded crash kernel, and the header of its dump.
-    Kdump,
-    /// The map that a next kernel is given.
-    Map,
-    /// A zone.
-    Zone,
-    /// A node.
-    Node,
-}
-
-impl Subject {
-    /// The word in JSON.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Kexec => "kexec",
-            Self::Kdump => "kdump",
-            Self::Map => "next-kernel-map",
-            Self::Zone => "zone",
-            Self::Node => "node",
-        }
-    }
-}
-
-/// Whether something is broken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Breaks {
-    /// It is not.
-    No,
-    /// It is, until it is mended.
-    Yes,
-    /// Nothing shows it.
-    CannotTell,
-}
-
-impl Breaks {
-    /// The word in JSON; none where it cannot be told.
-    pub const fn as_bool(self) -> Option<bool> {
-        match self {
-            Self::No => Some(false),
-            Self::Yes => Some(true),
-            Self::CannotTell => None,
-        }
-    }
-}
 
 /// What is different once the memory is gone: it goes on a copy of the machine, as if nothing refused.
 pub(super) fn effects(machine: &Machine, life: &Life, removal: &Removal) -> Vec<Effect> {

@@ -4,8 +4,9 @@ use evidence::settings::AutoOnline;
 
 use crate::boot::zones::ZoneKind;
 use crate::command_line::hotplug::OnlinePolicy;
-use crate::hotplug::plan::{Row, Sums};
+
 use crate::hotplug::request::{PlanRequest, Via};
+use crate::hotplug::sums::{Row, Sums};
 use crate::life::{Event, Life, NotMovable, OnlineAs, PolicyChange, Selected};
 
 /// The first added memory that the auto-movable policy leaves to a kernel zone.

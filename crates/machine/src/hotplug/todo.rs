@@ -1,19 +1,10 @@
 //! What to do to remove memory, in order.
 
-use crate::hotplug::effects::{Breaks, Subject, plugged};
+use crate::hotplug::effects::plugged;
 use crate::hotplug::offline::Answer;
-use crate::hotplug::removal::{By, Owner, Removal};
+use crate::hotplug::removal::{Breaks, By, Owner, Removal, Subject, Todo};
 use crate::life::{ImageFor, Life};
 use crate::machine::Machine;
-
-/// One thing to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Todo {
-    /// What, in words.
-    pub text: String,
-    /// Commands that do it; of several, any one.
-    pub commands: Vec<String>,
-}
 
 /// What to do, in order. Where something refuses for ever, only what is left to do.
 pub(super) fn todo(machine: &Machine, life: &Life, removal: &Removal) -> Vec<Todo> {
