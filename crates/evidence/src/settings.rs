@@ -126,6 +126,25 @@ pub enum AutoOnline {
     OnlineMovable,
 }
 
+impl AutoOnline {
+    const ALL: [Self; 4] = [Self::Offline, Self::Online, Self::OnlineKernel, Self::OnlineMovable];
+
+    /// The word in `auto_online_blocks` and `memhp_default_state=`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Offline => "offline",
+            Self::Online => "online",
+            Self::OnlineKernel => "online_kernel",
+            Self::OnlineMovable => "online_movable",
+        }
+    }
+
+    /// The state with this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+}
+
 impl HotplugSettings {
     pub(crate) fn of(parameters: &BTreeMap<String, Source<String>>, blocks: &Source<MemoryBlocks>) -> Self {
         let of =
@@ -172,12 +191,10 @@ impl Setting {
     }
 
     fn auto_online(self) -> Source<AutoOnline> {
-        self.text.parse(self.name, |text| match text.trim() {
-            "offline" => Ok(AutoOnline::Offline),
-            "online" => Ok(AutoOnline::Online),
-            "online_kernel" => Ok(AutoOnline::OnlineKernel),
-            "online_movable" => Ok(AutoOnline::OnlineMovable),
-            word => Err(format!("expected offline, online, online_kernel or online_movable, found `{word}`")),
+        self.text.parse(self.name, |text| {
+            let word = text.trim();
+            let expected = "expected offline, online, online_kernel or online_movable";
+            AutoOnline::from_word(word).ok_or_else(|| format!("{expected}, found `{word}`"))
         })
     }
 }

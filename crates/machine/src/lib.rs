@@ -9,6 +9,7 @@
 pub mod arch;
 pub mod boot;
 pub mod command_line;
+pub mod hotplug;
 pub mod life;
 mod machine;
 pub mod now;

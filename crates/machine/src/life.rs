@@ -23,6 +23,7 @@ mod tests;
 pub use begin::LifeError;
 pub use booted::booted;
 pub use change::{Change, Item, What};
+pub(crate) use event::Bytes;
 pub use event::words::EventError;
 pub use event::{
     Added, AddedBy, Event, ImageFor, LoadedBy, Loading, OnlineAs, PolicyChange, Selected, Target,
@@ -30,7 +31,7 @@ pub use event::{
 pub use parts::blocks::{Block, Blocks, Online};
 pub use parts::devices::{Device, DeviceKind, Devices, Group, GroupKind, Plugged, VirtioMem};
 pub use parts::images::{Image, Images};
-pub use parts::policy::Policy;
+pub use parts::policy::{NotMovable, Policy};
 pub use parts::regions::Regions;
 pub use parts::resources::Resources;
 pub use parts::zones::{Zone, Zones};

@@ -12,6 +12,7 @@ use crate::boot::verify::entries::{self, Entries, Unlike};
 use crate::machine::Machine;
 use crate::what_if::reasons::Reasons;
 
+pub use added_later::next_dimm;
 pub use change::{Change, Side, Subject};
 
 /// Everything that changes from one boot to another, ordered by subject and address.

@@ -7,6 +7,7 @@ mod check;
 mod command;
 mod explain;
 mod firmware;
+mod hotplug;
 mod input;
 mod load;
 mod online;
@@ -20,6 +21,7 @@ pub(crate) use self::check::CheckArguments;
 pub(crate) use self::command::{Cli, Command};
 pub(crate) use self::explain::ExplainArguments;
 pub(crate) use self::firmware::FirmwareArguments;
+pub(crate) use self::hotplug::{HotplugCommand, HotplugPlanArguments, HotplugRemoveArguments};
 pub(crate) use self::input::{InputArguments, MachineArguments};
 pub(crate) use self::load::{
     BesideArguments, DiffArguments, KdumpCommand, KexecCommand, PlanArguments, RangesArguments,

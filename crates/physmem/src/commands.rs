@@ -6,6 +6,7 @@ pub(crate) mod check;
 pub(crate) mod explain;
 pub(crate) mod firmware;
 pub(crate) mod generate;
+pub(crate) mod hotplug;
 pub(crate) mod load;
 pub(crate) mod online;
 pub(crate) mod show;

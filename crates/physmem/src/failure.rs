@@ -30,6 +30,8 @@ pub(crate) enum Failure {
     Life { origin: String, source: machine::life::LifeError },
     #[error("{0}")]
     Event(machine::life::EventError),
+    #[error("{0}")]
+    Hotplug(String),
     #[error("nothing happens: give --event or a scenario file")]
     NoEvents,
     #[error("{}: {why}", path.display())]
@@ -86,6 +88,7 @@ impl Failure {
             | Self::NothingAsked
             | Self::KernelPlaces
             | Self::Event(_)
+            | Self::Hotplug(_)
             | Self::NoEvents
             | Self::SimulatedFormat { .. } => 2,
             // Where too little is known for a plan, the command fails; where the load would, that is its answer.

@@ -16,9 +16,9 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use kexec::Purpose;
 
-use crate::cli::{Cli, Command, KdumpCommand, KexecCommand};
+use crate::cli::{Cli, Command, HotplugCommand, KdumpCommand, KexecCommand};
 use crate::commands::{
-    boot, capture, check, explain, firmware, generate, load, online, show, simulate, what_if,
+    boot, capture, check, explain, firmware, generate, hotplug, load, online, show, simulate, what_if,
 };
 use crate::done::Done;
 use crate::failure::Failure;
@@ -58,6 +58,12 @@ fn run(cli: Cli) -> Result<Done, Failure> {
         Command::Boot(arguments) => done = boot::run(&arguments, &mut out)?,
         Command::WhatIf(arguments) => done = what_if::run(&arguments, &mut out)?,
         Command::Simulate(arguments) => done = simulate::run(&arguments, &mut out)?,
+        Command::Hotplug { command: HotplugCommand::Plan(arguments) } => {
+            done = hotplug::plan(&arguments, &mut out)?;
+        }
+        Command::Hotplug { command: HotplugCommand::Remove(arguments) } => {
+            done = hotplug::remove(&arguments, &mut out)?;
+        }
         Command::Kexec { command: KexecCommand::Plan(arguments) } => {
             done = load::plan::run(&arguments.plan, Purpose::Reboot, arguments.avoid_removable, &mut out)?;
         }

@@ -18,7 +18,7 @@ const IOMEM: &str = "00001000-0009fbff : System RAM\n00100000-7ffdffff : System 
 const KERNEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/commands/kernel/header.bzImage");
 
 /// The commands of the table, in the order of its columns.
-const COMMANDS: [&[&str]; 8] = [
+const COMMANDS: [&[&str]; 10] = [
     &["show"],
     &["explain", "0x100000"],
     &["check"],
@@ -27,11 +27,13 @@ const COMMANDS: [&[&str]; 8] = [
     &["kexec", "plan", "--kernel", KERNEL],
     &["kdump", "plan", "--kernel", KERNEL],
     &["kdump", "ranges"],
+    &["hotplug", "plan", "--add", "1G"],
+    &["hotplug", "remove", "node0"],
 ];
 
 /// A form: its name, its files (one named `.` is given itself, others lie in a directory), and the exit status of each
 /// command.
-type Row = (&'static str, Vec<(&'static str, Vec<u8>)>, [i32; 8]);
+type Row = (&'static str, Vec<(&'static str, Vec<u8>)>, [i32; 10]);
 
 fn crlf(text: &str) -> Vec<u8> {
     text.replace('\n', "\r\n").into_bytes()
@@ -91,11 +93,11 @@ fn rows() -> Vec<Row> {
     let log = || LOG.as_bytes().to_vec();
     let uname = b"Linux h 6.12.1 #1 SMP x86_64 x86_64 x86_64 GNU/Linux\n".to_vec();
     // A log alone shows no memory as it is now, only the boot; what check asks of the machine is missing.
-    let boots = [1, 1, 4, 0, 0, 1, 1, 1];
+    let boots = [1, 1, 4, 0, 0, 1, 1, 1, 0, 3];
     // No load is planned without the map that the firmware gave; nothing is reserved for a crash kernel.
-    let shows = [0, 0, 4, 1, 1, 1, 3, 3];
-    let both = [0, 0, 4, 0, 0, 0, 3, 3];
-    let none = [1; 8];
+    let shows = [0, 0, 4, 1, 1, 1, 3, 3, 1, 1];
+    let both = [0, 0, 4, 0, 0, 0, 3, 3, 0, 3];
+    let none = [1; 10];
     let efi = |line: &str| line.as_bytes().to_vec();
     let prompted = |command: &str, text: &str| format!("root@h:~# {command}\n{text}root@h:~#\n").into_bytes();
     let json = |message: &str| {
@@ -189,7 +191,7 @@ fn rows() -> Vec<Row> {
             none,
         ),
         // This one names no architecture.
-        ("a bare iomem, CRLF", vec![(".", crlf(IOMEM))], [0, 0, 4, 1, 1, 1, 1, 3]),
+        ("a bare iomem, CRLF", vec![(".", crlf(IOMEM))], [0, 0, 4, 1, 1, 1, 1, 3, 1, 1]),
         ("a bare iomem of x86", vec![(".", apic.clone().into_bytes())], shows),
         ("a bare iomem behind a prompt", vec![(".", prompted("cat /proc/iomem", &apic))], shows),
         ("iomem, CRLF", vec![("proc/iomem", crlf(&apic))], shows),

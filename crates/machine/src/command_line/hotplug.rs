@@ -48,6 +48,17 @@ pub enum MemmapOnMemory {
     Force,
 }
 
+impl MemmapOnMemory {
+    /// The word in `/sys/module/memory_hotplug/parameters/memmap_on_memory`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "N",
+            Self::On => "Y",
+            Self::Force => "force",
+        }
+    }
+}
+
 /// How plain `online` picks a zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnlinePolicy {

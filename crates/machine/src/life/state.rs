@@ -8,7 +8,7 @@ use memblock::PhysRange;
 use super::parts::blocks::{Block, Blocks, Online};
 use super::parts::devices::{DeviceKind, Devices, GroupKind};
 use super::parts::images::Images;
-use super::parts::policy::{Candidate, Judge, Policy, UnitState};
+use super::parts::policy::{Candidate, Judge, NotMovable, Policy, UnitState};
 use super::parts::regions::Regions;
 use super::parts::resources::Resources;
 use super::parts::zones::Zones;
@@ -180,6 +180,45 @@ impl Life {
     /// The settings.
     pub const fn policy(&self) -> &Policy {
         &self.policy
+    }
+
+    /// The same machine, as if it had other settings: also those that only a boot changes.
+    #[must_use]
+    pub const fn with_policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Why plain `online` would leave a block to a kernel zone under the auto-movable policy; `None` if it would go to
+    /// Movable, or if there is no such block.
+    pub fn why_not_movable(&self, number: u64) -> Option<NotMovable> {
+        let candidate = self.candidate(number, self.blocks.get(number)?)?;
+        self.judge().why_not_movable(candidate)
+    }
+
+    /// The zones in the file `valid_zones` of a block; empty if there is no such block.
+    pub fn valid_zones_of(&self, number: u64) -> Vec<&'static str> {
+        self.blocks.get(number).map_or_else(Vec::new, |block| self.valid_zones(number, block))
+    }
+
+    /// Whether the kernel never removes memory: CONFIG_MEMORY_HOTREMOVE is off.
+    pub const fn lacks_hot_remove(&self) -> bool {
+        self.kernel.lacks_hot_remove
+    }
+
+    /// Bytes per page.
+    pub const fn page_size(&self) -> u64 {
+        self.kernel.page
+    }
+
+    /// The bytes of struct pages that describe so much memory.
+    pub fn struct_pages(&self, bytes: u64) -> u64 {
+        (bytes / self.kernel.page.max(1)).saturating_mul(self.kernel.struct_page)
+    }
+
+    /// The first byte that added memory may not reach.
+    pub const fn hot_add_limit(&self) -> u64 {
+        self.kernel.limit
     }
 
     /// The loaded images.

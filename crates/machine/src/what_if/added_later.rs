@@ -2,6 +2,8 @@
 
 use crate::command_line::BootParameters;
 use crate::command_line::hotplug::{MemmapOnMemory, OnlinePolicy, OnlineType};
+use crate::hotplug;
+use crate::life::Life;
 use crate::what_if::change::{Change, Side, Subject};
 
 /// One setting, as words, and the kernel function that reads it.
@@ -31,6 +33,21 @@ pub(crate) fn changes(before: Side<'_>, after: Side<'_>) -> impl Iterator<Item =
             after: Some(after),
             why: format!("the command line sets it ({source})"),
         })
+    })
+}
+
+/// What becomes of the next ACPI memory device, where that changes: the settings alone do not say it.
+pub fn next_dimm(before: &Life, after: &Life) -> Option<Change> {
+    let [old, new] = [before, after].map(hotplug::next_dimm);
+    (old.state != new.state).then(|| Change {
+        subject: Subject::AddedLater,
+        what: "the next DIMM".to_owned(),
+        range: None,
+        before: Some(old.state),
+        after: Some(new.state),
+        why: new
+            .range
+            .map_or_else(|| new.why.clone(), |range| format!("at {:#x}, {}", range.start(), new.why)),
     })
 }
 

@@ -10,6 +10,7 @@ use super::capture::CaptureArguments;
 use super::check::{self, CheckArguments};
 use super::explain::ExplainArguments;
 use super::firmware::FirmwareArguments;
+use super::hotplug::HotplugCommand;
 use super::load::{KdumpCommand, KexecCommand};
 use super::online::{BlocksArguments, OnlineArguments};
 use super::show::ShowArguments;
@@ -60,6 +61,11 @@ pub(crate) enum Command {
     /// Exit status: 0 success, 1 failure, 2 usage, 3 an event was refused, or a loaded image no longer fits at the end.
     #[command(after_long_help = simulate::help())]
     Simulate(SimulateArguments),
+    /// Plan to add memory while Linux runs, or to take some away
+    Hotplug {
+        #[command(subcommand)]
+        command: HotplugCommand,
+    },
     /// Plan a kexec load, and compare what kexec_load and kexec_file_load would do
     Kexec {
         #[command(subcommand)]

@@ -1,5 +1,7 @@
 //! `physmem explain`.
 
+mod offline;
+
 use std::io::Write;
 
 use evidence::snapshot::BlockState;
@@ -9,6 +11,7 @@ use rules::{Class, Loader, Rules, Use};
 use serde::Serialize;
 use textwrap::Options;
 
+use self::offline::Offline;
 use crate::cli::{ExplainArguments, Target};
 use crate::failure::Failure;
 use crate::input;
@@ -28,6 +31,9 @@ struct Explained<'a> {
     /// reservations there.
     #[serde(skip_serializing_if = "Option::is_none")]
     at_address: Option<Record<'a>>,
+    /// Whether the blocks can go offline, those that are alike joined.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offline: Option<Vec<serde_json::Value>>,
     /// The resources that contain the address, outermost first.
     #[serde(skip_serializing_if = "Option::is_none")]
     resources: Option<Vec<String>>,
@@ -39,6 +45,7 @@ struct Explained<'a> {
 pub(crate) fn run(arguments: &ExplainArguments, out: &mut impl Write) -> Result<(), Failure> {
     let machine = input::machine(&arguments.input)?;
     let ranges = find(arguments.target, &machine)?;
+    let offline = Offline::of(&machine);
     if arguments.json {
         let document = Document::new(&machine, ranges.iter());
         let address = match arguments.target {
@@ -49,6 +56,7 @@ pub(crate) fn run(arguments: &ExplainArguments, out: &mut impl Write) -> Result<
         let explained = Explained {
             at_address: page.as_ref().map(|page| Record::new(page, &machine)),
             record: document.only_record().filter(|_| address.is_some()),
+            offline: offline.json(&ranges, arguments.target),
             resources: address.map(|address| resources_at(&machine, address)),
             reservations: address.map(|address| reservations_at(&machine, address)),
             document: &document,
@@ -65,7 +73,7 @@ pub(crate) fn run(arguments: &ExplainArguments, out: &mut impl Write) -> Result<
         if index > 0 {
             writeln!(out)?;
         }
-        explain(memory, arguments.target, &machine, style, out)?;
+        explain(memory, arguments.target, &machine, &offline, style, out)?;
     }
     if ranges.is_empty()
         && let Target::Address(address) = arguments.target
@@ -150,6 +158,7 @@ fn explain(
     memory: &MemoryRange,
     target: Target,
     machine: &Machine,
+    offline: &Offline,
     style: Style,
     out: &mut impl Write,
 ) -> Result<(), Failure> {
@@ -182,6 +191,7 @@ fn explain(
     writeln!(out, "  zone        {zones}")?;
     writeln!(out, "  state       {}", here.state.map_or("unknown", State::as_str))?;
     writeln!(out, "  blocks      {}", blocks_of(memory, target, machine))?;
+    offline.print(memory, target, out)?;
     if let Some(flags) = memory.flags {
         let names = flag_names(flags);
         writeln!(

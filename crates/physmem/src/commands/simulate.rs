@@ -7,4 +7,5 @@ mod run;
 mod scenario;
 mod step;
 
+pub(crate) use begin::snapshot as begin;
 pub(crate) use run::run;

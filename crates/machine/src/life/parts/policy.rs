@@ -45,6 +45,31 @@ pub(in crate::life) struct Candidate {
     pub(in crate::life) unit: UnitState,
 }
 
+/// Why plain `online` leaves memory to a kernel zone under the auto-movable policy. Sizes are in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotMovable {
+    /// `auto_movable_ratio` is 0.
+    NoRatio,
+    /// Part of the device is in a kernel zone already, and the device comes and goes as one.
+    DeviceHasKernel,
+    /// Part of its unit of the device is in a kernel zone already.
+    UnitHasKernel,
+    /// The ratio would be broken.
+    Ratio {
+        /// The node whose memory was counted; `None` for all nodes.
+        node: Option<u32>,
+        /// The bytes that are judged at once: all of a device that comes and goes as one.
+        wanted: u64,
+        /// The movable memory that there would be, with `wanted`.
+        movable: u64,
+        /// The kernel memory that counts: of boot, and of the device's own group; what other devices' movable memory
+        /// needs is taken off.
+        kernel: u64,
+        /// `auto_movable_ratio`, in percent.
+        ratio: u64,
+    },
+}
+
 /// What is online in the unit of a dynamic group that memory belongs to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::life) struct UnitState {
@@ -58,7 +83,7 @@ impl Judge<'_> {
     pub(in crate::life) fn default_zone(&self, candidate: Candidate) -> ZoneKind {
         match self.policy.online {
             OnlinePolicy::ContigZones => self.contiguous(candidate),
-            OnlinePolicy::AutoMovable if self.may_be_movable(candidate) => ZoneKind::Movable,
+            OnlinePolicy::AutoMovable if self.why_not_movable(candidate).is_none() => ZoneKind::Movable,
             OnlinePolicy::AutoMovable => self.kernel_zone(candidate),
         }
     }
@@ -83,30 +108,43 @@ impl Judge<'_> {
         }
     }
 
+    /// Why the auto-movable policy picks a kernel zone; `None` if it picks Movable.
     /// Source: mm/memory_hotplug.c:auto_movable_zone_for_pfn (6.12).
-    fn may_be_movable(&self, candidate: Candidate) -> bool {
+    pub(crate) fn why_not_movable(&self, candidate: Candidate) -> Option<NotMovable> {
+        if self.policy.ratio == 0 {
+            return Some(NotMovable::NoRatio);
+        }
         let group = candidate.device.and_then(|number| self.devices.get(number)?.group);
         let bytes = candidate.range.size();
         // A group that comes and goes as one is judged as one; part of it in a kernel zone spoils the rest.
         let wanted = match group.map(|group| (group, group.kind)) {
-            Some((group, GroupKind::Static { .. })) if group.kernel > 0 => return false,
+            Some((group, GroupKind::Static { .. })) if group.kernel > 0 => {
+                return Some(NotMovable::DeviceHasKernel);
+            }
             Some((group, GroupKind::Static { most })) => most.saturating_sub(group.movable),
             Some((_, GroupKind::Dynamic { unit })) if unit > bytes => {
                 if candidate.unit.has_kernel {
-                    return false;
+                    return Some(NotMovable::UnitHasKernel);
                 }
                 unit.saturating_sub(candidate.unit.movable)
             }
             _ => bytes,
         };
-        self.policy.ratio > 0
-            && self.fits(None, candidate, group, wanted)
-            && (!self.policy.numa_aware || self.fits(Some(candidate.node), candidate, group, wanted))
+        self.broken(None, candidate, group, wanted).or_else(|| {
+            let node = Some(candidate.node).filter(|_| self.policy.numa_aware);
+            node.and_then(|node| self.broken(Some(node), candidate, group, wanted))
+        })
     }
 
-    /// Whether so many more bytes of movable memory stay within the ratio, on all nodes or on one.
+    /// Whether so many more bytes of movable memory break the ratio, on all nodes or on one.
     /// Source: mm/memory_hotplug.c:auto_movable_can_online_movable (6.12).
-    fn fits(&self, node: Option<u32>, candidate: Candidate, group: Option<Group>, wanted: u64) -> bool {
+    fn broken(
+        &self,
+        node: Option<u32>,
+        candidate: Candidate,
+        group: Option<Group>,
+        wanted: u64,
+    ) -> Option<NotMovable> {
         let ratio = self.policy.ratio;
         let pages = self.zones.pages(node);
         // What other dynamic groups have in Movable is paid for by their own kernel memory first, and by boot memory
@@ -121,12 +159,12 @@ impl Judge<'_> {
             spoken_for = spoken_for.saturating_add(needs.saturating_sub(other.kernel));
             elsewhere = elsewhere.saturating_add(other.movable);
         }
-        if pages.kernel_early <= spoken_for {
-            return false;
-        }
-        let own = group.filter(Group::is_dynamic).map_or(0, |group| group.kernel);
-        let kernel = pages.kernel_early.saturating_sub(spoken_for).saturating_add(own);
         let movable = pages.movable.saturating_sub(elsewhere).saturating_add(wanted);
-        u128::from(movable).saturating_mul(100) <= u128::from(kernel).saturating_mul(u128::from(ratio))
+        let own = group.filter(Group::is_dynamic).map_or(0, |group| group.kernel);
+        let left = pages.kernel_early.saturating_sub(spoken_for);
+        let kernel = if left == 0 { 0 } else { left.saturating_add(own) };
+        let fits =
+            u128::from(movable).saturating_mul(100) <= u128::from(kernel).saturating_mul(u128::from(ratio));
+        (left == 0 || !fits).then_some(NotMovable::Ratio { node, wanted, movable, kernel, ratio })
     }
 }

@@ -303,7 +303,7 @@ impl Life {
     }
 
     /// The first gap where the firmware lets memory be added; without such places, above everything and above 4 GiB.
-    fn free_place(&self, size: u64) -> Option<u64> {
+    pub(crate) fn free_place(&self, size: u64) -> Option<u64> {
         let block = self.blocks.size();
         let windows: Vec<PhysRange> = self.windows.iter().collect();
         let above = PhysRange::new(4 << 30, self.kernel.limit).ok();

@@ -8,23 +8,22 @@ use machine::life::booted;
 use rules::Rules;
 
 use crate::boot_input;
-use crate::cli::SimulateArguments;
+use crate::cli::{BootSourceArguments, EditArguments};
 use crate::failure::Failure;
 use crate::input;
 
 /// The machine to begin with, and what is taken for it. The boot is predicted if the user changes what the machine boots
 /// with, or if nothing shows its memory as it is now.
 pub(crate) fn snapshot(
-    arguments: &SimulateArguments,
+    given: &BootSourceArguments,
+    edits: &EditArguments,
     from: Option<&Path>,
 ) -> Result<(Snapshot, Vec<Unknown>), Failure> {
-    let given = &arguments.source;
     let is_given = given.input.from.is_some() || given.input.sysroot.is_some() || !given.firmware.is_empty();
     let mut base = match from.filter(|_| !is_given) {
         Some(path) => host::read(path)?,
         None => boot_input::snapshot(given)?,
     };
-    let edits = &arguments.edits;
     let is_edited = edits.cmdline.is_some() || !edits.append.is_empty() || !edits.remove.is_empty();
     let missing = base.missing_tables();
     let is_shown = missing.is_none();

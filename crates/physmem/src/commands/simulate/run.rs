@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: &SimulateArguments, out: &mut impl Write) -> Result
     {
         return Err(Failure::SimulatedFormat { path: output.clone() });
     }
-    let (base, mut unknown) = begin::snapshot(arguments, scenario.from.as_deref())?;
+    let (base, mut unknown) = begin::snapshot(&arguments.source, &arguments.edits, scenario.from.as_deref())?;
     let origin = base.origin.clone();
     let machine = Machine::of(&base).map_err(|source| Failure::Machine { origin: origin.clone(), source })?;
     let mut life = Life::of(&machine).map_err(|source| Failure::Life { origin: origin.clone(), source })?;

@@ -3,9 +3,10 @@
 use std::io::Write;
 
 use evidence::Evidence;
-use machine::Machine;
 use machine::boot::Prediction;
+use machine::life::{Life, booted};
 use machine::what_if::{self, Change, Side};
+use machine::{Machine, Snapshot, command_line};
 use rules::Rules;
 use serde::Serialize;
 
@@ -15,6 +16,7 @@ use crate::cli::WhatIfArguments;
 use crate::commands::boot::json::Document;
 use crate::done::Done;
 use crate::failure::Failure;
+use crate::input;
 use crate::output::style::Style;
 
 /// What `what-if -J` prints.
@@ -47,7 +49,10 @@ pub(crate) fn run(arguments: &WhatIfArguments, out: &mut impl Write) -> Result<D
     // Without the kernel's own account of its memory the rules are asked about the predicted memory.
     let evidence = Evidence::from(&snapshot);
     let machine = evidence.resources.read().is_some().then(|| Machine::of(evidence).ok()).flatten();
-    let changes = what_if::changes(side(&before), side(&after), machine.as_ref());
+    let mut changes = what_if::changes(side(&before), side(&after), machine.as_ref());
+    if let (Some(old), Some(new)) = (life(&snapshot, &before, &before), life(&snapshot, &before, &after)) {
+        changes.extend(what_if::next_dimm(&old, &new));
+    }
     let done = done(&after.prediction);
     if arguments.json {
         let comparison = Comparison {
@@ -67,6 +72,23 @@ pub(crate) fn run(arguments: &WhatIfArguments, out: &mut impl Write) -> Result<D
 fn done(after: &Prediction) -> Done {
     let does_not_fit = after.crashkernel.main().is_none() && after.crashkernel.error.is_some();
     if after.panic.is_some() || does_not_fit { Done::Findings } else { Done::Good }
+}
+
+/// The machine right after a boot, for what becomes of memory that is added later; `None` if it does not come that far.
+fn life(snapshot: &Snapshot, before: &Boot, boot: &Boot) -> Option<Life> {
+    if boot.prediction.panic.is_some() || boot.prediction.ends_with_nodes {
+        return None;
+    }
+    let mut base = snapshot.clone();
+    let (old, new) = (&before.input.command_line, &boot.input.command_line);
+    if old != new {
+        base.forget_this_boot(|name| command_line::has(old, name) || command_line::has(new, name));
+    }
+    input::state_command_line(&mut base, new.clone());
+    if let Ok(release) = boot.input.release.to_string().parse() {
+        input::state_release(&mut base, &release);
+    }
+    Life::of(&Machine::of(&booted(&base, &boot.input, &boot.prediction)).ok()?).ok()
 }
 
 fn side(boot: &Boot) -> Side<'_> {
