@@ -153,7 +153,7 @@ fn what_makes_no_sense_is_a_usage_error_that_says_what_was_expected() {
 }
 
 /// Targets on captures: what refuses by which rules, and whether the removal would be refused.
-const REMOVALS: [(&str, &str, &[&str], i32); 9] = [
+const REMOVALS: [(&str, &str, &[&str], i32); 10] = [
     ("captures/x86/kx-all-exec_s/10-setup.tar.gz", "0x100000000", &["kernel-zone"], 0),
     (
         "captures/x86/kx-all-exec_s/10-setup.tar.gz",
@@ -186,6 +186,12 @@ const REMOVALS: [(&str, &str, &[&str], i32); 9] = [
         "captures/x86/h5-kdump-life/02-online.tar.gz",
         "memory0",
         &["boot-memory-without-device", "block-in-several-zones"],
+        3,
+    ),
+    (
+        "captures/releases/7.3.4-kho/p4-kho.tar.gz",
+        "memory37-memory38",
+        &["boot-memory-without-device", "handover-scratch-inside"],
         3,
     ),
     (

@@ -2,7 +2,7 @@
 
 use evidence::settings::AutoOnline;
 
-use crate::command_line::hotplug::OnlinePolicy;
+use crate::command_line::hotplug::{MemmapOnMemory, OnlinePolicy};
 use crate::hotplug::plan::Plan;
 use crate::hotplug::request::{PlanError, PlanRequest, Via};
 use crate::hotplug::settings::Settings;
@@ -47,16 +47,14 @@ pub fn compared(life: &Life, request: &PlanRequest) -> Result<Vec<Alternative>, 
 /// best first. Empty if nothing is to be mended.
 pub fn alternatives(life: &Life, plan: &Plan) -> Vec<Alternative> {
     let mut found: Vec<Alternative> = Vec::new();
-    if plan.refused.is_some() {
-        return found;
-    }
     let request = plan.request;
     let mut consider = |name: String, other: PlanRequest| {
         let Ok(other) = Plan::of(life, &other) else { return };
+        let is_mended = plan.refused.is_some() || plan.after.pressure() == Pressure::TooMuch;
         let is_better = other.refused.is_none()
             && other.after.pressure() != Pressure::TooMuch
-            && other.removable > 0
-            && (other.removable > plan.removable || plan.after.pressure() == Pressure::TooMuch);
+            && (other.removable > 0 || plan.refused.is_some())
+            && (other.removable > plan.removable || is_mended);
         if is_better {
             found.push(Alternative { name, plan: other });
         }
@@ -97,6 +95,13 @@ pub fn alternatives(life: &Life, plan: &Plan) -> Vec<Alternative> {
         "--policy state=online_movable".to_owned(),
         set(Settings { state: Some(AutoOnline::OnlineMovable), ..Settings::default() }),
     );
+    let is_dear =
+        plan.refused.is_some() || plan.memmap.saturating_sub(plan.memmap_in_it) > plan.before.kernel / 2;
+    if request.via != Via::VirtioMem && policy.memmap_on_memory == MemmapOnMemory::Off && is_dear {
+        let on = Settings { memmap_on_memory: Some(MemmapOnMemory::On), ..Settings::default() };
+        consider("--policy memmap_on_memory=Y".to_owned(), set(on));
+        consider(join("memmap_on_memory=Y"), set(auto.and(on)));
+    }
     found.sort_by_key(|other| std::cmp::Reverse(other.plan.removable));
     found
 }

@@ -93,7 +93,7 @@ fn why(life: &Life, range: Option<PhysRange>, zone: ZoneKind) -> String {
                 policy.state = AutoOnline::Offline;
                 policy
             });
-            let by = AddedBy::Dimm { size, at: range.map(|range| range.start()) };
+            let by = AddedBy::Dimm { size, at: range.map(PhysRange::start) };
             // It was added once already.
             let _ = offline.apply(&Event::Add(Added { by, name: None, node: None }));
             let number = range.map_or(0, |range| range.start() / size);

@@ -96,7 +96,7 @@ impl Immovable {
         let mut add = |range, rule, what: &str, help, source| {
             areas.push(Area { range, rule, what: what.to_owned(), help, source });
         };
-        for resource in machine.resources().into_iter().flat_map(|tree| tree.resources()) {
+        for resource in machine.resources().into_iter().flat_map(evidence::ResourceTree::resources) {
             let Ok(range) = resource.range() else { continue };
             match resource.name.as_str() {
                 "Crash kernel" => add(
@@ -157,12 +157,12 @@ pub fn offline_answers(
     let mut joined: Vec<OfflineAnswer> = Vec::new();
     for number in numbers {
         let Some(answer) = of_block(life, immovable, number) else { continue };
-        let like = |last: &&mut OfflineAnswer| {
+        let is_alike = |last: &&mut OfflineAnswer| {
             last.last < number
                 && (last.node, &last.valid_zones, last.rule, &last.because)
                     == (answer.node, &answer.valid_zones, answer.rule, &answer.because)
         };
-        match joined.last_mut().filter(like) {
+        match joined.last_mut().filter(is_alike) {
             Some(last) => {
                 last.last = number;
                 last.count = last.count.saturating_add(1);
@@ -224,4 +224,95 @@ fn of_block(life: &Life, immovable: &Immovable, number: u64) -> Option<OfflineAn
         help,
         source,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use evidence::snapshot::HandoverFiles;
+    use evidence::{Snapshot, Source};
+
+    use super::*;
+    use crate::hotplug::qemu_pc;
+
+    /// Rules and answers for some blocks of a virtual machine of 4 GiB, which shows more than it does.
+    fn rules(
+        shows: impl FnOnce(&mut Snapshot),
+        numbers: std::ops::RangeInclusive<u64>,
+    ) -> Vec<(u64, &'static str)> {
+        let mut snapshot = qemu_pc(4 << 30).unwrap();
+        shows(&mut snapshot);
+        let machine = Machine::of(&snapshot).unwrap();
+        let life = Life::of(&machine).unwrap();
+        let answers = offline_answers(&life, &Immovable::of(&machine), numbers);
+        answers.into_iter().map(|answer| (answer.first, answer.rule)).collect()
+    }
+
+    fn logs(snapshot: &mut Snapshot, lines: &str) {
+        let log = snapshot.kernel_log.read().cloned().unwrap_or_default();
+        snapshot.kernel_log = Source::Read(format!("{log}{lines}"));
+    }
+
+    #[test]
+    fn blocks_with_a_contiguous_area_stay() {
+        let cma = |snapshot: &mut Snapshot| logs(snapshot, "cma: Reserved 256 MiB at 0x0000000110000000\n");
+        assert_eq!(
+            rules(cma, 32..=37),
+            [(32, "kernel-zone"), (34, "contiguous-area-inside"), (36, "kernel-zone")]
+        );
+    }
+
+    #[test]
+    fn blocks_with_memory_lent_to_a_crash_kernel_stay() {
+        let crash = |snapshot: &mut Snapshot| {
+            logs(
+                snapshot,
+                "cma: Reserved 16 MiB at 0x0000000110000000\ncrashkernel CMA reserved: 16 MB in 1 ranges\n",
+            );
+        };
+        assert_eq!(
+            rules(crash, 33..=35),
+            [(33, "kernel-zone"), (34, "crash-cma-inside"), (35, "kernel-zone")]
+        );
+    }
+
+    #[test]
+    fn blocks_with_a_scratch_area_stay() {
+        let scratch = |snapshot: &mut Snapshot| {
+            snapshot.handover = HandoverFiles {
+                scratch_phys: Source::Read("0x110000000\n".into()),
+                scratch_len: Source::Read("0x1000\n".into()),
+            };
+        };
+        assert_eq!(
+            rules(scratch, 33..=35),
+            [(33, "kernel-zone"), (34, "handover-scratch-inside"), (35, "kernel-zone")]
+        );
+    }
+
+    #[test]
+    fn the_kernel_and_the_crash_kernel_stay_where_they_are() {
+        let reserved = |snapshot: &mut Snapshot| {
+            let iomem = snapshot.iomem.read().cloned().unwrap_or_default();
+            snapshot.iomem = Source::Read(iomem.replace(
+                "100000000-13fffffff : System RAM\n",
+                "100000000-13fffffff : System RAM\n  108000000-108ffffff : Kernel code\n  \
+                 117000000-118ffffff : Crash kernel\n",
+            ));
+        };
+        assert_eq!(
+            rules(reserved, 32..=36),
+            [(32, "kernel-zone"), (33, "kernel-inside"), (34, "crash-kernel-inside"), (36, "kernel-zone")]
+        );
+    }
+
+    #[test]
+    fn a_number_without_a_block_has_no_answer() {
+        assert_eq!(rules(|_| {}, 24..=31), []);
+        assert_eq!(
+            BTreeMap::from_iter(rules(|_| {}, 22..=32)).keys().copied().collect::<Vec<_>>(),
+            [22, 23, 32]
+        );
+    }
 }

@@ -6,10 +6,12 @@ use memblock::PhysRange;
 
 use crate::boot::zones::ZoneKind;
 use crate::hotplug::ends::Ends;
-use crate::hotplug::request::{PlanError, PlanRequest, Via};
+use crate::hotplug::request::{PlanError, PlanRequest, Steps, Via};
 use crate::hotplug::stop::{self, Stop};
 use crate::hotplug::sums::{FINE, Pressure, Row, Sums};
-use crate::life::{Added, AddedBy, Change, DeviceKind, Event, Life, Online, Policy, Refusal, What};
+use crate::life::{
+    Added, AddedBy, Change, DeviceKind, Event, Life, NotMovable, Online, Policy, Refusal, What,
+};
 
 /// What becomes of memory that is added step by step. All sizes are in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,9 +93,10 @@ impl Plan {
             removable: 0,
             assumed,
         };
-        let (mut now, mut came, mut sums) = (life.clone(), 0_u64, plan.before);
+        let (mut now, mut sums) = (life.clone(), plan.before);
+        let mut steps = Steps::new(request, start);
         for (size, number) in request.sizes().zip(1..) {
-            let event = request.event(&now, start, came, size)?;
+            let event = steps.next(&now, size)?;
             let change = match now.apply(&event) {
                 Ok(change) => change,
                 Err(refusal) => {
@@ -103,9 +106,8 @@ impl Plan {
             };
             plan.take(&now, number, &change, &mut sums);
             plan.trim(&event);
-            came = came.saturating_add(size);
         }
-        plan.plugged = plan.plugged_of(&now, start, came);
+        plan.plugged = plan.plugged_of(&now, start, steps.came());
         plan.after = Sums::of(&now);
         plan.removable = plan.removable_in(&now);
         plan.stop = stop::find(&life, request, start, &plan.rows);
@@ -120,9 +122,18 @@ impl Plan {
             return None;
         }
         let ratio = if self.stop.is_some() { self.policy.ratio } else { FINE };
-        let movable = self.before.movable.saturating_add(self.added());
+        let before = self.judged_before().0;
+        let movable = before.movable.saturating_add(self.added());
         let needed = u128::from(movable).saturating_mul(100).checked_div(u128::from(ratio))?;
         u64::try_from(needed).ok()
+    }
+
+    /// The memory before that the ratio is judged by: the node's, if its own memory made the auto-movable policy stop.
+    pub fn judged_before(&self) -> (Sums, Option<u32>) {
+        match self.stop.map(|stop| stop.why) {
+            Some(NotMovable::Ratio { node: Some(node), .. }) => (self.node_before, Some(node)),
+            _ => (self.before, None),
+        }
     }
 
     /// The added memory, in whole blocks.

@@ -167,30 +167,56 @@ impl PlanRequest {
     fn region(&self, block: u64) -> u64 {
         self.add.checked_next_multiple_of(block.max(UNIT)).unwrap_or(self.add)
     }
+}
 
-    /// The event that brings `size` more at `start`, where `before` bytes came already.
-    pub(crate) fn event(&self, life: &Life, start: u64, before: u64, size: u64) -> Result<Event, PlanError> {
-        let no_place = PlanError::NoPlace(size);
-        let by = match self.via {
-            Via::Acpi => AddedBy::Dimm { size, at: self.place(life, start, before, size) },
+/// The events that bring the memory, one after the other.
+pub(crate) struct Steps<'a> {
+    request: &'a PlanRequest,
+    start: u64,
+    /// The bytes that came already.
+    came: u64,
+    /// Below this, nothing is free that is large enough.
+    from: u64,
+}
+
+impl<'a> Steps<'a> {
+    /// The events of a request whose first byte goes to `start`.
+    pub(crate) const fn new(request: &'a PlanRequest, start: u64) -> Self {
+        Self { request, start, came: 0, from: start }
+    }
+
+    /// The bytes that came already.
+    pub(crate) const fn came(&self) -> u64 {
+        self.came
+    }
+
+    /// The event that brings `size` bytes more.
+    pub(crate) fn next(&mut self, life: &Life, size: u64) -> Result<Event, PlanError> {
+        let (before, request) = (self.came, self.request);
+        self.came = before.saturating_add(size);
+        let by = match request.via {
+            Via::Acpi => AddedBy::Dimm { size, at: self.place(life, before, size) },
             Via::Kmem => {
-                let at = self.place(life, start, before, size).ok_or(no_place.clone())?;
-                let range = PhysRange::from_size(at, size).map_err(|_| no_place)?;
+                let at = self.place(life, before, size).ok_or(PlanError::NoPlace(size))?;
+                let range = PhysRange::from_size(at, size).map_err(|_| PlanError::NoPlace(size))?;
                 AddedBy::Kmem { ranges: vec![range], over: None, online: None }
             }
             Via::VirtioMem if before == 0 => {
-                let up_to = Some(self.region(life.block_table().size()));
-                AddedBy::VirtioMem { size, at: start, up_to, unit: UNIT }
+                let up_to = Some(request.region(life.block_table().size()));
+                AddedBy::VirtioMem { size, at: self.start, up_to, unit: UNIT }
             }
-            Via::VirtioMem => {
-                return Ok(Event::Resize(Target::Address(start), before.saturating_add(size)));
-            }
+            Via::VirtioMem => return Ok(Event::Resize(Target::Address(self.start), self.came)),
         };
-        Ok(Event::Add(Added { by, name: None, node: self.node }))
+        Ok(Event::Add(Added { by, name: None, node: request.node }))
     }
 
     /// Where the next device goes: right behind the others if the first one's place was given.
-    fn place(&self, life: &Life, start: u64, before: u64, size: u64) -> Option<u64> {
-        if self.at.is_some() || before == 0 { start.checked_add(before) } else { life.free_place(size) }
+    fn place(&mut self, life: &Life, before: u64, size: u64) -> Option<u64> {
+        if self.request.at.is_some() || before == 0 {
+            return self.start.checked_add(before);
+        }
+        let found = life.free_place_from(size, self.from);
+        self.from = found.map_or(self.from, |at| at.saturating_add(size));
+        found
     }
 }

@@ -5,7 +5,7 @@ use evidence::settings::AutoOnline;
 use crate::boot::zones::ZoneKind;
 use crate::command_line::hotplug::OnlinePolicy;
 
-use crate::hotplug::request::{PlanRequest, Via};
+use crate::hotplug::request::{PlanRequest, Steps, Via};
 use crate::hotplug::sums::{Row, Sums};
 use crate::life::{Event, Life, NotMovable, OnlineAs, PolicyChange, Selected};
 
@@ -32,12 +32,10 @@ pub(super) fn find(life: &Life, request: &PlanRequest, start: u64, rows: &[Row])
     let size = life.block_table().size().max(1);
     let at = row.range.start();
     let mut now = life.clone();
-    let mut came = 0_u64;
+    let mut steps = Steps::new(request, start);
     let index = usize::try_from(row.first_step.saturating_sub(1)).ok()?;
     for step in request.sizes().take(index) {
-        let event = request.event(&now, start, came, step).ok()?;
-        now.apply(&event).ok()?;
-        came = came.saturating_add(step);
+        now.apply(&steps.next(&now, step).ok()?).ok()?;
     }
     let step = request.sizes().nth(index)?;
     let offline = PolicyChange { state: Some(AutoOnline::Offline), ..PolicyChange::default() };
@@ -45,18 +43,15 @@ pub(super) fn find(life: &Life, request: &PlanRequest, start: u64, rows: &[Row])
         // The device grows block by block: up to the stop, and then by one block that stays offline.
         let first = start.checked_next_multiple_of(size)?;
         let until = at.saturating_sub(first);
-        if until > came {
-            let event = request.event(&now, start, came, until.saturating_sub(came)).ok()?;
-            now.apply(&event).ok()?;
-            came = until;
+        if until > steps.came() {
+            now.apply(&steps.next(&now, until.saturating_sub(steps.came())).ok()?).ok()?;
         }
         now.apply(&Event::Policy(offline)).ok()?;
-        let event = request.event(&now, start, came, size.min(request.add.saturating_sub(came))).ok()?;
-        now.apply(&event).ok()?;
+        let more = size.min(request.add.saturating_sub(steps.came()));
+        now.apply(&steps.next(&now, more).ok()?).ok()?;
     } else {
         now.apply(&Event::Policy(offline)).ok()?;
-        let event = request.event(&now, start, came, step).ok()?;
-        now.apply(&event).ok()?;
+        now.apply(&steps.next(&now, step).ok()?).ok()?;
         // The blocks of the device that went before.
         let offline: Vec<u64> = now
             .block_table()

@@ -78,7 +78,7 @@ pub(super) fn todo(machine: &Machine, life: &Life, removal: &Removal) -> Vec<Tod
 fn device(life: &Life, owner: &Owner, step: &mut impl FnMut(&str, &[String])) -> bool {
     let name = owner.name.as_deref().unwrap_or("MEMORY");
     match &owner.by {
-        By::Acpi(_) if !owner.is_whole => return false,
+        By::Acpi(_) | By::Kmem if !owner.is_whole => return false,
         By::Acpi(acpi) => {
             let path = acpi.clone().unwrap_or_else(|| "PNP0C80:xx".to_owned());
             let text = format!(
@@ -90,7 +90,6 @@ fn device(life: &Life, owner: &Owner, step: &mut impl FnMut(&str, &[String])) ->
             ];
             step(&text, &commands);
         }
-        By::Kmem if !owner.is_whole => return false,
         By::Kmem => step(
             "let the kmem driver go of the device, once all of its blocks are offline; if one is online, the memory stays \
              until the next boot",

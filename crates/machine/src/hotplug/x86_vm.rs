@@ -1,5 +1,7 @@
 //! A virtual machine that nobody captured: QEMU's pc, for those who size a fleet before they have one.
 
+use std::fmt::Write;
+
 use evidence::snapshot::MemoryBlocks;
 use evidence::{Evidence, Snapshot, Source};
 use rules::Rules;
@@ -63,7 +65,8 @@ pub fn qemu_pc(size: u64) -> Result<Snapshot, BaseError> {
         low - 1,
     );
     if high > 0 {
-        log.push_str(&format!("BIOS-e820: [mem {:#018x}-{:#018x}] usable\n", 4 * GIB, 4 * GIB + high - 1));
+        // Writing to a string does not fail.
+        let _ = writeln!(log, "BIOS-e820: [mem {:#018x}-{:#018x}] usable", 4 * GIB, 4 * GIB + high - 1);
     }
     log.push_str("Hypervisor detected: KVM\n");
     let snapshot = Snapshot {
@@ -88,7 +91,7 @@ mod tests {
     use crate::life::Life;
 
     fn life(size: u64) -> Life {
-        Life::of(&Machine::of(&qemu_pc(size).unwrap()).unwrap()).unwrap()
+        Life::of(&Machine::of(qemu_pc(size).unwrap()).unwrap()).unwrap()
     }
 
     #[test]

@@ -304,11 +304,16 @@ impl Life {
 
     /// The first gap where the firmware lets memory be added; without such places, above everything and above 4 GiB.
     pub(crate) fn free_place(&self, size: u64) -> Option<u64> {
+        self.free_place_from(size, 0)
+    }
+
+    /// The same, not below `from`: who adds one device after the other need not pass by all of them each time.
+    pub(crate) fn free_place_from(&self, size: u64, from: u64) -> Option<u64> {
         let block = self.blocks.size();
         let windows: Vec<PhysRange> = self.windows.iter().collect();
         let above = PhysRange::new(4 << 30, self.kernel.limit).ok();
         for window in windows.into_iter().chain(above) {
-            let mut start = window.start().checked_next_multiple_of(block)?;
+            let mut start = window.start().max(from).checked_next_multiple_of(block)?;
             while let Ok(range) = PhysRange::from_size(start, size) {
                 if range.end() > window.end() {
                     break;

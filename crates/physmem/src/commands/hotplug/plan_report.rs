@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use machine::boot::ZoneKind;
-use machine::hotplug::{Alternative, Ends, Plan, Pressure, Row, Stop, Sums};
+use machine::hotplug::{Alternative, Ends, Plan, Pressure, Row, Stop, Sums, Via};
 use machine::life::NotMovable;
 
 use super::plan::Planned;
@@ -51,8 +51,10 @@ pub(super) fn print(planned: &Planned, style: Style, out: &mut impl Write) -> Re
             Some(_) => "all of it would become Movable".to_owned(),
             None => "MOVABLE:KERNEL would not exceed 3.01:1".to_owned(),
         };
-        let there = human(plan.before.kernel);
-        let text = format!("with {} of kernel memory at boot {what}; it has {there}", human(needed));
+        let (before, node) = plan.judged_before();
+        let there = human(before.kernel);
+        let text =
+            format!("with {} of kernel memory{} at boot {what}; it has {there}", human(needed), on(node));
         lines::labelled(out, ("help:", &style.paint(Ink::Heading, "help:")), "  ", &text)?;
     }
     if !planned.unknown.is_empty() {
@@ -140,7 +142,7 @@ fn cost(plan: &Plan) -> String {
         }
     };
     let more = if taken > there / 2 {
-        ": so much is not free, and adding fails with ENOMEM before the end unless kernel memory comes with it"
+        ": so much is hardly free at once; kernel memory has to come first"
     } else {
         ""
     };
@@ -271,7 +273,8 @@ fn compared(rows: &[Alternative], out: &mut impl Write) -> Result<(), Failure> {
 fn block_size(planned: &Planned, out: &mut impl Write) -> Result<(), Failure> {
     let block = planned.plan.block_size;
     let own = &planned.plan.lost;
-    let windows: Vec<&Ends> = planned.windows.iter().filter(|ends| ends.lost() > 0).collect();
+    let is_theirs = planned.plan.request.via == Via::Kmem;
+    let windows: Vec<&Ends> = planned.windows.iter().filter(|ends| is_theirs && ends.lost() > 0).collect();
     if own.is_empty() && windows.is_empty() {
         return Ok(());
     }

@@ -88,7 +88,7 @@ fn life(snapshot: &Snapshot, before: &Boot, boot: &Boot) -> Option<Life> {
     if let Ok(release) = boot.input.release.to_string().parse() {
         input::state_release(&mut base, &release);
     }
-    Life::of(&Machine::of(&booted(&base, &boot.input, &boot.prediction)).ok()?).ok()
+    Life::of(&Machine::of(booted(&base, &boot.input, &boot.prediction)).ok()?).ok()
 }
 
 fn side(boot: &Boot) -> Side<'_> {
