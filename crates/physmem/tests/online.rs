@@ -199,7 +199,14 @@ impl Waiting {
         tcsetattr(&terminal, OptionalActions::Now, &modes).unwrap();
         tcflow(&terminal, Action::OOff).unwrap();
         // Each read gets a line.
-        rustix::io::write(&kernel, Self::LINE.repeat(Self::LINES).as_bytes()).unwrap();
+        let lines = Self::LINE.repeat(Self::LINES);
+        rustix::io::write(&kernel, lines.as_bytes()).unwrap();
+        // A worker of the kernel hands them on, and may be late.
+        let begin = Instant::now();
+        while rustix::io::ioctl_fionread(&terminal).unwrap() < u64::try_from(lines.len()).unwrap() {
+            assert!(begin.elapsed() < Duration::from_mins(1));
+            thread::sleep(Duration::from_millis(1));
+        }
         fs::remove_file(state).unwrap();
         std::os::unix::fs::symlink(name, state).unwrap();
         Self { _kernel: kernel, terminal }

@@ -23,13 +23,24 @@ use crate::range_set::RangeSet;
 ///
 /// # Invariants
 ///
-/// - Resources nest, siblings do not overlap, and every whole block of hot-added memory lies inside one System RAM
-///   resource.
-/// - Every block's number times the block size fits the address space; a block is early or belongs to a device.
-/// - A zone's span encloses its online memory; what is online in zones and groups is what the blocks say.
-/// - memblock's regions are disjoint, and hold exactly the memory that resources do, beside boot memory that the kernel
-///   keeps to itself.
-/// - The firmware's map never lists driver-managed memory.
+/// - Resources nest, siblings do not overlap, and every block that a device brought lies inside one System RAM resource:
+///   `System RAM`, or `System RAM (DRIVER)` if a driver manages it.
+/// - Every block's number times the block size fits the address space. A block is early or belongs to one device, and a
+///   device's blocks are those of its ranges, or those that its virtio-mem device has plugged. Devices do not overlap.
+/// - A zone's span encloses its online memory, to a subsection of 2 MiB. What is present in a zone is what the blocks that
+///   are online in it hold, and boot memory in blocks that lie in several; what a group counts is what is online of its
+///   device's blocks.
+/// - memblock's regions are disjoint, neighbors that touch differ, and they are the added blocks, with DRIVER_MANAGED if a
+///   driver manages them, beside boot memory.
+/// - The firmware's map grows by memory that no driver manages, loses an entry only with its memory, and never lists
+///   driver-managed memory. Numbers are not used again.
+/// - The first of an offline block's `valid_zones` is the zone that plain `online` puts it in.
+/// - An image is stale if, and as long as, the memory that it was told of is other memory than there is: of kexec, what no
+///   driver manages; of kdump, all of it.
+/// - Nothing has changed after a [`Refusal`](super::Refusal). A device that comes, goes offline and leaves restores all of
+///   this but the number of the next firmware entry, and the unaligned end of a zone, which is then a whole subsection.
+///
+/// `tests/life` holds them against a model that keeps no sums, after each of a million random events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Life {
     pub(super) resources: Resources,
