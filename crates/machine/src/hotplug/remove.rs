@@ -65,12 +65,10 @@ fn numbers(life: &Life, target: &RemovalTarget) -> Result<Vec<u64>, RemovalError
         }
         RemovalTarget::Range(range) => (of_ranges(&[*range]), range.to_string(), blocks_known()),
         RemovalTarget::Address(address) => {
-            let at = life
-                .devices()
-                .iter()
-                .find(|device| device.ranges.iter().any(|range| range.contains(*address)));
+            let holds = |memory: &Vec<PhysRange>| memory.iter().any(|range| range.contains(*address));
+            let at = life.devices().iter().map(|device| life.memory_of(device)).find(holds);
             let byte = PhysRange::from_size(*address, 1);
-            let ranges = at.map(|device| device.ranges.clone()).or_else(|| Some(vec![byte.ok()?]));
+            let ranges = at.or_else(|| Some(vec![byte.ok()?]));
             (of_ranges(&ranges.unwrap_or_default()), format!("{address:#x}"), blocks_known())
         }
         RemovalTarget::Name(name) => {
@@ -80,7 +78,7 @@ fn numbers(life: &Life, target: &RemovalTarget) -> Result<Vec<u64>, RemovalError
                 [] => "no device brought memory to it".to_owned(),
                 names => format!("these brought memory to it: {}", names.join(", ")),
             };
-            (device.map_or_else(Vec::new, |device| of_ranges(&device.ranges)), name.clone(), known)
+            (device.map_or_else(Vec::new, |device| of_ranges(&life.memory_of(device))), name.clone(), known)
         }
     };
     if found.is_empty() { Err(RemovalError::NoTarget { target: name, known }) } else { Ok(found) }
@@ -93,7 +91,8 @@ fn owners(machine: &Machine, life: &Life, numbers: &[u64]) -> Vec<Owner> {
     let is_meant = |number: u64| numbers.binary_search(&number).is_ok();
     let mut owners: Vec<Owner> = Vec::new();
     for device in life.devices().iter() {
-        let blocks = || device.ranges.iter().flat_map(|range| range.start() / size..=range.last() / size);
+        let memory = life.memory_of(device);
+        let blocks = || memory.iter().flat_map(|range| range.start() / size..=range.last() / size);
         if !blocks().any(is_meant) {
             continue;
         }
@@ -107,8 +106,8 @@ fn owners(machine: &Machine, life: &Life, numbers: &[u64]) -> Vec<Owner> {
         owners.push(Owner {
             name: Some(device.name.clone()),
             by,
-            ranges: device.ranges.clone(),
             is_whole: blocks().filter(|number| table.get(*number).is_some()).all(is_meant),
+            ranges: memory,
         });
     }
     for &number in numbers {

@@ -6,7 +6,7 @@ use evidence::Unknown;
 use memblock::PhysRange;
 
 use super::parts::blocks::{Block, Blocks, Online};
-use super::parts::devices::{DeviceKind, Devices, GroupKind};
+use super::parts::devices::{Device, DeviceKind, Devices, GroupKind};
 use super::parts::images::Images;
 use super::parts::policy::{Candidate, Judge, NotMovable, Policy, UnitState};
 use super::parts::regions::Regions;
@@ -215,6 +215,21 @@ impl Life {
     /// Whether the kernel never removes memory: CONFIG_MEMORY_HOTREMOVE is off.
     pub const fn lacks_hot_remove(&self) -> bool {
         self.kernel.lacks_hot_remove
+    }
+
+    /// The memory that a device has now: its ranges, or the blocks of a virtio-mem device. O(n) in its blocks.
+    pub fn memory_of(&self, device: &Device) -> Vec<PhysRange> {
+        let DeviceKind::VirtioMem(virtio) = &device.kind else { return device.ranges.clone() };
+        let inside = self.blocks.inside(virtio.region);
+        let of_it = inside.filter(|(_, block)| !block.is_early && block.device.is_some());
+        let mut found: Vec<PhysRange> = Vec::new();
+        for range in of_it.filter_map(|(number, _)| self.blocks.range(*number)) {
+            match found.last_mut().filter(|last| last.end() == range.start()) {
+                Some(last) => *last = last.hull(range),
+                None => found.push(range),
+            }
+        }
+        found
     }
 
     /// Bytes per page.
