@@ -79,17 +79,9 @@ fn flags(words: &str) -> Option<RegionFlags> {
     words.split('|').map(str::trim).filter(|word| !word.is_empty()).try_fold(
         RegionFlags::empty(),
         |flags, word| {
-            let flag = match word {
-                "NONE" => RegionFlags::empty(),
-                "HOTPLUG" => RegionFlags::HOTPLUG,
-                "MIRROR" => RegionFlags::MIRROR,
-                "NOMAP" => RegionFlags::NOMAP,
-                "DRV_MNG" => RegionFlags::DRIVER_MANAGED,
-                "RSV_NIT" => RegionFlags::RSRV_NOINIT,
-                "RSV_KERN" => RegionFlags::RSRV_KERN,
-                "KHO_SCRATCH" => RegionFlags::KHO_SCRATCH,
-                _ => return None,
-            };
+            let named =
+                RegionFlags::SHORT_NAMES.iter().find(|(_, name)| *name == word).map(|(flag, _)| *flag);
+            let flag = if word == "NONE" { RegionFlags::empty() } else { named? };
             Some(flags | flag)
         },
     )

@@ -109,20 +109,11 @@ fn zoneinfo(zones: &[Zone]) -> String {
 /// # Ok::<(), memblock_text::MemblockTextError>(())
 /// ```
 pub fn memblock_text(regions: &[Region]) -> String {
-    const NAMES: [(RegionFlags, &str); 7] = [
-        (RegionFlags::HOTPLUG, "HOTPLUG"),
-        (RegionFlags::MIRROR, "MIRROR"),
-        (RegionFlags::NOMAP, "NOMAP"),
-        (RegionFlags::DRIVER_MANAGED, "DRV_MNG"),
-        (RegionFlags::RSRV_NOINIT, "RSV_NIT"),
-        (RegionFlags::RSRV_KERN, "RSV_KERN"),
-        (RegionFlags::KHO_SCRATCH, "KHO_SCRATCH"),
-    ];
     let mut text = String::new();
     for (index, region) in regions.iter().enumerate() {
         let node = region.node.map_or_else(|| "x".to_owned(), |node| node.get().to_string());
-        let flag =
-            NAMES.iter().find(|(flag, _)| region.flags.contains(*flag)).map_or("NONE", |(_, name)| name);
+        let name = RegionFlags::SHORT_NAMES.iter().find(|(flag, _)| region.flags.contains(*flag));
+        let flag = name.map_or("NONE", |(_, name)| name);
         let (start, last) = (region.range.start(), region.range.last());
         let _ = writeln!(text, "{index:4}: {start:#018x}..{last:#018x} {node:>4} {flag}");
     }

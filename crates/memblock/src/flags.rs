@@ -31,3 +31,23 @@ bitflags::bitflags! {
         const _ = !0;
     }
 }
+
+impl RegionFlags {
+    /// Linux's short name for each flag, lowest bit first, as /sys/kernel/debug/memblock prints them
+    /// (mm/memblock.c:flagname, 6.12).
+    ///
+    /// ```
+    /// use memblock::RegionFlags;
+    /// let name = |flag| RegionFlags::SHORT_NAMES.iter().find(|(of, _)| *of == flag).map(|(_, name)| *name);
+    /// assert_eq!(name(RegionFlags::DRIVER_MANAGED), Some("DRV_MNG"));
+    /// ```
+    pub const SHORT_NAMES: [(Self, &'static str); 7] = [
+        (Self::HOTPLUG, "HOTPLUG"),
+        (Self::MIRROR, "MIRROR"),
+        (Self::NOMAP, "NOMAP"),
+        (Self::DRIVER_MANAGED, "DRV_MNG"),
+        (Self::RSRV_NOINIT, "RSV_NIT"),
+        (Self::RSRV_KERN, "RSV_KERN"),
+        (Self::KHO_SCRATCH, "KHO_SCRATCH"),
+    ];
+}

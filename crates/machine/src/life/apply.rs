@@ -3,13 +3,12 @@
 use rules::{Class, Loader, Memory, Rules, Use};
 
 use super::change::{Change, What};
-use super::event::{
-    Bytes, Event, ImageFor, LoadedBy, Loading, PolicyChange, Selected, Target, auto_online_word,
-};
+use super::event::{Event, ImageFor, LoadedBy, Loading, PolicyChange, Selected, Target, auto_online_word};
 use super::parts::devices::DeviceKind;
 use super::parts::images::Image;
 use super::refusal::{Errno, Refusal};
 use super::state::Life;
+use super::steps::virtio_mem::check_request;
 
 impl Life {
     /// Lets an event happen, as Linux does it.
@@ -107,20 +106,7 @@ impl Life {
                 source: "Virtio 1.2 section 5.15: Memory Device",
             });
         };
-        if size > virtio.region.size() || !size.is_multiple_of(virtio.unit) {
-            return Err(Refusal {
-                errno: Errno::Einval,
-                rule: "requested-size",
-                reason: format!(
-                    "{} are requested of a device of {} in blocks of {}",
-                    Bytes(size),
-                    Bytes(virtio.region.size()),
-                    Bytes(virtio.unit)
-                ),
-                remedy: "request a multiple of the device block, and no more than the device has".to_owned(),
-                source: "Virtio 1.2 section 5.15: Memory Device",
-            });
-        }
+        check_request(size, virtio.region.size(), virtio.unit)?;
         virtio.requested = size;
         let mut change = Change::default();
         self.adjust_virtio_mem(&mut change, number);

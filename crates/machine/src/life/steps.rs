@@ -4,4 +4,4 @@ mod add;
 mod online;
 pub(in crate::life) mod plug;
 mod remove;
-mod virtio_mem;
+pub(in crate::life) mod virtio_mem;

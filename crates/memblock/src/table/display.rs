@@ -51,29 +51,19 @@ impl fmt::Display for Row {
 
 struct Names(RegionFlags);
 
-/// Linux's short names.
-const NAMES: [(RegionFlags, &str); 7] = [
-    (RegionFlags::HOTPLUG, "HOTPLUG"),
-    (RegionFlags::MIRROR, "MIRROR"),
-    (RegionFlags::NOMAP, "NOMAP"),
-    (RegionFlags::DRIVER_MANAGED, "DRV_MNG"),
-    (RegionFlags::RSRV_NOINIT, "RSV_NIT"),
-    (RegionFlags::RSRV_KERN, "RSV_KERN"),
-    (RegionFlags::KHO_SCRATCH, "KHO_SCRATCH"),
-];
-
 impl fmt::Display for Names {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() {
             return f.write_str("NONE");
         }
-        let named = NAMES.into_iter().filter(|(flag, _)| self.0.contains(*flag));
+        let named = RegionFlags::SHORT_NAMES.into_iter().filter(|(flag, _)| self.0.contains(*flag));
         let mut separator = "";
         for (_, name) in named {
             write!(f, "{separator}{name}")?;
             separator = "|";
         }
-        let unnamed = NAMES.into_iter().fold(self.0, |left, (flag, _)| left.difference(flag));
+        let unnamed =
+            RegionFlags::SHORT_NAMES.into_iter().fold(self.0, |left, (flag, _)| left.difference(flag));
         if unnamed.is_empty() { Ok(()) } else { write!(f, "{separator}{:#x}", unnamed.bits()) }
     }
 }

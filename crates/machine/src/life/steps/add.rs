@@ -4,6 +4,7 @@ use evidence::settings::AutoOnline;
 use memblock::PhysRange;
 
 use super::plug::{Memmap, Plugged, SYSTEM_RAM};
+use super::virtio_mem::check_request;
 use crate::life::change::{Change, What};
 use crate::life::event::{Added, AddedBy, Bytes};
 use crate::life::parts::devices::{Device, DeviceKind, Group, GroupKind, Plugged as Plugs, VirtioMem};
@@ -113,20 +114,7 @@ impl Life {
                 source: "drivers/virtio/Kconfig (6.12)",
             });
         }
-        if size > room || !size.is_multiple_of(unit) {
-            return Err(Refusal {
-                errno: Errno::Einval,
-                rule: "requested-size",
-                reason: format!(
-                    "{} are requested of a device of {} in blocks of {}",
-                    Bytes(size),
-                    Bytes(room),
-                    Bytes(unit)
-                ),
-                remedy: "request a multiple of the device block, and no more than the device has".to_owned(),
-                source: "Virtio 1.2 section 5.15: Memory Device",
-            });
-        }
+        check_request(size, room, unit)?;
         self.check_node(node)?;
         let shown = added.name.clone().unwrap_or_else(|| "virtio-mem".to_owned());
         // A driver that was loaded before, for a device with nothing plugged yet, has claimed the region.

@@ -86,31 +86,23 @@ impl Life {
                         source: "drivers/virtio/virtio_mem.c:virtio_mem_remove (6.12)",
                     });
                 }
-                let gone = self.resources.drop_named(virtio.region, &device.resource);
-                change.push(
-                    What::Resource,
-                    gone,
-                    Some(device.resource.clone()),
-                    None,
-                    "the driver lets go of the device",
-                );
+                self.let_go(&mut change, virtio.region, &device.resource);
             }
         }
         for range in &device.ranges {
             self.remove_memory(&mut change, *range);
             if device.kind == DeviceKind::Kmem {
-                let gone = self.resources.drop_named(*range, &device.resource);
-                change.push(
-                    What::Resource,
-                    gone,
-                    Some(device.resource.clone()),
-                    None,
-                    "the driver lets go of the device",
-                );
+                self.let_go(&mut change, *range, &device.resource);
             }
         }
         self.devices.remove(number);
         Ok(change)
+    }
+
+    /// The driver's own resource goes.
+    fn let_go(&mut self, change: &mut Change, range: PhysRange, name: &str) {
+        let gone = self.resources.drop_named(range, name);
+        change.push(What::Resource, gone, Some(name.to_owned()), None, "the driver lets go of the device");
     }
 
     /// What the ACPI core does before it ejects: all blocks offline; if one refuses twice, those that this took offline

@@ -6,7 +6,7 @@ use super::plug::Plugged;
 use crate::life::change::{Change, What};
 use crate::life::event::Bytes;
 use crate::life::parts::devices::{DeviceKind, VirtioMem};
-use crate::life::refusal::Refusal;
+use crate::life::refusal::{Errno, Refusal};
 use crate::life::state::Life;
 
 /// A device adds no more blocks while so many of its bytes are offline, so that memory that nobody puts online does not
@@ -198,6 +198,25 @@ impl Life {
         "the device's region has no more room for whole blocks, or it is not a multiple of the device block"
             .to_owned()
     }
+}
+
+/// A device cannot have what is requested of it.
+pub(in crate::life) fn check_request(size: u64, of: u64, unit: u64) -> Result<(), Refusal> {
+    if size <= of && size.is_multiple_of(unit) {
+        return Ok(());
+    }
+    Err(Refusal {
+        errno: Errno::Einval,
+        rule: "requested-size",
+        reason: format!(
+            "{} are requested of a device of {} in blocks of {}",
+            Bytes(size),
+            Bytes(of),
+            Bytes(unit)
+        ),
+        remedy: "request a multiple of the device block, and no more than the device has".to_owned(),
+        source: "Virtio 1.2 section 5.15: Memory Device",
+    })
 }
 
 /// What decides about plugging.
