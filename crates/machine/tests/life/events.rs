@@ -119,7 +119,8 @@ fn kmem(random: &mut Random, model: &Model) -> String {
     };
     let mut text = format!("add kmem {name}");
     let driver = ["Persistent Memory", "Soft Reserved", "dax0.0"];
-    let over = model.resources.iter().find(|found| driver.contains(&found.name.as_str()));
+    let over: Vec<_> = model.resources.iter().filter(|found| driver.contains(&found.name.as_str())).collect();
+    let over = (!over.is_empty()).then(|| *random.of(&over));
     for index in 0..random.within(1, 3) {
         let odd = if random.once_in(3) { random.below(64) * 2 * MIB } else { 0 };
         let bytes = bytes(random, model).max(MIB) + odd;

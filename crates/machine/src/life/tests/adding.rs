@@ -142,3 +142,25 @@ fn struct_pages_lie_in_the_memory_itself_only_if_they_fill_huge_pages() {
     life.must("add virtio-mem 128M at 0x200000000");
     assert_eq!(memmap(&life, 64), 0, "virtio-mem never does this");
 }
+
+#[test]
+fn two_devices_do_not_share_an_address() {
+    let mut life = life(&two_nodes());
+    life.must("add virtio-mem 128M at 0x100000000 up to 1G as virtio2");
+    assert_eq!(life.refuses("add dimm 128M at 0x120000000").rule, "device-in-the-way");
+}
+
+#[test]
+fn a_range_that_fails_is_left_out_unless_it_is_the_first() {
+    let mut life = life(&two_nodes());
+    life.must("add dimm 128M at 0x140000000");
+    let change =
+        life.must("add kmem dax0.0 128M at 0x100000000 and 64M at 0x120000000 and 256M at 0x150000000");
+    assert!(life.iomem().contains("150000000-15fffffff : dax0.0\n"), "{change:?}");
+    life.must("add kmem dax1.0 128M at 0x180000000 and 128M at 0xffffffff00000000");
+    assert_eq!(life.devices().iter().last().map(|device| device.ranges.len()), Some(1));
+    assert_eq!(
+        life.refuses("add kmem dax2.0 128M at 0x40000000 and 128M at 0x190000000").rule,
+        "resource-in-the-way"
+    );
+}

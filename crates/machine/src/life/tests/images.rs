@@ -60,3 +60,27 @@ fn only_kexec_load_tells_the_next_kernel_of_dimms() {
     life.must("remove d1");
     assert_eq!(life.images().stale_kexec(), None, "what came and went changes nothing");
 }
+
+#[test]
+fn memory_that_went_and_came_back_leaves_an_image_as_it_was() {
+    let mut life = life(&two_nodes());
+    life.must("policy state=offline");
+    life.must("add dimm 128M at 0x100000000");
+    life.must("load kdump by load");
+    life.must("load kexec by load at 0x1000000-0x1ffffff");
+    life.must("remove 0x100000000");
+    assert!(life.images().stale_kdump().is_some() && life.images().stale_kexec().is_some());
+    life.must("add dimm 128M at 0x100000000");
+    assert_eq!((life.images().stale_kdump(), life.images().stale_kexec()), (None, None));
+}
+
+#[test]
+fn kexec_is_never_told_of_driver_managed_memory_and_kdump_is() {
+    let mut life = life(&two_nodes());
+    life.must("policy state=offline");
+    life.must("load kdump by load");
+    life.must("load kexec by load at 0x1000000-0x1ffffff");
+    life.must("add kmem dax0.0 128M at 0x100000000");
+    assert_eq!(life.images().stale_kexec(), None);
+    assert!(life.images().stale_kdump().is_some());
+}

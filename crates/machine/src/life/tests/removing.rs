@@ -1,3 +1,5 @@
+use evidence::snapshot::FirmwareMapEntry;
+
 use super::{life, two_nodes};
 use crate::life::Errno;
 
@@ -52,4 +54,43 @@ fn what_no_device_brought_cannot_be_removed() {
     assert!(refusal.reason.contains("boot memory"), "{}", refusal.reason);
     life.must("add xen 128M at 0x100000000");
     assert_eq!(life.refuses("remove 0x100000000").rule, "balloons-keep-blocks");
+}
+
+#[test]
+fn a_device_without_a_name_takes_its_resource_with_it() {
+    let snapshot = two_nodes();
+    let (mut life, before) = (life(&snapshot), life(&snapshot).iomem());
+    life.must("add kmem 256M at 0x100000000");
+    life.must("offline memory32-memory33");
+    life.must("remove 0x100000000");
+    life.must("add virtio-mem 256M at 0x100000000");
+    life.must("resize 'virtio-mem at 0x100000000' to 0");
+    life.must("remove 'virtio-mem at 0x100000000'");
+    assert_eq!(life.iomem(), before);
+}
+
+#[test]
+fn only_an_entry_of_system_ram_leaves_the_firmwares_map_with_its_memory() {
+    let mut snapshot = two_nodes();
+    if let evidence::Source::Read(entries) = &mut snapshot.firmware_memmap {
+        let kind = "Soft Reserved".to_owned();
+        entries.push(FirmwareMapEntry { index: 1, start: 0x1_0000_0000, last: 0x1_0fff_ffff, kind });
+    }
+    let mut life = life(&snapshot);
+    life.must("add kmem dax0.0 256M at 0x100000000 over 'Soft Reserved'");
+    life.must("offline memory32-memory33");
+    life.must("remove dax0.0");
+    assert_eq!(life.firmware_records(), snapshot.firmware_memmap.read().cloned());
+}
+
+#[test]
+fn virtio_mem_of_a_capture_shrinks_to_nothing_and_leaves_once() {
+    let mut first = life(&two_nodes());
+    first.must("add virtio-mem 256M at 0x100000000 node 1 up to 1G as virtio2");
+    let mut life = life(&first.snapshot(&two_nodes()));
+    life.must("resize virtio2 to 0");
+    life.must("load kdump by load");
+    let change = life.must("remove virtio2");
+    assert_eq!(change.items.len(), 1, "{change:?}");
+    assert_eq!(life.images().stale_kdump(), None);
 }

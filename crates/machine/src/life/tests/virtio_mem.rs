@@ -114,3 +114,12 @@ fn a_device_does_not_take_a_resource_of_another_size() {
     assert_eq!(life.apply(&event).unwrap_err().rule, "resource-in-the-way");
     assert!(life.iomem().ends_with("\n100000000-13fffffff : virtio2\n"));
 }
+
+#[test]
+fn of_a_device_block_of_several_memory_blocks_each_goes_offline_before_it_leaves() {
+    let mut life = life(&two_nodes());
+    life.must("add virtio-mem 512M at 0x100000000 node 1 up to 2G in 256M as virtio2");
+    life.must("offline memory32");
+    life.must("resize virtio2 to 0");
+    assert_eq!(life.added(), [""; 0]);
+}

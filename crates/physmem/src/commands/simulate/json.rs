@@ -1,9 +1,11 @@
 //! The JSON of a simulation. `schema/simulate.schema.json` describes it; a change that could break a reader raises
 //! [`SCHEMA`].
 
+use std::cell::RefCell;
+
 use machine::Unknown;
 use machine::life::{Item, Life, Refusal};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::step::Step;
@@ -16,12 +18,23 @@ pub(crate) const SCHEMA: u32 = 1;
 
 /// What `simulate -J` prints.
 #[derive(Serialize)]
-pub(crate) struct Document<'a> {
+#[serde(bound = "")]
+pub(crate) struct Document<'a, I: Iterator<Item = Value>> {
     pub(crate) schema: u32,
     pub(crate) origin: &'a str,
     pub(crate) title: Option<&'a str>,
-    pub(crate) steps: Vec<Value>,
+    pub(crate) steps: Steps<I>,
     pub(crate) unknown: &'a [Unknown],
+}
+
+/// The steps, each made when it is written and forgotten then: with the state after it, one of a machine of 64 TiB has
+/// 100 MB.
+pub(crate) struct Steps<I>(pub(crate) RefCell<I>);
+
+impl<I: Iterator<Item = Value>> Serialize for Steps<I> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(&mut *self.0.borrow_mut())
+    }
 }
 
 #[derive(Serialize)]

@@ -1,5 +1,6 @@
 //! Runs `physmem simulate`.
 
+use std::cell::RefCell;
 use std::io::Write;
 use std::path::Path;
 
@@ -8,7 +9,7 @@ use machine::Machine;
 use machine::life::{Event, Life};
 
 use super::begin;
-use super::json::{self, Document};
+use super::json::{self, Document, Steps};
 use super::report::{self, Shown};
 use super::scenario::Scenario;
 use super::step::Step;
@@ -45,37 +46,44 @@ pub(crate) fn run(arguments: &SimulateArguments, out: &mut impl Write) -> Result
 
     let style = Style::of_stdout();
     let shown = Shown { iomem: arguments.iomem, blocks: arguments.blocks };
-    let mut steps = Vec::new();
     let mut is_refused = false;
-    if !arguments.json
-        && let Some(title) = &scenario.title
-    {
-        writeln!(out, "{}", crate::output::lines::printable(title))?;
-    }
     let start = Step::start(&life);
     let mut last = start.kexec.is_some() || start.kdump.is_some();
-    let mut print = |number: usize, step: &Step, life: &Life, out: &mut _| -> Result<(), Failure> {
-        if arguments.json {
-            steps.push(json::step(step, life, page_size)?);
-            return Ok(());
-        }
-        report::step(number, step, life, shown, style, out)
-    };
-    print(0, &start, &life, out)?;
-    for (index, (name, event)) in scenario.events.into_iter().enumerate() {
-        let step = Step::of(&mut life, name, &event);
+    let mut next = |life: &mut Life, name, event: &Event| {
+        let step = Step::of(life, name, event);
         is_refused |= step.refused.is_some();
         last = step.kexec.is_some() || step.kdump.is_some();
-        print(index.saturating_add(1), &step, &life, out)?;
-    }
+        step
+    };
     if arguments.json {
+        let first = json::step(&start, &life, page_size)?;
+        let mut failed = None;
+        let rest = scenario.events.into_iter().map_while(|(name, event)| {
+            let step = next(&mut life, name, &event);
+            json::step(&step, &life, page_size).map_err(|failure| failed = Some(failure)).ok()
+        });
+        let steps = Steps(RefCell::new(std::iter::once(first).chain(rest)));
         let title = scenario.title.as_deref();
         let document = Document { schema: json::SCHEMA, origin: &origin, title, steps, unknown: &unknown };
         serde_json::to_writer_pretty(&mut *out, &document)?;
+        drop(document);
         writeln!(out)?;
-    } else if !unknown.is_empty() {
-        writeln!(out)?;
-        unknown::print(&unknown, style, out)?;
+        if let Some(failure) = failed {
+            return Err(failure);
+        }
+    } else {
+        if let Some(title) = &scenario.title {
+            writeln!(out, "{}", crate::output::lines::printable(title))?;
+        }
+        report::step(0, &start, &life, shown, style, out)?;
+        for (index, (name, event)) in scenario.events.into_iter().enumerate() {
+            let step = next(&mut life, name, &event);
+            report::step(index.saturating_add(1), &step, &life, shown, style, out)?;
+        }
+        if !unknown.is_empty() {
+            writeln!(out)?;
+            unknown::print(&unknown, style, out)?;
+        }
     }
     if let Some(path) = &arguments.output {
         write(path, &life.snapshot(&base))?;
