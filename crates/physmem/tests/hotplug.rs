@@ -273,3 +273,57 @@ fn the_page_of_statements_has_every_rule_about_blocks_and_removals() {
         assert!(page.contains(&format!("`{rule}`")), "{rule}");
     }
 }
+
+/// The steps of each captured machine, in order, without those of the next kernel (90 and later).
+fn captured_lives() -> Vec<Vec<String>> {
+    fn collect(directory: &Path, lives: &mut Vec<Vec<String>>) {
+        let mut steps = Vec::new();
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            if path.is_dir() {
+                collect(&path, lives);
+            } else if name.ends_with(".tar.gz")
+                && name.starts_with(|c: char| c.is_ascii_digit())
+                && !name.starts_with('9')
+            {
+                steps.push(path.to_str().unwrap().to_owned());
+            }
+        }
+        steps.sort();
+        lives.push(steps);
+    }
+    let mut lives = Vec::new();
+    collect(&root().join("captures"), &mut lives);
+    lives.retain(|steps| steps.len() > 1);
+    lives
+}
+
+#[test]
+fn no_block_that_a_kernel_let_go_is_said_to_stay() {
+    let online = |capture: &str| -> std::collections::BTreeSet<u64> {
+        let (_, document, _) = run(&["show", "-J", "--from", capture]);
+        let blocks = document["blocks"].as_array().cloned().unwrap_or_default();
+        let online = blocks.iter().filter(|block| block["state"] == "online");
+        online.map(|block| block["index"].as_u64().unwrap()).collect()
+    };
+    let (mut went, mut wrong) = (0, Vec::new());
+    for steps in captured_lives() {
+        let states: Vec<_> = steps.iter().map(|capture| online(capture)).collect();
+        for (index, capture) in steps.iter().enumerate() {
+            let (Some(before), Some(after)) = (states.get(index), states.get(index + 1)) else { continue };
+            // A step that shows no blocks shows none that went.
+            for number in before.difference(after).filter(|_| !after.is_empty()) {
+                let block = format!("memory{number}");
+                let (_, document, _) = run(&["explain", "-J", &block, "--from", capture]);
+                let answer = document["offline"][0]["offline"].as_str().unwrap_or("none").to_owned();
+                went += 1;
+                if !["can", "run-time"].contains(&answer.as_str()) {
+                    wrong.push(format!("{capture}: {block}: {answer}"));
+                }
+            }
+        }
+    }
+    assert_eq!(wrong, [""; 0]);
+    assert!(went > 100, "only {went} blocks went");
+}

@@ -66,7 +66,7 @@ impl Plan {
     /// let request =
     ///     PlanRequest { add: 60 << 30, step: None, node: None, via: Via::VirtioMem, at: None, settings };
     /// let plan = Plan::of(&life, &request)?;
-    /// assert_eq!(plan.after.movable, 12 << 30);
+    /// assert_eq!(plan.after.movable, 48 << 30);
     /// assert_eq!(plan.memmap, 960 << 20);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

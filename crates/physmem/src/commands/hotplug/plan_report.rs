@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use evidence::settings::AutoOnline;
 use machine::boot::ZoneKind;
 use machine::hotplug::{Alternative, Ends, Plan, Pressure, Row, Stop, Sums, Via};
 use machine::life::NotMovable;
@@ -85,10 +86,24 @@ fn verdict(plan: &Plan) -> Vec<String> {
         }
     };
     let mut all = vec![format!("of {} to add, {parts}{again}", human(plan.request.add))];
+    all.extend(given(plan));
     all.extend(plan.stop.as_ref().map(stopped));
     all.extend((plan.memmap > 0).then(|| cost(plan)));
     all.extend(pressure(&plan.after));
     all
+}
+
+/// That no policy picks the zone, where the state of added blocks names it.
+fn given(plan: &Plan) -> Option<String> {
+    let zone = match plan.policy.state {
+        AutoOnline::OnlineKernel => "a kernel zone",
+        AutoOnline::OnlineMovable => "Movable",
+        AutoOnline::Online | AutoOnline::Offline => return None,
+    };
+    Some(format!(
+        "auto_online_blocks is {}: every block goes to {zone}, and online_policy decides nothing",
+        plan.policy.state.as_str()
+    ))
 }
 
 fn stopped(stop: &Stop) -> String {
