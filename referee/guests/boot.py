@@ -17,45 +17,12 @@ import sys
 import tempfile
 import time
 
-import cpio
 import machines
+import ramdisk
 
 # A boot takes 5 to 20 s without KVM; a busy host takes longer.
 LIMIT_SECONDS = 120
 TRIES = 2
-
-
-def libraries(program):
-    """The shared libraries that a program needs, with the paths at which its loader looks for them."""
-    said = subprocess.run(["ldd", program], capture_output=True, text=True, check=False)
-    if said.returncode:
-        return []  # a static program
-    return sorted(set(re.findall(r"(/\S+) \(0x", said.stdout)))
-
-
-def ramdisk(options, machine):
-    """The initial ramdisk: ACPI tables first, in an archive of their own as Linux asks, then the guest's files."""
-
-    def content(path, mode=0o100755):
-        with open(path, "rb") as file:
-            return mode, file.read()
-
-    files = {
-        "init": content(os.path.join(machines.HERE, "init")),
-        "bin/busybox": content(options.busybox),
-        "bin/physmem": content(options.physmem),
-    }
-    if options.config:
-        files[f"boot/config-{options.release}"] = content(options.config, 0o100644)
-    for path in libraries(options.physmem):
-        files[path.lstrip("/")] = content(path)
-    directories = {"proc", "sys", "dev", "tmp"}
-    for name in files:
-        while name := os.path.dirname(name):
-            directories.add(name)
-    root = {name: (0o40755, b"") for name in sorted(directories)} | files
-    tables = machine.own_tables()
-    return (cpio.archive(tables) if tables else b"") + cpio.archive(root)
 
 
 def command(options, machine, work):
@@ -79,7 +46,7 @@ def command(options, machine, work):
 def attempt(options, machine, work):
     """Boots once. None if the capture came back whole, else the reason."""
     with open(f"{work}/initrd", "wb") as file:
-        file.write(ramdisk(options, machine))
+        file.write(ramdisk.archive(options, machine.own_tables()))
     for name in ("console", "capture"):
         open(f"{work}/{name}", "wb").close()
     try:

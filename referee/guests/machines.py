@@ -49,12 +49,16 @@ class Machine:
                     self.hot.append(len(self.sizes))
                 self.sizes.append(size(word.rstrip("*")))
 
-    def memory_arguments(self):
-        """QEMU's arguments for the memory. One node without DIMMs has no table of nodes, as small machines have none."""
+    def memory_arguments(self, grows=False):
+        """QEMU's arguments for the memory; `grows`: more may be plugged later.
+
+        One node that does not grow has no table of nodes, as small machines have none.
+        """
         total = str(sum(self.sizes) >> 20) + "M"
-        if len(self.sizes) == 1 and not self.dimms:
+        grows = grows or bool(self.dimms)
+        if len(self.sizes) == 1 and not grows:
             return ["-m", total]
-        arguments = ["-m", total + (",slots=8,maxmem=24G" if self.dimms else "")]
+        arguments = ["-m", total + (",slots=8,maxmem=24G" if grows else "")]
         for node, length in enumerate(self.sizes):
             arguments += ["-object", f"memory-backend-ram,id=m{node},size={length}"]
             arguments += ["-numa", f"node,nodeid={node},memdev=m{node}" + (",cpus=0" if node == 0 else "")]

@@ -2,7 +2,8 @@
 # Gets packages of Debian, of any suite, from the mirror that this system's apt uses, without changing the system:
 # own lists, own cache, nothing is installed.
 #
-#   packages.sh kernel RELEASE [SUITE...]    prints the directory with vmlinuz, config and release
+#   packages.sh kernel RELEASE [SUITE...]    prints the directory with vmlinuz, config, release and modules/, the
+#                                            drivers of memory that comes and goes
 #   packages.sh suites_of RELEASE            prints the suites that are searched for a release
 #   packages.sh tool PACKAGE NAME SUITE...   prints the path of the package's file that ends in NAME
 #
@@ -107,14 +108,14 @@ kernel() {
     [ -n "$image" ] || unavailable "$* has no package linux-image-$release*-amd64"
     name="${image#linux-image-}"
     dir="$cache/kernels/$name"
-    if [ ! -e "$dir/release" ]; then
+    if [ ! -e "$dir/modules" ]; then
         work="$(mktemp -d "$cache/unpack.XXXXXX")"
         trap 'rm -rf "$work"' EXIT
-        # Newer packaging puts the kernel into linux-binary and the configuration into linux-base, and leaves
-        # linux-image empty. Modules are not needed: the guest has none.
+        # Newer packaging puts the kernel into linux-binary, the configuration into linux-base and the modules into
+        # linux-modules, and leaves linux-image empty.
         (
             cd "$work"
-            for package in "$image" "linux-binary-$name" "linux-base-$name"; do
+            for package in "$image" "linux-binary-$name" "linux-base-$name" "linux-modules-$name"; do
                 if known "$package"; then download "$package"; fi
             done
             for package in *.deb; do
@@ -122,6 +123,9 @@ kernel() {
                     tar -x --wildcards --no-wildcards-match-slash './boot/*' './usr/lib/modules/*/vmlinuz*' \
                         './usr/lib/modules/*/config*' './lib/modules/*/vmlinuz*' './lib/modules/*/config*' \
                         2>/dev/null || true
+                dpkg-deb --fsys-tarfile "$package" |
+                    tar -x --wildcards '*/kernel/drivers/dax/*' '*/kernel/drivers/nvdimm/*' '*/nfit.ko*' \
+                        '*/kernel/drivers/virtio/*' 2>/dev/null || true
             done
         )
         mkdir -p "$dir"
@@ -130,6 +134,10 @@ kernel() {
         [ -s "$dir/vmlinuz" ] && [ -s "$dir/config" ] ||
             unavailable "no kernel or no configuration in the packages of $name"
         echo "$name" >"$dir/release"
+        mkdir -p "$work/modules"
+        find "$work" -name '*.ko*' -type f -exec mv -t "$work/modules" {} +
+        # Last: its presence says that the directory is complete.
+        mv "$work/modules" "$dir/modules"
     fi
     echo "$dir"
 }

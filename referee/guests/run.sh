@@ -23,18 +23,13 @@
 set -euo pipefail
 
 here="$(cd "$(dirname "$0")" && pwd)"
-root="$(cd "$here/../.." && pwd)"
-export GUESTS_CACHE="${GUESTS_CACHE:-$root/target/referee/guests}"
-export PYTHONDONTWRITEBYTECODE=1
-mkdir -p "$GUESTS_CACHE" && GUESTS_CACHE="$(cd "$GUESTS_CACHE" && pwd)"
+# shellcheck source-path=SCRIPTDIR source=front.sh
+. "$here/front.sh"
 
-usage() { echo "run.sh: $*; run.sh --help says more" >&2; exit 2; }
-skip() { echo "SKIPPED: $*"; exit 77; }
-
-kernel='' config='' release='' append='' first=0 suites=()
+first=0
 while [ $# != 0 ]; do
     case "$1" in
-    --help | -h) sed -n '2,/^set -/ { /^#/ s/^# \{0,1\}//p }' "$0"; exit ;;
+    --help | -h) help ;;
     --list) python3 "$here/machines.py" "${@:2:1}"; exit ;;
     --kernel | --config | --release | --append | --machines | --suite | --first)
         [ $# -ge 2 ] || usage "$1 needs a value"
@@ -51,39 +46,9 @@ while [ $# != 0 ]; do
     shift
 done
 
-for command in qemu-system-x86_64:qemu-system-x86 python3:python3; do
-    command -v "${command%:*}" >/dev/null || skip "no ${command%:*} here (Debian: apt-get install ${command#*:})"
-done
-
-# Prints what packages.sh found; what cannot be had ends the run with its reason.
-from_packages() {
-    local found status=0
-    found="$("$here/packages.sh" "$@" 2>"$GUESTS_CACHE/packages.log")" || status=$?
-    case "$status" in
-    0) echo "$found" ;;
-    77) tail -1 "$GUESTS_CACHE/packages.log"; return 77 ;;
-    *) cat "$GUESTS_CACHE/packages.log" >&2; return 1 ;;
-    esac
-}
-
-# The kernel.
-if [ -z "$kernel" ] && [[ "${1:-}" =~ ^[0-9]+\.[0-9]+ ]]; then
-    asked="$1"; shift
-    echo "Linux $asked: looking for Debian's newest"
-    if [ "${#suites[@]}" = 0 ]; then
-        found="$(from_packages suites_of "$asked")" || { [ $? = 77 ] && skip "$found"; exit 1; }
-        read -r -a suites <<<"$found"
-    fi
-    found="$(from_packages kernel "$asked" "${suites[@]}")" || { [ $? = 77 ] && skip "$found"; exit 1; }
-    kernel="$found/vmlinuz" config="$found/config" release="$(<"$found/release")"
-else
-    kernel="${kernel:-/boot/vmlinuz-$(uname -r)}"
-    [ -r "$kernel" ] || usage "cannot read $kernel; give --kernel FILE, or a release of Debian's such as 7.3"
-    [ -n "$release" ] || release="$(python3 "$here/kernel.py" "$kernel")" || exit 2
-    [ -n "$config" ] || config="$(dirname "$kernel")/config-$release"
-    [ -r "$config" ] || { echo "no configuration ($config): facts that need it are assumed"; config=''; }
-fi
-case "$release" in *[!A-Za-z0-9.+~_-]*) usage "$release is not a release" ;; esac
+need_qemu
+find_kernel "${1:-}"
+shift "$took"
 
 # The machines.
 known="$(python3 "$here/machines.py")" || exit 2
@@ -99,27 +64,13 @@ else
 fi
 [ "$first" = 0 ] || chosen=("${chosen[@]:0:$first}")
 
-# What a guest and its firmware need besides the kernel, from the suites that are read anyway; for a kernel from
-# elsewhere any suite will do.
-tools() { from_packages tool "$1" "$2" "${suites[@]:-trixie}"; }
-busybox="$(command -v busybox || true)"
-# A guest has no libraries but those of physmem, so the shell must be a static one.
-if [ -z "$busybox" ] || ldd "$busybox" >/dev/null 2>&1; then
-    busybox="$(tools busybox-static bin/busybox)" || { [ $? = 77 ] && skip "$busybox"; exit 1; }
-fi
+find_busybox
 ovmf=/usr/share/OVMF no_ovmf=
 if [ ! -r $ovmf/OVMF_CODE_4M.fd ]; then
     ovmf="$(tools ovmf OVMF/OVMF_CODE_4M.fd)" && ovmf="$(dirname "$ovmf")" || no_ovmf="$ovmf" ovmf=''
 fi
-if [ -z "${PHYSMEM:-}" ]; then
-    (cd "$root" && cargo build --release --locked -q -p physmem)
-    PHYSMEM="${CARGO_TARGET_DIR:-$root/target}/release/physmem"
-fi
-# A guest with little memory has no room for the symbols of a debug build.
 out="$GUESTS_CACHE/captures/$release"
-mkdir -p "$out"
-inside="$out/physmem"
-strip -o "$inside" "$PHYSMEM" 2>/dev/null || cp "$PHYSMEM" "$inside"
+find_physmem "$out"
 
 echo "Linux $release: ${#chosen[@]} machines; captures in $out"
 equal=0 differ=() failed=() skipped=()

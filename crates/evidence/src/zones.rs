@@ -9,7 +9,7 @@ pub struct Zone {
     pub node: u32,
     /// `DMA`, `DMA32`, `Normal`, `Movable`, ...
     pub name: String,
-    /// First page frame of the span.
+    /// First page frame of the span. The kernel prints it only for a zone that has pages present; otherwise 0.
     pub start_pfn: u64,
     /// Pages from first to last, holes included.
     pub spanned: u64,
@@ -22,9 +22,15 @@ pub struct Zone {
 }
 
 impl Zone {
-    /// The addresses the zone spans at this page size, holes included; `None` if the zone is empty, or its numbers do
+    /// The addresses the zone spans at this page size, holes included; `None` if no page is present, or its numbers do
     /// not fit the address space.
+    ///
+    /// ZONE_DEVICE spans pages of which none counts as present. The kernel then does not print where it starts
+    /// (mm/vmstat.c:zoneinfo_show_print, 6.12).
     pub fn span(&self, page_size: u64) -> Option<PhysRange> {
+        if self.present == 0 {
+            return None;
+        }
         let start = self.start_pfn.checked_mul(page_size)?;
         PhysRange::from_size(start, self.spanned.checked_mul(page_size)?).ok()
     }
@@ -132,6 +138,12 @@ Node 1, zone  Movable
         let error = parse("Node 0, zone DMA\n        spanned  many\n").unwrap_err();
         assert_eq!(error.line, 2);
         assert_eq!(parse("Node x, zone DMA\n").unwrap_err().line, 1);
+    }
+
+    #[test]
+    fn zone_device_spans_pages_but_the_kernel_does_not_say_where() {
+        let text = "Node 1, zone   Device\n  pages free     0\n        spanned  262144\n        present  0\n";
+        assert_eq!(parse(text).unwrap()[0].span(4096), None);
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub(crate) struct Tables<'a> {
     pub(crate) resources: Option<String>,
     /// All memory blocks, ascending.
     pub(crate) blocks: Option<&'a [MemoryBlock]>,
-    /// The zones of every node. Those that span nothing are not printed.
+    /// The zones of every node. Those without pages are not printed: the kernel does not show where they are.
     pub(crate) zones: Option<&'a [Zone]>,
     /// Bytes in a page, the unit of `zones`.
     pub(crate) page_size: u64,
@@ -100,7 +100,7 @@ struct ZoneSpan<'a> {
 }
 
 impl<'a> ZoneSpan<'a> {
-    /// `None` if the zone spans nothing.
+    /// `None` if the zone has no pages.
     fn of(zone: &'a Zone, page_size: u64) -> Option<Self> {
         let span = zone.span(page_size)?;
         Some(Self {

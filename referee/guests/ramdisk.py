@@ -1,0 +1,80 @@
+"""What a guest runs from: its initial ramdisk."""
+
+import gzip
+import lzma
+import os
+import re
+import subprocess
+
+import cpio
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+UNPACK = {".ko": bytes, ".ko.xz": lzma.decompress, ".ko.gz": gzip.decompress}
+
+
+def content(path, mode=0o100755):
+    """A file of the ramdisk: its mode, its bytes."""
+    with open(path, "rb") as file:
+        return mode, file.read()
+
+
+def libraries(program):
+    """The shared libraries that a program needs, with the paths at which its loader looks for them."""
+    said = subprocess.run(["ldd", program], capture_output=True, text=True, check=False)
+    if said.returncode:
+        return []  # a static program
+    return sorted(set(re.findall(r"(/\S+) \(0x", said.stdout)))
+
+
+def modules(directory, release):
+    """The kernel's modules in `directory`, unpacked, with the list of dependencies that modprobe reads."""
+    files, needs = {}, {}
+    for name in sorted(os.listdir(directory)):
+        stem = name.partition(".")[0].replace("-", "_")
+        unpack = UNPACK.get(name[name.index(".") :]) if "." in name else None
+        if unpack is None:
+            raise ValueError(f"{directory}/{name}: expected a module, .ko, .ko.xz or .ko.gz")
+        module = unpack(content(os.path.join(directory, name))[1])
+        files[stem] = module
+        # A module names what it needs in its section .modinfo: words that end in a zero byte.
+        said = re.search(rb"\0depends=([^\0]*)\0", module)
+        needs[stem] = [need.replace("-", "_") for need in said[1].decode().split(",") if need] if said else []
+
+    def loading(stem, order):
+        """What is loaded for a module, in order, it last. What is built in is in no file."""
+        for need in needs[stem]:
+            if need in files and need not in order:
+                loading(need, order)
+        order.append(stem)
+        return order
+
+    def chain(stem):
+        # modprobe begins at the end of the line.
+        return reversed(loading(stem, [])[:-1])
+
+    lines = [f"{stem}.ko: " + " ".join(f"{need}.ko" for need in chain(stem)) + "\n" for stem in files]
+    place = f"lib/modules/{release}"
+    root = {f"{place}/{stem}.ko": (0o100644, module) for stem, module in files.items()}
+    return root | {f"{place}/modules.dep": (0o100644, "".join(lines).encode())}
+
+
+def archive(options, tables, more=()):
+    """The ramdisk: ACPI tables first, in an archive of their own as Linux asks, then the guest's files.
+
+    `options`: busybox, physmem, release, config. `tables` and `more`: {name: (mode, content)}.
+    """
+    files = {
+        "init": content(os.path.join(HERE, "init")),
+        "bin/busybox": content(options.busybox),
+        "bin/physmem": content(options.physmem),
+    } | dict(more)
+    if options.config:
+        files[f"boot/config-{options.release}"] = content(options.config, 0o100644)
+    for path in libraries(options.physmem):
+        files[path.lstrip("/")] = content(path)
+    directories = {"proc", "sys", "dev", "tmp"}
+    for name in files:
+        while name := os.path.dirname(name):
+            directories.add(name)
+    root = {name: (0o40755, b"") for name in sorted(directories)} | files
+    return (cpio.archive(tables) if tables else b"") + cpio.archive(root)
