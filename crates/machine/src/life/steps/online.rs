@@ -134,7 +134,7 @@ impl Life {
     }
 
     /// Whether a block could go offline, and from which zone: the kernel's refusals in its order. What only run time
-    /// decides is taken from [`Block::is_pinned`](super::Block::is_pinned).
+    /// decides is taken from [`Block::is_pinned`](crate::life::Block::is_pinned).
     ///
     /// # Errors
     ///
