@@ -164,8 +164,8 @@ impl Life {
             rule: "blocks-still-online",
             reason: format!("memory{number} of {name} is online"),
             remedy: format!(
-                "take all of its blocks offline first (`daxctl offline-memory {name}`); until then the driver's \
-                 memory stays until the next boot"
+                "take all of its blocks offline first (`daxctl offline-memory {name}`); a driver that is unbound before \
+                 leaves its memory behind until the next boot"
             ),
             source: "mm/memory_hotplug.c:try_remove_memory, drivers/dax/kmem.c:dev_dax_kmem_remove (6.12)",
         })
