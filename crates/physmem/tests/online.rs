@@ -64,7 +64,9 @@ impl Tree {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_physmem"));
+        // Whoever runs the tests under nohup ignores SIGHUP, and with it all that they start.
+        let mut command = Command::new("env");
+        command.arg("--default-signal=HUP,INT,TERM").arg(env!("CARGO_BIN_EXE_physmem"));
         let (name, rest) = arguments.split_first().unwrap();
         // Never the running system's blocks.
         command.arg(name).arg("--sysroot").arg(&self.0).args(rest);
