@@ -11,6 +11,7 @@ use crate::cpu_list;
 use crate::kernel_version::KernelVersion;
 use crate::log::{BootLog, unwrapped};
 use crate::memblock_text::MemblockTable;
+use crate::record::{KDUMP_RECORD, KEXEC_RECORD, RECORDS, Record};
 use crate::resources::{IomemError, ResourceTree};
 use crate::settings::{HotplugSettings, KexecSettings};
 use crate::snapshot::{Bytes, FirmwareMapEntry, HandoverFiles, MemoryBlocks, Nodes, Snapshot, stand_in};
@@ -81,6 +82,12 @@ pub struct Evidence {
     pub kexec: KexecSettings,
     /// The version of kexec-tools, e.g. `2.0.29`.
     pub kexec_tools: Source<String>,
+    /// `/proc/sys/kernel/random/boot_id`.
+    pub boot_id: Source<String>,
+    /// What physmem wrote down about its last load for a reboot, in this boot or an earlier one.
+    pub kexec_record: Source<Record>,
+    /// The same for crashes.
+    pub kdump_record: Source<Record>,
 }
 
 impl Evidence {
@@ -153,6 +160,9 @@ impl From<Snapshot> for Evidence {
             acpi_tables: snapshot.acpi_tables,
             nodes: snapshot.nodes,
             kexec_tools: snapshot.kexec_tools,
+            boot_id: snapshot.boot_id,
+            kexec_record: recorded(&snapshot.records, KEXEC_RECORD),
+            kdump_record: recorded(&snapshot.records, KDUMP_RECORD),
         }
     }
 }
@@ -162,6 +172,14 @@ impl From<&Snapshot> for Evidence {
     fn from(snapshot: &Snapshot) -> Self {
         snapshot.clone().into()
     }
+}
+
+/// The record in a file of `/run/physmem`.
+fn recorded(records: &BTreeMap<String, Source<String>>, name: &str) -> Source<Record> {
+    let text = records.get(name).cloned().unwrap_or_default();
+    text.parse(&format!("{RECORDS}/{name}"), |text| {
+        serde_json::from_str::<Record>(&text).map_err(|error| error.to_string()).and_then(Record::checked)
+    })
 }
 
 /// One area per line of the two files in `/sys/kernel/debug/kho/out`.

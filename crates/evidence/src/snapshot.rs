@@ -72,6 +72,11 @@ pub struct Snapshot {
     pub kexec: BTreeMap<String, Source<String>>,
     /// The version of kexec-tools, e.g. `2.0.29`: from the program, or a list of packages.
     pub kexec_tools: Source<String>,
+    /// `/proc/sys/kernel/random/boot_id`: another for each boot.
+    pub boot_id: Source<String>,
+    /// `/run/physmem`: what physmem wrote down about its last loads, by file name: `kexec.json`, `kdump.json`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub records: BTreeMap<String, Source<String>>,
 }
 
 /// The facts that [`Snapshot::stand_ins`] names.

@@ -269,6 +269,8 @@ fn of_tree(tree: &dyn Tree) -> Snapshot {
         memory_hotplug: settings::memory_hotplug(tree),
         kexec: settings::kexec(tree),
         kexec_tools: packages::kexec_tools(tree),
+        boot_id: text::value(tree, files::BOOT_ID),
+        records: settings::records(tree),
         version,
         ..Snapshot::default()
     }

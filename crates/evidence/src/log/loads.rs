@@ -6,9 +6,11 @@
 
 use firmware::e820::{E820Type, Entry};
 use memblock::PhysRange;
+use serde::{Deserialize, Serialize};
 
 /// When a loaded kernel is started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Purpose {
     /// By `kexec -e` or a reboot.
     Reboot,

@@ -63,6 +63,12 @@ pub(crate) fn kexec(tree: &dyn Tree) -> BTreeMap<String, Source<String>> {
         .collect()
 }
 
+/// What physmem wrote down about its last loads, by their names in [`files::RECORDS`].
+pub(crate) fn records(tree: &dyn Tree) -> BTreeMap<String, Source<String>> {
+    let read = files::RECORDS.iter().map(|(name, path)| ((*name).to_owned(), whole(tree, path)));
+    read.filter(|(_, found)| *found != Source::Missing).collect()
+}
+
 /// memblock's tables, if the kernel keeps them after boot.
 pub(crate) fn memblock(tree: &dyn Tree) -> MemblockFiles {
     let table = |name: &str| whole(tree, &format!("{}/{name}", files::MEMBLOCK));

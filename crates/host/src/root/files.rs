@@ -1,5 +1,7 @@
 //! The paths of all files that are read, and which files of an archive are kept.
 
+use evidence::record::{KDUMP_RECORD, KEXEC_RECORD};
+
 use crate::root::tree::numbered;
 
 /// The physical resource tree.
@@ -34,6 +36,11 @@ pub(crate) const MEMBLOCK: &str = "sys/kernel/debug/memblock";
 pub(crate) const HANDOVER: &str = "sys/kernel/debug/kho/out";
 /// The memory blocks.
 pub(crate) const MEMORY_BLOCKS: &str = "sys/devices/system/memory";
+/// Another for each boot.
+pub(crate) const BOOT_ID: &str = "proc/sys/kernel/random/boot_id";
+/// What physmem wrote down about its last loads: the name in a snapshot, and the path.
+pub(crate) const RECORDS: [(&str, &str); 2] =
+    [(KEXEC_RECORD, "run/physmem/kexec.json"), (KDUMP_RECORD, "run/physmem/kdump.json")];
 /// The possible CPUs.
 pub(crate) const POSSIBLE_CPUS: &str = "sys/devices/system/cpu/possible";
 /// The NUMA nodes.
@@ -181,6 +188,8 @@ pub(crate) fn is_wanted(path: &str) -> bool {
         || LSMEMS.contains(&path)
         || KEXEC_PROGRAMS.contains(&path)
         || PACKAGE_LISTS.contains(&path)
+        || path == BOOT_ID
+        || RECORDS.iter().any(|(_, record)| *record == path)
         || KEXEC.iter().any(|(_, paths)| paths.contains(&path))
 }
 
