@@ -50,6 +50,7 @@ mod stop;
 mod target;
 #[cfg(test)]
 mod testing;
+pub mod watch;
 
 pub use armed::{Armed, Need};
 pub use block::{Block, state_word};

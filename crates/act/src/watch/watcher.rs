@@ -1,0 +1,326 @@
+//! The watcher itself.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::backoff::Backoff;
+use super::counters::Counters;
+use super::listener::Heard;
+use super::schedule::{Pace, Schedule};
+use crate::error::Error;
+
+/// Which of the kernels that can be loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Image {
+    /// The one for a reboot.
+    Kexec,
+    /// The one for a crash.
+    Kdump,
+}
+
+impl Image {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Kexec, Self::Kdump];
+
+    /// Its place in [`ALL`](Self::ALL).
+    pub const fn index(self) -> usize {
+        match self {
+            Self::Kexec => 0,
+            Self::Kdump => 1,
+        }
+    }
+}
+
+impl fmt::Display for Image {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Kexec => "kexec",
+            Self::Kdump => "kdump",
+        })
+    }
+}
+
+/// Whether a loaded image describes the machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// None is loaded.
+    NotLoaded,
+    /// It does.
+    Good,
+    /// It does not.
+    Stale {
+        /// The rule that says so, e.g. `dump-header-stale`.
+        rule: String,
+        /// What is missing or too much. The same words mean the same state: a load that leaves them is not repeated.
+        what: String,
+    },
+    /// Nothing shows it.
+    CannotTell {
+        /// Why.
+        why: String,
+    },
+}
+
+/// What a line of the log is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// The machine was looked at, and nothing has to be done.
+    Good,
+    /// It cannot be told whether something has to be done.
+    CannotTell,
+    /// An image is stale; with a dry run, nothing more is done.
+    Stale,
+    /// A load begins.
+    Loads,
+    /// It worked, and the image describes the machine.
+    Loaded,
+    /// It did not work; it is tried again.
+    Failed,
+    /// It worked, and the image is as stale as before: it is left so until something changes.
+    LoadedInVain,
+    /// Events were lost.
+    Overflow,
+}
+
+impl Said {
+    /// The word for logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::CannotTell => "cannot-tell",
+            Self::Stale => "stale",
+            Self::Loads => "loads",
+            Self::Loaded => "loaded",
+            Self::Failed => "failed",
+            Self::LoadedInVain => "loaded-in-vain",
+            Self::Overflow => "overflow",
+        }
+    }
+}
+
+/// A line of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told<'a> {
+    /// What it is about.
+    pub said: Said,
+    /// The image, if it is about one.
+    pub image: Option<Image>,
+    /// Why, in one sentence.
+    pub reason: &'a str,
+}
+
+/// What a watcher works with.
+pub trait World {
+    /// The time since any one moment; it never goes back.
+    fn now(&self) -> Duration;
+    /// Waits for events, at most this long; also ends when something asks to stop.
+    ///
+    /// # Errors
+    /// When nothing can be heard any more.
+    fn wait(&mut self, limit: Duration) -> Result<Heard, Error>;
+    /// Why to stop, if so.
+    fn stop(&self) -> Option<&'static str>;
+    /// Looks at one image.
+    fn look(&mut self, image: Image) -> State;
+    /// Loads it again, and says what was loaded, or why it was not.
+    ///
+    /// # Errors
+    /// A sentence that says why.
+    fn rearm(&mut self, image: Image) -> Result<String, String>;
+    /// Writes a line of the log.
+    fn tell(&mut self, told: &Told<'_>);
+    /// Publishes what was done: metrics, and a sign of life. Called after every wait.
+    fn publish(&mut self, counters: &Counters);
+    /// Seconds since 1970.
+    fn clock(&self) -> u64;
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// What was done.
+    pub counters: Counters,
+    /// Why it ended; `None` for a single look.
+    pub stopped: Option<&'static str>,
+}
+
+impl Ended {
+    /// Whether an image was left that does not describe the machine.
+    pub fn is_stale(&self) -> bool {
+        self.counters.states.iter().flatten().any(|state| matches!(state, State::Stale { .. }))
+    }
+}
+
+/// Watches until something asks to stop.
+///
+/// `loads`: whether stale images are loaded again; otherwise they are only reported.
+///
+/// # Errors
+/// When nothing can be heard any more.
+pub fn run(world: &mut impl World, pace: Pace, loads: bool) -> Result<Ended, Error> {
+    let mut watcher = Watcher::new(world, loads);
+    let mut schedule = Schedule::new(pace);
+    loop {
+        let now = watcher.world.now();
+        if let Some(stopped) = watcher.world.stop() {
+            return Ok(Ended { counters: watcher.counters, stopped: Some(stopped) });
+        }
+        if now >= schedule.due() {
+            schedule.looks(now);
+            if let Some(wait) = watcher.look() {
+                schedule.again_after(watcher.world.now(), wait);
+            }
+            watcher.publish();
+            continue;
+        }
+        let heard = watcher.world.wait(schedule.due().saturating_sub(now))?;
+        watcher.count(heard);
+        if heard.is_reason() {
+            schedule.heard(watcher.world.now(), heard.is_removal());
+        }
+        watcher.publish();
+    }
+}
+
+/// Looks once, and loads what is stale.
+pub fn once(world: &mut impl World, loads: bool) -> Ended {
+    let mut watcher = Watcher::new(world, loads);
+    watcher.look();
+    watcher.publish();
+    Ended { counters: watcher.counters, stopped: None }
+}
+
+struct Watcher<'a, W> {
+    world: &'a mut W,
+    loads: bool,
+    counters: Counters,
+    backoff: [Backoff; 2],
+    /// What a load left as it was.
+    in_vain: [Option<State>; 2],
+}
+
+impl<'a, W: World> Watcher<'a, W> {
+    fn new(world: &'a mut W, loads: bool) -> Self {
+        Self {
+            world,
+            loads,
+            counters: Counters::default(),
+            backoff: [Backoff::default(); 2],
+            in_vain: [const { None }; 2],
+        }
+    }
+
+    fn count(&mut self, heard: Heard) {
+        self.counters.events.add(heard.events);
+        if heard.overflowed {
+            self.counters.overflows = self.counters.overflows.saturating_add(1);
+            let reason = "the kernel dropped events because they were not read fast enough; the machine is looked at as \
+                          if memory had been removed";
+            self.world.tell(&Told { said: Said::Overflow, image: None, reason });
+        }
+    }
+
+    fn publish(&mut self) {
+        self.world.publish(&self.counters);
+    }
+
+    /// Looks at both images. How long to wait before the next attempt, if one failed.
+    fn look(&mut self) -> Option<Duration> {
+        self.counters.looks = self.counters.looks.saturating_add(1);
+        Image::ALL.into_iter().filter_map(|image| self.look_at(image)).min()
+    }
+
+    fn look_at(&mut self, image: Image) -> Option<Duration> {
+        let state = self.world.look(image);
+        let is_new = self.saw(image, &state);
+        let (rule, what) = match &state {
+            State::NotLoaded => return None,
+            State::Good => {
+                if is_new {
+                    self.tell(Said::Good, image, "what is loaded describes the machine");
+                }
+                return None;
+            }
+            State::CannotTell { why } => {
+                if is_new {
+                    self.tell(Said::CannotTell, image, why);
+                }
+                return None;
+            }
+            State::Stale { rule, what } => (rule, what),
+        };
+        let reason = format!("{rule}: {what}");
+        if !self.loads {
+            if is_new {
+                self.tell(Said::Stale, image, &reason);
+            }
+            return None;
+        }
+        if self.in_vain.get(image.index()).is_some_and(|vain| vain.as_ref() == Some(&state)) {
+            return None;
+        }
+        self.tell(Said::Loads, image, &reason);
+        match self.world.rearm(image) {
+            Ok(loaded) => self.loaded(image, &state, &loaded),
+            Err(why) => {
+                add(&mut self.counters.failed, image);
+                let wait = self.backoff.get_mut(image.index())?.failed();
+                self.tell(
+                    Said::Failed,
+                    image,
+                    &format!("{why}; the next attempt is in {} s", wait.as_secs()),
+                );
+                Some(wait)
+            }
+        }
+    }
+
+    fn loaded(&mut self, image: Image, before: &State, loaded: &str) -> Option<Duration> {
+        add(&mut self.counters.loaded, image);
+        let clock = self.world.clock();
+        if let Some(at) = self.counters.loaded_at.get_mut(image.index()) {
+            *at = Some(clock);
+        }
+        if let Some(backoff) = self.backoff.get_mut(image.index()) {
+            backoff.worked();
+        }
+        let after = self.world.look(image);
+        self.saw(image, &after);
+        if after == *before {
+            let reason = format!(
+                "{loaded}, but it is as stale as before: it is not loaded again until something changes"
+            );
+            self.tell(Said::LoadedInVain, image, &reason);
+            if let Some(vain) = self.in_vain.get_mut(image.index()) {
+                *vain = Some(after);
+            }
+            return None;
+        }
+        self.tell(Said::Loaded, image, loaded);
+        // Memory may have changed during the load.
+        matches!(after, State::Stale { .. }).then_some(Duration::ZERO)
+    }
+
+    /// Whether this is not what was seen last.
+    fn saw(&mut self, image: Image, state: &State) -> bool {
+        if let Some(vain) = self.in_vain.get_mut(image.index())
+            && vain.as_ref() != Some(state)
+        {
+            *vain = None;
+        }
+        let Some(last) = self.counters.states.get_mut(image.index()) else { return false };
+        let is_new = last.as_ref() != Some(state);
+        *last = Some(state.clone());
+        is_new
+    }
+
+    fn tell(&mut self, said: Said, image: Image, reason: &str) {
+        self.world.tell(&Told { said, image: Some(image), reason });
+    }
+}
+
+fn add(counts: &mut [u64; 2], image: Image) {
+    if let Some(count) = counts.get_mut(image.index()) {
+        *count = count.saturating_add(1);
+    }
+}
