@@ -86,7 +86,7 @@ fn is_hex(digits: &str) -> bool {
     parse_hex(digits.strip_prefix("0x").unwrap_or(digits)).is_some()
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse::<f64>().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     seconds
         .filter(|time| !time.is_zero())

@@ -1,0 +1,12 @@
+//! `physmem watch`.
+
+mod clock;
+mod line;
+mod live;
+mod look;
+mod metrics;
+mod rearm;
+mod rivals;
+mod run;
+
+pub(crate) use run::run;
