@@ -50,6 +50,9 @@ pub enum Error {
     /// The handler could not be installed by which a write that takes too long is interrupted.
     #[error("cannot catch signals: {0}")]
     Signals(nix::errno::Errno),
+    /// The kernel's events cannot be heard.
+    #[error("cannot listen to the kernel's events (NETLINK_KOBJECT_UEVENT): {0}")]
+    Events(rustix::io::Errno),
 }
 
 impl Error {

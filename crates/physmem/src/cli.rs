@@ -14,6 +14,7 @@ mod online;
 mod show;
 mod simulate;
 mod target;
+mod watch;
 
 pub(crate) use self::boot::{BootArguments, BootSourceArguments, EditArguments, WhatIfArguments};
 pub(crate) use self::capture::CaptureArguments;
@@ -30,3 +31,4 @@ pub(crate) use self::online::{BlocksArguments, OnlineArguments};
 pub(crate) use self::show::ShowArguments;
 pub(crate) use self::simulate::SimulateArguments;
 pub(crate) use self::target::Target;
+pub(crate) use self::watch::{WatchArguments, WatchedImage};

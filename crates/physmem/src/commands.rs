@@ -11,4 +11,5 @@ pub(crate) mod load;
 pub(crate) mod online;
 pub(crate) mod show;
 pub(crate) mod simulate;
+pub(crate) mod watch;
 pub(crate) mod what_if;

@@ -18,7 +18,7 @@ use kexec::Purpose;
 
 use crate::cli::{Cli, Command, HotplugCommand, KdumpCommand, KexecCommand};
 use crate::commands::{
-    boot, capture, check, explain, firmware, generate, hotplug, load, online, show, simulate, what_if,
+    boot, capture, check, explain, firmware, generate, hotplug, load, online, show, simulate, watch, what_if,
 };
 use crate::done::Done;
 use crate::failure::Failure;
@@ -79,6 +79,7 @@ fn run(cli: Cli) -> Result<Done, Failure> {
         Command::Check(arguments) => done = check::run(&arguments, &mut out)?,
         Command::Firmware(arguments) => done = firmware::run(&arguments, &mut out)?,
         Command::Online(arguments) => done = online::online(&arguments, &mut out)?,
+        Command::Watch(arguments) => done = watch::run(&arguments, &mut out)?,
         Command::Offline(arguments) => done = online::offline(&arguments, &mut out)?,
         Command::Capture(arguments) => capture::run(&arguments, &mut out)?,
         Command::Completions { shell } => generate::completions(shell, &mut out)?,

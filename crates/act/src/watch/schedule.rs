@@ -83,7 +83,7 @@ mod tests {
     const PACE: Pace = Pace {
         settle: Duration::from_secs(1),
         longest: Duration::from_secs(10),
-        idle: Duration::from_secs(600),
+        idle: Duration::from_mins(10),
     };
 
     fn at(milliseconds: u64) -> Duration {

@@ -15,6 +15,7 @@ use super::load::{KdumpCommand, KexecCommand};
 use super::online::{BlocksArguments, OnlineArguments};
 use super::show::ShowArguments;
 use super::simulate::{self, SimulateArguments};
+use super::watch::WatchArguments;
 use crate::output::columns;
 
 /// The physical memory of a Linux machine: who provided each range, what it may be used for, and why.
@@ -126,6 +127,16 @@ pub(crate) enum Command {
     /// Exit status: 0 every block is offline (those that were before, too), 1 failure: no block was changed, 2 usage,
     /// 64 some blocks were changed, but not all.
     Offline(BlocksArguments),
+    /// Keep kexec and kdump armed while memory comes and goes
+    ///
+    /// Listens to the kernel's events about memory blocks, waits until they have settled, looks at what is armed and at what
+    /// is there, and loads again what no longer describes the machine: a crash kernel whose header lists memory that is
+    /// gone or misses some, or a kernel for a reboot that lies where no memory is. It loads at most once for each change,
+    /// and not at all where the kernel has updated the header itself. docs/watch.md says more.
+    ///
+    /// Exit status: 0 it was asked to end; with --once: what is loaded describes the machine, or nothing is loaded;
+    /// 1 failure, 2 usage, 3 with --once: an image is stale and was not loaded again, 4 with --once: it cannot be told.
+    Watch(WatchArguments),
     /// Write a capture of this machine, to read with --from on another
     Capture(CaptureArguments),
     /// Print a completion script for a shell

@@ -36,7 +36,8 @@ mod tests {
 
     #[test]
     fn a_reason_with_quotes_stays_one_word() {
-        let told = Told { said: Said::Failed, image: Some(Image::Kdump), reason: "`kdumpctl \"x\"` ended\nbadly" };
+        let told =
+            Told { said: Said::Failed, image: Some(Image::Kdump), reason: "`kdumpctl \"x\"` ended\nbadly" };
         let line = line(&told);
         assert!(line.starts_with("said=failed image=kdump reason=\"`kdumpctl \\\"x\\\"` ended"), "{line}");
         assert!(!line.contains('\n'));

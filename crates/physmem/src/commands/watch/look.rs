@@ -24,7 +24,8 @@ pub(super) fn state(machine: &Machine, image: Image) -> State {
         Some(false) => return State::NotLoaded,
         Some(true) => {}
         None => {
-            let why = "nothing below /sys/kernel shows whether it is loaded: a kernel without kexec, or no /sys";
+            let why =
+                "nothing below /sys/kernel shows whether it is loaded: a kernel without kexec, or no /sys";
             return State::CannotTell { why: why.to_owned() };
         }
     }

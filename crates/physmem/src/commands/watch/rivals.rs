@@ -5,8 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Where udev looks for rules; a file of the same name in an earlier place hides those in later ones (udev(7)).
-const PLACES: [&str; 5] =
-    ["etc/udev/rules.d", "run/udev/rules.d", "usr/local/lib/udev/rules.d", "usr/lib/udev/rules.d", "lib/udev/rules.d"];
+const PLACES: [&str; 5] = [
+    "etc/udev/rules.d",
+    "run/udev/rules.d",
+    "usr/local/lib/udev/rules.d",
+    "usr/lib/udev/rules.d",
+    "lib/udev/rules.d",
+];
 
 /// The rules in force below `root` that load a crash kernel when memory comes or goes.
 ///
@@ -49,9 +54,15 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         };
-        write("usr/lib/udev/rules.d/50-kdump-tools.rules", "SUBSYSTEM==\"memory\", PROGRAM=\"/usr/sbin/kdump-config try-reload\"\n");
+        write(
+            "usr/lib/udev/rules.d/50-kdump-tools.rules",
+            "SUBSYSTEM==\"memory\", PROGRAM=\"/usr/sbin/kdump-config try-reload\"\n",
+        );
         write("usr/lib/udev/rules.d/40-hotplug.rules", "SUBSYSTEM==\"memory\", ATTR{state}=\"online\"\n");
-        write("usr/lib/udev/rules.d/98-physmem-once.rules", "SUBSYSTEM==\"memory\", RUN+=\"x start physmem-kdump\"\n");
+        write(
+            "usr/lib/udev/rules.d/98-physmem-once.rules",
+            "SUBSYSTEM==\"memory\", RUN+=\"x start physmem-kdump\"\n",
+        );
         write("usr/lib/udev/rules.d/99-old.rules", "# SUBSYSTEM==\"memory\" kdump\n");
         let found = |root: &Path| -> Vec<String> {
             rivals(root).iter().map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect()

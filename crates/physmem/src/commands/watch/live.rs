@@ -1,0 +1,142 @@
+//! The running machine, as the watcher sees it.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use act::watch::{Counters, Heard, Image, Listener, State, Told, World};
+use act::{Error, Stop};
+use machine::Machine;
+use sd_notify::NotifyState;
+
+use super::{clock, line, look, metrics, rearm};
+use crate::cli::WatchedImage;
+
+/// How long a wait lasts at most: a signal ends it early, but one that comes just before is noticed only after it.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// The running machine.
+pub(super) struct Live<'a, W> {
+    pub(super) begun: Instant,
+    pub(super) listener: Option<Listener>,
+    pub(super) stop: Stop,
+    pub(super) only: Option<WatchedImage>,
+    pub(super) exec: Option<&'a str>,
+    pub(super) metrics: Option<PathBuf>,
+    /// Whether journald reads what is printed.
+    pub(super) is_journal: bool,
+    pub(super) out: &'a mut W,
+    /// What was published last, and whether the file of metrics could be written.
+    pub(super) published: Option<Counters>,
+    pub(super) metrics_failed: bool,
+}
+
+impl<W: Write> Live<'_, W> {
+    fn is_watched(&self, image: Image) -> bool {
+        match self.only {
+            None => true,
+            Some(WatchedImage::Kexec) => image == Image::Kexec,
+            Some(WatchedImage::Kdump) => image == Image::Kdump,
+        }
+    }
+
+    fn say(&mut self, level: &str, text: &str) {
+        let level = if self.is_journal { level } else { "" };
+        // Whoever no longer reads it does not stop the watch.
+        let _ = writeln!(self.out, "{level}{text}");
+        let _ = self.out.flush();
+    }
+
+    /// Says something that is not about a look.
+    pub(super) fn note(&mut self, said: &str, reason: &str) {
+        self.say("<4>", &format!("said={said} reason=\"{}\"", reason.replace('"', "\\\"")));
+    }
+}
+
+fn machine() -> Result<Machine, String> {
+    let snapshot = host::read_live().map_err(|error| error.to_string())?;
+    Machine::of(snapshot).map_err(|error| error.to_string())
+}
+
+impl<W: Write> World for Live<'_, W> {
+    fn now(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    fn wait(&mut self, limit: Duration) -> Result<Heard, Error> {
+        let Some(listener) = &self.listener else { return Ok(Heard::default()) };
+        listener.wait(limit.min(LONGEST_WAIT)).map_err(Error::Events)
+    }
+
+    fn stop(&self) -> Option<&'static str> {
+        self.stop.why().map(|why| match why {
+            act::Why::Signal(signal) => signal,
+            act::Why::Timeout | act::Why::Asked => "asked",
+        })
+    }
+
+    fn look(&mut self, image: Image) -> State {
+        if !self.is_watched(image) {
+            return State::NotLoaded;
+        }
+        match machine() {
+            Ok(machine) => look::state(&machine, image),
+            Err(why) => State::CannotTell { why },
+        }
+    }
+
+    fn rearm(&mut self, image: Image) -> Result<String, String> {
+        if let Some(command) = self.exec.filter(|_| image == Image::Kdump) {
+            return rearm::by_command(command);
+        }
+        // Read again: another process may have loaded another kernel since the look.
+        rearm::by_record(machine()?, image)
+    }
+
+    fn tell(&mut self, told: &Told<'_>) {
+        self.say(line::level(told.said), &line::line(told));
+    }
+
+    fn publish(&mut self, counters: &Counters) {
+        // Outside systemd these do nothing.
+        let _ = sd_notify::notify(&[NotifyState::Watchdog]);
+        if self.published.as_ref() == Some(counters) {
+            return;
+        }
+        if self.published.is_none() {
+            let _ = sd_notify::notify(&[NotifyState::Ready]);
+        }
+        let _ = sd_notify::notify(&[NotifyState::Status(&status(counters))]);
+        self.published = Some(counters.clone());
+        let Some(path) = self.metrics.clone() else { return };
+        match metrics::write(&path, counters) {
+            Ok(()) => self.metrics_failed = false,
+            Err(_) if self.metrics_failed => {}
+            Err(error) => {
+                self.metrics_failed = true;
+                self.note("metrics-failed", &format!("{}: {error}", path.display()));
+            }
+        }
+    }
+
+    fn clock(&self) -> u64 {
+        clock::seconds()
+    }
+}
+
+/// One line for `systemctl status`.
+fn status(counters: &Counters) -> String {
+    let words = |image: Image| {
+        let state = counters.states.get(image.index())?.as_ref()?;
+        let word = match state {
+            State::NotLoaded => "not loaded",
+            State::Good => "good",
+            State::Stale { .. } => "stale",
+            State::CannotTell { .. } => "cannot be told",
+        };
+        Some(format!("{image}: {word}"))
+    };
+    let states: Vec<String> = Image::ALL.into_iter().filter_map(words).collect();
+    let loads: u64 = counters.loaded.iter().fold(0, |sum, count| sum.saturating_add(*count));
+    format!("{}; {} events, {loads} loads", states.join(", "), counters.events.all())
+}
