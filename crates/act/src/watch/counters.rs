@@ -67,29 +67,32 @@ impl Counters {
             .filter_map(|image| Some((label(image), (*self.loaded_at.get(image.index())?)?)))
             .collect();
         family("physmem_watch_reload_timestamp_seconds", "gauge", "When a load last worked.", &at);
-        let state = |is: fn(&State) -> bool| -> Vec<(String, u64)> {
-            let of =
-                |image: Image| Some((label(image), u64::from(is(self.states.get(image.index())?.as_ref()?))));
+        // A state that cannot be told has no sample: 0 would look healthy.
+        let state = |is: fn(&State) -> Option<bool>| -> Vec<(String, u64)> {
+            let of = |image: Image| {
+                let state = self.states.get(image.index())?.as_ref()?;
+                Some((label(image), u64::from(is(state)?)))
+            };
             Image::ALL.into_iter().filter_map(of).collect()
         };
-        family(
-            "physmem_image_loaded",
-            "gauge",
-            "Whether an image is loaded.",
-            &state(|state| !matches!(state, State::NotLoaded)),
-        );
-        family(
-            "physmem_image_stale",
-            "gauge",
-            "Whether the loaded image no longer describes the machine.",
-            &state(|state| matches!(state, State::Stale { .. })),
-        );
-        family(
-            "physmem_image_untold",
-            "gauge",
-            "Whether it cannot be told if the loaded image describes the machine.",
-            &state(|state| matches!(state, State::CannotTell { .. })),
-        );
+        let is_loaded = |state: &State| match state {
+            State::NotLoaded => Some(false),
+            State::Good | State::Stale { .. } => Some(true),
+            State::CannotTell { .. } => None,
+        };
+        let is_stale = |state: &State| match state {
+            State::NotLoaded | State::Good => Some(false),
+            State::Stale { .. } => Some(true),
+            State::CannotTell { .. } => None,
+        };
+        let is_untold = |state: &State| Some(matches!(state, State::CannotTell { .. }));
+        let loaded = "Whether an image is loaded; no sample if that cannot be told.";
+        family("physmem_image_loaded", "gauge", loaded, &state(is_loaded));
+        let stale =
+            "Whether the loaded image no longer describes the machine; no sample if that cannot be told.";
+        family("physmem_image_stale", "gauge", stale, &state(is_stale));
+        let untold = "Whether it cannot be told if the loaded image describes the machine.";
+        family("physmem_image_untold", "gauge", untold, &state(is_untold));
         text.push_str("# EOF\n");
         text
     }
