@@ -90,7 +90,7 @@ impl<W: Write> World for Live<'_, W> {
             return rearm::by_command(command);
         }
         // Read again: another process may have loaded another kernel since the look.
-        rearm::by_record(machine()?, image)
+        rearm::by_record(&machine()?, image)
     }
 
     fn tell(&mut self, told: &Told<'_>) {

@@ -17,9 +17,9 @@ pub(super) fn by_command(command: &str) -> Result<String, String> {
 }
 
 /// Loads it as its record says.
-pub(super) fn by_record(machine: Machine, image: Image) -> Result<String, String> {
-    let record = record(&machine, image)?;
-    Err(format!("not yet: {}", record.kernel.path))
+pub(super) fn by_record(machine: &Machine, image: Image) -> Result<String, String> {
+    let record = record(machine, image)?;
+    Err(format!("{} was recorded, but this version of physmem loads only by --exec", record.kernel.path))
 }
 
 /// The record by which an image can be loaded again: of this boot, and readable.
