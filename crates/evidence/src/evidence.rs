@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use firmware::e820::BootParams;
 use memblock::PhysRange;
 
+use crate::armed::ArmedCrash;
 use crate::block_size;
 use crate::configuration::Configuration;
 use crate::cpu_list;
@@ -88,6 +89,8 @@ pub struct Evidence {
     pub kexec_record: Source<Record>,
     /// The same for crashes.
     pub kdump_record: Source<Record>,
+    /// What lies armed in the crash kernel's memory, whoever loaded it (`/proc/kcore`).
+    pub crash_image: Source<ArmedCrash>,
 }
 
 impl Evidence {
@@ -163,6 +166,7 @@ impl From<Snapshot> for Evidence {
             boot_id: snapshot.boot_id,
             kexec_record: recorded(&snapshot.records, KEXEC_RECORD),
             kdump_record: recorded(&snapshot.records, KDUMP_RECORD),
+            crash_image: snapshot.crash_image.parse("/proc/kcore", ArmedCrash::of),
         }
     }
 }

@@ -18,6 +18,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod armed;
 mod block_size;
 mod blocks;
 mod configuration;
@@ -36,6 +37,7 @@ pub mod tables;
 mod unknown;
 pub mod zones;
 
+pub use armed::{ArmedCrash, CrashImage};
 pub use blocks::State;
 pub use configuration::Configuration;
 pub use evidence::Evidence;

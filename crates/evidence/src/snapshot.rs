@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::armed::CrashImage;
 use crate::source::Source;
 
 /// The version of the snapshot layout. A reader rejects larger numbers; fields that an older snapshot lacks are read as
@@ -77,6 +78,9 @@ pub struct Snapshot {
     /// `/run/physmem`: what physmem wrote down about its last loads, by file name: `kexec.json`, `kdump.json`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub records: BTreeMap<String, Source<String>>,
+    /// What lies armed in the crash kernel's memory, read through `/proc/kcore`. Missing if nothing is loaded there.
+    #[serde(skip_serializing_if = "Source::is_missing")]
+    pub crash_image: Source<CrashImage>,
 }
 
 /// The facts that [`Snapshot::stand_ins`] names.

@@ -32,6 +32,11 @@ impl<T> Source<T> {
         }
     }
 
+    /// Whether there is no such file.
+    pub const fn is_missing(&self) -> bool {
+        matches!(self, Self::Missing)
+    }
+
     /// The same source with its content mapped to another value.
     pub fn map<U>(self, make: impl FnOnce(T) -> U) -> Source<U> {
         match self {

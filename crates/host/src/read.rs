@@ -11,8 +11,8 @@ use serde::Deserialize;
 use crate::error::ReadError;
 use crate::firmware_input::magic;
 use crate::readers::{
-    architecture, blocks, efi_runtime_map, firmware_memmap, form, identity, journal, kernel_config,
-    kernel_log, kmsg, lsmem, map_of_log, nodes, packages, settings, text,
+    architecture, blocks, crash_image, efi_runtime_map, firmware_memmap, form, identity, journal,
+    kernel_config, kernel_log, kmsg, lsmem, map_of_log, nodes, packages, settings, text,
 };
 use crate::root::archive::Archive;
 use crate::root::directory::Directory;
@@ -226,6 +226,7 @@ pub(crate) fn of_capture(path: &Path, tree: &dyn Tree, manifest: &Manifest) -> S
     identity::complete(&mut snapshot, tree);
     map_of_log::complete(&mut snapshot);
     lsmem::complete(&mut snapshot, tree);
+    snapshot.crash_image = crash_image::of_capture(tree);
     snapshot.form = form::of(tree, &snapshot);
     snapshot
 }
@@ -236,6 +237,7 @@ pub(crate) fn of_this_machine(tree: &dyn Tree) -> Snapshot {
     snapshot.origin = "/".into();
     snapshot.kernel_log =
         kernel_log::of_this_machine(kmsg::kernel_log(), tree, &snapshot.version, &snapshot.command_line);
+    snapshot.crash_image = crash_image::of_this_machine(&snapshot);
     snapshot.architecture = match text::value(tree, files::ARCHITECTURE) {
         Source::Read(arch) if !arch.is_empty() => Source::Read(arch),
         _ => match rustix::system::uname().machine().to_str() {

@@ -2,11 +2,13 @@
 
 pub(crate) mod architecture;
 pub(crate) mod blocks;
+pub(crate) mod crash_image;
 pub(crate) mod efi_runtime_map;
 pub(crate) mod firmware_memmap;
 pub(crate) mod form;
 pub(crate) mod identity;
 pub(crate) mod journal;
+pub(crate) mod kcore;
 pub(crate) mod kernel_config;
 pub(crate) mod kernel_log;
 pub(crate) mod kmsg;

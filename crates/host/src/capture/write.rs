@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use evidence::snapshot::stand_in;
-use evidence::{Snapshot, Source};
+use evidence::{CrashImage, Snapshot, Source};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -137,6 +137,7 @@ fn record(root: &Path) -> Result<Captured, ReadError> {
     let mut recording = recording.into_inner().unwrap_or_else(PoisonError::into_inner);
     if origin_is_live {
         put_live_log(&mut recording, &snapshot.kernel_log);
+        put_crash_image(&mut recording, &snapshot.crash_image);
     }
     let mut manifest = Manifest::new(snapshot.origin.clone());
     // What other files imply, they will imply to the reader of this capture too, who is then told.
@@ -176,6 +177,21 @@ fn put_live_log(recording: &mut Recording, log: &Source<String>) {
             let refusal = Refusal { why: why.clone(), for_lack_of_privilege: *for_lack_of_privilege };
             recording.unreadable.insert(path, refusal);
         }
+    }
+}
+
+/// Records what was found in a live machine's memory, which comes from no file of a capture.
+fn put_crash_image(recording: &mut Recording, found: &Source<CrashImage>) {
+    let path = files::CRASH_IMAGE.to_owned();
+    match found.clone().map(|found| serde_json::to_vec(&found)) {
+        Source::Read(Ok(json)) => {
+            recording.files.insert(path, json);
+        }
+        Source::Unreadable { why, for_lack_of_privilege } => {
+            recording.unreadable.insert(path, Refusal { why, for_lack_of_privilege });
+        }
+        // Serialization of plain values does not fail.
+        Source::Read(Err(_)) | Source::Missing => {}
     }
 }
 

@@ -108,6 +108,10 @@ pub(crate) const PACKAGE_LISTS: [&str; 7] = [
 ];
 /// pacman's packages, a directory for each.
 pub(crate) const PACMAN: &str = "var/lib/pacman/local";
+/// The running kernel's address space. No capture holds it.
+pub(crate) const KCORE: &str = "proc/kcore";
+/// What a capture holds instead: what was found in the crash kernel's memory.
+pub(crate) const CRASH_IMAGE: &str = "physmem-crash-image.json";
 /// The manifest of a capture.
 pub(crate) const MANIFEST: &str = "physmem-capture.json";
 
@@ -188,7 +192,7 @@ pub(crate) fn is_wanted(path: &str) -> bool {
         || LSMEMS.contains(&path)
         || KEXEC_PROGRAMS.contains(&path)
         || PACKAGE_LISTS.contains(&path)
-        || path == BOOT_ID
+        || [BOOT_ID, CRASH_IMAGE].contains(&path)
         || RECORDS.iter().any(|(_, record)| *record == path)
         || KEXEC.iter().any(|(_, paths)| paths.contains(&path))
 }
