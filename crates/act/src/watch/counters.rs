@@ -88,9 +88,9 @@ impl Counters {
         let is_untold = |state: &State| Some(matches!(state, State::CannotTell { .. }));
         let loaded = "Whether an image is loaded; no sample if that cannot be told.";
         family("physmem_image_loaded", "gauge", loaded, &state(is_loaded));
-        let stale =
+        let help =
             "Whether the loaded image no longer describes the machine; no sample if that cannot be told.";
-        family("physmem_image_stale", "gauge", stale, &state(is_stale));
+        family("physmem_image_stale", "gauge", help, &state(is_stale));
         let untold = "Whether it cannot be told if the loaded image describes the machine.";
         family("physmem_image_untold", "gauge", untold, &state(is_untold));
         text.push_str("# EOF\n");
