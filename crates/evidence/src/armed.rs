@@ -14,7 +14,7 @@ use images::core_header::CoreHeader;
 use memblock::PhysRange;
 use serde::{Deserialize, Serialize};
 
-use crate::snapshot::Bytes;
+use crate::bytes::Bytes;
 
 pub use find::{MOST_SEARCHED, Memory, NotFound, find};
 

@@ -21,6 +21,7 @@
 pub mod armed;
 mod block_size;
 mod blocks;
+mod bytes;
 mod configuration;
 mod cpu_list;
 mod evidence;

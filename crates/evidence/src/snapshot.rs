@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::armed::CrashImage;
 use crate::source::Source;
 
+pub use crate::bytes::Bytes;
+
 /// The version of the snapshot layout. A reader rejects larger numbers; fields that an older snapshot lacks are read as
 /// [`Source::Missing`].
 pub const SCHEMA: u32 = 1;
@@ -94,10 +96,6 @@ pub mod stand_in {
     /// [`Snapshot::memory_blocks`](super::Snapshot::memory_blocks).
     pub const MEMORY_BLOCKS: &str = "the memory blocks";
 }
-
-/// Raw bytes; a hexadecimal string in JSON.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Bytes(pub Vec<u8>);
 
 /// One entry of `/sys/firmware/memmap`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -204,37 +202,6 @@ pub struct Node {
     pub memory_total: Source<u64>,
 }
 
-impl Serialize for Bytes {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut digits = String::with_capacity(self.0.len().saturating_mul(2));
-        for byte in &self.0 {
-            for nibble in [byte >> 4, byte & 0xf] {
-                digits.extend(char::from_digit(nibble.into(), 16));
-            }
-        }
-        serializer.serialize_str(&digits)
-    }
-}
-
-impl<'de> Deserialize<'de> for Bytes {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        use serde::de::Error;
-        let digits = String::deserialize(deserializer)?;
-        let bytes = digits
-            .as_bytes()
-            .chunks(2)
-            .map(|pair| {
-                let pair = std::str::from_utf8(pair).map_err(D::Error::custom)?;
-                match pair.len() {
-                    2 => u8::from_str_radix(pair, 16).map_err(D::Error::custom),
-                    _ => Err(D::Error::custom("an odd number of hexadecimal digits")),
-                }
-            })
-            .collect::<Result<_, _>>()?;
-        Ok(Self(bytes))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -257,12 +224,5 @@ mod tests {
     fn fields_that_an_older_snapshot_lacks_are_missing() {
         let snapshot: Snapshot = serde_json::from_str(r#"{"schema": 1}"#).unwrap();
         assert_eq!(snapshot.iomem, Source::Missing);
-    }
-
-    #[test]
-    fn bytes_that_are_not_hexadecimal_pairs_are_rejected() {
-        assert!(serde_json::from_str::<Bytes>("\"0g\"").is_err());
-        assert!(serde_json::from_str::<Bytes>("\"012\"").is_err());
-        assert!(serde_json::from_str::<Bytes>("\"é0\"").is_err());
     }
 }

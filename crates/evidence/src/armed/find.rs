@@ -12,7 +12,7 @@ use images::core_header::{CoreHeader, FILE_HEADER, PROGRAM_HEADER};
 use memblock::PhysRange;
 
 use super::{CrashImage, Found, LOADER_KERNEL, TYPE_OF_LOADER};
-use crate::snapshot::Bytes;
+use crate::bytes::Bytes;
 
 /// Bytes that are read at most, whatever lies there: a reservation may be large, and memory that looks like headers
 /// over and over must not keep the search busy.
