@@ -41,6 +41,7 @@ mod blocks;
 mod change;
 mod error;
 mod files;
+pub mod kexec;
 mod order;
 mod plan;
 mod refusal;
