@@ -20,6 +20,6 @@ mod refusal;
 mod tests;
 
 pub use calls::Linux;
-pub use kernel::{Image, Kernel, Piece, Start, start};
+pub use kernel::{Image, Kernel, Piece, Start, may_boot, start};
 pub use records::{Earlier, Pending, RecordError, Records};
 pub use refusal::{LoadRefusal, Tried};

@@ -62,5 +62,6 @@ pub use evidence::snapshot::BlockState;
 pub use plan::Plan;
 pub use refusal::Refusal;
 pub use run::{Done, Outcome, Progress, Report, Success};
+pub use rustix::io::Errno;
 pub use stop::{Stop, Why};
 pub use target::{Target, names};

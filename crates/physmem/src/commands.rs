@@ -1,5 +1,6 @@
 //! One module for each command.
 
+pub(crate) mod arm;
 pub(crate) mod boot;
 pub(crate) mod capture;
 pub(crate) mod check;

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use audit::Code;
-use kexec::{Arm64Error, ElfError, PlanError, Remedy, SegmentKind};
+use kexec::{Arm64Error, ElfError, PlanError, Purpose, Remedy, SegmentKind};
 use rules::Loader;
 
 /// Anything that ends a command early.
@@ -68,6 +68,22 @@ pub(crate) enum Failure {
     KernelPlaces,
     #[error("{origin}: {}{source}{}", coded(*.code), refused(*.loader, source))]
     Plan { origin: String, code: Option<Code>, loader: Loader, source: PlanError, remedies: Vec<Remedy> },
+    #[error("{}", load_refused(*.purpose, *.loader, refusal, notes))]
+    Load { purpose: Purpose, loader: Loader, refusal: act::kexec::LoadRefusal, notes: Vec<String> },
+    #[error("nothing was unloaded: {}: {} ({})", refusal.rule, refusal.reason, refusal.errno)]
+    Unload { purpose: Purpose, refusal: act::kexec::LoadRefusal },
+    #[error(transparent)]
+    Record(#[from] act::kexec::RecordError),
+    #[error("the image is loaded, but {0}")]
+    LoadedWithoutRecord(act::kexec::RecordError),
+    #[error("the call reported no error, but the kernel shows no {} as loaded", image_word(*.purpose))]
+    NotLoaded { purpose: Purpose },
+    #[error("the command line has a NUL byte, at which it would end")]
+    NulInCommandLine,
+    #[error("{0}")]
+    Exec(String),
+    #[error("{what}")]
+    NotStarted { what: String, remedy: &'static str },
     #[error("unknown column {column:?}; known columns: {known}")]
     Column { column: String, known: String },
     #[error("{target} is not on this machine: {known}")]
@@ -90,7 +106,9 @@ impl Failure {
             | Self::Event(_)
             | Self::Hotplug(_)
             | Self::NoEvents
+            | Self::NulInCommandLine
             | Self::SimulatedFormat { .. } => 2,
+            Self::Load { .. } | Self::Unload { .. } | Self::NotStarted { .. } => 3,
             // Where too little is known for a plan, the command fails; where the load would, that is its answer.
             Self::Plan { source, .. } if source.errno().is_some() => 3,
             _ => 1,
@@ -109,12 +127,20 @@ impl Failure {
             let from = if origin == "/" { String::new() } else { format!(" --from {origin}") };
             return vec![format!("`physmem boot{from}` predicts the machine's memory from what there is")];
         }
+        if let Self::Load { refusal, .. } | Self::Unload { refusal, .. } = self {
+            return vec![refusal.remedy.clone()];
+        }
         self.remedy().map(str::to_owned).into_iter().collect()
     }
 
     fn remedy(&self) -> Option<&'static str> {
         match self {
             Self::Act(error) => error.remedy(),
+            Self::NotStarted { remedy, .. } => Some(remedy),
+            Self::Record(_) => Some("nothing was loaded; --no-record loads without a record"),
+            Self::LoadedWithoutRecord(_) => Some(
+                "`status`, `check` and `watch` will take it for another program's load: make room, and load again",
+            ),
             Self::Machine { source: machine::MachineError::Nothing { .. }, .. } | Self::Life { .. } => {
                 Some("run as root, or use --from with a capture made by root (physmem capture -o FILE)")
             }
@@ -144,6 +170,30 @@ impl Failure {
             _ => None,
         }
     }
+}
+
+/// `kernel` or `crash kernel`.
+const fn image_word(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Reboot => "kernel for a reboot",
+        Purpose::Crash => "crash kernel",
+    }
+}
+
+/// What the kernel answered, and what became of the image that was loaded before.
+fn load_refused(
+    purpose: Purpose,
+    loader: Loader,
+    refusal: &act::kexec::LoadRefusal,
+    notes: &[String],
+) -> String {
+    let act::kexec::LoadRefusal { errno, rule, reason, .. } = refusal;
+    let notes: String = notes.iter().map(|note| format!("; {note}")).collect();
+    format!(
+        "no {} was loaded: {rule}: {} fails with {errno}: {reason}{notes}",
+        image_word(purpose),
+        loader.as_str()
+    )
 }
 
 /// The code of the finding for this refusal.

@@ -18,7 +18,8 @@ use kexec::Purpose;
 
 use crate::cli::{Cli, Command, HotplugCommand, KdumpCommand, KexecCommand};
 use crate::commands::{
-    boot, capture, check, explain, firmware, generate, hotplug, load, online, show, simulate, watch, what_if,
+    arm, boot, capture, check, explain, firmware, generate, hotplug, load, online, show, simulate, watch,
+    what_if,
 };
 use crate::done::Done;
 use crate::failure::Failure;
@@ -69,6 +70,27 @@ fn run(cli: Cli) -> Result<Done, Failure> {
         }
         Command::Kexec { command: KexecCommand::Diff(arguments) } => {
             load::diff::run(&arguments, &mut out)?;
+        }
+        Command::Kexec { command: KexecCommand::Load(arguments) } => {
+            done = arm::load::kexec(&arguments, &mut out)?;
+        }
+        Command::Kexec { command: KexecCommand::Unload(arguments) } => {
+            done = arm::unload::run(&arguments, Purpose::Reboot, &mut out)?;
+        }
+        Command::Kexec { command: KexecCommand::Exec(arguments) } => {
+            done = arm::exec::run(&arguments, &mut out)?;
+        }
+        Command::Kexec { command: KexecCommand::Status(arguments) } => {
+            done = arm::status::run(&arguments, Purpose::Reboot, &mut out)?;
+        }
+        Command::Kdump { command: KdumpCommand::Load(arguments) } => {
+            done = arm::load::kdump(&arguments, &mut out)?;
+        }
+        Command::Kdump { command: KdumpCommand::Unload(arguments) } => {
+            done = arm::unload::run(&arguments, Purpose::Crash, &mut out)?;
+        }
+        Command::Kdump { command: KdumpCommand::Status(arguments) } => {
+            done = arm::status::run(&arguments, Purpose::Crash, &mut out)?;
         }
         Command::Kdump { command: KdumpCommand::Plan(arguments) } => {
             done = load::plan::run(&arguments, Purpose::Crash, false, &mut out)?;

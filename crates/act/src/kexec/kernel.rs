@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use evidence::Purpose;
 use memblock::PhysRange;
 use rustix::io::Errno;
+use rustix::thread::CapabilitySet;
 
 /// An image to load.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +63,12 @@ pub trait Kernel {
     /// # Errors
     /// The call's error; otherwise it does not return.
     fn reboot(&self) -> Result<(), Errno>;
+}
+
+/// Whether this process has CAP_SYS_BOOT, without which no image is loaded or started.
+pub fn may_boot() -> bool {
+    let sets = rustix::thread::capabilities(None);
+    sets.is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_BOOT))
 }
 
 /// How the loaded kernel is started.

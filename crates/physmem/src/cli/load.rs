@@ -26,6 +26,28 @@ pub(crate) enum KexecCommand {
     ///
     /// Exit status: 0 success, 1 failure, 2 usage.
     Diff(DiffArguments),
+    /// Load a kernel for the next reboot by kexec, after every check that gives the reason the kernel would not
+    ///
+    /// Prints what was loaded, and what is wrong with it. A record of the load stays in /run/physmem, which `status`,
+    /// `check` and `watch` read.
+    ///
+    /// Exit status: 0 loaded, 1 failure, 2 usage, 3 refused, by a check or by the kernel.
+    Load(KexecLoadArguments),
+    /// Forget the kernel that is loaded for the next reboot
+    ///
+    /// Exit status: 0 nothing is loaded now, 1 failure, 2 usage, 3 the kernel refuses.
+    Unload(UnloadArguments),
+    /// Start the loaded kernel: through systemd where it runs; elsewhere at once, which stops no service
+    ///
+    /// Refuses to start an image that lies in memory that was removed since it was loaded.
+    ///
+    /// Exit status: does not return, or 0 systemd starts it, 1 failure, 2 usage, 3 refused.
+    Exec(ExecArguments),
+    /// Say what is loaded, by whom if known, and whether it still describes the machine
+    ///
+    /// Exit status: 0 nothing is loaded, or what is loaded is good, 1 failure, 2 usage, 3 something is wrong with it, 4 it
+    /// cannot be told.
+    Status(StatusArguments),
 }
 
 #[derive(Debug, Subcommand)]
@@ -43,6 +65,101 @@ pub(crate) enum KdumpCommand {
     /// Exit status: 0 success, 1 failure, 2 usage, 3 nothing is reserved for a crash kernel, or the
     /// --header file and the machine differ.
     Ranges(RangesArguments),
+    /// Load a crash kernel, after every check that gives the reason the kernel would not
+    ///
+    /// Prints what was loaded, and what is wrong with it. A record of the load stays in /run/physmem, which `status`,
+    /// `check` and `watch` read. Both system calls free the loaded crash kernel before they make the new one; if the new
+    /// one is then refused, the earlier one is loaded again from its record.
+    ///
+    /// Exit status: 0 loaded, 1 failure, 2 usage, 3 refused, by a check or by the kernel.
+    Load(LoadArguments),
+    /// Forget the crash kernel; a crash then leaves no dump
+    ///
+    /// Exit status: 0 nothing is loaded now, 1 failure, 2 usage, 3 the kernel refuses.
+    Unload(UnloadArguments),
+    /// Say which crash kernel is loaded, by whom if known, and whether it still describes the machine
+    ///
+    /// On x86 this reads what lies in the crash kernel's memory, whoever loaded it (/proc/kcore).
+    ///
+    /// Exit status: 0 what is loaded is good, 1 failure, 2 usage, 3 something is wrong with it, or memory is reserved and
+    /// nothing loaded, 4 it cannot be told.
+    Status(StatusArguments),
+}
+
+/// What to load, and how.
+#[derive(Args, Debug)]
+pub(crate) struct LoadArguments {
+    /// The kernel to load: an x86 bzImage, an x86 ELF vmlinux (with --loader load), or an arm64 Image; recognized by
+    /// content, not by name
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) kernel: PathBuf,
+    /// Its initial ramdisk
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) initrd: Option<PathBuf>,
+    /// Its command line; empty if neither this nor --reuse-cmdline is given
+    #[arg(long, value_name = "STR", allow_hyphen_values = true, conflicts_with = "reuse_cmdline")]
+    pub(crate) append: Option<String>,
+    /// Use the running kernel's command line, without BOOT_IMAGE= and, for kdump, without crashkernel=
+    #[arg(long)]
+    pub(crate) reuse_cmdline: bool,
+    /// The system call: `file` is kexec_file_load, which places the image itself; `load` is kexec_load, with places that
+    /// physmem chooses
+    #[arg(long, value_name = "LOADER", default_value = "file", value_parser = loader())]
+    pub(crate) loader: Loader,
+    /// Keep kexec_file_load out of contiguous memory areas (KEXEC_FILE_NO_CMA, Linux 6.17)
+    #[arg(long)]
+    pub(crate) no_cma: bool,
+    /// Check everything and print what would be loaded, but load nothing; the same exit status
+    #[arg(short = 'n', long)]
+    pub(crate) dry_run: bool,
+    /// Leave no record in /run/physmem
+    #[arg(long)]
+    pub(crate) no_record: bool,
+    /// Ask the kernel even if a check expects it to refuse
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Print JSON; schema/load.schema.json describes it
+    #[arg(short = 'J', long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct KexecLoadArguments {
+    #[command(flatten)]
+    pub(crate) load: LoadArguments,
+    /// Avoid memory that could be unplugged while the image waits there; needs --loader load, because
+    /// kexec_file_load places segments itself
+    #[arg(long)]
+    pub(crate) avoid_removable: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct UnloadArguments {
+    /// Say what would be forgotten, and forget nothing
+    #[arg(short = 'n', long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ExecArguments {
+    /// Check everything, and start nothing; the same exit status
+    #[arg(short = 'n', long)]
+    pub(crate) dry_run: bool,
+    /// Start it even if it lies in memory that is gone, or if that cannot be told
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Start it at once even where systemd runs: no service is stopped, and nothing is unmounted
+    #[arg(long)]
+    pub(crate) at_once: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct StatusArguments {
+    #[command(flatten)]
+    pub(crate) input: MachineArguments,
+    /// Print JSON; schema/status.schema.json describes it
+    #[arg(short = 'J', long)]
+    pub(crate) json: bool,
 }
 
 /// What to load, on which machine, and how.
@@ -82,7 +199,7 @@ pub(crate) struct ImageArguments {
 }
 
 /// What to load along with the kernel.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct BesideArguments {
     /// Its initial ramdisk; only the file size matters
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]

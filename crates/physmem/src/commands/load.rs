@@ -2,8 +2,8 @@
 
 pub(crate) mod diff;
 mod json;
-mod kernel_file;
-mod loading;
+pub(crate) mod kernel_file;
+pub(crate) mod loading;
 mod picture;
 pub(crate) mod plan;
 mod planned;

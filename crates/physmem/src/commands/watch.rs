@@ -3,7 +3,6 @@
 mod clock;
 mod line;
 mod live;
-mod look;
 mod metrics;
 mod rearm;
 mod rivals;

@@ -34,8 +34,13 @@ impl KernelFile {
             path: path.to_owned(),
             source,
         })?;
+        Self::of_bytes(path, &bytes)
+    }
+
+    /// The same from the file's contents.
+    pub(crate) fn of_bytes(path: &Path, bytes: &[u8]) -> Result<Self, Failure> {
         let failure = |source| Failure::Image { path: path.to_owned(), source };
-        match Image::new(&bytes).map_err(failure)? {
+        match Image::new(bytes).map_err(failure)? {
             Image::Zboot(zboot) => {
                 let unpacked = zboot
                     .unpack(LARGEST_KERNEL)

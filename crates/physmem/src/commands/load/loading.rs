@@ -10,13 +10,13 @@ use crate::cli::BesideArguments;
 use crate::failure::Failure;
 
 /// What to load along with the kernel.
-pub(super) struct Beside<'a> {
+pub(crate) struct Beside<'a> {
     arguments: &'a BesideArguments,
     initrd: Option<u64>,
 }
 
 impl<'a> Beside<'a> {
-    pub(super) fn of(arguments: &'a BesideArguments) -> Result<Self, Failure> {
+    pub(crate) fn of(arguments: &'a BesideArguments) -> Result<Self, Failure> {
         const OPTION: &str = "--initrd";
         let initrd = arguments.initrd.as_deref().map(|path| size_of(OPTION, path)).transpose()?;
         // Observed: Linux 6.12.117 fails with EINVAL, and kexec-tools 2.0.25 says that it cannot read the file.
@@ -28,15 +28,15 @@ impl<'a> Beside<'a> {
 }
 
 /// The machine a load is planned for.
-pub(super) struct Loading<'a> {
-    pub(super) machine: &'a Machine,
-    pub(super) purpose: Purpose,
-    pub(super) beside: &'a BesideArguments,
+pub(crate) struct Loading<'a> {
+    pub(crate) machine: &'a Machine,
+    pub(crate) purpose: Purpose,
+    pub(crate) beside: &'a BesideArguments,
 }
 
 impl Loading<'_> {
     /// What a plan would assume, even if there is none.
-    pub(super) fn assumed(&self, loader: Loader, kernel: KernelImage<'_>) -> Vec<Unknown> {
+    pub(crate) fn assumed(&self, loader: Loader, kernel: KernelImage<'_>) -> Vec<Unknown> {
         let request = Request {
             purpose: self.purpose,
             loader,
@@ -52,7 +52,7 @@ impl Loading<'_> {
     }
 
     /// What this kernel refuses whatever is loaded.
-    pub(super) fn permitted(&self, loader: Loader) -> Result<(), Failure> {
+    pub(crate) fn permitted(&self, loader: Loader) -> Result<(), Failure> {
         kexec::permitted(self.machine, self.purpose, loader).map_err(|source| Failure::Plan {
             code: None,
             origin: self.machine.evidence.origin.clone(),
@@ -63,7 +63,7 @@ impl Loading<'_> {
     }
 
     /// The plan, or the refusal and what would help.
-    pub(super) fn plan(
+    pub(crate) fn plan(
         &self,
         loader: Loader,
         kernel: KernelImage<'_>,
@@ -98,7 +98,7 @@ impl Loading<'_> {
     }
 
     /// The command line from the user; for kdump, the plan adds the dump header's address.
-    fn command_line(&self, arguments: &BesideArguments) -> Result<String, Failure> {
+    pub(crate) fn command_line(&self, arguments: &BesideArguments) -> Result<String, Failure> {
         if !arguments.reuse_cmdline {
             return Ok(arguments.append.clone().unwrap_or_default());
         }

@@ -9,7 +9,7 @@ use act::{Error, Stop};
 use machine::Machine;
 use sd_notify::NotifyState;
 
-use super::{clock, line, look, metrics, rearm};
+use super::{clock, line, metrics, rearm};
 use crate::cli::WatchedImage;
 
 /// How long a wait lasts at most: a signal ends it early, but one that comes just before is noticed only after it.
@@ -80,7 +80,7 @@ impl<W: Write> World for Live<'_, W> {
             return State::NotLoaded;
         }
         match machine() {
-            Ok(machine) => look::state(&machine, image),
+            Ok(machine) => rearm::state(&machine, image),
             Err(why) => State::CannotTell { why },
         }
     }

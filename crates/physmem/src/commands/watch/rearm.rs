@@ -2,9 +2,12 @@
 
 use std::process::{Command, Stdio};
 
-use act::watch::Image;
+use act::watch::{Image, State};
 use evidence::Record;
+use kexec::Purpose;
 use machine::Machine;
+
+use crate::commands::arm::{self, Asked, Loaded, Order, carry_out};
 
 /// Runs the command that loads a crash kernel.
 pub(super) fn by_command(command: &str) -> Result<String, String> {
@@ -19,7 +22,39 @@ pub(super) fn by_command(command: &str) -> Result<String, String> {
 /// Loads it as its record says.
 pub(super) fn by_record(machine: &Machine, image: Image) -> Result<String, String> {
     let record = record(machine, image)?;
-    Err(format!("{} was recorded, but this version of physmem loads only by --exec", record.kernel.path))
+    let loaded = carry_out(&Order::of_record(record), Asked::default());
+    loaded.map(|loaded| said(&loaded, record)).map_err(|failure| failure.to_string())
+}
+
+/// What the machine shows about the image.
+pub(super) fn state(machine: &Machine, image: Image) -> State {
+    let purpose = match image {
+        Image::Kexec => Purpose::Reboot,
+        Image::Kdump => Purpose::Crash,
+    };
+    match arm::state(machine, purpose) {
+        arm::State::NotLoaded => State::NotLoaded,
+        arm::State::Good => State::Good,
+        arm::State::Stale { rule, what } => State::Stale { rule, what },
+        arm::State::CannotTell { why } => State::CannotTell { why },
+    }
+}
+
+/// What was loaded, and what is new about it.
+fn said(loaded: &Loaded, before: &Record) -> String {
+    let now = &loaded.record;
+    let changed: Vec<&str> =
+        [Some((&now.kernel, &before.kernel)), now.initrd.as_ref().zip(before.initrd.as_ref())]
+            .into_iter()
+            .flatten()
+            .filter(|(now, before)| now.sha256 != before.sha256)
+            .map(|(now, _)| now.path.as_str())
+            .collect();
+    let mut text = format!("loaded {} from its record", now.kernel.path);
+    if !changed.is_empty() {
+        text.push_str(&format!("; changed since it was loaded first: {}", changed.join(", ")));
+    }
+    text
 }
 
 /// The record by which an image can be loaded again: of this boot, and readable.

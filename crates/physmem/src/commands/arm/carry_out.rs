@@ -1,0 +1,237 @@
+//! Loads what was ordered: every check first, then the call, then a look at what is loaded.
+
+use std::ffi::CString;
+use std::path::Path;
+
+use act::kexec::{Earlier, Image, Kernel, Linux, LoadRefusal, Records, Tried};
+use audit::Finding;
+use evidence::record::RecordedRange;
+use evidence::{Record, Source};
+use kexec::{Plan, Purpose};
+use machine::{Kho, Machine, Unknown};
+use memblock::PhysRange;
+use rules::{Loader, Rules};
+
+use super::files::Files;
+use super::order::Order;
+use super::record;
+use crate::commands::load::loading::{Beside, Loading};
+use crate::failure::Failure;
+
+/// How to go about it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Asked {
+    /// Check everything, and load nothing.
+    pub(crate) dry_run: bool,
+    /// Leave no record.
+    pub(crate) no_record: bool,
+    /// Call the kernel even if it is expected to refuse.
+    pub(crate) force: bool,
+}
+
+/// What was loaded, or would be.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) record: Record,
+    /// `None` where too little of the machine is known to say where the kernel places an image.
+    pub(crate) plan: Option<Plan>,
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) assumed: Vec<Unknown>,
+    /// What else is to be said, as sentences.
+    pub(crate) notes: Vec<String>,
+    /// What the header of the loaded dump lists, where that can be read.
+    pub(crate) armed: Option<Vec<PhysRange>>,
+}
+
+/// Loads. A crash kernel that the call has freed without loading another is loaded again, if its record tells how.
+pub(crate) fn carry_out(order: &Order, asked: Asked) -> Result<Loaded, Failure> {
+    let records = if asked.dry_run || asked.no_record { None } else { Some(Records::lock(Path::new("/"))?) };
+    carry_out_with(order, asked, records.as_ref(), &Linux)
+}
+
+fn carry_out_with(
+    order: &Order,
+    asked: Asked,
+    records: Option<&Records>,
+    kernel: &dyn Kernel,
+) -> Result<Loaded, Failure> {
+    if order.avoid_removable && order.loader == Loader::KexecFileLoad {
+        return Err(Failure::KernelPlaces);
+    }
+    let files = Files::open(order)?;
+    let machine = live()?;
+    let beside = Beside::of(&order.beside)?;
+    let loading = Loading { machine: &machine, purpose: order.purpose, beside: &order.beside };
+    let mut notes = Vec::new();
+    let mut expected = |result: Result<(), Failure>| match result {
+        Err(failure) if asked.force && failure.exit_code() == 3 => {
+            notes.push(format!("forced: {failure}"));
+            Ok(())
+        }
+        result => result,
+    };
+    expected(loading.permitted(order.loader))?;
+    if !asked.dry_run && !act::kexec::may_boot() {
+        return Err(refused(&machine, order, &files, act::Errno::PERM, Vec::new()));
+    }
+    let image = files.image.image(&order.kernel)?;
+    let mut assumed = Vec::new();
+    if order.loader == Loader::KexecFileLoad {
+        assumed.extend(files.image.check(&order.kernel, &machine)?);
+    }
+    let plan = match loading.plan(order.loader, image, &beside, order.avoid_removable) {
+        Ok(plan) => Some(plan),
+        // The kernel places, and knows what this does not.
+        Err(Failure::Plan { source, .. })
+            if order.loader == Loader::KexecFileLoad && source.errno().is_none() =>
+        {
+            notes.push(format!("where the kernel places the image is not known: {source}"));
+            None
+        }
+        Err(failure) => {
+            expected(Err(failure))?;
+            None
+        }
+    };
+    let findings =
+        plan.as_ref().map(|plan| audit::of_plan(&machine, plan, &Rules::LINUX)).unwrap_or_default();
+    assumed.extend(plan.iter().flat_map(|plan| plan.assumed.iter().cloned()));
+    let line = loading.command_line(&order.beside)?;
+    let record = record::of(order, &files, &machine, &line, plan.as_ref());
+    let mut loaded = Loaded { record, plan, findings, assumed, notes, armed: None };
+    if !asked.dry_run {
+        call(order, &files, &machine, &line, records, kernel, &mut loaded)?;
+    }
+    Ok(loaded)
+}
+
+/// Makes the call, and keeps the record.
+fn call(
+    order: &Order,
+    files: &Files,
+    machine: &Machine,
+    line: &str,
+    records: Option<&Records>,
+    kernel: &dyn Kernel,
+    loaded: &mut Loaded,
+) -> Result<(), Failure> {
+    let line = CString::new(line).map_err(|_| Failure::NulInCommandLine)?;
+    // From here to the end of this function, a signal must not end the process: it would leave an image without its
+    // record.
+    act::Stop::default().at_signals()?;
+    let pending = records.map(|records| records.prepare(&loaded.record)).transpose()?;
+    let result = match order.loader {
+        Loader::KexecFileLoad => kernel.load(
+            order.purpose,
+            Image::Files {
+                kernel: files.kernel.descriptor(),
+                initrd: files.initrd.as_ref().map(super::files::Opened::descriptor),
+                command_line: &line,
+                no_cma: order.beside.no_cma,
+            },
+        ),
+        Loader::KexecLoad => Err(act::Errno::NOSYS),
+    };
+    let after = live();
+    let is_loaded = |machine: &Machine| is_loaded(machine, order.purpose);
+    if let Err(errno) = result {
+        let was_loaded = is_loaded(machine) == Some(true);
+        let holds = after.as_ref().ok().and_then(is_loaded);
+        let earlier = if holds == Some(false) { Earlier::Lost } else { Earlier::Holds };
+        let mut notes = Vec::new();
+        if let Some(pending) = pending {
+            pending.give_up(earlier)?;
+        }
+        if was_loaded {
+            notes.push(match earlier {
+                Earlier::Holds => "what was loaded before is still loaded".to_owned(),
+                Earlier::Lost => again(order, machine, records, kernel),
+            });
+        }
+        return Err(refused(machine, order, files, errno, notes));
+    }
+    match after {
+        Ok(after) => {
+            if is_loaded(&after) == Some(false) {
+                return Err(Failure::NotLoaded { purpose: order.purpose });
+            }
+            if let Source::Read(armed) = &after.evidence.crash_image
+                && order.purpose == Purpose::Crash
+            {
+                loaded.record.dump = armed.loads.iter().copied().map(RecordedRange).collect();
+                loaded.armed = Some(armed.loads.clone());
+            }
+        }
+        Err(failure) => loaded.notes.push(format!("the machine could not be read after the load: {failure}")),
+    }
+    match pending.map(|pending| pending.keep(&loaded.record)) {
+        Some(Err(error)) => Err(Failure::LoadedWithoutRecord(error)),
+        Some(Ok(())) | None => Ok(()),
+    }
+}
+
+/// Loads the earlier crash kernel again, which the call has freed. Says how that went.
+fn again(order: &Order, machine: &Machine, records: Option<&Records>, kernel: &dyn Kernel) -> String {
+    let lost = "the call has freed the crash kernel that was loaded before";
+    let record = match &machine.evidence.kdump_record {
+        Source::Read(record) if machine.evidence.boot_id.read() == Some(&record.boot_id) => record,
+        _ => {
+            return format!(
+                "{lost}, and no record of this boot tells how it was loaded: NO CRASH KERNEL IS LOADED NOW"
+            );
+        }
+    };
+    let earlier = Order::of_record(record);
+    if earlier.kernel == order.kernel && earlier.beside.initrd == order.beside.initrd {
+        return format!("{lost}, the same files: NO CRASH KERNEL IS LOADED NOW");
+    }
+    match load_once(&earlier, records, kernel) {
+        Ok(()) => format!("{lost}; it was loaded again from its record: {}", record.kernel.path),
+        Err(failure) => {
+            format!("{lost}, and it cannot be loaded again ({failure}): NO CRASH KERNEL IS LOADED NOW")
+        }
+    }
+}
+
+fn load_once(order: &Order, records: Option<&Records>, kernel: &dyn Kernel) -> Result<(), Failure> {
+    carry_out_with(order, Asked::default(), records, kernel).map(drop)
+}
+
+fn refused(
+    machine: &Machine,
+    order: &Order,
+    files: &Files,
+    errno: act::Errno,
+    notes: Vec<String>,
+) -> Failure {
+    let tried = Tried {
+        loader: record::loader(order.loader),
+        purpose: order.purpose,
+        settings: &machine.evidence.kexec,
+        handover: matches!(machine.state.kho, Kho::On(_)),
+        size: files.size(),
+        may_boot: act::kexec::may_boot(),
+    };
+    Failure::Load {
+        purpose: order.purpose,
+        loader: order.loader,
+        refusal: LoadRefusal::of(errno, &tried),
+        notes,
+    }
+}
+
+/// This machine, as it is now.
+pub(super) fn live() -> Result<Machine, Failure> {
+    let snapshot = host::read_live()?;
+    let origin = snapshot.origin.clone();
+    Machine::of(snapshot).map_err(|source| Failure::Machine { origin, source })
+}
+
+/// Whether an image is loaded; `None` where nothing shows it.
+pub(super) fn is_loaded(machine: &Machine, purpose: Purpose) -> Option<bool> {
+    let kexec = &machine.evidence.kexec;
+    match purpose {
+        Purpose::Reboot => kexec.loaded.read().copied(),
+        Purpose::Crash => kexec.crash_loaded.read().copied(),
+    }
+}
