@@ -82,6 +82,7 @@ mod segment;
 pub mod tell;
 #[cfg(test)]
 mod testing;
+pub mod trampoline;
 
 pub use dump::{CrashKernel, HeaderSize};
 pub use error::{Arm64Error, ElfError, PlanError};
