@@ -5,7 +5,7 @@
 //!
 //! ```
 //! use evidence::{Snapshot, Source, snapshot::FirmwareMapEntry};
-//! use kexec::{KernelImage, Purpose, Request, SegmentKind, SetupHeader};
+//! use kexec::{Caller, KernelImage, Purpose, Request, SegmentKind, SetupHeader};
 //! use machine::Machine;
 //! use rules::{Loader, Rules};
 //!
@@ -25,6 +25,7 @@
 //!         kernel_alignment: 0x20_0000,
 //!         init_size: 0x37e_e000,
 //!         cmdline_size: 2047,
+//!         above_4g: true,
 //!     }),
 //!     initrd: Some(0x75_e1d8),
 //!     command_line: "console=ttyS0",
@@ -32,6 +33,7 @@
 //!     without_cma: false,
 //!     purgatory: None,
 //!     tools: None,
+//!     caller: Caller::KexecTools,
 //! };
 //! let plan = kexec::plan(&Machine::of(snapshot)?, &request, &Rules::LINUX)?;
 //! assert_eq!(plan.segment(SegmentKind::Kernel).unwrap().range.start(), 0x7c60_0000);
@@ -65,6 +67,7 @@
 #![forbid(unsafe_code)]
 
 pub mod assumed;
+pub mod contents;
 mod context;
 pub mod dump;
 mod error;
@@ -95,6 +98,6 @@ pub use place::{removable, search};
 pub use plan::{Plan, plan};
 pub use port::{purgatory, search_ranges};
 pub use remedy::{Remedy, remedies};
-pub use request::{Purgatory, Request};
+pub use request::{Caller, Purgatory, Request};
 pub use segment::{MOST_SEGMENTS, Segment, SegmentKind};
 pub use tell::{NextChosen, NextMap, ToldBy};

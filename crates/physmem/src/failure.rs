@@ -205,6 +205,7 @@ fn plan_remedy(error: &PlanError) -> &'static str {
             "add memory; for a crash kernel, boot with a larger crashkernel="
         }
         PlanError::KernelPlaces => "use --loader load",
+        PlanError::NotByPhysmem => "use --loader file, or kexec-tools",
         PlanError::Arm64(Arm64Error::SeedNotWiped) => "use --loader file",
         PlanError::Elf(ElfError::NoFileLoad) => {
             "use --loader load, or --kernel with the bzImage (/boot/vmlinuz)"

@@ -1,6 +1,6 @@
 //! Planning one load, for `plan` and for both sides of `diff`.
 
-use kexec::{KernelImage, Plan, Purgatory, Purpose, Request, remedies};
+use kexec::{Caller, KernelImage, Plan, Purgatory, Purpose, Request, remedies};
 use machine::command_line::edit;
 use machine::{Machine, Unknown};
 use rules::{Loader, Rules};
@@ -47,6 +47,7 @@ impl Loading<'_> {
             without_cma: self.beside.no_cma,
             purgatory: None,
             tools: self.beside.kexec_tools,
+            caller: Caller::KexecTools,
         };
         kexec::assumed::of(self.machine, &request)
     }
@@ -85,6 +86,7 @@ impl Loading<'_> {
             without_cma: self.beside.no_cma,
             purgatory,
             tools: self.beside.kexec_tools,
+            caller: Caller::KexecTools,
         };
         kexec::plan(self.machine, &request, &Rules::LINUX).map_err(|source| Failure::Plan {
             code: (self.purpose == Purpose::Crash)
