@@ -87,9 +87,10 @@ pub mod tell;
 mod testing;
 pub mod trampoline;
 
+pub use contents::{Contents, ContentsError, Files, Filled};
 pub use dump::{CrashKernel, HeaderSize};
 pub use error::{Arm64Error, ElfError, PlanError};
-pub use evidence::Purpose;
+pub use evidence::{KernelText, Purpose, Running, RunningCrash};
 pub use firmware::e820::{E820Type, Entry};
 pub use images::{Arm64Header, ElfKernel, ElfSegment, KernelImage, SetupHeader};
 pub use margins::Margins;

@@ -142,4 +142,4 @@ fn told_after_reboot(machine: &Machine, rules: &Rules) -> Result<Vec<Entry>, Pla
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -10,20 +10,20 @@ use crate::{Plan, plan};
 
 /// Boot memory with a crash kernel's area, a DIMM that the firmware's map lists by now, memory that a driver manages, and
 /// memory that the firmware keeps for a driver.
-const IOMEM: &str = "00000000-00000fff : Reserved\n00001000-0009fbff : System RAM\n0009fc00-0009ffff : Reserved\n\
+pub(crate) const IOMEM: &str = "00000000-00000fff : Reserved\n00001000-0009fbff : System RAM\n0009fc00-0009ffff : Reserved\n\
                      00100000-7ffdffff : System RAM\n  6b000000-7affffff : Crash kernel\n7ffe0000-7fffffff : Reserved\n\
                      100000000-11fffffff : System RAM\n140000000-17fffffff : System RAM (kmem)\n\
                      180000000-1bfffffff : Soft Reserved\n";
 
-const REQUEST: Request<'_> =
+pub(crate) const REQUEST: Request<'_> =
     Request { loader: Loader::KexecLoad, caller: Caller::Physmem, ..testing::REQUEST };
-const CRASH: Request<'_> = Request { purpose: Purpose::Crash, ..REQUEST };
+pub(crate) const CRASH: Request<'_> = Request { purpose: Purpose::Crash, ..REQUEST };
 
 fn r(start: u64, end: u64) -> PhysRange {
     PhysRange::new(start, end).unwrap()
 }
 
-fn entry(start: u64, end: u64, kind: E820Type) -> Entry {
+pub(crate) fn entry(start: u64, end: u64, kind: E820Type) -> Entry {
     Entry { range: r(start, end), kind }
 }
 
@@ -39,8 +39,9 @@ fn map() -> Vec<Entry> {
     ]
 }
 
-fn state() -> KernelState {
+pub(crate) fn state() -> KernelState {
     KernelState {
+        firmware_map: Some(map()),
         firmware_map_now: Some(map()),
         possible_cpus: Some(2),
         crash_elfcorehdr_size: Some(917_616),
@@ -49,7 +50,7 @@ fn state() -> KernelState {
     }
 }
 
-fn machine_with(iomem: &str, state: KernelState) -> Machine {
+pub(crate) fn machine_with(iomem: &str, state: KernelState) -> Machine {
     let mut machine = x86_with(iomem, state);
     let listed: RangeSet = machine.state.firmware_map_now.iter().flatten().map(|entry| entry.range).collect();
     for memory in &mut machine.ranges {
