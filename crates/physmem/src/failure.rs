@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use audit::Code;
-use kexec::{Arm64Error, ElfError, PlanError, Remedy, SegmentKind};
+use kexec::{Arm64Error, Caller, ElfError, PlanError, Remedy, SegmentKind};
 use rules::Loader;
 
 /// Anything that ends a command early.
@@ -66,8 +66,17 @@ pub(crate) enum Failure {
     CoreHeader { path: PathBuf, source: images::ImageError },
     #[error("--avoid-removable needs --loader load: kexec_file_load places segments itself")]
     KernelPlaces,
-    #[error("{origin}: {}{source}{}", coded(*.code), refused(*.loader, source))]
-    Plan { origin: String, code: Option<Code>, loader: Loader, source: PlanError, remedies: Vec<Remedy> },
+    #[error("--by physmem needs --loader load: kexec_file_load places segments itself")]
+    NoProgramPlaces,
+    #[error("{origin}: {}{source}{}", coded(*.code), refused(*.loader, *.by, source))]
+    Plan {
+        origin: String,
+        code: Option<Code>,
+        loader: Loader,
+        by: Caller,
+        source: PlanError,
+        remedies: Vec<Remedy>,
+    },
     #[error("unknown column {column:?}; known columns: {known}")]
     Column { column: String, known: String },
     #[error("{target} is not on this machine: {known}")]
@@ -87,12 +96,13 @@ impl Failure {
             Self::Column { .. }
             | Self::NothingAsked
             | Self::KernelPlaces
+            | Self::NoProgramPlaces
             | Self::Event(_)
             | Self::Hotplug(_)
             | Self::NoEvents
             | Self::SimulatedFormat { .. } => 2,
             // Where too little is known for a plan, the command fails; where the load would, that is its answer.
-            Self::Plan { source, .. } if source.errno().is_some() => 3,
+            Self::Plan { source, .. } if source.errno().is_some() || *source == PlanError::NotByPhysmem => 3,
             _ => 1,
         }
     }
@@ -151,8 +161,8 @@ fn coded(code: Option<Code>) -> String {
     code.map_or_else(String::new, |code| format!("{code}: "))
 }
 
-/// How the kernel or kexec-tools would report it.
-fn refused(loader: Loader, error: &PlanError) -> String {
+/// How the kernel or kexec-tools would report it; physmem, in these words, before it calls the kernel.
+fn refused(loader: Loader, by: Caller, error: &PlanError) -> String {
     let by_the_program = matches!(
         error,
         PlanError::NoHole { .. }
@@ -161,6 +171,9 @@ fn refused(loader: Loader, error: &PlanError) -> String {
             | PlanError::NoKernel { .. }
             | PlanError::OtherArchitecture { .. }
     );
+    if loader == Loader::KexecLoad && by == Caller::Physmem {
+        return String::new();
+    }
     if loader == Loader::KexecLoad && by_the_program {
         return " (kexec-tools gives up before it calls kexec_load)".to_owned();
     }
@@ -205,7 +218,9 @@ fn plan_remedy(error: &PlanError) -> &'static str {
             "add memory; for a crash kernel, boot with a larger crashkernel="
         }
         PlanError::KernelPlaces => "use --loader load",
-        PlanError::NotByPhysmem => "use --loader file, or kexec-tools",
+        PlanError::NotByPhysmem => {
+            "use --kernel with a bzImage (/boot/vmlinuz) on x86_64; --by kexec-tools plans what kexec-tools does"
+        }
         PlanError::Arm64(Arm64Error::SeedNotWiped) => "use --loader file",
         PlanError::Elf(ElfError::NoFileLoad) => {
             "use --loader load, or --kernel with the bzImage (/boot/vmlinuz)"

@@ -32,6 +32,8 @@ pub(super) struct Loading<'a> {
     pub(super) machine: &'a Machine,
     pub(super) purpose: Purpose,
     pub(super) beside: &'a BesideArguments,
+    /// Who calls kexec_load.
+    pub(super) by: Caller,
 }
 
 impl Loading<'_> {
@@ -47,7 +49,7 @@ impl Loading<'_> {
             without_cma: self.beside.no_cma,
             purgatory: None,
             tools: self.beside.kexec_tools,
-            caller: Caller::KexecTools,
+            caller: self.by,
         };
         kexec::assumed::of(self.machine, &request)
     }
@@ -58,6 +60,7 @@ impl Loading<'_> {
             code: None,
             origin: self.machine.evidence.origin.clone(),
             loader,
+            by: self.by,
             remedies: Vec::new(),
             source,
         })
@@ -86,7 +89,7 @@ impl Loading<'_> {
             without_cma: self.beside.no_cma,
             purgatory,
             tools: self.beside.kexec_tools,
-            caller: Caller::KexecTools,
+            caller: self.by,
         };
         kexec::plan(self.machine, &request, &Rules::LINUX).map_err(|source| Failure::Plan {
             code: (self.purpose == Purpose::Crash)
@@ -94,6 +97,7 @@ impl Loading<'_> {
                 .flatten(),
             origin: self.machine.evidence.origin.clone(),
             loader,
+            by: self.by,
             remedies: remedies(self.machine, &request, &Rules::LINUX, &source),
             source,
         })
