@@ -70,7 +70,7 @@ fuzz_target!(|input: Input<'_>| {
             kernel_alignment,
             init_size: init_size.into(),
             cmdline_size: cmdline_size.into(),
-            above_4g: true,
+            above_4g: cmdline_size % 2 != 0,
         })
     };
     let request = Request {
@@ -83,7 +83,7 @@ fuzz_target!(|input: Input<'_>| {
         without_cma: false,
         purgatory: None,
         tools: None,
-        caller: Caller::KexecTools,
+        caller: if setup_sects & 0x80 != 0 { Caller::Physmem } else { Caller::KexecTools },
     };
     match kexec::plan(&machine, &request, &Rules::LINUX) {
         Ok(plan) => {

@@ -48,11 +48,14 @@
 //! ```
 //! A [`port`] is one loader on one architecture: what it reads, and in which order it places segments. The
 //! [`rules`] decide which memory may be used. [`search`] is only the search for a hole. `tests/captures`
-//! compares plans with what kernels and kexec-tools printed during real loads.
+//! compares plans with what kernels and kexec-tools printed during real loads. What a load by physmem itself holds is
+//! made by [`contents`].
 //!
 //! # Not covered
 //! - Options of kexec-tools that change a load: `--mem-min`, `--mem-max`, `--pass-memmap-cmdline`, `--entry-32bit`,
 //!   `--real-mode`.
+//! - By physmem itself ([`Caller::Physmem`]): anything but a bzImage on x86_64. EFI's runtime services are not handed
+//!   on, and no digest is checked between the two kernels.
 //! - Images other than a bzImage, an x86 ELF kernel and an arm64 Image. [`images`] reads more formats; a
 //!   zboot image has to be unpacked first.
 //! - Signatures and security modules. The kernel may still refuse a load that is planned here; [`permitted`] knows

@@ -8,6 +8,7 @@ mod brute_force;
 mod elf;
 mod layouts;
 mod machines;
+mod own;
 
 use firmware::e820::E820Type;
 use kexec::{Caller, KernelImage, PlanError, Purpose, Request, SegmentKind, SetupHeader};

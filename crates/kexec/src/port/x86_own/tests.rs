@@ -1,5 +1,5 @@
 use evidence::{Purpose, Source};
-use machine::{EfiRuntime, KernelState};
+use machine::{EfiRuntime, KernelState, Kho};
 use proptest::prelude::*;
 
 use super::*;
@@ -231,6 +231,17 @@ fn what_the_next_kernel_loses_of_efi_is_said() {
     };
     let efi = EfiRuntime { entries: 9, descriptor: 48 };
     assert_eq!((says(Some(EfiRuntime::default()), None), says(Some(efi), Some(1))), (0, 1));
+}
+
+#[test]
+fn handovers_scratch_areas_bind_no_load_by_a_program_even_if_nothing_shows_them() {
+    let machine = |kho| machine_with(IOMEM, KernelState { kho, ..state() });
+    let of = |kho, request: &Request<'_>| plan(&machine(kho), request, &Rules::LINUX);
+    assert_eq!(of(Kho::Unknown, &REQUEST), of(Kho::Off, &REQUEST));
+    let by_tools = Request { caller: Caller::KexecTools, ..REQUEST };
+    assert_eq!(of(Kho::Unknown, &by_tools), of(Kho::Off, &by_tools));
+    let by_file = Request { loader: Loader::KexecFileLoad, ..REQUEST };
+    assert_eq!(of(Kho::Unknown, &by_file), Err(PlanError::NoScratch));
 }
 
 proptest! {
