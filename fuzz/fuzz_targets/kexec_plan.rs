@@ -3,7 +3,7 @@
 
 use evidence::Source;
 use evidence::snapshot::{Bytes, FirmwareMapEntry, MemblockFiles};
-use kexec::{Arm64Header, KernelImage, Purpose, Request, SetupHeader};
+use kexec::{Arm64Header, Caller, KernelImage, Purpose, Request, SetupHeader};
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
 use machine::{Machine, Snapshot};
@@ -70,6 +70,7 @@ fuzz_target!(|input: Input<'_>| {
             kernel_alignment,
             init_size: init_size.into(),
             cmdline_size: cmdline_size.into(),
+            above_4g: cmdline_size % 2 != 0,
         })
     };
     let request = Request {
@@ -82,6 +83,7 @@ fuzz_target!(|input: Input<'_>| {
         without_cma: false,
         purgatory: None,
         tools: None,
+        caller: if setup_sects & 0x80 != 0 { Caller::Physmem } else { Caller::KexecTools },
     };
     match kexec::plan(&machine, &request, &Rules::LINUX) {
         Ok(plan) => {

@@ -43,3 +43,4 @@ pub use error::{CaptureError, ReadError};
 pub use evidence::Snapshot;
 pub use firmware_input::{FirmwareFileError, FirmwareTable, read_firmware, read_firmware_tables};
 pub use read::{read, read_live};
+pub use readers::running::{RunningReadError, running};

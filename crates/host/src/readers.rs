@@ -16,5 +16,6 @@ pub(crate) mod lsmem;
 pub(crate) mod map_of_log;
 pub(crate) mod nodes;
 pub(crate) mod packages;
+pub(crate) mod running;
 pub(crate) mod settings;
 pub(crate) mod text;

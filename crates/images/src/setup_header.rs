@@ -1,6 +1,7 @@
 //! What an x86 kernel's setup header says about how it is loaded.
 
 use crate::BzImage;
+use crate::bz_image::XLoadFlags;
 
 /// What a bzImage's setup header says about how it is loaded, with the names of
 /// Documentation/arch/x86/boot.rst.
@@ -18,6 +19,8 @@ pub struct SetupHeader {
     pub init_size: u64,
     /// The longest command line, without the trailing NUL.
     pub cmdline_size: u64,
+    /// Whether the kernel and what is loaded with it may lie above 4 GiB.
+    pub above_4g: bool,
 }
 
 impl SetupHeader {
@@ -32,6 +35,7 @@ impl SetupHeader {
             kernel_alignment: image.kernel_alignment?.into(),
             init_size: image.init_size?.into(),
             cmdline_size: image.cmdline_size.into(),
+            above_4g: image.xload_flags.contains(XLoadFlags::CAN_BE_LOADED_ABOVE_4G),
         })
     }
 
@@ -64,6 +68,7 @@ mod tests {
             kernel_alignment: 0x20_0000,
             init_size: 0x1000,
             cmdline_size: 255,
+            above_4g: true,
         };
         assert_eq!(header.loaded(), Some(0x2000 - 5 * 512));
         assert_eq!(SetupHeader { file_size: 5 * 512, ..header }.loaded(), None);

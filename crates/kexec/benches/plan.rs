@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use evidence::ResourceTree;
 use evidence::Source;
 use evidence::snapshot::FirmwareMapEntry;
-use kexec::{KernelImage, Purpose, Request, SetupHeader};
+use kexec::{Caller, KernelImage, Purpose, Request, SetupHeader};
 use machine::{Machine, Snapshot};
 use rules::{Loader, Rules};
 
@@ -57,6 +57,7 @@ fn main() {
             kernel_alignment: 0x20_0000,
             init_size: 0x37e_e000,
             cmdline_size: 2047,
+            above_4g: true,
         }),
         initrd: Some(0x75_e1d8),
         command_line: "quiet",
@@ -64,6 +65,7 @@ fn main() {
         without_cma: false,
         purgatory: None,
         tools: None,
+        caller: Caller::KexecTools,
     };
 
     let mut reading = Vec::new();

@@ -24,6 +24,11 @@ pub fn of(machine: &Machine, request: &Request<'_>) -> Vec<Unknown> {
     add(device_tree(machine, request));
     add(half_of_ram(machine));
     match request.loader {
+        Loader::KexecLoad if request.is_by_physmem() => {
+            add(no_efi(machine));
+            add(own_rsdp(machine));
+            add(room_to_grow(machine, request));
+        }
         Loader::KexecLoad => {
             add(tools_version(machine, request));
             add(hotplug_option(machine, request));
@@ -185,6 +190,32 @@ fn efi_setup_data(machine: &Machine) -> Option<Unknown> {
             "EFI's runtime map, which kexec-tools hands on as setup-data",
             NO_EFI_MAP,
             "assumed to be empty: otherwise there are two more segments of setup-data, and what is placed after them may lie elsewhere",
+        )
+    })
+}
+
+/// physmem hands on no EFI data.
+fn no_efi(machine: &Machine) -> Option<Unknown> {
+    let is_efi = machine.state.efi_runtime.is_none_or(|map| map.entries > 0);
+    (is_efi && hands_on_e820(machine)).then(|| {
+        Unknown::new(
+            "EFI in the next kernel",
+            "physmem hands on where ACPI's root pointer lies, and nothing else of EFI",
+            "the next kernel has no EFI runtime services (no efivarfs, no EFI reset); kexec_file_load hands them on",
+        )
+    })
+}
+
+/// After an EFI boot, only EFI shows it.
+fn own_rsdp(machine: &Machine) -> Option<Unknown> {
+    let state = &machine.state;
+    let is_efi = state.efi_runtime.is_none_or(|map| map.entries > 0);
+    let is_unseen = state.acpi_rsdp.is_none() && state.acpi_rsdp_of_efi.is_none();
+    (is_efi && is_unseen && hands_on_e820(machine)).then(|| {
+        Unknown::new(
+            "where ACPI's root pointer lies, which the next kernel is told",
+            "neither /sys/kernel/boot_params/data nor the kernel log shows it",
+            "a load reads it from /sys/firmware/efi/systab, and refuses if it is not there",
         )
     })
 }

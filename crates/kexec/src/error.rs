@@ -46,9 +46,9 @@ pub enum PlanError {
         "nothing shows the firmware's map, which is handed to the next kernel: neither /sys/kernel/boot_params, nor the kernel log, nor /sys/firmware/memmap"
     )]
     NoMap,
-    /// kexec-tools takes its ranges from /sys/firmware/memmap, which was not shown, or is empty.
+    /// kexec-tools, and physmem, take their ranges from /sys/firmware/memmap, which was not shown, or is empty.
     #[error(
-        "/sys/firmware/memmap, from which kexec-tools takes where an image may lie and what the next kernel is told, was not shown: read it as root"
+        "/sys/firmware/memmap, from which a load by kexec_load takes where an image may lie and what the next kernel is told, was not shown: read it as root"
     )]
     NoFirmwareMap,
     /// The kernel is not for the machine's architecture.
@@ -63,6 +63,9 @@ pub enum PlanError {
         /// What the kernel is for.
         kernel: &'static str,
     },
+    /// physmem itself loads fewer kinds of kernels than kexec-tools.
+    #[error("physmem itself loads a bzImage by kexec_load, on x86_64, and nothing else")]
+    NotByPhysmem,
     /// Removable memory is to be avoided, and the kernel itself places.
     #[error(
         "kexec_file_load cannot be told where to place an image: only kexec_load can avoid removable memory"
@@ -202,6 +205,7 @@ impl PlanError {
             Self::NoFirmwareMap => "no-firmware-memmap",
             Self::OtherArchitecture { .. } => "other-architecture",
             Self::ArchitectureUnknown { .. } => "architecture-unknown",
+            Self::NotByPhysmem => "not-by-physmem",
             Self::KernelPlaces => "kernel-places",
             Self::TooManySegments { .. } => "too-many-segments",
             Self::HalfOfRam { .. } => "half-of-ram",
@@ -244,6 +248,7 @@ impl PlanError {
             | Self::NoScratch
             | Self::NoMap
             | Self::NoFirmwareMap
+            | Self::NotByPhysmem
             | Self::KernelPlaces
             | Self::ClassUnknown { .. }
             | Self::ArchitectureUnknown { .. }

@@ -5,7 +5,7 @@
 //!
 //! ```
 //! use evidence::{Snapshot, Source, snapshot::FirmwareMapEntry};
-//! use kexec::{KernelImage, Purpose, Request, SegmentKind, SetupHeader};
+//! use kexec::{Caller, KernelImage, Purpose, Request, SegmentKind, SetupHeader};
 //! use machine::Machine;
 //! use rules::{Loader, Rules};
 //!
@@ -25,6 +25,7 @@
 //!         kernel_alignment: 0x20_0000,
 //!         init_size: 0x37e_e000,
 //!         cmdline_size: 2047,
+//!         above_4g: true,
 //!     }),
 //!     initrd: Some(0x75_e1d8),
 //!     command_line: "console=ttyS0",
@@ -32,6 +33,7 @@
 //!     without_cma: false,
 //!     purgatory: None,
 //!     tools: None,
+//!     caller: Caller::KexecTools,
 //! };
 //! let plan = kexec::plan(&Machine::of(snapshot)?, &request, &Rules::LINUX)?;
 //! assert_eq!(plan.segment(SegmentKind::Kernel).unwrap().range.start(), 0x7c60_0000);
@@ -46,11 +48,14 @@
 //! ```
 //! A [`port`] is one loader on one architecture: what it reads, and in which order it places segments. The
 //! [`rules`] decide which memory may be used. [`search`] is only the search for a hole. `tests/captures`
-//! compares plans with what kernels and kexec-tools printed during real loads.
+//! compares plans with what kernels and kexec-tools printed during real loads. What a load by physmem itself holds is
+//! made by [`contents`].
 //!
 //! # Not covered
 //! - Options of kexec-tools that change a load: `--mem-min`, `--mem-max`, `--pass-memmap-cmdline`, `--entry-32bit`,
 //!   `--real-mode`.
+//! - By physmem itself ([`Caller::Physmem`]): anything but a bzImage on x86_64. EFI's runtime services are not handed
+//!   on, and no digest is checked between the two kernels.
 //! - Images other than a bzImage, an x86 ELF kernel and an arm64 Image. [`images`] reads more formats; a
 //!   zboot image has to be unpacked first.
 //! - Signatures and security modules. The kernel may still refuse a load that is planned here; [`permitted`] knows
@@ -65,6 +70,7 @@
 #![forbid(unsafe_code)]
 
 pub mod assumed;
+pub mod contents;
 mod context;
 pub mod dump;
 mod error;
@@ -82,10 +88,12 @@ mod segment;
 pub mod tell;
 #[cfg(test)]
 mod testing;
+pub mod trampoline;
 
+pub use contents::{Contents, ContentsError, Files, Filled};
 pub use dump::{CrashKernel, HeaderSize};
 pub use error::{Arm64Error, ElfError, PlanError};
-pub use evidence::Purpose;
+pub use evidence::{KernelText, Purpose, Running, RunningCrash};
 pub use firmware::e820::{E820Type, Entry};
 pub use images::{Arm64Header, ElfKernel, ElfSegment, KernelImage, SetupHeader};
 pub use margins::Margins;
@@ -94,6 +102,6 @@ pub use place::{removable, search};
 pub use plan::{Plan, plan};
 pub use port::{purgatory, search_ranges};
 pub use remedy::{Remedy, remedies};
-pub use request::{Purgatory, Request};
+pub use request::{Caller, Purgatory, Request};
 pub use segment::{MOST_SEGMENTS, Segment, SegmentKind};
 pub use tell::{NextChosen, NextMap, ToldBy};

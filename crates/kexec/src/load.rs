@@ -87,16 +87,15 @@ fn space_of_reboot(
     port: &dyn Port,
 ) -> Result<SearchSpace, PlanError> {
     let page = machine.kernel.page_size;
-    // Only the kernel's own search is limited to scratch areas. If it is unknown whether there are any, there
-    // is no plan.
+    // Only the kernel's own search is limited to scratch areas. If it is unknown where they are, it has no plan.
     match &machine.state.kho {
-        Kho::Unknown => return Err(PlanError::NoScratch),
+        Kho::Unknown if request.loader == Loader::KexecFileLoad => return Err(PlanError::NoScratch),
         Kho::On(areas) if request.loader == Loader::KexecFileLoad => {
             let listed = u64::try_from(areas.len()).unwrap_or(u64::MAX);
             let scratch_list = Some(machine.state.handover_listed.unwrap_or(listed));
             return Ok(SearchSpace { in_order: true, scratch_list, ..SearchSpace::new(areas.clone(), page) });
         }
-        Kho::On(_) | Kho::Off => {}
+        Kho::On(_) | Kho::Unknown | Kho::Off => {}
     }
     let mut found = port.search_ranges(machine, rules)?;
     if request.avoid_removable {

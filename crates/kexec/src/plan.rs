@@ -22,7 +22,8 @@ use crate::tell::chosen::NextChosen;
 /// - Segments are whole pages, at least as large as what is loaded into them, and do not overlap.
 /// - Each lies inside one range that was searched: for a crash load
 ///   [`CrashKernel::area`](crate::CrashKernel::area); for a reboot one of
-///   [`search_ranges`](crate::search_ranges), which the rules allow, or one of kexec handover's scratch
+///   [`search_ranges`](crate::search_ranges), which the rules allow, with [`Caller::Physmem`](crate::Caller::Physmem)
+///   System RAM that the rules allow and that `next_kernel` lists as RAM, or one of kexec handover's scratch
 ///   areas, or the default contiguous area ([`KernelState::contiguous`](machine::KernelState::contiguous)), which is
 ///   not searched by these rules. With [`avoid_removable`](Request::avoid_removable), it lies in none of
 ///   [`removable`](crate::removable()).

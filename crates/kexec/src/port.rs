@@ -9,6 +9,7 @@ pub(crate) mod steps;
 pub(crate) mod test_port;
 pub(crate) mod x86_image;
 pub(crate) mod x86_kernel;
+pub(crate) mod x86_own;
 pub(crate) mod x86_tools;
 pub(crate) mod x86_tools_common;
 pub(crate) mod x86_tools_elf;

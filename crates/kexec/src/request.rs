@@ -11,7 +11,7 @@ use rules::Loader;
 pub struct Request<'a> {
     /// Whether the kernel is started by a reboot or by a crash.
     pub purpose: Purpose,
-    /// The system call. With kexec_load, kexec-tools chooses the places.
+    /// The system call. With kexec_load, [`caller`](Self::caller) chooses the places.
     pub loader: Loader,
     /// The kernel.
     pub kernel: KernelImage<'a>,
@@ -31,9 +31,36 @@ pub struct Request<'a> {
     /// The version of kexec-tools, for kexec_load; `None` for the one that the machine has, or, if that is unknown,
     /// [`KexecTools::CHECKED`].
     pub tools: Option<KexecTools>,
+    /// Who calls kexec_load, and so chooses the places; kexec_file_load leaves them to the kernel.
+    pub caller: Caller,
+}
+
+/// The program that calls kexec_load.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Caller {
+    /// kexec-tools.
+    #[default]
+    KexecTools,
+    /// physmem.
+    Physmem,
+}
+
+impl Caller {
+    /// The word for options and JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::KexecTools => "kexec-tools",
+            Self::Physmem => "physmem",
+        }
+    }
 }
 
 impl Request<'_> {
+    /// Whether physmem itself places the segments.
+    pub(crate) fn is_by_physmem(&self) -> bool {
+        self.loader == Loader::KexecLoad && self.caller == Caller::Physmem
+    }
+
     /// The version of kexec-tools, if it is given or the machine shows it.
     pub(crate) fn known_tools(&self, machine: &Machine) -> Option<KexecTools> {
         self.tools.or(machine.state.kexec_tools)

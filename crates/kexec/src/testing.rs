@@ -4,7 +4,7 @@ use evidence::Source;
 use machine::{KernelState, Machine, Snapshot};
 use rules::Loader;
 
-use crate::request::Request;
+use crate::request::{Caller, Request};
 use evidence::Purpose;
 use images::{KernelImage, SetupHeader};
 
@@ -16,6 +16,7 @@ pub(crate) const KERNEL: SetupHeader = SetupHeader {
     kernel_alignment: 0x20_0000,
     init_size: 0x37e_e000,
     cmdline_size: 2047,
+    above_4g: true,
 };
 
 /// A reboot into it by kexec_file_load, with Debian's initial ramdisk.
@@ -29,6 +30,7 @@ pub(crate) const REQUEST: Request<'_> = Request {
     without_cma: false,
     purgatory: None,
     tools: None,
+    caller: Caller::KexecTools,
 };
 
 /// An x86 machine with this /proc/iomem, and with what a load finds in its kernel.

@@ -25,8 +25,8 @@ pub(crate) use self::firmware::FirmwareArguments;
 pub(crate) use self::hotplug::{HotplugCommand, HotplugPlanArguments, HotplugRemoveArguments};
 pub(crate) use self::input::{InputArguments, MachineArguments};
 pub(crate) use self::load::{
-    BesideArguments, DiffArguments, ExecArguments, KdumpCommand, KexecCommand, KexecLoadArguments,
-    LoadArguments, PlanArguments, RangesArguments, StatusArguments, UnloadArguments,
+    BesideArguments, DiffArguments, ExecArguments, HowArguments, KdumpCommand, KexecCommand,
+    KexecLoadArguments, LoadArguments, PlanArguments, RangesArguments, StatusArguments, UnloadArguments,
 };
 pub(crate) use self::online::{BlocksArguments, OnlineArguments};
 pub(crate) use self::show::ShowArguments;

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use audit::Code;
-use kexec::{Arm64Error, ElfError, PlanError, Purpose, Remedy, SegmentKind};
+use kexec::{Arm64Error, Caller, ElfError, PlanError, Purpose, Remedy, SegmentKind};
 use rules::Loader;
 
 /// Anything that ends a command early.
@@ -66,8 +66,17 @@ pub(crate) enum Failure {
     CoreHeader { path: PathBuf, source: images::ImageError },
     #[error("--avoid-removable needs --loader load: kexec_file_load places segments itself")]
     KernelPlaces,
-    #[error("{origin}: {}{source}{}", coded(*.code), refused(*.loader, source))]
-    Plan { origin: String, code: Option<Code>, loader: Loader, source: PlanError, remedies: Vec<Remedy> },
+    #[error("--by physmem needs --loader load: kexec_file_load places segments itself")]
+    NoProgramPlaces,
+    #[error("{origin}: {}{source}{}", coded(*.code), refused(*.loader, *.by, source))]
+    Plan {
+        origin: String,
+        code: Option<Code>,
+        loader: Loader,
+        by: Caller,
+        source: PlanError,
+        remedies: Vec<Remedy>,
+    },
     #[error("{}", load_refused(*.purpose, *.loader, refusal, notes))]
     Load { purpose: Purpose, loader: Loader, refusal: act::kexec::LoadRefusal, notes: Vec<String> },
     #[error("nothing was unloaded: {}: {} ({})", refusal.rule, refusal.reason, refusal.errno)]
@@ -82,6 +91,10 @@ pub(crate) enum Failure {
     NulInCommandLine,
     #[error("{0}")]
     Exec(String),
+    #[error(transparent)]
+    Running(#[from] host::RunningReadError),
+    #[error(transparent)]
+    Contents(#[from] kexec::ContentsError),
     #[error("{what}")]
     NotStarted { what: String, remedy: &'static str },
     #[error("unknown column {column:?}; known columns: {known}")]
@@ -103,6 +116,7 @@ impl Failure {
             Self::Column { .. }
             | Self::NothingAsked
             | Self::KernelPlaces
+            | Self::NoProgramPlaces
             | Self::Event(_)
             | Self::Hotplug(_)
             | Self::NoEvents
@@ -110,7 +124,7 @@ impl Failure {
             | Self::SimulatedFormat { .. } => 2,
             Self::Load { .. } | Self::Unload { .. } | Self::NotStarted { .. } => 3,
             // Where too little is known for a plan, the command fails; where the load would, that is its answer.
-            Self::Plan { source, .. } if source.errno().is_some() => 3,
+            Self::Plan { source, .. } if source.errno().is_some() || *source == PlanError::NotByPhysmem => 3,
             _ => 1,
         }
     }
@@ -188,12 +202,9 @@ fn load_refused(
     notes: &[String],
 ) -> String {
     let act::kexec::LoadRefusal { errno, rule, reason, .. } = refusal;
-    let notes: String = notes.iter().map(|note| format!("; {note}")).collect();
-    format!(
-        "no {} was loaded: {rule}: {} fails with {errno}: {reason}{notes}",
-        image_word(purpose),
-        loader.as_str()
-    )
+    let said = [reason.as_str()].into_iter().chain(notes.iter().map(String::as_str));
+    let said = said.collect::<Vec<_>>().join("; ");
+    format!("no {} was loaded: {rule}: {} fails with {errno}: {said}", image_word(purpose), loader.as_str())
 }
 
 /// The code of the finding for this refusal.
@@ -201,8 +212,8 @@ fn coded(code: Option<Code>) -> String {
     code.map_or_else(String::new, |code| format!("{code}: "))
 }
 
-/// How the kernel or kexec-tools would report it.
-fn refused(loader: Loader, error: &PlanError) -> String {
+/// How the kernel or kexec-tools would report it; physmem, in these words, before it calls the kernel.
+fn refused(loader: Loader, by: Caller, error: &PlanError) -> String {
     let by_the_program = matches!(
         error,
         PlanError::NoHole { .. }
@@ -211,6 +222,9 @@ fn refused(loader: Loader, error: &PlanError) -> String {
             | PlanError::NoKernel { .. }
             | PlanError::OtherArchitecture { .. }
     );
+    if loader == Loader::KexecLoad && by == Caller::Physmem {
+        return String::new();
+    }
     if loader == Loader::KexecLoad && by_the_program {
         return " (kexec-tools gives up before it calls kexec_load)".to_owned();
     }
@@ -255,6 +269,9 @@ fn plan_remedy(error: &PlanError) -> &'static str {
             "add memory; for a crash kernel, boot with a larger crashkernel="
         }
         PlanError::KernelPlaces => "use --loader load",
+        PlanError::NotByPhysmem => {
+            "use --kernel with a bzImage (/boot/vmlinuz) on x86_64; --by kexec-tools plans what kexec-tools does"
+        }
         PlanError::Arm64(Arm64Error::SeedNotWiped) => "use --loader file",
         PlanError::Elf(ElfError::NoFileLoad) => {
             "use --loader load, or --kernel with the bzImage (/boot/vmlinuz)"

@@ -14,7 +14,7 @@ use evidence::record::{KDUMP_RECORD, KEXEC_RECORD, RECORDS};
 use evidence::{Purpose, Record};
 
 /// A load takes a second or two.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const AGAIN: Duration = Duration::from_millis(50);
 
 /// Why no record can be kept. Nothing was loaded.
@@ -83,8 +83,8 @@ impl Records {
         let pending = Pending { _records: self, place: self.place(record.purpose) };
         let prepared = pending.write(record).and_then(|()| missing_is_fine(pending.set_aside()));
         prepared.map_err(|source| {
-            let _ = std::fs::remove_file(pending.new());
-            RecordError::Write { path: pending.new(), source }
+            let _ = std::fs::remove_file(pending.beside());
+            RecordError::Write { path: pending.beside(), source }
         })?;
         Ok(pending)
     }
@@ -119,8 +119,8 @@ impl Pending<'_> {
     /// # Errors
     /// [`RecordError`]. The image is loaded all the same; it then has no record.
     pub fn keep(self, record: &Record) -> Result<(), RecordError> {
-        let kept = self.write(record).and_then(|()| std::fs::rename(self.new(), &self.place));
-        let cleared = kept.and_then(|()| missing_is_fine(std::fs::remove_file(self.old())));
+        let kept = self.write(record).and_then(|()| std::fs::rename(self.beside(), &self.place));
+        let cleared = kept.and_then(|()| missing_is_fine(std::fs::remove_file(self.aside())));
         cleared.map_err(|source| RecordError::Write { path: self.place.clone(), source })
     }
 
@@ -129,8 +129,8 @@ impl Pending<'_> {
     /// # Errors
     /// [`RecordError`].
     pub fn give_up(self, earlier: Earlier) -> Result<(), RecordError> {
-        let old = self.old();
-        let done = missing_is_fine(std::fs::remove_file(self.new())).and_then(|()| {
+        let old = self.aside();
+        let done = missing_is_fine(std::fs::remove_file(self.beside())).and_then(|()| {
             missing_is_fine(match earlier {
                 Earlier::Holds => std::fs::rename(&old, &self.place),
                 Earlier::Lost => std::fs::remove_file(&old),
@@ -142,7 +142,7 @@ impl Pending<'_> {
     fn write(&self, record: &Record) -> io::Result<()> {
         let mut text = serde_json::to_vec_pretty(record)?;
         text.push(b'\n');
-        let path = self.new();
+        let path = self.beside();
         // What a load that was killed has left.
         missing_is_fine(std::fs::remove_file(&path))?;
         let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&path)?;
@@ -151,18 +151,18 @@ impl Pending<'_> {
     }
 
     fn set_aside(&self) -> io::Result<()> {
-        match std::fs::rename(&self.place, self.old()) {
+        match std::fs::rename(&self.place, self.aside()) {
             // Then one that an earlier load set aside belongs to nothing.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => std::fs::remove_file(self.old()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => std::fs::remove_file(self.aside()),
             result => result,
         }
     }
 
-    fn new(&self) -> PathBuf {
+    fn beside(&self) -> PathBuf {
         self.place.with_extension("new")
     }
 
-    fn old(&self) -> PathBuf {
+    fn aside(&self) -> PathBuf {
         self.place.with_extension("old")
     }
 }

@@ -102,7 +102,7 @@ impl LoadRefusal {
                 ),
                 "free memory, for a moment `sysctl vm.drop_caches=3` may do, or use a smaller initial ramdisk",
             ),
-            Errno::INVAL => tried.invalid(is_file),
+            Errno::INVAL => invalid(is_file),
             Errno::INTR => Self::new("interrupted", "a signal came during the load", "load it again"),
             Errno::TXTBSY => Self::new(
                 "file-being-written",
@@ -121,7 +121,7 @@ impl LoadRefusal {
             | Errno::KEYREVOKED
             | Errno::NOPKG
             | Errno::BADMSG
-            | Errno::LIBBAD => tried.signature(errno),
+            | Errno::LIBBAD => signature(errno),
             _ => Self::new(
                 "other-error",
                 "an error that this call does not document",
@@ -218,46 +218,46 @@ impl Tried<'_> {
             ),
         }
     }
+}
 
-    fn invalid(&self, is_file: bool) -> LoadRefusal {
-        let mut reason = String::from("the kernel finds the image invalid");
-        if is_file {
-            reason.push_str(
-                ": the command line is too long for the kernel, or a segment is larger than half of RAM, or there are more than 16",
-            );
-        } else {
-            reason.push_str(": segments overlap, are not whole pages, or take more than half of RAM, or a flag is unknown to it");
-        }
-        LoadRefusal::new(
-            "invalid-image",
-            reason,
-            "`physmem kexec plan` checks each of these; journalctl -k may say more",
-        )
+fn invalid(is_file: bool) -> LoadRefusal {
+    let mut reason = String::from("the kernel finds the image invalid");
+    if is_file {
+        reason.push_str(
+            ": the command line is too long for the kernel, or a segment is larger than half of RAM, or there are more than 16",
+        );
+    } else {
+        reason.push_str(": segments overlap, are not whole pages, or take more than half of RAM, or a flag is unknown to it");
     }
+    LoadRefusal::new(
+        "invalid-image",
+        reason,
+        "`physmem kexec plan` checks each of these; journalctl -k may say more",
+    )
+}
 
-    fn signature(&self, errno: Errno) -> LoadRefusal {
-        let use_signed =
-            "use the distribution's signed kernel, or one signed by a key that is enrolled here (mokutil)";
-        match errno {
-            Errno::NODATA => LoadRefusal::new(
-                "signature-missing",
-                "the file has no signature, and this kernel demands one (CONFIG_KEXEC_SIG_FORCE, or IMA)",
-                use_signed,
-            ),
-            _ => LoadRefusal::new(
-                "signature-wrong",
-                match errno {
-                    Errno::NOKEY => "the file is signed by a key that this kernel does not know",
-                    Errno::KEYEXPIRED => "the file is signed by a key that has expired",
-                    Errno::KEYREVOKED | Errno::KEYREJECTED => {
-                        "the file's signature does not match it, or its key was revoked"
-                    }
-                    Errno::NOPKG => "the file's signature uses an algorithm that this kernel lacks",
-                    _ => "the file's signature is damaged",
-                },
-                use_signed,
-            ),
-        }
+fn signature(errno: Errno) -> LoadRefusal {
+    let use_signed =
+        "use the distribution's signed kernel, or one signed by a key that is enrolled here (mokutil)";
+    match errno {
+        Errno::NODATA => LoadRefusal::new(
+            "signature-missing",
+            "the file has no signature, and this kernel demands one (CONFIG_KEXEC_SIG_FORCE, or IMA)",
+            use_signed,
+        ),
+        _ => LoadRefusal::new(
+            "signature-wrong",
+            match errno {
+                Errno::NOKEY => "the file is signed by a key that this kernel does not know",
+                Errno::KEYEXPIRED => "the file is signed by a key that has expired",
+                Errno::KEYREVOKED | Errno::KEYREJECTED => {
+                    "the file's signature does not match it, or its key was revoked"
+                }
+                Errno::NOPKG => "the file's signature uses an algorithm that this kernel lacks",
+                _ => "the file's signature is damaged",
+            },
+            use_signed,
+        ),
     }
 }
 

@@ -55,6 +55,20 @@ impl BzImage {
     ///
     /// The first reason against it.
     pub fn check_kexec_file_load(&self, running: Paging) -> Result<(), Unloadable> {
+        self.check(running, true)
+    }
+
+    /// Whether a kernel with these page tables can enter the image at its 64-bit entry, wherever else it may lie: what a
+    /// loader that keeps a kernel below 4 GiB by itself has to ask.
+    ///
+    /// # Errors
+    ///
+    /// The first reason against it, but never [`Unloadable::NotAbove4G`].
+    pub fn check_64_bit_entry(&self, running: Paging) -> Result<(), Unloadable> {
+        self.check(running, false)
+    }
+
+    fn check(&self, running: Paging, is_above_4g: bool) -> Result<(), Unloadable> {
         let lacks = |flag| !self.xload_flags.contains(flag);
         if self.version < 0x20c {
             Err(Unloadable::ProtocolTooOld { version: self.version })
@@ -62,7 +76,7 @@ impl BzImage {
             Err(Unloadable::NotLoadedHigh)
         } else if lacks(XLoadFlags::KERNEL_64) {
             Err(Unloadable::No64BitEntry)
-        } else if lacks(XLoadFlags::CAN_BE_LOADED_ABOVE_4G) {
+        } else if is_above_4g && lacks(XLoadFlags::CAN_BE_LOADED_ABOVE_4G) {
             Err(Unloadable::NotAbove4G)
         } else if running == Paging::FiveLevel && lacks(XLoadFlags::FIVE_LEVEL) {
             Err(Unloadable::No5Level)

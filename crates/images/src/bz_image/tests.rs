@@ -58,6 +58,7 @@ fn the_header_of_debians_kernel_is_what_plans_are_made_of() {
         kernel_alignment: 0x20_0000,
         init_size: 0x37e_e000,
         cmdline_size: 2047,
+        above_4g: true,
     };
     assert_eq!(crate::SetupHeader::of(&image), Some(header));
     assert_eq!(image.check_kexec_file_load(Paging::FiveLevel), Ok(()));

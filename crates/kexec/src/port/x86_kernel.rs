@@ -17,7 +17,7 @@ use crate::kho;
 use crate::place::kernel_search;
 use crate::place::segments::{SegmentNeeds, SegmentPlacer};
 use crate::port::steps::{Begun, Layout, Port};
-use crate::port::x86_image::{self, MIN_KERNEL, Parts};
+use crate::port::x86_image::{self, MIN_KERNEL, MIN_LOW, Parts};
 use crate::request::Purgatory;
 use crate::segment::SegmentKind;
 use crate::tell::by_rules;
@@ -80,7 +80,9 @@ impl Port for X86Kernel {
         let parts = Parts {
             purgatory: request.purgatory.unwrap_or(Purgatory::LINUX_X86),
             parameters,
+            low_min: MIN_LOW,
             kernel_min: kernel.pref_address.max(MIN_KERNEL),
+            limit: u64::MAX,
         };
         x86_image::place(&mut placer, kernel, &parts)?;
         Ok(Begun { placer, map, command_line })
@@ -93,7 +95,7 @@ impl Port for X86Kernel {
         initrd: Option<u64>,
     ) -> Result<Layout, PlanError> {
         let mut placer = begun.placer.clone();
-        x86_image::place_initrd(&mut placer, initrd)?;
+        x86_image::place_initrd(&mut placer, initrd, u64::MAX)?;
         Ok(Layout { segments: placer.segments(), chosen: None })
     }
 }

@@ -20,7 +20,7 @@ use crate::dump::ranges::dumped;
 use crate::error::PlanError;
 use crate::place::segments::SegmentPlacer;
 use crate::port::steps::{Begun, Layout, Port};
-use crate::port::x86_image::{self, MIN_KERNEL, Parts};
+use crate::port::x86_image::{self, MIN_KERNEL, MIN_LOW, Parts};
 use crate::port::x86_tools_common::{crash, length, memory, setup_data, tell};
 use crate::request::Purgatory;
 
@@ -72,7 +72,9 @@ impl Port for X86Tools {
         let parts = Parts {
             purgatory: request.purgatory.unwrap_or(Purgatory::KEXEC_TOOLS_X86),
             parameters: setup_code.saturating_add(length(&command_line)),
+            low_min: MIN_LOW,
             kernel_min: kernel_min.max(MIN_KERNEL),
+            limit: u64::MAX,
         };
         x86_image::place(&mut placer, kernel, &parts)?;
         Ok(Begun { placer, map, command_line })
@@ -85,7 +87,7 @@ impl Port for X86Tools {
         initrd: Option<u64>,
     ) -> Result<Layout, PlanError> {
         let mut placer = begun.placer.clone();
-        x86_image::place_initrd(&mut placer, initrd)?;
+        x86_image::place_initrd(&mut placer, initrd, u64::MAX)?;
         setup_data::place(&mut placer, setup_data::efi_map(context), &begun.map)?;
         Ok(Layout { segments: placer.segments(), chosen: None })
     }

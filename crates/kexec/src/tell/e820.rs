@@ -57,6 +57,16 @@ impl NextMap {
         header: PhysRange,
         size: HeaderSize,
     ) -> Result<Self, PlanError> {
+        Self::all_after_crash(machine, crash_kernel, header, size).map(Self::with_the_first)
+    }
+
+    /// The same, however many entries there are.
+    pub(crate) fn all_after_crash(
+        machine: &Machine,
+        crash_kernel: &CrashKernel,
+        header: PhysRange,
+        size: HeaderSize,
+    ) -> Result<Vec<Entry>, PlanError> {
         let tree = machine.resources().ok_or(PlanError::NoIomem)?;
         let first_mib = PhysRange::new(0, MIB).ok();
         let low_ram =
@@ -73,7 +83,7 @@ impl NextMap {
         let own = [below, above].into_iter().flatten().filter(|range| range.size() >= PAGE);
         let ram = crash_kernel.low.into_iter().chain(own).chain(machine.state.crash_cma.iter().copied());
         entries.extend(ram.map(|range| Entry { range, kind: E820Type::Ram }));
-        Ok(Self::with_the_first(entries))
+        Ok(entries)
     }
 }
 

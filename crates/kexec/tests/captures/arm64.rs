@@ -7,7 +7,9 @@ use evidence::memblock_text;
 use evidence::snapshot::{Bytes, MemblockFiles};
 use evidence::{Source, Unknown};
 use firmware::fdt::Fdt;
-use kexec::{Arm64Error, Arm64Header, E820Type, KernelImage, Plan, PlanError, Purpose, Request, ToldBy};
+use kexec::{
+    Arm64Error, Arm64Header, Caller, E820Type, KernelImage, Plan, PlanError, Purpose, Request, ToldBy,
+};
 use machine::range_set::RangeSet;
 use machine::{Machine, Snapshot};
 use memblock::{PhysRange, RegionFlags, ranges};
@@ -75,6 +77,7 @@ fn plan(
         without_cma: false,
         purgatory: None,
         tools: None,
+        caller: Caller::KexecTools,
     };
     kexec::plan(&machine, &request, &Rules::LINUX)
 }

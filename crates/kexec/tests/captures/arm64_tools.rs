@@ -4,7 +4,9 @@
 use std::path::PathBuf;
 
 use firmware::fdt::{Chosen, Fdt};
-use kexec::{Arm64Error, Arm64Header, KernelImage, Plan, PlanError, Purpose, Request, SegmentKind, ToldBy};
+use kexec::{
+    Arm64Error, Arm64Header, Caller, KernelImage, Plan, PlanError, Purpose, Request, SegmentKind, ToldBy,
+};
 use machine::{Machine, Snapshot};
 use memblock::PhysRange;
 use rules::{Loader, Rules};
@@ -50,6 +52,7 @@ fn plan(name: &str, purpose: Purpose) -> Result<Plan, PlanError> {
         without_cma: false,
         purgatory: None,
         tools: None,
+        caller: Caller::KexecTools,
     };
     kexec::plan(&Machine::of(&snapshot).unwrap(), &request, &Rules::LINUX)
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use firmware::e820::Entry;
 use firmware::log::E820Map;
-use kexec::{Plan, PlanError, Purpose, Request};
+use kexec::{Caller, Plan, PlanError, Purpose, Request};
 use machine::{EfiRuntime, Machine, Snapshot};
 use memblock::PhysRange;
 use rules::{Loader, Rules, Use};
@@ -86,6 +86,7 @@ fn plan(snapshot: &Snapshot, loaded: &Loaded, efi_ranges: u64) -> (Machine, Plan
         without_cma: false,
         purgatory: None,
         tools: None,
+        caller: Caller::KexecTools,
     };
     if efi_ranges > 0 {
         machine.state.efi_runtime = Some(EfiRuntime { entries: efi_ranges, descriptor: 48 });

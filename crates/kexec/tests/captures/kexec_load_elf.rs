@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use kexec::{ElfError, ElfKernel, ElfSegment, KernelImage, Plan, PlanError, Purpose, Request};
+use kexec::{Caller, ElfError, ElfKernel, ElfSegment, KernelImage, Plan, PlanError, Purpose, Request};
 use machine::{EfiRuntime, Machine, Snapshot};
 use memblock::PhysRange;
 use rules::{Loader, Rules};
@@ -89,6 +89,7 @@ fn plan(
         without_cma: false,
         purgatory: None,
         tools: None,
+        caller: Caller::KexecTools,
     };
     let mut machine = Machine::of(snapshot).unwrap();
     if efi_ranges > 0 {

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use firmware::e820::{E820Type, Entry};
 use firmware::log::E820Map;
 use images::core_header::CoreHeader;
-use kexec::{KernelImage, Plan, Purpose, Request, SegmentKind, SetupHeader};
+use kexec::{Caller, KernelImage, Plan, Purpose, Request, SegmentKind, SetupHeader};
 use machine::{Machine, Snapshot};
 use memblock::PhysRange;
 use record::Record;
@@ -98,6 +98,7 @@ fn kernel_of(header: &Path) -> KernelImage<'static> {
         kernel_alignment: number("kernel_alignment"),
         init_size: number("init_size"),
         cmdline_size: number("cmdline_size"),
+        above_4g: true,
     })
 }
 
@@ -122,6 +123,7 @@ fn load(&(capture, log, index, purpose, initrd): &Load) -> (Machine, Record, Pla
         without_cma: false,
         purgatory: None,
         tools: None,
+        caller: Caller::KexecTools,
     };
     let plan =
         kexec::plan(&machine, &request, &Rules::LINUX).unwrap_or_else(|error| panic!("{capture}: {error}"));

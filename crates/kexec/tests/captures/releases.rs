@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use evidence::log::LoadLog;
 use evidence::resources::ResourceTree;
 use firmware::e820::E820Type;
-use kexec::{Plan, Purpose, Request};
+use kexec::{Caller, Plan, Purpose, Request};
 use machine::{EfiRuntime, Machine, Snapshot};
 use memblock::PhysRange;
 use rules::{Loader, Rules};
@@ -106,6 +106,7 @@ impl Made {
             without_cma: self.without_cma,
             purgatory: None,
             tools: None,
+            caller: Caller::KexecTools,
         };
         kexec::plan(machine, &request, &Rules::LINUX).unwrap_or_else(|error| panic!("{}: {error}", row.0))
     }

@@ -9,7 +9,7 @@ mod device_tree;
 mod machines;
 mod search;
 
-use kexec::{Arm64Header, KernelImage, Plan, PlanError, Purpose, Request, SegmentKind};
+use kexec::{Arm64Header, Caller, KernelImage, Plan, PlanError, Purpose, Request, SegmentKind};
 use memblock::{PhysRange, ranges};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -38,6 +38,7 @@ fn requests() -> impl Strategy<Value = Request<'static>> {
             without_cma: false,
             purgatory: None,
             tools: None,
+            caller: Caller::KexecTools,
         },
     )
 }

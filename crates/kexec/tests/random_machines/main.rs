@@ -8,9 +8,10 @@ mod brute_force;
 mod elf;
 mod layouts;
 mod machines;
+mod own;
 
 use firmware::e820::E820Type;
-use kexec::{KernelImage, PlanError, Purpose, Request, SegmentKind, SetupHeader};
+use kexec::{Caller, KernelImage, PlanError, Purpose, Request, SegmentKind, SetupHeader};
 use machine::range_set::RangeSet;
 use memblock::{PhysRange, ranges};
 use proptest::prelude::*;
@@ -38,6 +39,7 @@ fn requests() -> impl Strategy<Value = Request<'static>> {
                 kernel_alignment: 1 << order,
                 init_size,
                 cmdline_size: 2047,
+                above_4g: true,
             }),
             initrd,
             command_line: "quiet",
@@ -45,6 +47,7 @@ fn requests() -> impl Strategy<Value = Request<'static>> {
             without_cma: false,
             purgatory: None,
             tools: None,
+            caller: Caller::KexecTools,
         },
     )
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueHint};
+use kexec::Caller;
 use machine::releases::KexecTools;
 use rules::Loader;
 
@@ -109,6 +110,16 @@ pub(crate) struct LoadArguments {
     /// Keep kexec_file_load out of contiguous memory areas (KEXEC_FILE_NO_CMA, Linux 6.17)
     #[arg(long)]
     pub(crate) no_cma: bool,
+    #[command(flatten)]
+    pub(crate) how: HowArguments,
+    /// Print JSON; schema/load.schema.json describes it
+    #[arg(short = 'J', long)]
+    pub(crate) json: bool,
+}
+
+/// How to go about a load.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub(crate) struct HowArguments {
     /// Check everything and print what would be loaded, but load nothing; the same exit status
     #[arg(short = 'n', long)]
     pub(crate) dry_run: bool,
@@ -118,9 +129,6 @@ pub(crate) struct LoadArguments {
     /// Ask the kernel even if a check expects it to refuse
     #[arg(long)]
     pub(crate) force: bool,
-    /// Print JSON; schema/load.schema.json describes it
-    #[arg(short = 'J', long)]
-    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]
@@ -169,9 +177,13 @@ pub(crate) struct PlanArguments {
     pub(crate) input: MachineArguments,
     #[command(flatten)]
     pub(crate) image: ImageArguments,
-    /// The system call: `file` is kexec_file_load, `load` is kexec_load as called by kexec-tools
+    /// The system call: `file` is kexec_file_load, `load` is kexec_load, as called by the program that --by names
     #[arg(long, value_name = "LOADER", default_value = "file", value_parser = loader())]
     pub(crate) loader: Loader,
+    /// The program that calls kexec_load, and so chooses the places: with `physmem`, what `physmem kexec load --loader
+    /// load` does
+    #[arg(long, value_name = "PROGRAM", default_value = "kexec-tools", value_parser = caller())]
+    pub(crate) by: Caller,
     /// Print JSON; schema/kexec.schema.json describes it
     #[arg(short = 'J', long)]
     pub(crate) json: bool,
@@ -261,6 +273,12 @@ fn loader() -> impl TypedValueParser<Value = Loader> {
         "load" => Loader::KexecLoad,
         _ => Loader::KexecFileLoad,
     })
+}
+
+fn caller() -> impl TypedValueParser<Value = Caller> {
+    let all = [Caller::KexecTools, Caller::Physmem];
+    PossibleValuesParser::new(all.map(Caller::as_str))
+        .map(move |name| all.into_iter().find(|caller| caller.as_str() == name).unwrap_or_default())
 }
 
 fn bytes(text: &str) -> Result<u64, String> {

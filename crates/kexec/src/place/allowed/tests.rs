@@ -107,7 +107,10 @@ fn what_the_map_has_is_ram_to_kexec_tools_whatever_a_driver_made_of_it() {
 fn kexec_load_without_the_firmware_map_says_what_was_not_shown() {
     let error = of_kexec_load("00001000-1fffffff : System RAM\n", &[], &Rules::LINUX).unwrap_err();
     assert_eq!(error, PlanError::NoFirmwareMap);
-    assert!(error.to_string().starts_with("/sys/firmware/memmap, from which kexec-tools takes"), "{error}");
+    assert!(
+        error.to_string().starts_with("/sys/firmware/memmap, from which a load by kexec_load takes"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -5,7 +5,7 @@ use rules::{Loader, Rules};
 
 use super::*;
 use crate::error::Arm64Error;
-use crate::request::Request;
+use crate::request::{Caller, Request};
 use crate::{Plan, plan};
 use evidence::Purpose;
 use images::{Arm64Header, KernelImage};
@@ -22,6 +22,7 @@ const REQUEST: Request<'_> = Request {
     without_cma: false,
     purgatory: None,
     tools: None,
+    caller: Caller::KexecTools,
 };
 
 const IOMEM: &str = "40000000-4fffffff : System RAM\n  40010000-401fffff : Kernel code\n  \

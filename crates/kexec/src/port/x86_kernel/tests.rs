@@ -160,6 +160,7 @@ proptest! {
                 kernel_alignment: if aligned { 1 << (alignment % 30) } else { odd },
                 init_size: if small { file_size % 0x200_0000 + init_size % 0x10_0000 } else { init_size },
                 cmdline_size,
+                above_4g: true,
             }),
             initrd: initrd.map(scale),
             command_line: "quiet",

@@ -1,33 +1,23 @@
 //! Loads what was ordered: every check first, then the call, then a look at what is loaded.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::path::Path;
 
-use act::kexec::{Earlier, Image, Kernel, Linux, LoadRefusal, Records, Tried};
+use act::kexec::{Earlier, Image, Kernel, Linux, LoadRefusal, Piece, Records, Tried};
 use audit::Finding;
 use evidence::record::RecordedRange;
 use evidence::{Record, Source};
-use kexec::{Plan, Purpose};
+use kexec::{Caller, Contents, Plan, Purpose};
 use machine::{Kho, Machine, Unknown};
 use memblock::PhysRange;
 use rules::{Loader, Rules};
 
-use super::files::Files;
+use super::files::{Files, Opened};
 use super::order::Order;
 use super::record;
+use crate::cli::HowArguments;
 use crate::commands::load::loading::{Beside, Loading};
 use crate::failure::Failure;
-
-/// How to go about it.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Asked {
-    /// Check everything, and load nothing.
-    pub(crate) dry_run: bool,
-    /// Leave no record.
-    pub(crate) no_record: bool,
-    /// Call the kernel even if it is expected to refuse.
-    pub(crate) force: bool,
-}
 
 /// What was loaded, or would be.
 #[derive(Debug)]
@@ -44,14 +34,14 @@ pub(crate) struct Loaded {
 }
 
 /// Loads. A crash kernel that the call has freed without loading another is loaded again, if its record tells how.
-pub(crate) fn carry_out(order: &Order, asked: Asked) -> Result<Loaded, Failure> {
-    let records = if asked.dry_run || asked.no_record { None } else { Some(Records::lock(Path::new("/"))?) };
-    carry_out_with(order, asked, records.as_ref(), &Linux)
+pub(crate) fn carry_out(order: &Order, how: HowArguments) -> Result<Loaded, Failure> {
+    let records = if how.dry_run || how.no_record { None } else { Some(Records::lock(Path::new("/"))?) };
+    carry_out_with(order, how, records.as_ref(), &Linux)
 }
 
 fn carry_out_with(
     order: &Order,
-    asked: Asked,
+    how: HowArguments,
     records: Option<&Records>,
     kernel: &dyn Kernel,
 ) -> Result<Loaded, Failure> {
@@ -61,17 +51,18 @@ fn carry_out_with(
     let files = Files::open(order)?;
     let machine = live()?;
     let beside = Beside::of(&order.beside)?;
-    let loading = Loading { machine: &machine, purpose: order.purpose, beside: &order.beside };
+    let (purpose, by) = (order.purpose, Caller::Physmem);
+    let loading = Loading { machine: &machine, purpose, beside: &order.beside, by };
     let mut notes = Vec::new();
     let mut expected = |result: Result<(), Failure>| match result {
-        Err(failure) if asked.force && failure.exit_code() == 3 => {
+        Err(failure) if how.force && failure.exit_code() == 3 => {
             notes.push(format!("forced: {failure}"));
             Ok(())
         }
         result => result,
     };
     expected(loading.permitted(order.loader))?;
-    if !asked.dry_run && !act::kexec::may_boot() {
+    if !how.dry_run && !act::kexec::may_boot() {
         return Err(refused(&machine, order, &files, act::Errno::PERM, Vec::new()));
     }
     let image = files.image.image(&order.kernel)?;
@@ -79,7 +70,9 @@ fn carry_out_with(
     if order.loader == Loader::KexecFileLoad {
         assumed.extend(files.image.check(&order.kernel, &machine)?);
     }
-    let plan = match loading.plan(order.loader, image, &beside, order.avoid_removable) {
+    let line = loading.command_line(&order.beside)?;
+    let request = loading.request(order.loader, image, &beside, order.avoid_removable, &line);
+    let plan = match loading.plan_of(&request) {
         Ok(plan) => Some(plan),
         // The kernel places, and knows what this does not.
         Err(Failure::Plan { source, .. })
@@ -96,42 +89,63 @@ fn carry_out_with(
     let findings =
         plan.as_ref().map(|plan| audit::of_plan(&machine, plan, &Rules::LINUX)).unwrap_or_default();
     assumed.extend(plan.iter().flat_map(|plan| plan.assumed.iter().cloned()));
-    let line = loading.command_line(&order.beside)?;
+    let contents = match &plan {
+        Some(plan) if order.loader == Loader::KexecLoad => {
+            let running = host::running(order.purpose)?;
+            Some(Contents::of(&machine, &request, plan, &files.bytes(), &running)?)
+        }
+        _ => None,
+    };
+    let what = What { order, files: &files, machine: &machine, line: &line, contents: contents.as_ref() };
     let record = record::of(order, &files, &machine, &line, plan.as_ref());
     let mut loaded = Loaded { record, plan, findings, assumed, notes, armed: None };
-    if !asked.dry_run {
-        call(order, &files, &machine, &line, records, kernel, &mut loaded)?;
+    if !how.dry_run {
+        call(what, records, kernel, &mut loaded)?;
     }
     Ok(loaded)
 }
 
+/// What is loaded.
+#[derive(Clone, Copy)]
+struct What<'a> {
+    order: &'a Order,
+    files: &'a Files,
+    machine: &'a Machine,
+    line: &'a str,
+    /// Where physmem places it.
+    contents: Option<&'a Contents<'a>>,
+}
+
+impl What<'_> {
+    fn load(self, kernel: &dyn Kernel, line: &CStr) -> Result<(), act::Errno> {
+        let purpose = self.order.purpose;
+        let Some(contents) = self.contents else {
+            let initrd = self.files.initrd.as_ref().map(Opened::descriptor);
+            let (file, no_cma) = (self.files.kernel.descriptor(), self.order.beside.no_cma);
+            return kernel.load(purpose, Image::Files { kernel: file, initrd, command_line: line, no_cma });
+        };
+        let pieces =
+            contents.segments.iter().map(|segment| Piece { range: segment.range, bytes: &segment.bytes });
+        let pieces: Vec<Piece<'_>> = pieces.collect();
+        let header_may_change = self.machine.evidence.kexec.crash_elfcorehdr_size.read().is_some();
+        kernel.load(purpose, Image::Pieces { entry: contents.entry, pieces: &pieces, header_may_change })
+    }
+}
+
 /// Makes the call, and keeps the record.
 fn call(
-    order: &Order,
-    files: &Files,
-    machine: &Machine,
-    line: &str,
+    what: What<'_>,
     records: Option<&Records>,
     kernel: &dyn Kernel,
     loaded: &mut Loaded,
 ) -> Result<(), Failure> {
+    let What { order, files, machine, line, .. } = what;
     let line = CString::new(line).map_err(|_| Failure::NulInCommandLine)?;
     // From here to the end of this function, a signal must not end the process: it would leave an image without its
     // record.
     act::Stop::default().at_signals()?;
     let pending = records.map(|records| records.prepare(&loaded.record)).transpose()?;
-    let result = match order.loader {
-        Loader::KexecFileLoad => kernel.load(
-            order.purpose,
-            Image::Files {
-                kernel: files.kernel.descriptor(),
-                initrd: files.initrd.as_ref().map(super::files::Opened::descriptor),
-                command_line: &line,
-                no_cma: order.beside.no_cma,
-            },
-        ),
-        Loader::KexecLoad => Err(act::Errno::NOSYS),
-    };
+    let result = what.load(kernel, &line);
     let after = live();
     let is_loaded = |machine: &Machine| is_loaded(machine, order.purpose);
     if let Err(errno) = result {
@@ -194,7 +208,7 @@ fn again(order: &Order, machine: &Machine, records: Option<&Records>, kernel: &d
 }
 
 fn load_once(order: &Order, records: Option<&Records>, kernel: &dyn Kernel) -> Result<(), Failure> {
-    carry_out_with(order, Asked::default(), records, kernel).map(drop)
+    carry_out_with(order, HowArguments::default(), records, kernel).map(drop)
 }
 
 fn refused(

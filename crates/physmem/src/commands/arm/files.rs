@@ -36,6 +36,14 @@ impl Files {
         Ok(Self { kernel, initrd, image })
     }
 
+    /// What is in them.
+    pub(super) fn bytes(&self) -> kexec::Files<'_> {
+        kexec::Files {
+            kernel: &self.kernel.bytes,
+            initrd: self.initrd.as_ref().map(|file| file.bytes.as_slice()),
+        }
+    }
+
     /// Bytes of both.
     pub(super) fn size(&self) -> u64 {
         let size = |file: &Opened| u64::try_from(file.bytes.len()).unwrap_or(u64::MAX);
@@ -63,7 +71,12 @@ impl Opened {
         RecordedFile {
             path: self.path.display().to_string(),
             size: u64::try_from(self.bytes.len()).unwrap_or(u64::MAX),
-            sha256: Sha256::digest(&self.bytes).iter().map(|byte| format!("{byte:02x}")).collect(),
+            sha256: hex(&Sha256::digest(&self.bytes)),
         }
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    nibbles.filter_map(|nibble| char::from_digit(nibble.into(), 16)).collect()
 }

@@ -9,9 +9,9 @@ use machine::Unknown;
 use memblock::PhysRange;
 use serde::Serialize;
 
-use super::carry_out::{Asked, Loaded, carry_out};
+use super::carry_out::{Loaded, carry_out};
 use super::order::Order;
-use crate::cli::{KexecLoadArguments, LoadArguments};
+use crate::cli::{HowArguments, KexecLoadArguments, LoadArguments};
 use crate::done::Done;
 use crate::failure::Failure;
 use crate::output::finding::{self, FindingRecord};
@@ -37,13 +37,12 @@ fn run(
     out: &mut impl Write,
 ) -> Result<Done, Failure> {
     let order = Order::of(arguments, purpose, avoid_removable);
-    let asked = Asked { dry_run: arguments.dry_run, no_record: arguments.no_record, force: arguments.force };
-    let loaded = carry_out(&order, asked)?;
+    let loaded = carry_out(&order, arguments.how)?;
     if arguments.json {
-        serde_json::to_writer_pretty(&mut *out, &Document::of(&order, asked, &loaded))?;
+        serde_json::to_writer_pretty(&mut *out, &Document::of(&order, arguments.how, &loaded))?;
         writeln!(out)?;
     } else {
-        print(&order, asked, &loaded, Style::of_stdout(), out)?;
+        print(&order, arguments.how, &loaded, Style::of_stdout(), out)?;
     }
     // That it is loaded is the answer; what is wrong with it is printed.
     Ok(Done::Good)
@@ -51,13 +50,13 @@ fn run(
 
 fn print(
     order: &Order,
-    asked: Asked,
+    how: HowArguments,
     loaded: &Loaded,
     style: Style,
     out: &mut impl Write,
 ) -> Result<(), Failure> {
     let Loaded { record, plan, findings, assumed, notes, armed } = loaded;
-    let verb = if asked.dry_run { "would load" } else { "loaded" };
+    let verb = if how.dry_run { "would load" } else { "loaded" };
     let initrd = record.initrd.as_ref().map(|initrd| format!(" with {}", initrd.path)).unwrap_or_default();
     let text = format!("{verb} {}{initrd} by {}", record.kernel.path, order.loader.as_str());
     wrapped(out, &format!("{}: ", order.word()), "  ", &text)?;
@@ -75,13 +74,13 @@ fn print(
             out,
             "  ",
             "    ",
-            &dump(asked, plan.as_ref().map(|plan| plan.vmcore.as_slice()), armed.as_deref()),
+            &dump(how, plan.as_ref().map(|plan| plan.vmcore.as_slice()), armed.as_deref()),
         )?;
     }
     for note in notes {
         wrapped(out, "  ", "    ", note)?;
     }
-    if !asked.dry_run && !asked.no_record {
+    if !how.dry_run && !how.no_record {
         writeln!(out, "  recorded in {RECORDS}/{}", file(order.purpose))?;
     }
     if !findings.is_empty() {
@@ -98,7 +97,7 @@ fn print(
 }
 
 /// What a dump will contain, in a sentence.
-fn dump(asked: Asked, planned: Option<&[PhysRange]>, armed: Option<&[PhysRange]>) -> String {
+fn dump(how: HowArguments, planned: Option<&[PhysRange]>, armed: Option<&[PhysRange]>) -> String {
     let sum = |ranges: &[PhysRange]| {
         let bytes = ranges.iter().fold(0_u64, |sum, range| sum.saturating_add(range.size()));
         let count = ranges.len();
@@ -114,7 +113,7 @@ fn dump(asked: Asked, planned: Option<&[PhysRange]>, armed: Option<&[PhysRange]>
             sum(planned)
         ),
         (Some(armed), None) => format!("the dump has {}, as its header says where it lies", sum(armed)),
-        (None, Some(planned)) if asked.dry_run => format!("the dump would have {}", sum(planned)),
+        (None, Some(planned)) if how.dry_run => format!("the dump would have {}", sum(planned)),
         (None, Some(planned)) => {
             format!("the dump has {}, as planned: its header cannot be read on this machine", sum(planned))
         }
@@ -146,11 +145,11 @@ struct Document<'a> {
 }
 
 impl<'a> Document<'a> {
-    fn of(order: &Order, asked: Asked, loaded: &'a Loaded) -> Self {
-        let is_recorded = !asked.dry_run && !asked.no_record;
+    fn of(order: &Order, how: HowArguments, loaded: &'a Loaded) -> Self {
+        let is_recorded = !how.dry_run && !how.no_record;
         Self {
             schema: SCHEMA,
-            dry_run: asked.dry_run,
+            dry_run: how.dry_run,
             record: &loaded.record,
             recorded: is_recorded.then(|| format!("{RECORDS}/{}", file(order.purpose))),
             dump_is_read: loaded.armed.is_some(),

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use kexec::{Plan, Purpose};
+use kexec::{Caller, Plan, Purpose};
 use machine::{Machine, MemoryRange, Unknown};
 use rules::{Class, Loader, Rules, Use, Verdict};
 use serde::Serialize;
@@ -50,7 +50,8 @@ pub(crate) fn run(arguments: &DiffArguments, out: &mut impl Write) -> Result<(),
         None => None,
         Some((path, kernel)) => {
             let image = kernel.image(path)?;
-            let loading = Loading { machine: &machine, purpose, beside: &arguments.beside };
+            let by = Caller::KexecTools;
+            let loading = Loading { machine: &machine, purpose, beside: &arguments.beside, by };
             let checked = kernel.check(path, &machine);
             if let Ok(unknown) = &checked {
                 assumed.extend(unknown.clone());

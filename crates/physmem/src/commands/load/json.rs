@@ -7,7 +7,7 @@ use machine::Unknown;
 use serde::Serialize;
 
 use super::planned::Load;
-use super::records::{EntryRecord, RangeRecord, SegmentRecord, entry, range};
+use super::records::{EntryRecord, RangeRecord, SegmentRecord, entry, placed_by, range};
 use crate::output::finding::FindingRecord;
 
 /// The version of the layout.
@@ -20,6 +20,7 @@ pub(crate) struct Document<'a> {
     origin: &'a str,
     purpose: &'static str,
     loader: &'static str,
+    by: &'static str,
     command_line: &'a str,
     segments: Vec<SegmentRecord<'a>>,
     next_kernel: NextKernel,
@@ -108,6 +109,7 @@ impl<'a> Document<'a> {
                 Purpose::Crash => "crash",
             },
             loader: plan.loader.as_str(),
+            by: placed_by(plan.loader, load.by),
             command_line: &plan.command_line,
             segments: plan.segments.iter().map(SegmentRecord::of).collect(),
             next_kernel: next_kernel(plan),

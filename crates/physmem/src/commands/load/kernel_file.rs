@@ -76,12 +76,8 @@ impl KernelFile {
     pub(crate) fn check(&self, path: &Path, machine: &Machine) -> Result<Option<Unknown>, Failure> {
         // The plan reports that kexec_file_load accepts no ELF kernel.
         let Self::X86(image) = self else { return Ok(None) };
-        let paging = match machine.state.page_table_levels {
-            Some(5) => Paging::FiveLevel,
-            _ => Paging::FourLevel,
-        };
         image
-            .check_kexec_file_load(paging)
+            .check_kexec_file_load(paging(machine))
             .map_err(|source| Failure::Unloadable { path: path.to_owned(), source })?;
         let is_assumed = machine.state.page_table_levels.is_none() && self.depends_on_paging();
         Ok(is_assumed.then(|| {
@@ -93,10 +89,27 @@ impl KernelFile {
         }))
     }
 
+    /// Checks whether physmem's own load could enter it on this machine.
+    pub(crate) fn check_entry(&self, path: &Path, machine: &Machine) -> Result<(), Failure> {
+        // The plan reports that physmem loads no other kind.
+        let Self::X86(image) = self else { return Ok(()) };
+        image
+            .check_64_bit_entry(paging(machine))
+            .map_err(|source| Failure::Unloadable { path: path.to_owned(), source })
+    }
+
     /// Whether the running kernel's paging mode decides if kexec_file_load accepts it.
     fn depends_on_paging(&self) -> bool {
         let Self::X86(image) = self else { return false };
         image.check_kexec_file_load(Paging::FiveLevel) != image.check_kexec_file_load(Paging::FourLevel)
+    }
+}
+
+/// How the running kernel's page tables are, as far as that is known.
+const fn paging(machine: &Machine) -> Paging {
+    match machine.state.page_table_levels {
+        Some(5) => Paging::FiveLevel,
+        _ => Paging::FourLevel,
     }
 }
 

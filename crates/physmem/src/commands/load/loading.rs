@@ -1,6 +1,6 @@
 //! Planning one load, for `plan` and for both sides of `diff`.
 
-use kexec::{KernelImage, Plan, Purgatory, Purpose, Request, remedies};
+use kexec::{Caller, KernelImage, Plan, Purgatory, Purpose, Request, remedies};
 use machine::command_line::edit;
 use machine::{Machine, Unknown};
 use rules::{Loader, Rules};
@@ -32,6 +32,8 @@ pub(crate) struct Loading<'a> {
     pub(crate) machine: &'a Machine,
     pub(crate) purpose: Purpose,
     pub(crate) beside: &'a BesideArguments,
+    /// Who calls kexec_load.
+    pub(crate) by: Caller,
 }
 
 impl Loading<'_> {
@@ -47,6 +49,7 @@ impl Loading<'_> {
             without_cma: self.beside.no_cma,
             purgatory: None,
             tools: self.beside.kexec_tools,
+            caller: self.by,
         };
         kexec::assumed::of(self.machine, &request)
     }
@@ -57,6 +60,7 @@ impl Loading<'_> {
             code: None,
             origin: self.machine.evidence.origin.clone(),
             loader,
+            by: self.by,
             remedies: Vec::new(),
             source,
         })
@@ -71,28 +75,46 @@ impl Loading<'_> {
         avoid_removable: bool,
     ) -> Result<Plan, Failure> {
         let command_line = self.command_line(beside.arguments)?;
+        self.plan_of(&self.request(loader, kernel, beside, avoid_removable, &command_line))
+    }
+
+    /// The request, with this command line.
+    pub(crate) fn request<'r>(
+        &self,
+        loader: Loader,
+        kernel: KernelImage<'r>,
+        beside: &Beside<'_>,
+        avoid_removable: bool,
+        command_line: &'r str,
+    ) -> Request<'r> {
         let usual = kexec::purgatory(loader, &kernel);
         let purgatory = usual
             .zip(beside.arguments.purgatory_size)
             .map(|(usual, size)| Purgatory { loaded: usual.loaded.min(size), size });
-        let request = Request {
+        Request {
             purpose: self.purpose,
             loader,
             kernel,
             initrd: beside.initrd,
-            command_line: &command_line,
+            command_line,
             avoid_removable,
             without_cma: self.beside.no_cma,
             purgatory,
             tools: self.beside.kexec_tools,
-        };
-        kexec::plan(self.machine, &request, &Rules::LINUX).map_err(|source| Failure::Plan {
+            caller: self.by,
+        }
+    }
+
+    /// The plan of a request, or the refusal and what would help.
+    pub(crate) fn plan_of(&self, request: &Request<'_>) -> Result<Plan, Failure> {
+        kexec::plan(self.machine, request, &Rules::LINUX).map_err(|source| Failure::Plan {
             code: (self.purpose == Purpose::Crash)
                 .then(|| audit::of_plan_error(&source).map(|finding| finding.code))
                 .flatten(),
             origin: self.machine.evidence.origin.clone(),
-            loader,
-            remedies: remedies(self.machine, &request, &Rules::LINUX, &source),
+            loader: request.loader,
+            by: self.by,
+            remedies: remedies(self.machine, request, &Rules::LINUX, &source),
             source,
         })
     }

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use kexec::Purpose;
+use kexec::{Caller, Purpose};
 use rules::{Loader, Rules};
 
 use super::json::Document;
@@ -25,6 +25,9 @@ pub(crate) fn run(
     if avoid_removable && arguments.loader == Loader::KexecFileLoad {
         return Err(Failure::KernelPlaces);
     }
+    if arguments.by == Caller::Physmem && arguments.loader == Loader::KexecFileLoad {
+        return Err(Failure::NoProgramPlaces);
+    }
     let kernel = KernelFile::read(&arguments.image.kernel)?;
     let beside = Beside::of(&arguments.image.beside)?;
     let machine = input::machine(&arguments.input)?;
@@ -32,7 +35,10 @@ pub(crate) fn run(
     if arguments.loader == Loader::KexecFileLoad {
         assumed.extend(kernel.check(&arguments.image.kernel, &machine)?);
     }
-    let load = Loading { machine: &machine, purpose, beside: &arguments.image.beside };
+    if arguments.loader == Loader::KexecLoad && arguments.by == Caller::Physmem {
+        kernel.check_entry(&arguments.image.kernel, &machine)?;
+    }
+    let load = Loading { machine: &machine, purpose, beside: &arguments.image.beside, by: arguments.by };
     let image = kernel.image(&arguments.image.kernel)?;
     let permitted = load.permitted(arguments.loader);
     let plan = match permitted.and_then(|()| load.plan(arguments.loader, image, &beside, avoid_removable)) {
@@ -52,6 +58,7 @@ pub(crate) fn run(
         initrd: arguments.image.beside.initrd.clone(),
         machine,
         plan,
+        by: arguments.by,
         findings,
         assumed,
     };

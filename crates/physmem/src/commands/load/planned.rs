@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use audit::Finding;
-use kexec::Plan;
+use kexec::{Caller, Plan};
 use machine::{Machine, Unknown};
 
 /// A planned load: its files, the plan, and what had to be assumed.
@@ -14,6 +14,8 @@ pub(super) struct Load {
     pub(super) initrd: Option<PathBuf>,
     pub(super) machine: Machine,
     pub(super) plan: Plan,
+    /// Who calls kexec_load.
+    pub(super) by: Caller,
     pub(super) findings: Vec<Finding>,
     pub(super) assumed: Vec<Unknown>,
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use images::core_header::CoreHeader;
 use images::elf;
-use kexec::CrashKernel;
 use kexec::dump::{Difference, LeftOut, dumped, left_out};
+use kexec::{Caller, CrashKernel};
 use machine::{Machine, MemoryRange, Unknown};
 use memblock::PhysRange;
 use rules::{Loader, MapHandedOn, Rules};
@@ -48,8 +48,14 @@ pub(crate) fn run(arguments: &RangesArguments, out: &mut impl Write) -> Result<D
         }
     }
     let loader = arguments.loader;
-    let failure =
-        |source| Failure::Plan { origin: origin.clone(), loader, code: None, source, remedies: Vec::new() };
+    let failure = |source| Failure::Plan {
+        origin: origin.clone(),
+        loader,
+        by: Caller::KexecTools,
+        code: None,
+        source,
+        remedies: Vec::new(),
+    };
     let crash_kernel = CrashKernel::of(&machine).map_err(failure)?;
     let rules = &Rules::LINUX;
     let ranges = Ranges {

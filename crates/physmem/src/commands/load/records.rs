@@ -1,7 +1,8 @@
 //! The JSON records that the documents of several commands share.
 
-use kexec::{E820Type, Entry, Segment};
+use kexec::{Caller, E820Type, Entry, Segment};
 use memblock::PhysRange;
+use rules::Loader;
 use serde::Serialize;
 
 #[derive(Debug, Serialize)]
@@ -44,6 +45,14 @@ pub(super) fn entry(entry: &Entry) -> EntryRecord {
 
 pub(super) fn range(range: &PhysRange) -> RangeRecord {
     RangeRecord { start: hex(range.start()), end: hex(range.end()) }
+}
+
+/// Who places the segments.
+pub(super) const fn placed_by(loader: Loader, by: Caller) -> &'static str {
+    match loader {
+        Loader::KexecFileLoad => "kernel",
+        Loader::KexecLoad => by.as_str(),
+    }
 }
 
 fn hex(address: u64) -> String {

@@ -6,6 +6,7 @@ use std::io::Write;
 use kexec::Purpose;
 use serde::Serialize;
 
+use super::records::placed_by;
 use crate::failure::Failure;
 
 /// The version of the layout.
@@ -18,6 +19,7 @@ struct Document<'a> {
     origin: &'a str,
     purpose: &'static str,
     loader: &'static str,
+    by: &'static str,
     refused: Refused,
 }
 
@@ -33,7 +35,7 @@ struct Refused {
 
 /// Prints why there is no plan; nothing for any other failure.
 pub(super) fn print(failure: &Failure, purpose: Purpose, out: &mut impl Write) -> Result<(), Failure> {
-    let Failure::Plan { origin, loader, source, .. } = failure else { return Ok(()) };
+    let Failure::Plan { origin, loader, by, source, .. } = failure else { return Ok(()) };
     let document = Document {
         schema: SCHEMA,
         origin,
@@ -42,6 +44,7 @@ pub(super) fn print(failure: &Failure, purpose: Purpose, out: &mut impl Write) -
             Purpose::Crash => "crash",
         },
         loader: loader.as_str(),
+        by: placed_by(*loader, *by),
         refused: Refused {
             rule: source.rule(),
             what: source.to_string(),

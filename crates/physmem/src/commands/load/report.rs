@@ -2,7 +2,8 @@
 
 use std::io::Write;
 
-use kexec::{Entry, Plan, Purpose, Segment, ToldBy};
+use kexec::{Caller, Entry, Plan, Purpose, Segment, ToldBy};
+use rules::Loader;
 
 use super::picture;
 use super::planned::Load;
@@ -18,7 +19,11 @@ pub(crate) fn print(load: &Load, style: Style, out: &mut impl Write) -> Result<(
         Purpose::Reboot => "a kernel to reboot into",
         Purpose::Crash => "a crash kernel",
     };
-    wrapped(out, "", "  ", &format!("{} of {purpose}, planned for {origin}", plan.loader.as_str()))?;
+    let by = match (plan.loader, load.by) {
+        (Loader::KexecLoad, Caller::Physmem) => " by physmem",
+        _ => "",
+    };
+    wrapped(out, "", "  ", &format!("{}{by} of {purpose}, planned for {origin}", plan.loader.as_str()))?;
     wrapped(out, "  kernel  ", "    ", &load.kernel.display().to_string())?;
     match &load.initrd {
         Some(path) => wrapped(out, "  initrd  ", "    ", &path.display().to_string())?,

@@ -7,7 +7,8 @@ use evidence::Record;
 use kexec::Purpose;
 use machine::Machine;
 
-use crate::commands::arm::{self, Asked, Loaded, Order, carry_out};
+use crate::cli::HowArguments;
+use crate::commands::arm::{self, Loaded, Order, carry_out};
 
 /// Runs the command that loads a crash kernel.
 pub(super) fn by_command(command: &str) -> Result<String, String> {
@@ -22,7 +23,7 @@ pub(super) fn by_command(command: &str) -> Result<String, String> {
 /// Loads it as its record says.
 pub(super) fn by_record(machine: &Machine, image: Image) -> Result<String, String> {
     let record = record(machine, image)?;
-    let loaded = carry_out(&Order::of_record(record), Asked::default());
+    let loaded = carry_out(&Order::of_record(record), HowArguments::default());
     loaded.map(|loaded| said(&loaded, record)).map_err(|failure| failure.to_string())
 }
 
@@ -52,7 +53,8 @@ fn said(loaded: &Loaded, before: &Record) -> String {
             .collect();
     let mut text = format!("loaded {} from its record", now.kernel.path);
     if !changed.is_empty() {
-        text.push_str(&format!("; changed since it was loaded first: {}", changed.join(", ")));
+        text.push_str("; changed since it was loaded first: ");
+        text.push_str(&changed.join(", "));
     }
     text
 }
