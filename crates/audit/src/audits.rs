@@ -8,7 +8,6 @@ use rules::Rules;
 use crate::checks::registry::{CHECKS, Check, Look};
 use crate::finding::{Code, Finding};
 use crate::image::Image;
-use crate::loaded::Loaded;
 use crate::outcome::{Answer, Checked, Outcome, not_found, outcome};
 use crate::subject::Subject;
 use crate::unknowable as open;
@@ -34,11 +33,9 @@ pub fn findings(checked: &[Checked]) -> Vec<Finding> {
 /// How each code ends on a machine, in the order of [`Code::ALL`]. O(log + ranges).
 pub fn checked(machine: &Machine, rules: &Rules) -> Vec<Checked> {
     let subject = Subject::of(machine, rules);
-    let known = |purpose| match subject.loaded(purpose) {
-        Loaded::Known(record) => Ok(record),
-        _ => Err(open::nothing_known(&subject, purpose)),
-    };
-    let image = |purpose| known(purpose).map(|record| Image::of_record(record, purpose));
+    let image =
+        |purpose| Image::of_loaded(&subject, purpose).ok_or_else(|| open::nothing_known(&subject, purpose));
+    let dump = subject.dump().ok_or_else(|| open::nothing_known(&subject, Purpose::Crash));
     let (crash, reboot) = (image(Purpose::Crash), image(Purpose::Reboot));
     let of = |check: &Check| -> Option<Answer> {
         let on = |image: &Result<Image<'_>, _>, look: fn(&Subject<'_>, &Image<'_>) -> Answer| match image {
@@ -50,7 +47,10 @@ pub fn checked(machine: &Machine, rules: &Rules) -> Vec<Checked> {
             Look::Planned(_) => return None,
             _ if machine.kernel.facts.loads_nothing() => Err(not_found(LOADS_NOTHING)),
             Look::Loader(look) => look(&subject),
-            Look::LoadedCrash(look) => known(Purpose::Crash).and_then(|record| look(&subject, record)),
+            Look::LoadedCrash(look) => match &dump {
+                Ok(dump) => look(&subject, dump),
+                Err(nothing) => Err(nothing.clone()),
+            },
             Look::Image(Purpose::Crash, look) => on(&crash, look),
             Look::Image(Purpose::Reboot, look) => on(&reboot, look),
             Look::NoReboot(look) if reboot.is_err() => look(&subject),

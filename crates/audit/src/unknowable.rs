@@ -81,7 +81,9 @@ pub(crate) fn nothing_known(subject: &Subject<'_>, purpose: Purpose) -> Nothing 
     let remedy = "load by kexec_file_load with KEXEC_FILE_DEBUG (kexec -s -d), and keep the kernel log";
     let why = why_unknown(subject, purpose).unwrap_or_default();
     match subject.loaded(purpose) {
-        Loaded::Nothing | Loaded::Known(_) => not_found(format!("{path} is 0: nothing is loaded")),
+        Loaded::Nothing | Loaded::Known(_) | Loaded::Armed(_) | Loaded::Recorded(_) => {
+            not_found(format!("{path} is 0: nothing is loaded"))
+        }
         // What kexec_load loaded is shown nowhere.
         Loaded::ByKexecLoad => hidden(why, remedy),
         Loaded::Untold if subject.loads().is_some() => hidden(why, remedy),
@@ -93,7 +95,7 @@ pub(crate) fn nothing_known(subject: &Subject<'_>, purpose: Purpose) -> Nothing 
 fn why_unknown(subject: &Subject<'_>, purpose: Purpose) -> Option<String> {
     let path = format!("/sys/kernel/{}", file(purpose));
     match subject.loaded(purpose) {
-        Loaded::Nothing | Loaded::Known(_) => None,
+        Loaded::Nothing | Loaded::Known(_) | Loaded::Armed(_) | Loaded::Recorded(_) => None,
         Loaded::ByKexecLoad => Some(format!(
             "{path} is 1 and crash_hotplug is 0: it was loaded by kexec_load, which leaves nothing in the log"
         )),

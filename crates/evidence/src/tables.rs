@@ -59,6 +59,10 @@ impl Snapshot {
         {
             self.kexec.insert(name.to_owned(), Source::Read(u8::from(is).to_string()));
         }
+        // It was read from the memory of the machine as it was.
+        if self.crash_image.read().is_some() {
+            self.crash_image = Source::Missing;
+        }
         self
     }
 
@@ -66,6 +70,8 @@ impl Snapshot {
     /// settings that a command line made. What happens to added blocks was decided by the build if none did, and stays.
     pub fn forget_this_boot(&mut self, is_on_command_line: impl Fn(&str) -> bool) {
         self.kexec.clear();
+        self.boot_id = Source::Missing;
+        self.records.clear();
         self.memory_hotplug.retain(|name, _| !is_on_command_line(&format!("memory_hotplug.{name}")));
         if let Source::Read(blocks) = &mut self.memory_blocks
             && is_on_command_line("memhp_default_state")

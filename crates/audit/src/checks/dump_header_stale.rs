@@ -8,12 +8,18 @@ use evidence::log::{LoadRecord, MemoryEvent};
 use memblock::PhysRange;
 
 use crate::finding::{Code, Finding, Severity};
-use crate::outcome::{Answer, not_found, unread};
+use crate::loaded::Dump;
+use crate::outcome::{Answer, Nothing, missing, not_found, unread};
 use crate::subject::{Subject, list, sized};
 
 /// Memory that was unplugged after the header's last rebuild.
-pub(crate) fn stale(subject: &Subject<'_>, record: &LoadRecord) -> Answer {
+pub(crate) fn stale(subject: &Subject<'_>, dump: &Dump<'_>) -> Answer {
     subject.tree()?;
+    let record = match dump {
+        Dump::Now { lists, shown_by } => return listed_now(subject, lists, shown_by),
+        Dump::AtLoad => return Err(header_unseen()),
+        Dump::Log(record) => *record,
+    };
     let gone = subject.gone(record.dumped.iter().copied());
     if !subject.keeps_the_header() {
         return listed_and_gone(
@@ -42,6 +48,29 @@ pub(crate) fn stale(subject: &Subject<'_>, record: &LoadRecord) -> Answer {
         };
     }
     removed_after_last_rebuild(subject, record, &gone)
+}
+
+/// What the header itself lists.
+fn listed_now(subject: &Subject<'_>, lists: &[PhysRange], shown_by: &str) -> Answer {
+    let gone = subject.gone(lists.iter().copied());
+    if gone.is_empty() {
+        return Err(not_found(format!("all that the crash header lists is System RAM ({shown_by})")));
+    }
+    let listed = |gone: &PhysRange| format!("{} is in the header, and is not System RAM", sized(*gone));
+    let mut evidence: Vec<String> = gone.iter().map(listed).collect();
+    evidence.extend(subject.loaded_at());
+    evidence.push(shown_by.to_owned());
+    let what = format!("the crash header lists memory that is gone: {}", list(&gone));
+    Ok(finding(Severity::Error, what, evidence))
+}
+
+/// The kernel may have rebuilt the header since it was loaded, and nothing shows it now.
+pub(crate) fn header_unseen() -> Nothing {
+    missing(
+        "this kernel rebuilds the crash header itself, and what it lists now was not read",
+        "run as root: on x86 it can be read where it lies (/proc/kcore), unless the kernel is locked down for \
+         confidentiality",
+    )
 }
 
 fn listed_and_gone(gone: &[PhysRange], record: &LoadRecord, severity: Severity, why: &str) -> Answer {
@@ -106,8 +135,9 @@ fn finding(severity: Severity, what: String, evidence: Vec<String>) -> Finding {
         severity,
         what,
         evidence,
-        remedy: "load the crash kernel again (kexec_file_load -p) now, and after each unplug once the memory is gone \
-                 from /proc/iomem; a udev rule that skips the reload where crash_hotplug is 1 leaves the header wrong"
+        remedy: "load the crash kernel again (physmem kdump load, or kexec -s -p) now, and after each unplug once the \
+                 memory is gone from /proc/iomem, as `physmem watch` does; a udev rule that skips the reload where \
+                 crash_hotplug is 1 leaves the header wrong"
             .to_owned(),
     }
 }

@@ -1,19 +1,25 @@
 //! Memory that a dump should contain and its header does not list.
 
-use evidence::log::LoadRecord;
 use kexec::Purpose;
 use kexec::dump::dumped;
 use machine::State;
 use memblock::{PhysRange, ranges};
 use rules::Loader;
 
+use crate::checks::dump_header_stale::header_unseen;
 use crate::finding::{Code, Finding, Severity};
 use crate::image::Image;
+use crate::loaded::Dump;
 use crate::outcome::{Answer, Nothing, hidden, not_found};
 use crate::subject::{Subject, list, sized};
 
 /// Memory that was added after the load and never went online, so that the header was not rebuilt for it.
-pub(crate) fn misses_added_memory(subject: &Subject<'_>, record: &LoadRecord) -> Answer {
+pub(crate) fn misses_added_memory(subject: &Subject<'_>, dump: &Dump<'_>) -> Answer {
+    let record = match dump {
+        Dump::Now { lists, shown_by } => return missed_now(subject, lists, shown_by),
+        Dump::AtLoad => return Err(header_unseen()),
+        Dump::Log(record) => *record,
+    };
     if record.dumped.is_empty() {
         return Err(hidden(
             "the kernel log shows no PT_LOAD of the loaded crash kernel",
@@ -25,17 +31,9 @@ pub(crate) fn misses_added_memory(subject: &Subject<'_>, record: &LoadRecord) ->
         return Err(not_found("the kernel log shows that the header was rebuilt (crash hp) since the load"));
     }
     let missing = not_dumped(subject, &record.dumped)?;
-    let parts = subject.machine.parts();
     // If it had gone online, the kernel would have rebuilt the header.
-    let never_online = |range: &PhysRange| {
-        let states = subject.machine.ranges_in(*range).filter_map(|memory| {
-            let part = memory.range.intersect(*range)?;
-            Some(parts.of(memory, part).state)
-        });
-        states.into_iter().all(|state| state == Some(State::Offline))
-    };
     let (missing, online): (Vec<PhysRange>, Vec<PhysRange>) =
-        missing.into_iter().partition(|range| !keeps || never_online(range));
+        missing.into_iter().partition(|range| !keeps || is_offline(subject, range));
     let mut evidence: Vec<String> = missing
         .iter()
         .map(|range| {
@@ -74,12 +72,47 @@ pub(crate) fn misses_added_memory(subject: &Subject<'_>, record: &LoadRecord) ->
     })
 }
 
+/// What the header itself lacks.
+fn missed_now(subject: &Subject<'_>, lists: &[PhysRange], shown_by: &str) -> Answer {
+    let missing = not_dumped(subject, lists)?;
+    if missing.is_empty() {
+        return Err(not_found(format!("all System RAM is in the crash header ({shown_by})")));
+    }
+    let is_online = |range: &PhysRange| !is_offline(subject, range);
+    let severity = if missing.iter().any(is_online) { Severity::Error } else { Severity::Warning };
+    let row = |range: &PhysRange| {
+        let state = if is_online(range) { "" } else { "is offline, and " };
+        format!("{} {state}is System RAM and not in the header", sized(*range))
+    };
+    let mut evidence: Vec<String> = missing.iter().map(row).collect();
+    evidence.extend(subject.loaded_at());
+    evidence.push(shown_by.to_owned());
+    Ok(Finding {
+        code: Code::DumpMissesMemory,
+        severity,
+        what: format!("the dump misses memory: {}", list(&missing)),
+        evidence,
+        remedy: "load the crash kernel again by kexec_file_load (physmem kdump load, or kexec -s -p), whose dump holds all \
+                 System RAM"
+            .to_owned(),
+    })
+}
+
+/// Whether all blocks of the range are offline.
+fn is_offline(subject: &Subject<'_>, range: &PhysRange) -> bool {
+    let parts = subject.machine.parts();
+    subject.machine.ranges_in(*range).all(|memory| {
+        let part = memory.range.intersect(*range);
+        part.is_some_and(|part| parts.of(memory, part).state == Some(State::Offline))
+    })
+}
+
 /// What a complete dump contains and the planned one does not.
 pub(crate) fn planned_dump_misses_memory(subject: &Subject<'_>, image: &Image<'_>) -> Answer {
     if image.purpose != Purpose::Crash {
         return Err(not_found("an image for a reboot dumps nothing"));
     }
-    let missing = not_dumped(subject, image.dumped)?;
+    let missing = not_dumped(subject, &image.dumped)?;
     if missing.is_empty() {
         return Err(not_found("all System RAM is in a planned PT_LOAD"));
     }

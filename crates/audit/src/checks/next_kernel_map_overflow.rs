@@ -1,5 +1,6 @@
 //! Maps that have more entries than kexec_file_load hands over.
 
+use evidence::record::RecordedLoader;
 use firmware::e820::{E820Type, Entry, ZERO_PAGE_ENTRIES};
 use kexec::dump::dumped;
 use kexec::{HeaderSize, NextMap, Purpose};
@@ -8,7 +9,7 @@ use rules::Loader;
 
 use crate::finding::{Code, Finding, Severity};
 use crate::image::Image;
-use crate::loaded::Loaded;
+use crate::loaded::{Loaded, recorded};
 use crate::outcome::{Answer, hidden, missing, not_found};
 use crate::subject::{Subject, sized};
 
@@ -23,7 +24,13 @@ const MOST_LISTED: usize = 16;
 pub(crate) fn overflows_after_crash(subject: &Subject<'_>) -> Answer {
     let loaded = subject.loaded(Purpose::Crash);
     subject.e820()?;
-    if matches!(loaded, Loaded::ByKexecLoad) {
+    let by_kernel = match loaded {
+        Loaded::ByKexecLoad => Some(false),
+        Loaded::Armed(armed) => armed.by_kernel,
+        Loaded::Recorded(record) => Some(record.loader == RecordedLoader::KexecFileLoad),
+        _ => None,
+    };
+    if by_kernel == Some(false) {
         return Err(not_found("the crash kernel was loaded by kexec_load, which hands over all entries"));
     }
     let crash_kernel = subject.crash_kernel()?;
@@ -42,6 +49,12 @@ pub(crate) fn overflows_after_crash(subject: &Subject<'_>) -> Answer {
         Loaded::Known(record) => {
             ("the loaded crash kernel is told", format!("the kernel log: {}", record.end))
         }
+        Loaded::Armed(_) => (
+            "the loaded crash kernel is told",
+            "it was loaded by kexec_file_load; counted from /proc/iomem, as the kernel does at a load"
+                .to_owned(),
+        ),
+        Loaded::Recorded(record) => ("the loaded crash kernel is told", recorded(record)),
         _ => (
             "a crash kernel would be told",
             "counted from /proc/iomem, as the kernel does at a load".to_owned(),
@@ -62,7 +75,7 @@ pub(crate) fn overflows_after_reboot(subject: &Subject<'_>) -> Answer {
 
 /// A planned map.
 pub(crate) fn overflows_in(_: &Subject<'_>, image: &Image<'_>) -> Answer {
-    finding("the planned kernel would be told", image.map, image.lacks, image.known_from.clone())
+    finding("the planned kernel would be told", &image.map, image.lacks, image.known_from.clone())
 }
 
 fn finding(who: &str, entries: &[Entry], dropped: &[Entry], source: String) -> Answer {

@@ -1,6 +1,5 @@
 //! All checks, in one table.
 
-use evidence::log::LoadRecord;
 use kexec::Purpose;
 
 use crate::checks::{
@@ -11,6 +10,7 @@ use crate::checks::{
 };
 use crate::finding::Code;
 use crate::image::Image;
+use crate::loaded::Dump;
 use crate::outcome::Answer;
 use crate::subject::Subject;
 
@@ -27,8 +27,8 @@ pub(crate) enum Look {
     Machine(fn(&Subject<'_>) -> Answer),
     /// The same, where this kernel loads images at all.
     Loader(fn(&Subject<'_>) -> Answer),
-    /// The crash kernel that is loaded, as the log shows it.
-    LoadedCrash(fn(&Subject<'_>, &LoadRecord) -> Answer),
+    /// The dump of the crash kernel that is loaded.
+    LoadedCrash(fn(&Subject<'_>, &Dump<'_>) -> Answer),
     /// An image for this purpose, loaded or planned.
     Image(Purpose, fn(&Subject<'_>, &Image<'_>) -> Answer),
     /// A plan for any purpose.

@@ -27,7 +27,7 @@ pub(crate) fn not_carried_by(subject: &Subject<'_>, image: &Image<'_>) -> Answer
             "load it with KEXEC_FILE_DEBUG (kexec -s -d)",
         )
     })?;
-    let lost = lost(subject, image.map, line);
+    let lost = lost(subject, &image.map, line);
     let (what, from) = (image.words().to_owned(), format!("its command line: {line}"));
     finding(subject, &lost, &what, vec![from, image.known_from.clone()])
 }
