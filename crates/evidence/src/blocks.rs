@@ -1,5 +1,7 @@
 //! Lookups in the memory blocks of `/sys/devices/system/memory`.
 
+pub(crate) mod block_size;
+
 use memblock::PhysRange;
 
 use crate::snapshot::{BlockState, MemoryBlock, MemoryBlocks};

@@ -6,7 +6,7 @@ use firmware::e820::BootParams;
 use memblock::PhysRange;
 
 use crate::armed::ArmedCrash;
-use crate::block_size;
+use crate::blocks::block_size;
 use crate::configuration::Configuration;
 use crate::cpu_list;
 use crate::kernel_version::KernelVersion;

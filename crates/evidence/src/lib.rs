@@ -19,7 +19,6 @@
 #![forbid(unsafe_code)]
 
 pub mod armed;
-mod block_size;
 mod blocks;
 mod bytes;
 mod configuration;

@@ -105,22 +105,27 @@ fn word(bytes: &[u8], at: usize) -> u64 {
     u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()).into()
 }
 
-/// The map as a kernel reads it: the zero page's table, and those of SETUP_E820_EXT in the list of setup_data.
-fn map_read(load: &Load) -> Vec<Entry> {
-    let plan = load.plan();
-    let at = plan.segment(SegmentKind::BootParameters).unwrap().range.start();
+/// The list of setup_data as a kernel walks it: types and data.
+fn setup_data(load: &Load) -> Vec<(u64, Vec<u8>)> {
+    let at = load.plan().segment(SegmentKind::BootParameters).unwrap().range.start();
     let bytes = load.bytes(SegmentKind::BootParameters);
-    let params = BootParams::new(&bytes).unwrap();
-    let mut entries: Vec<Entry> = params.entries().map(Result::unwrap).collect();
-    let mut next = params.setup_data().unwrap_or(0);
+    let mut found = Vec::new();
+    let mut next = BootParams::new(&bytes).unwrap().setup_data().unwrap_or(0);
     while next != 0 {
         let offset = usize::try_from(next - at).unwrap();
         let length = usize::try_from(word(&bytes, offset + 12)).unwrap();
-        let data = &bytes[offset + 16..offset + 16 + length];
-        if word(&bytes, offset + 8) == 1 {
-            entries.extend(Table::new(data).unwrap().entries().map(Result::unwrap));
-        }
+        found.push((word(&bytes, offset + 8), bytes[offset + 16..offset + 16 + length].to_vec()));
         next = long(&bytes, offset);
+    }
+    found
+}
+
+/// The map as a kernel reads it: the zero page's table, and those of SETUP_E820_EXT.
+fn map_read(load: &Load) -> Vec<Entry> {
+    let bytes = load.bytes(SegmentKind::BootParameters);
+    let mut entries: Vec<Entry> = BootParams::new(&bytes).unwrap().entries().map(Result::unwrap).collect();
+    for (_, data) in setup_data(load).iter().filter(|(kind, _)| *kind == 1) {
+        entries.extend(Table::new(data).unwrap().entries().map(Result::unwrap));
     }
     entries
 }
@@ -187,13 +192,10 @@ fn the_setup_header_is_the_files_and_the_screen_is_the_running_kernels() {
 
 #[test]
 fn the_seed_is_handed_on_behind_the_map() {
-    for entries in [6, 200] {
-        let load = Load::on(with_entries(entries));
-        let bytes = load.bytes(SegmentKind::BootParameters);
-        let seed = bytes.len() - 48;
-        assert_eq!((long(&bytes, seed), word(&bytes, seed + 8), word(&bytes, seed + 12)), (0, 9, 32));
-        assert_eq!(bytes[seed + 16..], [7; 32]);
-    }
+    let kinds =
+        |entries| setup_data(&Load::on(with_entries(entries))).iter().map(|one| one.0).collect::<Vec<_>>();
+    assert_eq!((kinds(6), kinds(200)), (vec![9], vec![1, 9]));
+    assert_eq!(setup_data(&Load::on(with_entries(200)))[1].1, [7; 32]);
 }
 
 #[test]
