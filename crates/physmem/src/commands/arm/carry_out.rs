@@ -67,8 +67,9 @@ fn carry_out_with(
     }
     let image = files.image.image(&order.kernel)?;
     let mut assumed = Vec::new();
-    if order.loader == Loader::KexecFileLoad {
-        assumed.extend(files.image.check(&order.kernel, &machine)?);
+    match order.loader {
+        Loader::KexecFileLoad => assumed.extend(files.image.check(&order.kernel, &machine)?),
+        Loader::KexecLoad => files.image.check_entry(&order.kernel, &machine)?,
     }
     let line = loading.command_line(&order.beside)?;
     let request = loading.request(order.loader, image, &beside, order.avoid_removable, &line);
