@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""Tells stories of kexec and kdump with real guests.
+
+  kexec.py --kernel FILE --config FILE --release R --modules DIR --busybox FILE --physmem FILE --programs DIR --out DIR
+           [--with kexec-tools] [--append WORDS] STORY.py...
+
+A story is a file of kexecs/: its first line says what is true if it comes to its end. Each guest's console is kept in
+DIR/STORY.log. Exit status 1: a guest did not live to the end of a story in two tries; 3: a guest did something else
+than a story says.
+"""
+
+import argparse
+import importlib.util
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+
+from dialogue import Gone
+from stage import Differs, Stage
+
+TRIES = 2
+
+
+class Story:
+    """One try at telling a story: the guests it started, and what it shows."""
+
+    def __init__(self, name, options, work):
+        self.name, self.options, self.work = name, options, work
+        self.shown, self.stages = [], []
+
+    def guest(self, words="", events=()):
+        """A new guest; the one before ends. `words`: more of the first kernel's parameters. `events`: memory that comes."""
+        self.end()
+        place = f"{self.work}/{len(self.stages)}"
+        os.mkdir(place)
+        open(f"{place}/console", "wb").close()
+        # It counts before it runs: its console is kept if it does not boot.
+        self.stages.append(None)
+        self.stages[-1] = Stage(self.options, place, words, events)
+        return self.stages[-1]
+
+    def shows(self, text):
+        """A line of what came out."""
+        self.shown.append(text)
+        print(f"{self.name}:   {text}", flush=True)
+
+    def end(self):
+        if self.stages and self.stages[-1]:
+            self.stages[-1].end()
+
+    def keep_consoles(self):
+        """All consoles into one file."""
+        with open(os.path.join(self.options.out, self.name + ".log"), "wb") as log:
+            for number in range(len(self.stages)):
+                log.write(f"==== guest {number + 1}\n".encode())
+                with open(f"{self.work}/{number}/console", "rb") as console:
+                    shutil.copyfileobj(console, log)
+
+
+def load(path):
+    """The story of a file."""
+    spec = importlib.util.spec_from_file_location("story", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def told(path, options):
+    """Tells one story. Returns 0, 1 or 3 as the program does, and what was shown."""
+    name = os.path.basename(path).removesuffix(".py")
+    module = load(path)
+    for number in range(1, TRIES + 1):
+        begun = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="guest-") as work:
+            story = Story(name, options, work)
+            status, why = 0, None
+            try:
+                module.tell(story)
+            except Differs as difference:
+                status, why = 3, str(difference)
+            except (Gone, ValueError) as error:
+                status, why = 1, str(error)
+            finally:
+                story.end()
+                story.keep_consoles()
+        seconds = time.monotonic() - begun
+        if status == 0:
+            print(f"{name}: {module.__doc__.splitlines()[0]}: {seconds:.0f} s", flush=True)
+        if status == 3:
+            print(f"{name}: DIFFERS after {seconds:.0f} s: {why}", flush=True)
+        if status != 1:
+            return status, story.shown, seconds
+        log = os.path.join(options.out, name + ".log")
+        print(f"{name}: try {number} of {TRIES}: {why}; consoles: {log}", file=sys.stderr, flush=True)
+    return 1, story.shown, seconds
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    for option in ("kernel", "release", "modules", "busybox", "physmem", "programs", "out"):
+        parser.add_argument("--" + option, required=True)
+    parser.add_argument("--config")
+    parser.add_argument("--append", default="")
+    parser.add_argument("--with", dest="program", choices=("physmem", "kexec-tools"), default="physmem")
+    parser.add_argument("stories", nargs="+")
+    options = parser.parse_args()
+    worst = 0
+    for path in options.stories:
+        status, shown, seconds = told(path, options)
+        worst = {0: worst, 1: 1, 3: worst or 3}[status]
+        name = os.path.basename(path).removesuffix(".py")
+        with open(os.path.join(options.out, name + ".json"), "w", encoding="utf-8") as file:
+            json.dump({"release": options.release, "status": status, "shows": shown, "seconds": round(seconds)}, file)
+    return worst
+
+
+if __name__ == "__main__":
+    sys.exit(main())
