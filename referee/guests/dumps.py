@@ -4,7 +4,7 @@ import re
 
 import bootparams
 import vmcore
-from stage import CRASH, digest, expect
+from stage import CRASH, DIMM, KMEM, VIRTIO_MEM, digest, expect
 
 
 def holds(stage, pages, what):
@@ -21,6 +21,15 @@ def planned(plan):
     return sorted((int(each["start"], 16), int(each["end"], 16)) for each in plan["vmcore"]["ranges"])
 
 
+def is_as_planned(stage, plan):
+    """What the crash kernel was given, and what it serves as /proc/vmcore."""
+    core = vmcore.Vmcore(stage.guest)
+    expect("PT_LOADs of /proc/vmcore (start-end)", planned(plan), core.ranges())
+    given = bootparams.shown(bootparams.given(stage.guest))
+    expect("the crash kernel's map", bootparams.shown(bootparams.planned(plan)), given)
+    return len(core.loads)
+
+
 def is_read_by_makedumpfile(stage):
     """Debian's makedumpfile must read the dump, and find the log of the kernel that crashed. Returns the size of what it
     wrote: all pages that belong to the kernel."""
@@ -35,15 +44,13 @@ def is_read_by_makedumpfile(stage):
 
 def is_whole(story, stage, loader):
     """Loads a crash kernel, crashes, and compares the dump with the plan and with patterns written before."""
-    kmem, hot = stage.write_pattern(1), stage.write_pattern(2)
+    written = {"dax/kmem memory": KMEM, "virtio-mem": VIRTIO_MEM, "a DIMM": DIMM}
+    written = {what: stage.write_pattern(node) for what, node in written.items()}
     plan = stage.load("kdump", loader, CRASH)
     stage.crash()
-    core = vmcore.Vmcore(stage.guest)
-    expect("PT_LOADs of /proc/vmcore (start-end)", planned(plan), core.ranges())
-    story.shows(f"{len(core.loads)} PT_LOADs of /proc/vmcore are as planned")
-    given = bootparams.shown(bootparams.given(stage.guest))
-    expect("the crash kernel's map", bootparams.shown(bootparams.planned(plan)), given)
-    holds(stage, kmem, "dax/kmem memory")
-    holds(stage, hot, "a DIMM and virtio-mem")
-    story.shows(f"{len(kmem)} pages of dax/kmem memory and {len(hot)} of a DIMM and virtio-mem are in the dump")
+    story.shows(f"{is_as_planned(stage, plan)} PT_LOADs of /proc/vmcore, and the crash kernel's map, are as planned")
+    for what, pages in written.items():
+        holds(stage, pages, what)
+    counts = ", ".join(f"{len(pages)} of {what}" for what, pages in written.items())
+    story.shows(f"pages of a pattern in the dump: {counts}")
     story.shows(f"makedumpfile reads the dump: {is_read_by_makedumpfile(stage) >> 20} MiB of the kernel's own pages")

@@ -19,7 +19,7 @@ import tempfile
 import time
 
 from dialogue import Gone
-from stage import Differs, Stage
+from stage import Differs, Stage, expect
 
 TRIES = 2
 
@@ -29,7 +29,7 @@ class Story:
 
     def __init__(self, name, options, work):
         self.name, self.options, self.work = name, options, work
-        self.shown, self.stages = [], []
+        self.shown, self.faults, self.stages = [], {}, []
 
     def guest(self, words="", events=()):
         """A new guest; the one before ends. `words`: more of the first kernel's parameters. `events`: memory that comes."""
@@ -46,6 +46,17 @@ class Story:
         """A line of what came out."""
         self.shown.append(text)
         print(f"{self.name}:   {text}", flush=True)
+
+    def finds(self, stage, code, is_there, when):
+        """`physmem check` in the guest must find this, or must not."""
+        finding = stage.findings().get(code)
+        expect(f"`physmem check` {when}: whether it finds {code}", is_there, finding is not None)
+        return finding
+
+    def fault(self, code, seen):
+        """Writes down whether this release of Linux has a fault, by what was seen of it; None: it has not."""
+        self.faults[code] = seen
+        self.shows(f"{code}: {seen or 'this release does not have the fault'}")
 
     def end(self):
         if self.stages and self.stages[-1]:
@@ -69,7 +80,7 @@ def load(path):
 
 
 def told(path, options):
-    """Tells one story. Returns 0, 1 or 3 as the program does, and what was shown."""
+    """Tells one story. Returns 0, 1 or 3 as the program does, the last try, and its seconds."""
     name = os.path.basename(path).removesuffix(".py")
     module = load(path)
     for number in range(1, TRIES + 1):
@@ -92,10 +103,10 @@ def told(path, options):
         if status == 3:
             print(f"{name}: DIFFERS after {seconds:.0f} s: {why}", flush=True)
         if status != 1:
-            return status, story.shown, seconds
+            return status, story, seconds
         log = os.path.join(options.out, name + ".log")
         print(f"{name}: try {number} of {TRIES}: {why}; consoles: {log}", file=sys.stderr, flush=True)
-    return 1, story.shown, seconds
+    return 1, story, seconds
 
 
 def main():
@@ -109,11 +120,12 @@ def main():
     options = parser.parse_args()
     worst = 0
     for path in options.stories:
-        status, shown, seconds = told(path, options)
+        status, story, seconds = told(path, options)
         worst = {0: worst, 1: 1, 3: worst or 3}[status]
         name = os.path.basename(path).removesuffix(".py")
         with open(os.path.join(options.out, name + ".json"), "w", encoding="utf-8") as file:
-            json.dump({"release": options.release, "status": status, "shows": shown, "seconds": round(seconds)}, file)
+            said = {"status": status, "seconds": round(seconds), "shows": story.shown, "faults": story.faults}
+            json.dump({"release": options.release, "by": options.program, **said}, file, indent=1)
     return worst
 
 

@@ -5,6 +5,7 @@ import json
 import mmap
 import os
 import re
+import time
 
 import bootparams
 import machines
@@ -19,14 +20,19 @@ NEXT = f"{SERVE} retain_initrd"
 # What physmem recommends for a crash kernel.
 CRASH = f"{SERVE} nr_cpus=1 acpi_no_memhotplug"
 FIRST = f"{NEXT} crashkernel=256M memhp_default_state=online_movable"
+PANIC = "echo c >/proc/sysrq-trigger"
 KERNEL, INITRD = "/boot/vmlinuz", "/boot/initrd"
 
-# Node 0 has all memory that is there at boot; node 1 gets what dax/kmem brings, node 2 DIMMs and virtio-mem.
+# Node 0 has all memory that is there at boot. The others are known to the firmware by something else, so that Linux
+# numbers them as QEMU does: virtio-mem's by a CPU that could be plugged in, dax/kmem's by its NVDIMM, that of DIMMs is
+# the last.
+VIRTIO_MEM, KMEM, DIMM = 1, 2, 3
 MACHINE = machines.Machine("kexec\t5.8\tbios\t1792M\t")
 PMEM = [
-    "-M", "pc,nvdimm=on", "-numa", "node,nodeid=1", "-numa", "node,nodeid=2",
+    "-M", "pc,nvdimm=on", "-smp", "1,maxcpus=2",
+    "-numa", f"node,nodeid={VIRTIO_MEM},cpus=1", "-numa", f"node,nodeid={KMEM}", "-numa", f"node,nodeid={DIMM}",
     "-object", "memory-backend-ram,id=nv,size=514M",
-    "-device", "nvdimm,id=nvd,memdev=nv,label-size=128K,node=1",
+    "-device", "nvdimm,id=nvd,memdev=nv,label-size=128K,node=2",
 ]  # fmt: skip
 DAX = [
     "modprobe nfit; modprobe dax_pmem; modprobe device_dax",
@@ -34,9 +40,9 @@ DAX = [
     "echo dax0.0 >/sys/bus/nd/drivers/dax_pmem/bind",
 ]
 EVERY_KIND = [
-    "add kmem dax0.0 510M node 1",
-    "add virtio-mem 256M at 0x200000000 node 2 up to 1G as virtio0",
-    "add dimm 512M at 0x140000000 node 2 as d0",
+    f"add kmem dax0.0 510M node {KMEM}",
+    f"add virtio-mem 256M at 0x200000000 node {VIRTIO_MEM} up to 1G as virtio0",
+    f"add dimm 512M at 0x140000000 node {DIMM} as d0",
 ]
 
 
@@ -78,6 +84,10 @@ class Loader:
     def of_plan(self, line):
         return f'--kernel {KERNEL} --initrd {INITRD} --loader {self.call} --append "{line}"'
 
+    def avoids_removable(self):
+        """The option of `load` that keeps the image out of memory that may be unplugged."""
+        return "--mem-max=0xffffffff" if self.program == "kexec-tools" else "--avoid-removable"
+
     def execute(self):
         return "kexec -e" if self.program == "kexec-tools" else "physmem kexec exec"
 
@@ -90,11 +100,11 @@ class Stage:
         self.program = options.program
         with open(f"{work}/initrd", "wb") as file:
             file.write(contents(options))
-        kinds = ["add virtio-mem 0 at 0x200000000 node 2 up to 1G as virtio0"]
+        kinds = [f"add virtio-mem 0 at 0x200000000 node {VIRTIO_MEM} up to 1G as virtio0"]
         self.qemu = Qemu(
             [
                 "qemu-system-x86_64", "-nodefaults", "-no-reboot", "-display", "none", "-accel", "tcg", "-cpu", "max",
-                "-smp", "1", "-serial", f"file:{work}/console", "-serial", f"unix:{work}/guest,server=on,wait=off",
+                "-serial", f"file:{work}/console", "-serial", f"unix:{work}/guest,server=on,wait=off",
                 "-kernel", options.kernel, "-initrd", f"{work}/initrd",
                 "-append", f"{FIRST} {words} {options.append}",
                 *MACHINE.memory_arguments(grows=True), *PMEM, *virtio_mem_arguments(kinds),
@@ -145,22 +155,37 @@ class Stage:
 
     def crash(self, seconds=Guest.BOOT_LIMIT):
         """The kernel panics, and the crash kernel serves."""
-        self.leave("sync; echo c >/proc/sysrq-trigger", seconds)
+        self.leave(PANIC, seconds)
         expect("/proc/vmcore in the kernel that booted", 0, self.guest.run("[ -e /proc/vmcore ]")[0])
 
     def leave(self, command, seconds):
         self.guest.jump(command, seconds)
         self.kernels += 1
 
-    def dies(self, command, seconds):
-        """Whether after this command neither the next kernel serves nor the command comes back."""
-        try:
-            self.leave(command, seconds)
-        except Gone:
-            return True
-        return False
+    def dies(self, command, seconds=60):
+        """Why no kernel serves after this command that should end in another one; None if one does."""
+        begun = os.path.getsize(f"{self.work}/console")
+        self.guest.ask(command)
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if self.qemu.process.poll() is not None:
+                return "QEMU ends: the machine reset, though no kernel asked for it"
+            with open(f"{self.work}/console", "rb") as console:
+                console.seek(begun)
+                panics = re.findall(rb"Kernel panic - not syncing: ([^\r\n]*)", console.read())
+            # The first panic may be the one that was asked for.
+            panics = [panic.decode(errors="replace") for panic in panics if b"sysrq triggered crash" not in panic]
+            if panics:
+                return f"it panics: {panics[-1]}"
+            try:
+                self.guest.served(1)
+            except Gone:
+                continue
+            self.kernels += 1
+            return None
+        return f"nothing came in {seconds} s"
 
-    def check(self):
+    def findings(self):
         """{code: finding} of `physmem check` in the guest."""
         status, out = self.guest.run("physmem check -J")
         if status not in (0, 3, 4):
