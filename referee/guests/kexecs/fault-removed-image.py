@@ -31,6 +31,11 @@ def tell(story):
     stage.boot_next(loader)
     story.shows("loaded again: the next kernel boots")
 
+    assert is_found == bool(why)
+
+    if story.options.program == "kexec-tools":
+        # It tells the next kernel of the DIMM wherever the image lies: see fault-removed-memory-told.
+        return
     stage = story.guest(events=ADDED)
     loader = stage.loader("load")
     stage.load("kexec", loader, stage.next_line(), loader.avoids_removable())
@@ -39,4 +44,3 @@ def tell(story):
     story.finds(stage, CODE, False, "in memory that stays, after the unplug")
     stage.boot_next(loader)
     story.shows("in memory that stays: the next kernel boots after the unplug")
-    assert is_found == bool(why)
