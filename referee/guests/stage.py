@@ -112,7 +112,9 @@ class Stage:
             work,
         )  # fmt: skip
         try:
+            begun = time.monotonic()
             self.guest = Guest(f"{work}/guest", self.qemu.process)
+            self.seconds = time.monotonic() - begun
             self.guest.text(f"cat /sys/firmware/initrd >{INITRD}")
             self.doer = Doer(self.qemu, self.guest, False)
             if any("kmem" in event for event in events):
@@ -139,7 +141,7 @@ class Stage:
     def load(self, purpose, loader, line, options=""):
         """Loads, and returns what was planned before."""
         plan = bootparams.plan_of(self.guest, loader.plan(purpose, line))
-        self.said = self.guest.text(loader.load(purpose, line, options))
+        self.guest.text(loader.load(purpose, line, options))
         return plan
 
     def next_line(self):
@@ -162,8 +164,10 @@ class Stage:
         self.guest.jump(command, seconds)
         self.kernels += 1
 
-    def dies(self, command, seconds=60):
-        """Why no kernel serves after this command that should end in another one; None if one does."""
+    def dies(self, command):
+        """Why no kernel serves after this command, which should end in another one; None if one does."""
+        # The first kernel's boot tells how busy this machine is.
+        seconds = 20 + 4 * self.seconds
         begun = os.path.getsize(f"{self.work}/console")
         self.guest.ask(command)
         deadline = time.monotonic() + seconds
@@ -183,7 +187,7 @@ class Stage:
                 continue
             self.kernels += 1
             return None
-        return f"nothing came in {seconds} s"
+        return f"nothing comes in {seconds:.0f} s; the first kernel came up in {self.seconds:.0f} s"
 
     def findings(self):
         """{code: finding} of `physmem check` in the guest."""
@@ -191,6 +195,10 @@ class Stage:
         if status not in (0, 3, 4):
             raise ValueError(f"physmem check: status {status}: {out.decode(errors='replace').strip()}")
         return {finding["code"]: finding for finding in json.loads(out)["findings"]}
+
+    def status(self, purpose):
+        """The exit status of `physmem kexec status` or `physmem kdump status`: 0 good, 3 not."""
+        return self.guest.run(f"physmem {purpose} status")[0]
 
     def memory(self, start, end):
         """The bytes of physical memory, as QEMU holds them."""
