@@ -22,6 +22,8 @@ from dialogue import Gone
 from stage import Differs, Stage, expect
 
 TRIES = 2
+# The exit statuses of `physmem kexec status` and `physmem kdump status`.
+GOOD, NOT_GOOD = 0, 3
 
 
 class Story:
@@ -47,11 +49,13 @@ class Story:
         self.shown.append(text)
         print(f"{self.name}:   {text}", flush=True)
 
-    def finds(self, stage, code, is_there, when):
-        """`physmem check` in the guest must find this, or must not."""
-        finding = stage.findings().get(code)
-        expect(f"`physmem check` {when}: whether it finds {code}", is_there, finding is not None)
-        return finding
+    def finds(self, stage, code, is_there, when, status=None):
+        """`physmem check` in the guest must find this, or must not; so must `physmem STATUS status`."""
+        expect(f"`physmem check` {when}: whether it finds {code}", is_there, code in stage.findings())
+        if status:
+            expected = NOT_GOOD if is_there else GOOD
+            seen, said = stage.status(status)
+            expect(f"the exit status of `physmem {status} status` {when}, which says:\n{said}", expected, seen)
 
     def fault(self, code, seen):
         """Writes down whether this release of Linux has a fault, by what was seen of it; None: it has not."""

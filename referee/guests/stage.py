@@ -197,8 +197,9 @@ class Stage:
         return {finding["code"]: finding for finding in json.loads(out)["findings"]}
 
     def status(self, purpose):
-        """The exit status of `physmem kexec status` or `physmem kdump status`: 0 good, 3 not."""
-        return self.guest.run(f"physmem {purpose} status")[0]
+        """The exit status of `physmem kexec status` or `physmem kdump status`, and what it says."""
+        status, out = self.guest.run(f"physmem {purpose} status")
+        return status, out.decode(errors="replace")
 
     def memory(self, start, end):
         """The bytes of physical memory, as QEMU holds them."""

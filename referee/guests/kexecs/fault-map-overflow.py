@@ -25,7 +25,7 @@ def tell(story):
     fits = 140 - lacks
     stage = story.guest(holes(fits))
     plan = stage.load("kdump", loader, CRASH)
-    story.finds(stage, CODE, False, f"with {fits} holes")
+    story.finds(stage, CODE, False, f"with {fits} holes", "kdump")
     stage.crash()
     dumps.is_as_planned(stage, plan)
     story.shows(f"{lacks} ranges fewer in /proc/iomem: {len(plan['next_kernel']['map'])} entries, the dump is whole")
@@ -33,7 +33,7 @@ def tell(story):
     stage = story.guest(holes(140))
     loader = stage.loader("load")
     plan = stage.load("kdump", loader, CRASH)
-    story.finds(stage, CODE, False, "after kexec_load")
+    story.finds(stage, CODE, False, "after kexec_load", "kdump")
     stage.crash()
     dumps.is_as_planned(stage, plan)
     story.shows("by kexec_load: the dump is whole")
