@@ -13,6 +13,7 @@ import argparse
 import importlib.util
 import json
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -113,6 +114,30 @@ def told(path, options):
     return 1, story, seconds
 
 
+def faults(out):
+    """Lines of a table: each fault that was looked for, and which releases have it. `out`: where its stories are kept,
+    beside those of other releases."""
+    told = {}
+    for directory in sorted(os.listdir(os.path.dirname(out)), key=numbers):
+        place = os.path.join(os.path.dirname(out), directory)
+        for name in sorted(os.listdir(place)):
+            if name.startswith("fault-") and name.endswith(".json"):
+                with open(os.path.join(place, name), encoding="utf-8") as file:
+                    said = json.load(file)
+                for code, seen in said.get("faults", {}).items():
+                    word = ("still has it" if seen else "has it no more") if said["status"] == 0 else "not told to its end"
+                    told.setdefault(code, {})[said["release"]] = word
+    releases = sorted({release for each in told.values() for release in each}, key=numbers)
+    rows = [["fault", *releases]] + [[code, *(each.get(release, "-") for release in releases)] for code, each in told.items()]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+
+
+def numbers(release):
+    """A key by which 6.12 comes after 6.1."""
+    return [int(number) for number in re.findall(r"\d+", release)]
+
+
 def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     for option in ("kernel", "release", "modules", "busybox", "physmem", "programs", "out"):
@@ -130,6 +155,8 @@ def main():
         with open(os.path.join(options.out, name + ".json"), "w", encoding="utf-8") as file:
             said = {"status": status, "seconds": round(seconds), "shows": story.shown, "faults": story.faults}
             json.dump({"release": options.release, "by": options.program, **said}, file, indent=1)
+    if any("fault-" in path for path in options.stories):
+        print("\n".join(faults(os.path.abspath(options.out))))
     return worst
 
 

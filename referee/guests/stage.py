@@ -76,12 +76,13 @@ class Loader:
             return f'kexec -d {way} {KERNEL} --initrd={INITRD} --command-line="{line}" {options}'
         return f'physmem {purpose} load {self.of_plan(line)} {options}'
 
-    def plan(self, purpose, line):
+    def plan(self, purpose, line, options=""):
         """physmem's arguments that plan what `load` does."""
-        by = f" --by {self.program}" if self.call == "load" and self.program == "physmem" else ""
-        return f"{purpose} plan {self.of_plan(line)}{by}"
+        by = f"--by physmem {options}" if self.call == "load" and self.program == "physmem" else ""
+        return f"{purpose} plan {self.of_plan(line)} {by}"
 
     def of_plan(self, line):
+        """The options of `load` and of `plan`."""
         return f'--kernel {KERNEL} --initrd {INITRD} --loader {self.call} --append "{line}"'
 
     def avoids_removable(self):
@@ -89,6 +90,7 @@ class Loader:
         return "--mem-max=0xffffffff" if self.program == "kexec-tools" else "--avoid-removable"
 
     def execute(self):
+        """The command that starts what is loaded."""
         return "kexec -e" if self.program == "kexec-tools" else "physmem kexec exec"
 
 
@@ -140,7 +142,7 @@ class Stage:
 
     def load(self, purpose, loader, line, options=""):
         """Loads, and returns what was planned before."""
-        plan = bootparams.plan_of(self.guest, loader.plan(purpose, line))
+        plan = bootparams.plan_of(self.guest, loader.plan(purpose, line, options))
         self.guest.text(loader.load(purpose, line, options))
         return plan
 

@@ -38,17 +38,18 @@ class Vmcore:
 
     def digest_of(self, pages):
         """A line for the guest's shell that prints the SHA-256 of these pages, one after the other."""
-        reads = []
-        for first, count in runs(pages):
-            offset = self.offset(first)
-            if offset is None:
-                raise ValueError(f"the dump does not hold {first:#x}")
-            reads.append(f"dd if=/proc/vmcore bs={PAGE} skip={offset // PAGE} count={count} 2>/dev/null || echo failed")
+        offsets = [self.offset(page) for page in pages]
+        if None in offsets:
+            raise ValueError(f"the dump does not hold {pages[offsets.index(None)]:#x}")
+        reads = [
+            f"dd if=/proc/vmcore bs={PAGE} skip={first // PAGE} count={count} 2>/dev/null || echo failed"
+            for first, count in runs(offsets)
+        ]
         return f"({'; '.join(reads)}) | sha256sum"
 
 
 def runs(pages):
-    """[(first page, number of pages)] of ascending addresses."""
+    """[(first page, number of pages)] of pages that follow one another."""
     out = []
     for page in pages:
         if out and out[-1][0] + out[-1][1] * PAGE == page:
