@@ -130,24 +130,46 @@ class Guest:
 
     def __init__(self, path, process):
         self.lines = Lines(path, process, 10)
-        deadline = time.monotonic() + self.BOOT_LIMIT
+        self.served(self.BOOT_LIMIT)
+
+    def served(self, seconds):
+        """Waits until a kernel has booted and serves."""
+        deadline = time.monotonic() + seconds
         while "guest: serving" not in self.lines.line(deadline):
             pass
 
     def run(self, command, seconds=LIMIT):
         """Runs one line in the guest: its exit status, and the bytes that it printed on either stream."""
+        self.ask(command)
+        deadline = time.monotonic() + seconds
+        return self.answer(self.lines.line(deadline), deadline)
+
+    def ask(self, command):
+        """Sends one line."""
         assert "\n" not in command
         # The answer to one command must not be taken for the next one's.
         assert not self.lines.kept
         self.lines.send(command)
-        deadline = time.monotonic() + seconds
-        head = re.fullmatch(r"guest: (\d+) (\d+) ([0-9a-f]{64})", self.lines.line(deadline))
+
+    def answer(self, line, deadline):
+        """What `run` returns, after the first line of the guest's answer came."""
+        head = re.fullmatch(r"guest: (\d+) (\d+) ([0-9a-f]{64})", line)
         if not head:
-            raise Gone("the guest does not keep to the protocol")
+            raise Gone(f"the guest does not keep to the protocol: {line[:80]}")
         body = self.lines.bytes(int(head[2]), deadline)
         if hashlib.sha256(body).hexdigest() != head[3]:
             raise Gone("an answer was damaged on its way")
         return int(head[1]), gzip.decompress(body)
+
+    def jump(self, command, seconds=BOOT_LIMIT):
+        """Runs a command that ends this kernel, and waits until the next one serves. ValueError: it came back."""
+        self.ask(command)
+        deadline = time.monotonic() + seconds
+        # What the machine writes to the port while it changes kernels is no answer.
+        while "guest: serving" not in (line := self.lines.line(deadline)):
+            if re.fullmatch(r"guest: \d+ \d+ [0-9a-f]{64}", line):
+                status, out = self.answer(line, deadline)
+                raise ValueError(f"`{command}` came back: status {status}: {out.decode(errors='replace').strip()}")
 
     def text(self, command, seconds=LIMIT):
         """What a command prints, which must succeed."""

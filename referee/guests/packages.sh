@@ -6,6 +6,8 @@
 #                                            drivers of memory that comes and goes
 #   packages.sh suites_of RELEASE            prints the suites that are searched for a release
 #   packages.sh tool PACKAGE NAME SUITE...   prints the path of the package's file that ends in NAME
+#   packages.sh tree SUITE... -- PACKAGE...  prints a directory in which the packages are unpacked, and the libraries
+#                                            that they need
 #
 # RELEASE: 6.1 for the newest 6.1, or a whole name such as 6.1.0-57-cloud-amd64. Exit status 77: cannot be had; the
 # reason is on the last line of standard error.
@@ -160,8 +162,40 @@ tool() {
     echo "$path"
 }
 
+# The packages, and the libraries that they depend on: not what else they want installed, which no guest needs.
+with_libraries() {
+    local all=("$@") i=0 package
+    while [ "$i" -lt "${#all[@]}" ]; do
+        while read -r package; do
+            case " ${all[*]} " in *" $package "*) ;; *) all+=("$package") ;; esac
+        done < <(apt-cache "${apt[@]}" depends --important "${all[i]}" |
+            awk '/^ *\|?(Pre)?Depends: (lib|zlib)/ { print $2 }' || true)
+        i=$((i + 1))
+    done
+    printf '%s\n' "${all[@]}"
+}
+
+tree() {
+    local suites=() all dir
+    while [ "$1" != -- ]; do suites+=("$1"); shift; done
+    shift
+    dir="$cache/trees/${suites[0]}/$(tr ' ' + <<<"$*")"
+    if [ ! -e "$dir" ]; then
+        use_suites "${suites[@]}"
+        work="$(mktemp -d "$cache/unpack.XXXXXX")"
+        trap 'rm -rf "$work"' EXIT
+        mapfile -t all < <(with_libraries "$@")
+        (cd "$work" && download "${all[@]}")
+        for package in "$work"/*.deb; do dpkg-deb -x "$package" "$work/unpacked"; done
+        mkdir -p "$(dirname "$dir")"
+        mv "$work/unpacked" "$dir"
+    fi
+    echo "$dir"
+}
+
 command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || unavailable "no apt-get here to get packages with"
 case "${1:-}" in
-kernel | tool | suites_of) "$@" ;;
-*) echo "usage: packages.sh kernel RELEASE [SUITE...] | suites_of RELEASE | tool PACKAGE NAME SUITE..." >&2; exit 2 ;;
+kernel | tool | tree | suites_of) "$@" ;;
+*) echo "usage: packages.sh kernel RELEASE [SUITE...] | suites_of RELEASE | tool PACKAGE NAME SUITE... |" \
+    "tree SUITE... -- PACKAGE..." >&2; exit 2 ;;
 esac

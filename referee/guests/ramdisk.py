@@ -26,6 +26,25 @@ def libraries(program):
     return sorted(set(re.findall(r"(/\S+) \(0x", said.stdout)))
 
 
+def programs(tree, names):
+    """Programs of another Debian, each at bin/NAME: with the libraries of their own in a directory of their own, since
+    those that physmem was linked with may be older."""
+    found = {name: path for top, _, files in os.walk(tree) for name in files for path in [os.path.join(top, name)]}
+    loader = os.path.realpath(found["ld-linux-x86-64.so.2"])
+    own = os.path.dirname(loader)
+    root = {"tools/ld.so": content(loader)}
+    for name in names:
+        path = found[name]
+        listed = [loader, "--library-path", own, "--list", path]
+        said = subprocess.run(listed, capture_output=True, text=True, check=True).stdout
+        for library, where in re.findall(r"(\S+) => (/\S+) \(0x", said):
+            root[f"tools/{os.path.basename(library)}"] = content(where)
+        root[f"tools/{name}"] = content(path)
+        script = f'#!/bin/sh\nexec /tools/ld.so --library-path /tools /tools/{name} "$@"\n'
+        root[f"bin/{name}"] = (0o100755, script.encode())
+    return root
+
+
 def modules(directory, release):
     """The kernel's modules in `directory`, unpacked, with the list of dependencies that modprobe reads."""
     files, needs = {}, {}
@@ -72,7 +91,7 @@ def archive(options, tables, more=()):
         files[f"boot/config-{options.release}"] = content(options.config, 0o100644)
     for path in libraries(options.physmem):
         files[path.lstrip("/")] = content(path)
-    directories = {"proc", "sys", "dev", "tmp"}
+    directories = {"proc", "sys", "dev", "tmp", "run"}
     for name in files:
         while name := os.path.dirname(name):
             directories.add(name)

@@ -1,7 +1,11 @@
 #!/usr/bin/env python3
 """Tests of what the guests' scripts do without a guest: tests.py."""
 
+import base64
+import json
 import os
+import struct
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -9,8 +13,11 @@ import unittest
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import bootparams
 import compare
+import kexec
 import ramdisk
+import vmcore
 from events import Words, size, virtio_mem_arguments
 
 IOMEM = """\
@@ -125,6 +132,100 @@ class Modules(unittest.TestCase):
             listed = ramdisk.modules(directory, "7.3")["lib/modules/7.3/modules.dep"][1].decode()
         # modprobe begins at the end of the line.
         self.assertEqual(listed.splitlines(), ["a.ko: b.ko c.ko", "b.ko: c.ko", "c.ko: "])
+
+
+class Told:
+    """Answers a guest's lines with what was written down."""
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+
+    def text(self, line):
+        return self.answers.pop(0)
+
+
+class Dumps(unittest.TestCase):
+    def header(self, *segments):
+        """The beginning of a /proc/vmcore, in base64: a note, then (start, length, virtual address, offset)."""
+        head = vmcore.HEADER.pack(b"\x7fELF\2\1\1", 4, 62, 1, 0, 64, 0, 0, 64, 56, len(segments) + 1, 0, 0, 0)
+        head += vmcore.SEGMENT.pack(4, 0, 4096, 0, 0, 100, 100, 4)
+        for start, length, virtual, offset in segments:
+            head += vmcore.SEGMENT.pack(1, 7, offset, virtual, start, length, length, 0)
+        return Told(base64.b64encode(head))
+
+    def test_the_text_of_the_kernel_is_no_range_of_its_own_and_the_rest_ascends(self):
+        segments = [
+            (0x1000000, 0x2000000, 0xFFFFFFFF81000000, 0x2000),
+            (1 << 32, 1 << 20, 0xFFFF888100000000, 0x9000),
+            (0x100000, 0x4000000, 0xFFFF888000100000, 0x3000),
+        ]
+        core = vmcore.Vmcore(self.header(*segments))
+        self.assertEqual(core.ranges(), [(0x100000, 0x4100000), (1 << 32, (1 << 32) + (1 << 20))])
+        self.assertEqual(core.offset(0x101000), 0x4000)
+        self.assertIsNone(core.offset(0x5000000))
+
+    def test_what_is_no_dump_is_said_to_be_none(self):
+        with self.assertRaisesRegex(ValueError, "no ELF file"):
+            vmcore.Vmcore(Told(base64.b64encode(bytes(64))))
+
+    def test_a_page_that_the_dump_does_not_hold_is_an_error_and_not_an_empty_read(self):
+        core = vmcore.Vmcore(self.header((0x100000, 0x1000, 0xFFFF888000100000, 0x3000)))
+        self.assertEqual(core.digest_of([0x100000]).count("dd if="), 1)
+        with self.assertRaisesRegex(ValueError, "does not hold 0x101000"):
+            core.digest_of([0x100000, 0x101000])
+
+    def test_what_the_guest_writes_is_found_again_and_half_a_page_of_it_is_not(self):
+        with tempfile.TemporaryDirectory() as directory:
+            subprocess.run(["sh", "-c", vmcore.fill(3, f"{directory}/f")], check=True)
+            with open(f"{directory}/f", "rb") as file:
+                written = file.read()
+        self.assertEqual(len(written), 3 * vmcore.PAGE)
+        memory = bytes(vmcore.PAGE) + written[: vmcore.PAGE] + written[vmcore.PAGE : vmcore.PAGE + 64] + bytes(vmcore.PAGE - 64)
+        self.assertEqual(vmcore.find(memory, 1 << 32), {(1 << 32) + vmcore.PAGE: written[: vmcore.PAGE]})
+        self.assertEqual(len(vmcore.find(written, 0)), 3)
+        self.assertEqual(len(set(vmcore.find(written, 0).values())), 3)
+
+    def test_neighbouring_pages_are_read_together(self):
+        self.assertEqual(vmcore.runs([0x1000, 0x2000, 0x4000]), [(0x1000, 2), (0x4000, 1)])
+
+
+class Maps(unittest.TestCase):
+    def test_a_map_is_the_table_of_the_zero_page_and_what_had_no_room_there(self):
+        table = [(0, 0x9FC00, 1), (1 << 32, 2 << 32, 7), (3 << 32, 4 << 32, 0xEFFFFFFF)]
+        packed = [struct.pack("<QQI", start, end - start, kind) for start, end, kind in table]
+        page = bytearray(4096)
+        page[bootparams.ENTRIES_AT] = 2
+        page[bootparams.TABLE_AT : bootparams.TABLE_AT + 60] = b"".join(packed[:2]) + bytes(20)
+        guest = Told(base64.b64encode(page), base64.b64encode(packed[2]))
+        self.assertEqual(bootparams.given(guest), table)
+
+    def test_every_type_of_a_plan_has_its_number(self):
+        kinds = ["ram", "reserved", "acpi", "nvs", "unusable", "pmem", "pram", "soft-reserved", "type-14"]
+        entries = [{"start": "0x0", "end": "0x1000", "type": kind} for kind in kinds]
+        numbers = [kind for _, _, kind in bootparams.planned({"next_kernel": {"map": entries}})]
+        self.assertEqual(numbers, [1, 2, 3, 4, 5, 7, 12, 0xEFFFFFFF, 14])
+
+
+class Stories(unittest.TestCase):
+    def test_every_story_says_what_it_shows_in_its_first_line(self):
+        directory = os.path.join(os.path.dirname(os.path.abspath(__file__)), "kexecs")
+        names = sorted(name for name in os.listdir(directory) if name.endswith(".py"))
+        self.assertIn("twenty.py", names)
+        for name in names:
+            story = kexec.load(os.path.join(directory, name))
+            self.assertTrue(callable(story.tell), name)
+            self.assertEqual(len(story.__doc__.splitlines()), 1, name)
+
+    def test_the_table_of_faults_has_a_column_for_each_release_in_their_order(self):
+        with tempfile.TemporaryDirectory() as directory:
+            for release, seen in (("6.12.1-amd64", "it dies"), ("6.1.0-amd64", None)):
+                os.mkdir(f"{directory}/{release}")
+                said = {"release": release, "status": 0, "faults": {"image-in-removed-memory": seen}}
+                with open(f"{directory}/{release}/fault-removed-image.json", "w", encoding="utf-8") as file:
+                    json.dump(said, file)
+            head, row = kexec.faults(f"{directory}/6.12.1-amd64")
+        self.assertEqual(head.split(), ["fault", "6.1.0-amd64", "6.12.1-amd64"])
+        self.assertRegex(row, "^image-in-removed-memory +has it no more +still has it$")
 
 
 if __name__ == "__main__":
