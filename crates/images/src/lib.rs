@@ -15,6 +15,7 @@ pub mod decompress;
 pub mod elf;
 mod elf_kernel;
 mod error;
+pub mod kdump_compressed;
 mod loadable;
 mod look;
 mod setup_header;

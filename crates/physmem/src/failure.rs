@@ -64,6 +64,10 @@ pub(crate) enum Failure {
     Packed { path: PathBuf, why: String },
     #[error("{}: {source}", path.display())]
     CoreHeader { path: PathBuf, source: images::ImageError },
+    #[error("{}: a flattened dump (makedumpfile -F), which is only a transport format", path.display())]
+    FlattenedDump { path: PathBuf },
+    #[error("--record {}: {why}", path.display())]
+    BadRecord { path: PathBuf, why: String },
     #[error("--avoid-removable needs --loader load: kexec_file_load places segments itself")]
     KernelPlaces,
     #[error("--by physmem needs --loader load: kexec_file_load places segments itself")]
@@ -177,9 +181,9 @@ impl Failure {
             }
             Self::EmptyFile { .. } => Some("omit the option to load only the kernel"),
             Self::NoCommandLine { .. } => Some("give the command line with --append"),
+            Self::FlattenedDump { .. } => Some("put it together: makedumpfile -R DUMP < FILE"),
             Self::CoreHeader { .. } => Some(
-                "use /proc/vmcore from the crash kernel, an ELF dump (makedumpfile -E), or the memory at elfcorehdr=; \
-                 other dump formats have no such header",
+                "use /proc/vmcore from the crash kernel, a dump that makedumpfile wrote, or the memory at elfcorehdr=",
             ),
             _ => None,
         }

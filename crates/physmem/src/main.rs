@@ -92,6 +92,9 @@ fn run(cli: Cli) -> Result<Done, Failure> {
         Command::Kdump { command: KdumpCommand::Status(arguments) } => {
             done = arm::status::run(&arguments, Purpose::Crash, &mut out)?;
         }
+        Command::Kdump { command: KdumpCommand::Verify(arguments) } => {
+            done = load::verify::run(&arguments, &mut out)?;
+        }
         Command::Kdump { command: KdumpCommand::Plan(arguments) } => {
             done = load::plan::run(&arguments, Purpose::Crash, false, &mut out)?;
         }

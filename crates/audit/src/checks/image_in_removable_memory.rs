@@ -23,7 +23,7 @@ pub(crate) fn in_removable_memory(subject: &Subject<'_>, image: &Image<'_>) -> A
     let remedy = if image.is_loaded {
         "after an unplug of that memory load the image again; nothing in the kernel reports when that is needed"
     } else {
-        "plan with --loader load --avoid-removable, or load the image again after an unplug of that memory"
+        "use --loader load --avoid-removable, or load the image again after an unplug of that memory"
     };
     let what = format!("{} lies in memory that may be unplugged", image.words());
     finding(Code::ImageInRemovableMemory, Severity::Warning, what, evidence.collect(), image, remedy)

@@ -1,7 +1,6 @@
 //! What a dump contains of a machine's memory, what it leaves out and why, and how a header differs from the
 //! machine.
 
-use images::core_header::CoreHeader;
 use machine::{Machine, MemoryRange};
 use memblock::{PhysRange, ranges};
 use rules::{Loader, Rules, Use, Verdict};
@@ -73,7 +72,7 @@ pub struct Difference {
 }
 
 impl Difference {
-    /// Compares a header with the machine that it is, or was, made for.
+    /// Compares what a header lists, ascending, with the machine that it is, or was, made for.
     ///
     /// # Errors
     ///
@@ -83,15 +82,13 @@ impl Difference {
         crash_kernel: &CrashKernel,
         loader: Loader,
         rules: &Rules,
-        header: &CoreHeader,
+        listed: &[PhysRange],
     ) -> Result<Self, PlanError> {
-        let mut listed: Vec<PhysRange> = header.ram().collect();
-        listed.sort_unstable();
         let memory = machine.ranges.iter().map(|memory| memory.range);
         let dumped = dumped(machine, crash_kernel, loader, rules)?;
         Ok(Self {
             in_vain: ranges::difference(listed.iter().copied(), memory).collect(),
-            missing: ranges::difference(dumped.into_iter(), listed.into_iter()).collect(),
+            missing: ranges::difference(dumped.into_iter(), listed.iter().copied()).collect(),
         })
     }
 
@@ -107,8 +104,6 @@ mod tests {
     use machine::Snapshot;
 
     use super::*;
-    use images::core_header::CoreLoad;
-    use images::elf;
 
     const IOMEM: &str = "00001000-0009ffff : System RAM\n00100000-7fffffff : System RAM\n  \
                          10000000-1fffffff : Crash kernel\n140000000-17fffffff : System RAM (kmem)\n";
@@ -142,11 +137,8 @@ mod tests {
     fn a_header_that_lists_what_is_gone_and_lacks_what_came_differs_in_both() {
         let machine = machine();
         let kernel = CrashKernel::of(&machine).unwrap();
-        let load = |memory: PhysRange| CoreLoad { memory, offset: 0, virtual_address: 0 };
-        let of = |loads: &[PhysRange]| {
-            let loads = loads.iter().copied().map(load).collect();
-            let header = CoreHeader { machine: elf::Machine::X86_64, notes: Vec::new(), loads };
-            Difference::of(&machine, &kernel, Loader::KexecFileLoad, &Rules::LINUX, &header).unwrap()
+        let of = |listed: &[PhysRange]| {
+            Difference::of(&machine, &kernel, Loader::KexecFileLoad, &Rules::LINUX, listed).unwrap()
         };
         let (low, high) = (r(0x10_0000, 0x1000_0000), r(0x2000_0000, 0x8000_0000));
         let kmem = r(0x1_4000_0000, 0x1_8000_0000);

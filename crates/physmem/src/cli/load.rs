@@ -66,6 +66,14 @@ pub(crate) enum KdumpCommand {
     /// Exit status: 0 success, 1 failure, 2 usage, 3 nothing is reserved for a crash kernel, or the
     /// --header file and the machine differ.
     Ranges(RangesArguments),
+    /// Hold the header of a dump against the machine that it was taken on: what it lacks, and what it lists in vain
+    ///
+    /// Reads only the header: of /proc/vmcore in the crash kernel, of an ELF dump, or of a kdump-compressed one, as
+    /// makedumpfile writes it. The machine is a capture that was made before the crash (--from), or the record of the
+    /// crash kernel's load, /run/physmem/kdump.json (--record).
+    ///
+    /// Exit status: 0 it lists what it should, 1 failure, 2 usage, 3 it does not.
+    Verify(VerifyArguments),
     /// Load a crash kernel, after every check that gives the reason the kernel would not
     ///
     /// Prints what was loaded, and what is wrong with it. A record of the load stays in /run/physmem, which `status`,
@@ -139,6 +147,22 @@ pub(crate) struct KexecLoadArguments {
     /// kexec_file_load places segments itself
     #[arg(long)]
     pub(crate) avoid_removable: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(group(clap::ArgGroup::new("against").args(["from", "sysroot", "record"]).required(true)))]
+pub(crate) struct VerifyArguments {
+    /// The dump: /proc/vmcore, a file that makedumpfile wrote, or only the header of one
+    #[arg(value_name = "VMCORE", value_hint = ValueHint::FilePath)]
+    pub(crate) dump: PathBuf,
+    #[command(flatten)]
+    pub(crate) input: MachineArguments,
+    /// A copy of /run/physmem/kdump.json of the machine, from before the crash
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) record: Option<PathBuf>,
+    /// Print JSON; schema/kdump-verify.schema.json describes it
+    #[arg(short = 'J', long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]

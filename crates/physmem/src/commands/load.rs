@@ -1,6 +1,7 @@
 //! `physmem kexec` and `physmem kdump`.
 
 pub(crate) mod diff;
+mod dump_file;
 mod json;
 pub(crate) mod kernel_file;
 pub(crate) mod loading;
@@ -11,3 +12,4 @@ pub(crate) mod ranges;
 mod records;
 mod refusal;
 mod report;
+pub(crate) mod verify;

@@ -160,3 +160,55 @@ impl<'a> Document<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use evidence::Record;
+    use evidence::record::{RecordedFile, RecordedLoader};
+
+    use super::*;
+
+    #[test]
+    fn the_json_follows_its_schema() {
+        let record = Record {
+            schema: 1,
+            by: "physmem 0.1.0".into(),
+            purpose: Purpose::Crash,
+            loader: RecordedLoader::KexecFileLoad,
+            boot_id: String::new(),
+            time: "2026-11-30T15:43:00Z".into(),
+            running: "6.12".into(),
+            kernel: RecordedFile { path: "/boot/vmlinuz".into(), size: 9, sha256: "ab".repeat(32) },
+            initrd: None,
+            command_line: String::new(),
+            passed_command_line: String::new(),
+            avoid_removable: false,
+            no_cma: false,
+            is_placed: false,
+            segments: Vec::new(),
+            map: Vec::new(),
+            dump: Vec::new(),
+        };
+        let loaded = Loaded {
+            record,
+            plan: None,
+            findings: Vec::new(),
+            assumed: Vec::new(),
+            notes: vec!["where the kernel places the image is not known".into()],
+            armed: None,
+        };
+        let schema = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../schema/load.schema.json"));
+        let schema = serde_json::from_str(&std::fs::read_to_string(schema).unwrap()).unwrap();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        for dry_run in [false, true] {
+            let how = HowArguments { dry_run, ..HowArguments::default() };
+            let document = Document::of(&Order::of_record(&loaded.record), how, &loaded);
+            let document = serde_json::to_value(document).unwrap();
+            let errors: Vec<String> =
+                validator.iter_errors(&document).map(|error| error.to_string()).collect();
+            assert!(errors.is_empty(), "{errors:?}");
+        }
+    }
+}

@@ -1,18 +1,17 @@
 //! `physmem kdump ranges`: what a dump contains and leaves out, and how a dump header differs from the machine.
 
-use std::io::{Read, Write};
-use std::path::Path;
+use std::io::Write;
 
-use images::core_header::CoreHeader;
 use images::elf;
 use kexec::dump::{Difference, LeftOut, dumped, left_out};
 use kexec::{Caller, CrashKernel};
-use machine::{Machine, MemoryRange, Unknown};
+use machine::{Machine, Unknown};
 use memblock::PhysRange;
 use rules::{Loader, MapHandedOn, Rules};
 use serde::Serialize;
 
-use super::records::{RangeRecord, range as record};
+use super::dump_file::DumpFile;
+use super::records::{RangeRecord, classes_in, range as record};
 use crate::cli::RangesArguments;
 use crate::done::Done;
 use crate::failure::Failure;
@@ -23,8 +22,6 @@ use crate::output::{size, unknown};
 
 /// The version of the layout.
 const SCHEMA: u32 = 1;
-/// The largest header: 65,535 entries.
-const LONGEST_HEADER: u64 = 4 << 20;
 
 /// What a dump contains and leaves out.
 struct Ranges<'a> {
@@ -37,7 +34,7 @@ struct Ranges<'a> {
 }
 
 pub(crate) fn run(arguments: &RangesArguments, out: &mut impl Write) -> Result<Done, Failure> {
-    let header = arguments.header.as_deref().map(header).transpose()?;
+    let header = arguments.header.as_deref().map(|path| DumpFile::read("--header", path)).transpose()?;
     let machine = input::machine(&arguments.input)?;
     let origin = &machine.evidence.origin;
     if let (Some(header), Some(path)) = (&header, &arguments.header) {
@@ -65,7 +62,13 @@ pub(crate) fn run(arguments: &RangesArguments, out: &mut impl Write) -> Result<D
         dumped: dumped(&machine, &crash_kernel, loader, rules).map_err(failure)?,
         left_out: left_out(&machine, &crash_kernel, loader, rules).map_err(failure)?,
         difference: header
-            .map(|header| Difference::of(&machine, &crash_kernel, loader, rules, &header))
+            .map(|header| {
+                let found = Difference::of(&machine, &crash_kernel, loader, rules, &header.lists)?;
+                Ok(Difference {
+                    in_vain: header.whole(found.in_vain.into_iter()),
+                    missing: header.whole(found.missing.into_iter()),
+                })
+            })
             .transpose()
             .map_err(failure)?,
     };
@@ -79,21 +82,13 @@ pub(crate) fn run(arguments: &RangesArguments, out: &mut impl Write) -> Result<D
     Ok(if differs { Done::Findings } else { Done::Good })
 }
 
-/// Reads the header of a file that may be as large as the machine's memory.
-fn header(path: &Path) -> Result<CoreHeader, Failure> {
-    let given = |source| Failure::Given { option: "--header", path: path.to_owned(), source };
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(given)?;
-    file.take(LONGEST_HEADER).read_to_end(&mut bytes).map_err(given)?;
-    CoreHeader::new(&bytes).map_err(|source| Failure::CoreHeader { path: path.to_owned(), source })
-}
-
 fn print(ranges: &Ranges<'_>, style: Style, out: &mut impl Write) -> Result<(), Failure> {
     let Ranges { origin, loader, machine, dumped, left_out, difference } = ranges;
     let text = format!("the dump of a crash kernel loaded by {}, on {origin}", loader.as_str());
     wrapped(out, "", "  ", &text)?;
     writeln!(out, "\n{}", style.paint(Ink::Heading, "what the dump contains"))?;
-    let row = |range: &PhysRange| vec![range.to_string(), size::human(range.size()), whose(machine, *range)];
+    let row =
+        |range: &PhysRange| vec![range.to_string(), size::human(range.size()), classes_in(machine, *range)];
     let rows: Vec<_> = dumped.iter().map(row).collect();
     let heads = [("RANGE", false), ("SIZE", true), ("CLASS", false)];
     table(out, &heads, &rows)?;
@@ -123,15 +118,6 @@ fn print(ranges: &Ranges<'_>, style: Style, out: &mut impl Write) -> Result<(), 
         unknown::print_as("unknown:", &machine.unknown, style, out)?;
     }
     Ok(())
-}
-
-/// The classes of the memory in a range.
-fn whose(machine: &Machine, range: PhysRange) -> String {
-    let class = |memory: &MemoryRange| memory.class.map_or("unknown", |class| class.as_str());
-    let overlapping = machine.ranges.iter().filter(|memory| memory.range.overlaps(range));
-    let mut classes: Vec<&str> = overlapping.map(class).collect();
-    classes.dedup();
-    classes.join(", ")
 }
 
 /// What `kdump ranges -J` prints; `schema/kdump-ranges.schema.json` describes it.
@@ -170,8 +156,10 @@ struct HeaderRecord {
 
 impl<'a> Document<'a> {
     fn of(ranges: &Ranges<'a>) -> Self {
-        let dumped =
-            |range: &PhysRange| DumpedRecord { range: record(range), class: whose(ranges.machine, *range) };
+        let dumped = |range: &PhysRange| DumpedRecord {
+            range: record(range),
+            class: classes_in(ranges.machine, *range),
+        };
         let left_out = |one: &LeftOut| LeftOutRecord {
             range: record(&one.range),
             rule: one.verdict.map(|verdict| verdict.rule),

@@ -1,6 +1,7 @@
 //! The JSON records that the documents of several commands share.
 
 use kexec::{Caller, E820Type, Entry, Segment};
+use machine::{Machine, MemoryRange};
 use memblock::PhysRange;
 use rules::Loader;
 use serde::Serialize;
@@ -53,6 +54,14 @@ pub(super) const fn placed_by(loader: Loader, by: Caller) -> &'static str {
         Loader::KexecFileLoad => "kernel",
         Loader::KexecLoad => by.as_str(),
     }
+}
+
+/// The classes of the memory in a range.
+pub(super) fn classes_in(machine: &Machine, range: PhysRange) -> String {
+    let class = |memory: &MemoryRange| memory.class.map_or("unknown", |class| class.as_str());
+    let mut classes: Vec<&str> = machine.ranges_in(range).map(class).collect();
+    classes.dedup();
+    classes.join(", ")
 }
 
 fn hex(address: u64) -> String {
