@@ -192,16 +192,20 @@ class Stage:
         return f"nothing comes in {seconds:.0f} s; the first kernel came up in {self.seconds:.0f} s"
 
     def findings(self):
-        """{code: finding} of `physmem check` in the guest."""
-        status, out = self.guest.run("physmem check -J")
-        if status not in (0, 3, 4):
-            raise ValueError(f"physmem check: status {status}: {out.decode(errors='replace').strip()}")
-        return {finding["code"]: finding for finding in json.loads(out)["findings"]}
+        """The codes that `physmem check` in the guest finds."""
+        return self.found("check", (0, 3, 4))
 
     def status(self, purpose):
-        """The exit status of `physmem kexec status` or `physmem kdump status`, and what it says."""
-        status, out = self.guest.run(f"physmem {purpose} status")
-        return status, out.decode(errors="replace")
+        """The codes that `physmem kexec status` or `physmem kdump status` finds."""
+        return self.found(f"{purpose} status", (0, 3, 4))
+
+    def found(self, words, good):
+        status, out = self.guest.run(f"physmem {words} -J")
+        if status not in good:
+            raise ValueError(f"physmem {words}: status {status}: {out.decode(errors='replace').strip()}")
+        codes = [finding["code"] for finding in json.loads(out)["findings"]]
+        expect(f"the exit status of `physmem {words}`, which finds {codes}", bool(codes), status == 3)
+        return codes
 
     def memory(self, start, end):
         """The bytes of physical memory, as QEMU holds them."""

@@ -33,7 +33,7 @@ def tell(story):
     stage.boot_next(loader)
     story.shows("loaded again: the next kernel boots")
 
-    assert is_found == bool(why)
+    expect("whether `physmem check` found it where it was", bool(why), is_found)
 
     if story.options.program == "kexec-tools":
         # It tells the next kernel of the DIMM wherever the image lies: see fault-removed-memory-told.
