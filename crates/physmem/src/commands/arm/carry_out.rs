@@ -6,6 +6,7 @@ use std::path::Path;
 use act::kexec::{Earlier, Image, Kernel, Linux, LoadRefusal, Piece, Records, Tried};
 use audit::Finding;
 use evidence::record::RecordedRange;
+use evidence::settings::KexecSettings;
 use evidence::{Record, Source};
 use kexec::{Caller, Contents, Plan, Purpose};
 use machine::{Kho, Machine, Unknown};
@@ -35,6 +36,24 @@ pub(crate) struct Loaded {
 
 /// Loads. A crash kernel that the call has freed without loading another is loaded again, if its record tells how.
 pub(crate) fn carry_out(order: &Order, how: HowArguments) -> Result<Loaded, Failure> {
+    if !how.dry_run && !act::kexec::may_boot() {
+        // Before anything is read, written or waited for.
+        let tried = Tried {
+            loader: record::loader(order.loader),
+            purpose: order.purpose,
+            settings: &KexecSettings::default(),
+            handover: false,
+            size: 0,
+            may_boot: false,
+        };
+        let refusal = LoadRefusal::of(act::Errno::PERM, &tried);
+        return Err(Failure::Load {
+            purpose: order.purpose,
+            loader: order.loader,
+            refusal,
+            notes: Vec::new(),
+        });
+    }
     let records = if how.dry_run || how.no_record { None } else { Some(Records::lock(Path::new("/"))?) };
     carry_out_with(order, how, records.as_ref(), &Linux)
 }
@@ -62,9 +81,6 @@ fn carry_out_with(
         result => result,
     };
     expected(loading.permitted(order.loader))?;
-    if !how.dry_run && !act::kexec::may_boot() {
-        return Err(refused(&machine, order, &files, act::Errno::PERM, Vec::new()));
-    }
     let image = files.image.image(&order.kernel)?;
     let mut assumed = Vec::new();
     match order.loader {

@@ -1,16 +1,19 @@
 //! The files of a load: opened once, so that what is planned, hashed, recorded and loaded is the same.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 use evidence::record::RecordedFile;
+use rules::Loader;
 use sha2::{Digest, Sha256};
 
 use super::order::Order;
 use crate::commands::load::kernel_file::{self, KernelFile};
 use crate::failure::Failure;
+
+const CHUNK: usize = 1 << 20;
 
 /// The kernel and its initial ramdisk.
 pub(super) struct Files {
@@ -25,14 +28,19 @@ pub(super) struct Opened {
     /// Absolute, with no link in it: a later load is of the same file, even if a link then leads elsewhere.
     pub(super) path: PathBuf,
     file: File,
+    /// What is in it; empty where only the kernel reads it, and memory may be short.
     pub(super) bytes: Vec<u8>,
+    size: u64,
+    sha256: String,
 }
 
 impl Files {
     pub(super) fn open(order: &Order) -> Result<Self, Failure> {
-        let kernel = Opened::of("--kernel", &order.kernel)?;
+        let kernel = Opened::of("--kernel", &order.kernel, true)?;
         let image = KernelFile::of_bytes(&order.kernel, &kernel.bytes)?;
-        let initrd = order.beside.initrd.as_deref().map(|path| Opened::of("--initrd", path)).transpose()?;
+        let is_read = order.loader == Loader::KexecLoad;
+        let initrd = order.beside.initrd.as_deref();
+        let initrd = initrd.map(|path| Opened::of("--initrd", path, is_read)).transpose()?;
         Ok(Self { kernel, initrd, image })
     }
 
@@ -46,20 +54,33 @@ impl Files {
 
     /// Bytes of both.
     pub(super) fn size(&self) -> u64 {
-        let size = |file: &Opened| u64::try_from(file.bytes.len()).unwrap_or(u64::MAX);
-        size(&self.kernel).saturating_add(self.initrd.as_ref().map_or(0, size))
+        self.kernel.size.saturating_add(self.initrd.as_ref().map_or(0, |file| file.size))
     }
 }
 
 impl Opened {
-    fn of(option: &'static str, path: &Path) -> Result<Self, Failure> {
+    fn of(option: &'static str, path: &Path, keep: bool) -> Result<Self, Failure> {
         kernel_file::size_of(option, path)?;
         let failure = |source| Failure::Given { option, path: path.to_owned(), source };
         let mut file = File::open(path).map_err(failure)?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(failure)?;
+        let (mut bytes, mut size, mut hash) = (Vec::new(), 0_u64, Sha256::new());
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            let count = match file.read(&mut chunk) {
+                Ok(0) => break,
+                Ok(count) => count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(failure(error)),
+            };
+            let read = chunk.get(..count).unwrap_or_default();
+            hash.update(read);
+            size = size.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+            if keep {
+                bytes.extend_from_slice(read);
+            }
+        }
         let path = path.canonicalize().map_err(failure)?;
-        Ok(Self { path, file, bytes })
+        Ok(Self { path, file, bytes, size, sha256: hex(&hash.finalize()) })
     }
 
     /// For the kernel, which reads from the file's beginning, whatever was read of it.
@@ -68,11 +89,7 @@ impl Opened {
     }
 
     pub(super) fn recorded(&self) -> RecordedFile {
-        RecordedFile {
-            path: self.path.display().to_string(),
-            size: u64::try_from(self.bytes.len()).unwrap_or(u64::MAX),
-            sha256: hex(&Sha256::digest(&self.bytes)),
-        }
+        RecordedFile { path: self.path.display().to_string(), size: self.size, sha256: self.sha256.clone() }
     }
 }
 
