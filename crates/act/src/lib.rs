@@ -1,4 +1,5 @@
-//! The only writer to a system: takes memory blocks of a running Linux online and offline.
+//! The only writer to a system: takes memory blocks of a running Linux online and offline, loads kernels for kexec and kdump
+//! ([`kexec`]), and keeps them armed while memory comes and goes ([`watch`]).
 //!
 //! - [`Blocks`] finds blocks by number, node or address.
 //! - [`Blocks::plan`] says what will be written, in the order that keeps zones contiguous, and what is certain before.
