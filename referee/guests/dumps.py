@@ -1,10 +1,14 @@
 """What several stories ask of a dump."""
 
 import re
+import subprocess
 
 import bootparams
 import vmcore
 from stage import CRASH, DIMM, KMEM, VIRTIO_MEM, digest, expect
+
+# The exit statuses of `physmem kdump verify`.
+GOOD, BAD = 0, 3
 
 
 def holds(stage, pages, what):
@@ -42,12 +46,33 @@ def is_read_by_makedumpfile(stage):
     return int(count[0])
 
 
+def verified(stage, capture):
+    """The exit status of `physmem kdump verify`, on the host: the header of this dump against a capture from before the
+    crash."""
+    path = f"{stage.work}/header"
+    with open(path, "wb") as file:
+        file.write(vmcore.Vmcore(stage.guest).head)
+    asked = [stage.options.physmem, "kdump", "verify", path, "--from", capture]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def is_verified(stage, capture, expected):
+    """`physmem kdump verify` must say that the dump lists what it should (0), or that it does not (3)."""
+    status, said = verified(stage, capture)
+    expect(f"the exit status of `physmem kdump verify`, which says:\n{said}", expected, status)
+
+
 def is_whole(story, stage, loader):
     """Loads a crash kernel, crashes, and compares the dump with the plan and with patterns written before."""
     written = {"dax/kmem memory": KMEM, "virtio-mem": VIRTIO_MEM, "a DIMM": DIMM}
     written = {what: stage.write_pattern(node) for what, node in written.items()}
     plan = stage.load("kdump", loader, CRASH)
+    capture, record = stage.capture(), stage.record("kdump")
     stage.crash()
+    is_verified(stage, capture, GOOD)
+    if record:
+        stage.guest.text(f"echo {record} | base64 -d >/tmp/record && physmem kdump verify /proc/vmcore --record /tmp/record")
     story.shows(f"{is_as_planned(stage, plan)} PT_LOADs of /proc/vmcore, and the crash kernel's map, are as planned")
     for what, pages in written.items():
         holds(stage, pages, what)

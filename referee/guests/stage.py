@@ -1,5 +1,6 @@
 """The guest of a story: a machine with memory of every kind, whose kernels load and start one another."""
 
+import base64
 import hashlib
 import json
 import mmap
@@ -206,6 +207,20 @@ class Stage:
         codes = [finding["code"] for finding in json.loads(out)["findings"]]
         expect(f"the exit status of `physmem {words}`, which finds {codes}", bool(codes), status == 3)
         return codes
+
+    def record(self, purpose):
+        """physmem's record of a load in base64, on one line; empty if another program loaded."""
+        path = f"/run/physmem/{purpose}.json"
+        return self.guest.text(f"[ ! -e {path} ] || base64 -w 0 {path}")
+
+    def capture(self):
+        """The path of a capture of the guest as it is now."""
+        path = f"{self.work}/capture.tar.gz"
+        self.guest.text("physmem capture -o /tmp/capture.tar.gz")
+        with open(path, "wb") as file:
+            file.write(base64.b64decode(self.guest.text("base64 /tmp/capture.tar.gz")))
+        self.guest.text("rm /tmp/capture.tar.gz")
+        return path
 
     def memory(self, start, end):
         """The bytes of physical memory, as QEMU holds them."""

@@ -13,10 +13,11 @@ LINE = "physmem pattern %08d ------\n"
 
 
 class Vmcore:
-    """`loads`: [(start, end, offset in the file)], without the kernel's text."""
+    """`loads`: [(start, end, offset in the file)], without the kernel's text. `head`: the first bytes."""
 
     def __init__(self, guest):
         head = base64.b64decode(guest.text("dd if=/proc/vmcore bs=4096 count=16 2>/dev/null | base64"))
+        self.head = head
         fields = HEADER.unpack_from(head)
         if not fields[0].startswith(b"\x7fELF"):
             raise ValueError(f"/proc/vmcore is no ELF file: it begins with {fields[0].hex()}")

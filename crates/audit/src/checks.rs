@@ -14,9 +14,11 @@ mod kdump_not_armed;
 mod kdump_onlines_dumped_memory;
 pub(crate) mod load_limit_spent;
 mod next_kernel_map_overflow;
+mod next_kernel_told_of_removed_memory;
 pub(crate) mod registry;
 mod soft_reserved_not_carried;
 #[cfg(test)]
 mod tests;
 
 pub use crashkernel_too_small::of_plan_error;
+pub use next_kernel_map_overflow::is_of_reboot;

@@ -34,6 +34,6 @@ mod testing;
 mod unknowable;
 
 pub use audits::{audit, checked, findings, of_plan, unknowable};
-pub use checks::of_plan_error;
+pub use checks::{is_of_reboot, of_plan_error};
 pub use finding::{Code, Finding, Severity};
 pub use outcome::{Checked, Gap, Outcome};

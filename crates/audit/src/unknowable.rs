@@ -21,8 +21,8 @@ pub(crate) fn of(subject: &Subject<'_>) -> Vec<Unknown> {
             Purpose::Reboot,
             "what is loaded for a reboot",
             "image-in-removed-memory, image-in-removable-memory, image-in-untold-memory, \
-             image-over-interrupt-tables, image-in-misaligned-cma and soft-reserved-not-carried cannot be checked \
-             for it",
+             image-over-interrupt-tables, image-in-misaligned-cma, next-kernel-told-of-removed-memory and \
+             soft-reserved-not-carried cannot be checked for it",
         ),
     ] {
         let is_in_no_log = matches!(subject.loaded(purpose), Loaded::Untold | Loaded::ByKexecLoad);

@@ -19,8 +19,9 @@ pub struct Request<'a> {
     pub initrd: Option<u64>,
     /// Its command line.
     pub command_line: &'a str,
-    /// Whether to avoid memory that can be unplugged. This changes nothing for a crash load by kexec_load,
-    /// which has its own memory; kexec_file_load cannot be told where to place segments.
+    /// Whether to avoid memory that can be unplugged; where physmem loads, the next kernel is not told about it either.
+    /// This changes nothing for a crash load by kexec_load, which has its own memory; kexec_file_load cannot be told
+    /// where to place segments.
     pub avoid_removable: bool,
     /// Whether kexec_file_load may place nothing in contiguous memory areas: KEXEC_FILE_NO_CMA (6.17), kexec-tools
     /// `--no-cma`.

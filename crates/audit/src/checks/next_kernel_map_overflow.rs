@@ -19,6 +19,14 @@ const MIB: u64 = 1 << 20;
 /// More lost entries than this are counted, not listed.
 const MOST_LISTED: usize = 16;
 
+/// Who gets the map of a reboot.
+const AFTER_REBOOT: &str = "a kernel that a reboot starts is told";
+
+/// Whether this finding is about the map of a kernel that a reboot starts, not about a crash kernel's.
+pub fn is_of_reboot(finding: &Finding) -> bool {
+    finding.code == Code::NextKernelMapOverflow && finding.what.starts_with(AFTER_REBOOT)
+}
+
 /// The crash kernel that is, or would be, loaded: its map is made from /proc/iomem, so the machine shows it
 /// either way.
 pub(crate) fn overflows_after_crash(subject: &Subject<'_>) -> Answer {
@@ -70,7 +78,7 @@ pub(crate) fn overflows_after_reboot(subject: &Subject<'_>) -> Answer {
         missing(error.to_string(), "capture /sys/firmware/memmap, or the kernel log of the boot")
     })?;
     let source = "counted from the firmware's map, which is handed on".to_owned();
-    finding("a kernel that a reboot starts is told", &map.entries, &map.dropped, source)
+    finding(AFTER_REBOOT, &map.entries, &map.dropped, source)
 }
 
 /// A planned map.

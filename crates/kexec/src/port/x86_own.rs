@@ -6,8 +6,9 @@
 //! the dump goes to the lowest place, where the kernel can rebuild it, and all else to the highest.
 //!
 //! The next kernel is told about the firmware's map as it is now, with memory added since, and with the types that
-//! kexec-tools has no names for; a crash kernel, about what kexec_file_load tells it. What the zero page has no room for
-//! is handed on as setup_data, so that nothing is lost.
+//! kexec-tools has no names for; where memory that can be unplugged is to be avoided, without it: told of memory that is
+//! gone when it starts, a kernel uses it and dies, and what stays, its driver adds again. A crash kernel is told about
+//! what kexec_file_load tells it. What the zero page has no room for is handed on as setup_data, so that nothing is lost.
 
 use firmware::e820::{E820Type, Entry};
 use images::{KernelImage, SetupHeader};
@@ -22,6 +23,7 @@ use crate::dump::header::{CrashKernel, HeaderSize};
 use crate::dump::ranges::dumped;
 use crate::error::PlanError;
 use crate::place::allowed::allowed;
+use crate::place::removable::removable;
 use crate::place::segments::{SegmentNeeds, SegmentPlacer};
 use crate::port::steps::{Begun, Layout, Port};
 use crate::port::x86_image::{self, MIN_KERNEL, Parts};
@@ -85,7 +87,10 @@ impl Port for X86Own {
             let entries = NextMap::all_after_crash(machine, &crash.kernel, header, crash.header)?;
             (entries, format!("elfcorehdr={:#x} ", header.start()))
         } else {
-            (told_after_reboot(machine, context.rules)?, String::new())
+            let told = told_after_reboot(machine, context.rules)?;
+            let told =
+                if request.avoid_removable { told_to_stay(told, machine, context.rules)? } else { told };
+            (told, String::new())
         };
         let command_line = format!("{added}{}", request.command_line);
         let (length, added) = (length(request.command_line).saturating_add(1), length(&added));
@@ -139,6 +144,19 @@ fn told_after_reboot(machine: &Machine, rules: &Rules) -> Result<Vec<Entry>, Pla
     let mut map = map.filter(|map| !map.is_empty()).ok_or(PlanError::NoFirmwareMap)?;
     map.sort_by_key(|entry| entry.range);
     Ok(by_rules::corrected(map, machine, Loader::KexecLoad, rules))
+}
+
+/// The same without RAM that can be unplugged before the next kernel starts.
+fn told_to_stay(map: Vec<Entry>, machine: &Machine, rules: &Rules) -> Result<Vec<Entry>, PlanError> {
+    let removable: RangeSet = removable(machine, rules)?.into_iter().collect();
+    let stays = |entry: Entry| -> Vec<Entry> {
+        if entry.kind != E820Type::Ram {
+            return vec![entry];
+        }
+        let parts = ranges::difference([entry.range].into_iter(), removable.within(entry.range));
+        parts.map(|range| Entry { range, ..entry }).collect()
+    };
+    Ok(map.into_iter().flat_map(stays).collect())
 }
 
 #[cfg(test)]

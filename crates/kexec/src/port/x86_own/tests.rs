@@ -109,6 +109,30 @@ fn memory_that_can_be_unplugged_is_avoided_on_request() {
     assert!(plan.segments.iter().all(|segment| removable.iter().all(|one| !one.overlaps(segment.range))));
 }
 
+/// Seen in guests of Linux 6.12 and 7.3: told of a DIMM that was unplugged since the load, the next kernel puts page
+/// tables into it and dies, wherever the image lies.
+#[test]
+fn where_memory_that_can_be_unplugged_is_avoided_the_next_kernel_is_not_told_about_it() {
+    let dimm = entry(0x1_0000_0000, 0x1_2000_0000, E820Type::Ram);
+    assert!(planned(&REQUEST).next_kernel.contains(&dimm));
+    let plan = planned(&Request { avoid_removable: true, ..REQUEST });
+    let mut stays = map();
+    stays.retain(|entry| *entry != dimm);
+    stays.sort_by_key(|entry| entry.range);
+    assert_eq!(plan.next_kernel, stays);
+    // Of an entry that goes on behind the DIMM, the rest is told.
+    let mut merged = state();
+    let last = merged.firmware_map_now.as_mut().unwrap().last_mut().unwrap();
+    *last = entry(0xf000_0000, 0x1_2000_0000, E820Type::Ram);
+    let avoiding = Request { avoid_removable: true, ..REQUEST };
+    let plan = crate::plan(&machine_with(IOMEM, merged), &avoiding, &Rules::LINUX).unwrap();
+    assert!(
+        plan.next_kernel.contains(&entry(0xf000_0000, 0x1_0000_0000, E820Type::Ram)),
+        "{:?}",
+        plan.next_kernel
+    );
+}
+
 #[test]
 fn the_map_is_the_firmwares_with_its_own_types_and_what_was_added_by_address() {
     let mut sorted = map();

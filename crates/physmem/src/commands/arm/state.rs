@@ -23,7 +23,7 @@ pub(crate) enum State {
 /// The findings that a load again repairs.
 const fn repaired(purpose: Purpose) -> &'static [Code] {
     match purpose {
-        Purpose::Reboot => &[Code::ImageInRemovedMemory],
+        Purpose::Reboot => &[Code::ImageInRemovedMemory, Code::NextKernelToldOfRemovedMemory],
         Purpose::Crash => &[Code::DumpHeaderStale, Code::DumpMissesMemory],
     }
 }
@@ -38,7 +38,7 @@ const fn faults(purpose: Purpose) -> &'static [Code] {
             Code::ImageOverInterruptTables,
             Code::SoftReservedNotCarried,
         ],
-        Purpose::Crash => &[Code::KdumpOnlinesDumpedMemory, Code::KdumpNotArmed],
+        Purpose::Crash => &[Code::KdumpOnlinesDumpedMemory, Code::NextKernelMapOverflow, Code::KdumpNotArmed],
     }
 }
 
@@ -78,5 +78,7 @@ pub(crate) fn state_of(machine: &Machine, purpose: Purpose, checked: &[Checked])
 /// All that is wrong with the image, worst first.
 pub(super) fn findings(purpose: Purpose, checked: &[Checked]) -> Vec<Finding> {
     let about = |code: &Code| repaired(purpose).contains(code) || faults(purpose).contains(code);
-    audit::findings(checked).into_iter().filter(|finding| about(&finding.code)).collect()
+    // What is wrong with the map of a reboot does not depend on what is loaded.
+    let is_meant = |finding: &Finding| about(&finding.code) && !audit::is_of_reboot(finding);
+    audit::findings(checked).into_iter().filter(is_meant).collect()
 }
