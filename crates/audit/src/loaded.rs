@@ -57,7 +57,7 @@ impl Subject<'_> {
         {
             return Loaded::Armed(armed);
         }
-        if let Some(record) = self.record(purpose) {
+        if let Some(record) = self.machine.evidence.record(purpose) {
             return Loaded::Recorded(record);
         }
         let keeps_no_header = self.crash_hotplug() == Some(false) && self.hands_over_e820();
@@ -72,20 +72,9 @@ impl Subject<'_> {
         self.loads().and_then(|loads| loads.last(purpose)).filter(|record| record.is_whole)
     }
 
-    /// physmem's record of its last load for the purpose in this boot.
-    pub(crate) fn record(&self, purpose: Purpose) -> Option<&Record> {
-        let evidence = &self.machine.evidence;
-        let record = match purpose {
-            Purpose::Reboot => &evidence.kexec_record,
-            Purpose::Crash => &evidence.kdump_record,
-        };
-        let record = record.read()?;
-        (evidence.boot_id.read() == Some(&record.boot_id)).then_some(record)
-    }
-
     /// When and by whom the crash kernel was loaded, as evidence; `None` if nothing tells.
     pub(crate) fn loaded_at(&self) -> Option<String> {
-        self.record(Purpose::Crash).map(recorded)
+        self.machine.evidence.record(Purpose::Crash).map(recorded)
     }
 
     /// What is known of the loaded crash kernel's dump; `None` if nothing is.

@@ -10,7 +10,7 @@ use crate::blocks::block_size;
 use crate::configuration::Configuration;
 use crate::cpu_list;
 use crate::kernel_version::KernelVersion;
-use crate::log::{BootLog, unwrapped};
+use crate::log::{BootLog, Purpose, unwrapped};
 use crate::memblock_text::MemblockTable;
 use crate::record::{KDUMP_RECORD, KEXEC_RECORD, RECORDS, Record};
 use crate::resources::{IomemError, ResourceTree};
@@ -111,6 +111,15 @@ impl Evidence {
             };
             Unknown::new(what, why, &format!("taken from {from}"))
         })
+    }
+
+    /// physmem's record of its last load for this purpose, if it was made in this boot.
+    pub fn record(&self, purpose: Purpose) -> Option<&Record> {
+        let record = match purpose {
+            Purpose::Reboot => &self.kexec_record,
+            Purpose::Crash => &self.kdump_record,
+        };
+        record.read().filter(|record| self.boot_id.read() == Some(&record.boot_id))
     }
 
     /// The boot parameters, if they were read and contain a zero page.

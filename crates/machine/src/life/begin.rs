@@ -5,6 +5,7 @@ mod devices;
 use std::collections::BTreeSet;
 
 use evidence::log::Purpose;
+use evidence::record::RecordedLoader;
 use evidence::settings::AutoOnline;
 use evidence::snapshot::{BlockState, MemoryBlock, MemoryBlocks, Nodes};
 use evidence::zones::Zone as ZoneRead;
@@ -366,6 +367,14 @@ fn images(evidence: &Evidence, machine: &Machine) -> Images {
     let loads = evidence.log.read().map(|log| &log.loads);
     let crash_hotplug = &evidence.hotplug.crash_hotplug;
     let image = |purpose, follows| {
+        if let Some(record) = evidence.record(purpose) {
+            let by = match record.loader {
+                RecordedLoader::KexecFileLoad => LoadedBy::File,
+                RecordedLoader::KexecLoad => LoadedBy::Load,
+            };
+            let at = record.segments.iter().map(|segment| segment.range.0).collect();
+            return Image::new(Some(by), at, follows, false);
+        }
         let record = loads.and_then(|loads| loads.last(purpose));
         let at = record.map(|load| load.segments.iter().map(|segment| segment.range).collect());
         Image::new(record.map(|_| LoadedBy::File), at.unwrap_or_default(), follows, false)
