@@ -67,7 +67,7 @@ fn the_log_of_a_load_shows_what_was_told() {
 #[test]
 fn without_the_firmwares_map_it_cannot_be_told() {
     let log = reboot_load(r(0x1000_0000, 0x1010_0000), r(0x10_0000, 0x8000_0000));
-    let machine = machine::Machine::of(&x86(IOMEM, &log, &[])).unwrap();
+    let machine = machine::Machine::of(x86(IOMEM, &log, &[])).unwrap();
     let checked = crate::checked(&machine, &rules::Rules::LINUX);
     let outcome = checked.iter().find(|checked| checked.code == CODE).map(|checked| &checked.outcome);
     let Some(crate::Outcome::CannotTell(gap)) = outcome else { panic!("{outcome:?}") };
