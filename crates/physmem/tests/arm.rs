@@ -14,6 +14,7 @@ const BOOT: &str = "5f8a4c1e-0000-4000-8000-000000000000";
 const IOMEM: &str =
     "00001000-0009ffff : System RAM\n00100000-7fffffff : System RAM\n  60000000-6fffffff : Crash kernel\n";
 const DIMM: &str = "100000000-10fffffff : System RAM\n";
+const KMEM: &str = "100000000-10fffffff : System RAM (kmem)\n";
 const HEADER: &str = "captures/x86/h1-repair/host/elfcorehdr-2-loaded.bin";
 
 /// A machine's root directory, removed in the end.
@@ -25,6 +26,11 @@ impl Machine {
         let _ = fs::remove_dir_all(&root);
         let machine = Self(root);
         machine.put("proc/iomem", IOMEM);
+        for (number, start, end) in [(0, "0x1000", "0x9ffff"), (1, "0x100000", "0x7fffffff")] {
+            for (name, text) in [("start", start), ("end", end), ("type", "System RAM")] {
+                machine.put(&format!("sys/firmware/memmap/{number}/{name}"), &format!("{text}\n"));
+            }
+        }
         machine.put("proc/sys/kernel/arch", "x86_64\n");
         machine.put("proc/version", "Linux version 6.12.1 (x) #1\n");
         machine.put("proc/sys/kernel/random/boot_id", &format!("{BOOT}\n"));
@@ -69,12 +75,14 @@ fn record(purpose: &str, start: u64, boot: &str) -> Value {
     let range = |start: u64, end: u64| json!({"start": format!("{start:#x}"), "end": format!("{end:#x}")});
     let mut segment = range(start, start + 0x10_0000);
     segment["kind"] = "kernel".into();
+    let mut told = range(0x10_0000, 0x8000_0000);
+    told["type"] = 1.into();
     let record = json!({
         "schema": 1, "by": "physmem 0.1.0", "purpose": purpose, "loader": "kexec_load", "boot_id": boot,
         "time": "2026-11-30T15:43:00Z", "running": "6.12.1",
         "kernel": {"path": "/boot/vmlinuz", "size": 1, "sha256": "ab".repeat(32)}, "initrd": null,
         "command_line": "quiet", "passed_command_line": "quiet", "is_placed": true, "avoid_removable": false,
-        "no_cma": false, "segments": [segment], "map": [],
+        "no_cma": false, "segments": [segment], "map": [told],
         "dump": if purpose == "crash" { vec![range(0x10_0000, 0x6000_0000), range(0x7000_0000, 0x8000_0000)] } else { vec![] },
     });
     follows(&record, "record.schema.json");
@@ -130,7 +138,7 @@ fn the_dump_of_a_record_is_compared_with_the_machine_where_the_kernel_never_rebu
     let machine = Machine::new("dump");
     machine.loaded("crash", 0x6000_0000, BOOT);
     assert_eq!(machine.status("kdump").1["state"], "good");
-    machine.put("proc/iomem", &(IOMEM.to_owned() + DIMM));
+    machine.put("proc/iomem", &(IOMEM.to_owned() + KMEM));
     let (status, document) = machine.status("kdump");
     assert_eq!((status, &document["findings"][0]["code"]), (3, &json!("dump-misses-memory")));
 }
