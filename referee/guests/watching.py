@@ -13,9 +13,9 @@ MIB, GIB = 1 << 20, 1 << 30
 GROWS = f"add virtio-mem 0 at 0x200000000 node {VIRTIO_MEM} up to 8G as virtio0"
 GOES = (0x140000000, 0x150000000)
 DIMMS = [f"add dimm 256M at 0x140000000 node {DIMM} as d0", f"add dimm 256M at 0x180000000 node {DIMM} as d1"]
-# A guest without KVM on a busy host pauses in the middle of a storm. With this one it has settled when nothing came for
-# five seconds, however long it took.
-SETTLE = 5
+# A guest without KVM on a busy host pauses in the middle of a storm. With this pace it has settled when nothing came for
+# three seconds, however long it took.
+SETTLE = 3
 PACE = f"--settle {SETTLE} --longest 600"
 
 
@@ -52,7 +52,7 @@ class Watch:
 
     def is_at_rest(self):
         """Waits until it has nothing left to do: no event, no look and no load for longer than a second look takes."""
-        rest = 3 * self.settle + 3
+        rest = 2 * self.settle + 3
         self.waits(f"[ $(($(date +%s) - $(stat -c %Y {METRICS}))) -ge {rest} ]", "rest")
 
     def metric(self, name):
@@ -73,7 +73,8 @@ class Watch:
 
 
 def count_loads(stage):
-    """From now on the kernel counts the calls that load a crash kernel, by what is left of a limit."""
+    """From now on the kernel counts the calls that load a crash kernel, by what is left of a limit. Once only: a
+    limit cannot be raised."""
     stage.guest.text(f"echo {LOADS} >{LIMIT}")
 
 

@@ -75,14 +75,13 @@ impl<W: Write> World for Live<'_, W> {
         })
     }
 
-    fn look(&mut self, image: Image) -> State {
-        if !self.is_watched(image) {
-            return State::NotLoaded;
-        }
-        match machine() {
-            Ok(machine) => rearm::state(&machine, image),
-            Err(why) => State::CannotTell { why },
-        }
+    fn look(&mut self) -> [State; 2] {
+        let machine = machine();
+        Image::ALL.map(|image| match &machine {
+            _ if !self.is_watched(image) => State::NotLoaded,
+            Ok(machine) => rearm::state(machine, image),
+            Err(why) => State::CannotTell { why: why.clone() },
+        })
     }
 
     fn rearm(&mut self, image: Image) -> Result<String, String> {
