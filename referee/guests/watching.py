@@ -51,9 +51,11 @@ class Watch:
         return [line for line in self.log().splitlines() if line.startswith(f"said={word} image=kdump ")]
 
     def is_at_rest(self):
-        """Waits until it has nothing left to do: no event, no look and no load for longer than a second look takes."""
+        """Waits until it has nothing left to do: no load is under way, and nothing came for longer than it waits before
+        the second look."""
         rest = 2 * self.settle + 3
-        self.waits(f"[ $(($(date +%s) - $(stat -c %Y {METRICS}))) -ge {rest} ]", "rest")
+        loads = f'tail -1 {LOG} | grep -q "^said=loads "'
+        self.waits(f"! {loads} && [ $(($(date +%s) - $(stat -c %Y {METRICS}))) -ge {rest} ]", "rest")
 
     def metric(self, name):
         """The sum of a metric's samples."""
