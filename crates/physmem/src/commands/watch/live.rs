@@ -40,6 +40,11 @@ impl<W: Write> Live<'_, W> {
         }
     }
 
+    /// The command that loads it, if one does.
+    fn by_command(&self, image: Image) -> Option<&str> {
+        self.exec.filter(|_| image == Image::Kdump)
+    }
+
     fn say(&mut self, level: &str, text: &str) {
         let level = if self.is_journal { level } else { "" };
         // Whoever no longer reads it does not stop the watch.
@@ -79,13 +84,13 @@ impl<W: Write> World for Live<'_, W> {
         let machine = machine();
         Image::ALL.map(|image| match &machine {
             _ if !self.is_watched(image) => State::NotLoaded,
-            Ok(machine) => rearm::state(machine, image),
+            Ok(machine) => rearm::state(machine, image, self.by_command(image).is_none()),
             Err(why) => State::CannotTell { why: why.clone() },
         })
     }
 
     fn rearm(&mut self, image: Image) -> Result<String, String> {
-        if let Some(command) = self.exec.filter(|_| image == Image::Kdump) {
+        if let Some(command) = self.by_command(image) {
             return rearm::by_command(command);
         }
         // Read again: another process may have loaded another kernel since the look.
