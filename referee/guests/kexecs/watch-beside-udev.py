@@ -1,16 +1,14 @@
-"""in the same storm, `physmem watch` loads less often, and with less CPU time, than udev by the rule of Debian's kdump-tools
-
-Compared are systemd-udevd and the rule 50-kdump-tools.rules, both unchanged, whose `kdump-config try-reload` (a script
-of kdump-tools, unchanged, run by busybox's shell) loads by `kexec -p` of Debian's kexec-tools; the same script when
-`physmem watch --exec` runs it; and `physmem watch` by its own record (kexec_file_load). What they use is that of a
-cgroup: the daemon, all that it started, and what the kernel did for them; not what the kernel did to plug the memory.
-"""
+"""in the same storm, `physmem watch` loads less often, and with less CPU time, than udev by the rule of Debian's kdump-tools"""
 
 import servicing
 import watching
 from stage import CRASH, expect
 from watching import GIB, GROWS, MIB, Watch
 
+# Compared are systemd-udevd and the rule 50-kdump-tools.rules, both unchanged, whose `kdump-config try-reload` (kdump-tools'
+# script, unchanged, run by busybox's shell) loads by `kexec -p` of Debian's kexec-tools; the same script when `physmem watch
+# --exec` runs it; and `physmem watch` by its own record. What they use is that of a cgroup: the daemon, all that it
+# started, and what the kernel did for them; not what the kernel did to plug the memory.
 PACKAGES = "kdump-tools udev util-linux"
 MOST, LEAST = 3 * GIB + 256 * MIB, 128 * MIB
 SECONDS = 900
