@@ -60,8 +60,8 @@ def of_watch(story, files, load, options):
 def told(story, stage, who, said):
     calls = watching.loads(stage)
     kib, seconds = servicing.used(stage)
-    status, is_right = stage.status("kdump")
-    state = {0: "describes the machine", 3: "is STALE"}.get(status, is_right)
+    status, _ = stage.guest.run("physmem kdump status")
+    state = {0: "describes the machine", 3: "is STALE"}.get(status, "cannot be judged")
     story.shows(f"{who}: {calls} calls of kexec_load or kexec_file_load, {seconds:.1f} s of CPU, at most {kib / 1024:.0f} MiB; "
                 f"at the end the crash kernel {state}")  # fmt: skip
     return calls, seconds

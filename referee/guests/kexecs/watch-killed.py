@@ -66,7 +66,7 @@ def in_a_load(story, stage, watch):
 
 def is_good(stage, watch):
     """The crash kernel describes the machine, and the record in /run can be read."""
-    status, said = stage.status("kdump")
-    expect(f"the exit status of `physmem kdump status`, which says:\n{said}\nThe watcher said:\n{watch.log()}", 0, status)
+    status, said = stage.guest.run("physmem kdump status")
+    expect(f"the exit status of `physmem kdump status`, which says:\n{said.decode()}\nThe watcher said:\n{watch.log()}", 0, status)
     said = json.loads(stage.guest.text("physmem kdump status -J"))
     expect("whether physmem knows that it loaded this", True, said["record"] is not None)

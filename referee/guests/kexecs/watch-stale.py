@@ -35,7 +35,7 @@ def next_kernel(story):
     watch.is_at_rest()
     said = [line for line in watch.log().splitlines() if line.startswith("said=loaded image=kexec ")]
     expect(f"loads of the next kernel; the watcher said:\n{watch.log()}", 1, len(said))
-    status, said = stage.status("kexec")
-    expect(f"the exit status of `physmem kexec status`, which says:\n{said}", 0, status)
+    status, said = stage.guest.run("physmem kexec status")
+    expect(f"the exit status of `physmem kexec status`, which says:\n{said.decode()}", 0, status)
     stage.boot_next(loader)
     story.shows("the next kernel, which lay in the DIMM, was loaded again, and boots")
