@@ -32,15 +32,16 @@ class Story:
         self.name, self.options, self.work = name, options, work
         self.shown, self.faults, self.stages = [], {}, []
 
-    def guest(self, words="", events=()):
-        """A new guest; the one before ends. `words`: more of the first kernel's parameters. `events`: memory that comes."""
+    def guest(self, words="", events=(), **more):
+        """A new guest; the one before ends. `words`: more of the first kernel's parameters. `events`: memory that comes.
+        `more`: as Stage has it."""
         self.end()
         place = f"{self.work}/{len(self.stages)}"
         os.mkdir(place)
         open(f"{place}/console", "wb").close()
         # It counts before it runs: its console is kept if it does not boot.
         self.stages.append(None)
-        self.stages[-1] = Stage(self.options, place, words, events)
+        self.stages[-1] = Stage(self.options, place, words, events, **more)
         return self.stages[-1]
 
     def shows(self, text):

@@ -65,7 +65,9 @@ done
 find_busybox
 out="$GUESTS_CACHE/kexecs/$release"
 find_physmem "$out"
-programs="$(from_packages tree "${suites[@]:-trixie}" -- kexec-tools makedumpfile)" ||
+# A story may need more packages: those of its line PACKAGES = "...".
+read -r -a packages < <(sed -n 's/^PACKAGES = "\(.*\)"$/\1/p' "${files[@]}" | sort -u | tr '\n' ' ') || true
+programs="$(from_packages tree "${suites[@]:-trixie}" -- kexec-tools makedumpfile "${packages[@]}")" ||
     { [ $? = 77 ] && skip "$programs"; exit 1; }
 
 echo "Linux $release: ${#files[@]} stories; consoles are in $out"

@@ -32,6 +32,7 @@ def programs(tree, names):
     found = {name: path for top, _, files in os.walk(tree) for name in files for path in [os.path.join(top, name)]}
     loader = os.path.realpath(found["ld-linux-x86-64.so.2"])
     own = os.path.dirname(loader)
+    own = f"{own}:{own}/systemd"
     root = {"tools/ld.so": content(loader)}
     for name in names:
         path = found[name]

@@ -96,14 +96,17 @@ class Loader:
 
 
 class Stage:
-    """A guest that runs, from its first kernel to its last. `kernels` counts them."""
+    """A guest that runs, from its first kernel to its last. `kernels` counts them.
 
-    def __init__(self, options, work, words="", events=()):
+    `virtio_mem`: how much the device can grow to. `files`: more of the ramdisk.
+    """
+
+    def __init__(self, options, work, words="", events=(), virtio_mem="1G", files=()):
         self.options, self.work, self.kernels = options, work, 1
         self.program = options.program
         with open(f"{work}/initrd", "wb") as file:
-            file.write(contents(options))
-        kinds = [f"add virtio-mem 0 at 0x200000000 node {VIRTIO_MEM} up to 1G as virtio0"]
+            file.write(contents(options, files))
+        kinds = [f"add virtio-mem 0 at 0x200000000 node {VIRTIO_MEM} up to {virtio_mem} as virtio0"]
         self.qemu = Qemu(
             [
                 "qemu-system-x86_64", "-nodefaults", "-no-reboot", "-display", "none", "-accel", "tcg", "-cpu", "max",
@@ -254,9 +257,9 @@ def digest(pages):
     return hashlib.sha256(b"".join(pages[address] for address in sorted(pages))).hexdigest() + "  -\n"
 
 
-def contents(options):
+def contents(options, files=()):
     """The ramdisk: what every guest has, a kernel to boot next, and the programs that do it."""
     more = ramdisk.modules(options.modules, options.release)
     more |= ramdisk.programs(options.programs, ("kexec", "makedumpfile"))
     more |= {KERNEL.lstrip("/"): ramdisk.content(options.kernel, 0o100644)}
-    return ramdisk.archive(options, {}, more)
+    return ramdisk.archive(options, {}, more | dict(files))

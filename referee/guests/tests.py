@@ -18,6 +18,7 @@ import compare
 import kexec
 import ramdisk
 import vmcore
+import watching
 from events import Words, size, virtio_mem_arguments
 
 IOMEM = """\
@@ -187,6 +188,24 @@ class Dumps(unittest.TestCase):
 
     def test_neighbouring_pages_are_read_together(self):
         self.assertEqual(vmcore.runs([0x1000, 0x2000, 0x4000]), [(0x1000, 2), (0x4000, 1)])
+
+
+class Watching(unittest.TestCase):
+    def test_what_a_dump_lists_is_compared_from_1_mib_on_and_neighbours_are_one_range(self):
+        ranges = [(1 << 32, 2 << 32), (0x1000, 0x9F000), (0x10000, 0x200000), (2 << 32, 3 << 32), (5 << 32, 6 << 32)]
+        expected = [(0x100000, 0x200000), (1 << 32, 3 << 32), (5 << 32, 6 << 32)]
+        self.assertEqual(watching.shape(ranges), expected)
+
+    def test_the_crash_kernel_is_no_memory_of_a_dump(self):
+        self.assertEqual(watching.without([(0, 100), (200, 300)], [(50, 60), (90, 210)]), [(0, 50), (60, 90), (210, 300)])
+
+    def test_the_log_and_the_metrics_are_read(self):
+        log = 'said=loads image=kdump reason="x"\nsaid=loaded image=kdump reason="y"\nsaid=loaded image=kexec reason="z"\n'
+        metrics = 'physmem_watch_events_total{action="add"} 52\nphysmem_watch_events_total{action="online"} 3\n'
+        guest = Told("", log, metrics)
+        watch = watching.Watch(type("Stage", (), {"guest": guest}))
+        self.assertEqual(watch.said("loaded"), ['said=loaded image=kdump reason="y"'])
+        self.assertEqual(watch.events(), {"add": 52, "online": 3})
 
 
 class Maps(unittest.TestCase):

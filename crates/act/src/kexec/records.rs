@@ -1,7 +1,7 @@
 //! The records in `/run/physmem`: one writer at a time, and never a record that does not belong to what is loaded.
 //!
 //! While a load is under way there is none: the earlier one is set aside, so that a load that is killed leaves an image
-//! without a record, which is what another program's load looks like, and not one with a wrong record.
+//! without a record, and not one with a wrong record. What it was to load stays beside: [`Records::unfinished`].
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -41,8 +41,10 @@ pub enum RecordError {
 pub enum Earlier {
     /// It is still loaded, and its record is back in its place.
     Holds,
-    /// It is no longer loaded: the kernel has freed it.
+    /// It is no longer loaded: the kernel has freed it. The load counts as unfinished.
     Lost,
+    /// There was none.
+    Nothing,
 }
 
 /// The directory of the records, locked against other loads until this is dropped.
@@ -83,27 +85,68 @@ impl Records {
         let pending = Pending { _records: self, place: self.place(record.purpose) };
         let prepared = pending.write(record).and_then(|()| missing_is_fine(pending.set_aside()));
         prepared.map_err(|source| {
-            let _ = std::fs::remove_file(pending.beside());
+            let _ = std::fs::remove_file(pending.part());
             RecordError::Write { path: pending.beside(), source }
         })?;
         Ok(pending)
     }
 
-    /// Removes the record of an image that is no longer loaded.
+    /// Removes the record of an image that is no longer loaded, and what an unfinished load left.
     ///
     /// # Errors
-    /// That of removing the file; that there is none is no error.
+    /// That of removing a file; that there is none is no error.
     pub fn forget(&self, purpose: Purpose) -> Result<(), RecordError> {
-        let path = self.place(purpose);
-        missing_is_fine(std::fs::remove_file(&path)).map_err(|source| RecordError::Write { path, source })
+        let place = self.place(purpose);
+        for path in [beside(&place), aside(&place), place] {
+            missing_is_fine(std::fs::remove_file(&path))
+                .map_err(|source| RecordError::Write { path, source })?;
+        }
+        Ok(())
+    }
+
+    /// What a load of this boot was to load that was killed, or that failed and cost the earlier image, if none was
+    /// finished since. What is loaded now is not known: that image, the earlier one, or none.
+    ///
+    /// `None` also while somebody loads.
+    pub fn unfinished(root: &Path, purpose: Purpose, boot_id: &str) -> Option<Record> {
+        let directory = root.join(RECORDS.trim_start_matches('/'));
+        let place = place(&directory, purpose);
+        let left = [beside(&place), aside(&place)];
+        // Most of the time there is nothing to lock for.
+        if place.exists() || !left.iter().any(|path| path.exists()) {
+            return None;
+        }
+        let lock = OpenOptions::new().write(true).open(directory.join("lock")).ok()?;
+        lock.try_lock().ok()?;
+        if place.exists() {
+            return None;
+        }
+        let read = |path: &PathBuf| -> Option<Record> {
+            serde_json::from_slice::<Record>(&std::fs::read(path).ok()?).ok()?.checked().ok()
+        };
+        left.iter().find_map(read).filter(|record| record.boot_id == boot_id && record.purpose == purpose)
     }
 
     fn place(&self, purpose: Purpose) -> PathBuf {
-        self.directory.join(match purpose {
-            Purpose::Reboot => KEXEC_RECORD,
-            Purpose::Crash => KDUMP_RECORD,
-        })
+        place(&self.directory, purpose)
     }
+}
+
+fn place(directory: &Path, purpose: Purpose) -> PathBuf {
+    directory.join(match purpose {
+        Purpose::Reboot => KEXEC_RECORD,
+        Purpose::Crash => KDUMP_RECORD,
+    })
+}
+
+/// Where the record of a load that is under way lies.
+fn beside(place: &Path) -> PathBuf {
+    place.with_extension("new")
+}
+
+/// Where the earlier record lies meanwhile.
+fn aside(place: &Path) -> PathBuf {
+    place.with_extension("old")
 }
 
 /// A record that is written, and counts only when it is kept.
@@ -130,11 +173,13 @@ impl Pending<'_> {
     /// [`RecordError`].
     pub fn give_up(self, earlier: Earlier) -> Result<(), RecordError> {
         let old = self.aside();
-        let done = missing_is_fine(std::fs::remove_file(self.beside())).and_then(|()| {
-            missing_is_fine(match earlier {
-                Earlier::Holds => std::fs::rename(&old, &self.place),
-                Earlier::Lost => std::fs::remove_file(&old),
-            })
+        let done = match earlier {
+            Earlier::Holds => missing_is_fine(std::fs::rename(&old, &self.place)),
+            Earlier::Lost | Earlier::Nothing => missing_is_fine(std::fs::remove_file(&old)),
+        };
+        let done = done.and_then(|()| match earlier {
+            Earlier::Lost => Ok(()),
+            Earlier::Holds | Earlier::Nothing => missing_is_fine(std::fs::remove_file(self.beside())),
         });
         done.map_err(|source| RecordError::Write { path: self.place.clone(), source })
     }
@@ -142,12 +187,13 @@ impl Pending<'_> {
     fn write(&self, record: &Record) -> io::Result<()> {
         let mut text = serde_json::to_vec_pretty(record)?;
         text.push(b'\n');
-        let path = self.beside();
+        let path = self.part();
         // What a load that was killed has left.
         missing_is_fine(std::fs::remove_file(&path))?;
         let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&path)?;
         file.write_all(&text)?;
-        file.sync_all()
+        file.sync_all()?;
+        std::fs::rename(&path, self.beside())
     }
 
     fn set_aside(&self) -> io::Result<()> {
@@ -158,12 +204,17 @@ impl Pending<'_> {
         }
     }
 
+    /// A record that is not whole yet.
+    fn part(&self) -> PathBuf {
+        self.place.with_extension("part")
+    }
+
     fn beside(&self) -> PathBuf {
-        self.place.with_extension("new")
+        beside(&self.place)
     }
 
     fn aside(&self) -> PathBuf {
-        self.place.with_extension("old")
+        aside(&self.place)
     }
 }
 

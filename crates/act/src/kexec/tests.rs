@@ -80,7 +80,7 @@ fn a_load_that_fails_leaves_the_earlier_record_if_that_image_still_holds() {
     assert_eq!(root.recorded().as_deref(), Some("first"));
     records.prepare(&record("second")).unwrap().give_up(Earlier::Lost).unwrap();
     assert_eq!(root.recorded(), None);
-    assert_eq!(root.names(), ["lock"]);
+    assert_eq!(root.names(), ["kdump.new", "lock"]);
 }
 
 #[test]
@@ -96,6 +96,69 @@ fn a_load_that_is_killed_leaves_no_record_and_does_not_disturb_the_next_one() {
     records.prepare(&record("fourth")).unwrap().keep(&record("fourth")).unwrap();
     assert_eq!(root.recorded().as_deref(), Some("fourth"));
     assert_eq!(root.names(), ["kdump.json", "lock"]);
+}
+
+fn unfinished(root: &Root) -> Option<String> {
+    Records::unfinished(&root.0, Purpose::Crash, "5f8a4c1e").map(|record| record.kernel.path)
+}
+
+#[test]
+fn a_load_that_is_killed_is_unfinished_until_another_one_is_finished() {
+    let root = Root::new("unfinished");
+    assert_eq!(unfinished(&root), None);
+    let records = Records::lock(&root.0).unwrap();
+    records.prepare(&record("first")).unwrap().keep(&record("first")).unwrap();
+    std::mem::forget(records.prepare(&record("killed")).unwrap());
+    // Whoever holds the lock may still be loading.
+    assert_eq!(unfinished(&root), None);
+    drop(records);
+    assert_eq!(unfinished(&root).as_deref(), Some("killed"));
+    assert!(Records::unfinished(&root.0, Purpose::Reboot, "5f8a4c1e").is_none());
+    assert!(Records::unfinished(&root.0, Purpose::Crash, "another boot").is_none());
+    let records = Records::lock(&root.0).unwrap();
+    records.prepare(&record("second")).unwrap().keep(&record("second")).unwrap();
+    drop(records);
+    assert_eq!(unfinished(&root), None);
+}
+
+#[test]
+fn a_load_that_cost_the_earlier_image_is_unfinished_and_one_that_cost_none_is_not() {
+    for (earlier, expected) in
+        [(Earlier::Lost, Some("second")), (Earlier::Holds, None), (Earlier::Nothing, None)]
+    {
+        let root = Root::new("cost");
+        let records = Records::lock(&root.0).unwrap();
+        records.prepare(&record("first")).unwrap().keep(&record("first")).unwrap();
+        records.prepare(&record("second")).unwrap().give_up(earlier).unwrap();
+        drop(records);
+        assert_eq!(unfinished(&root).as_deref(), expected, "{earlier:?}");
+    }
+}
+
+#[test]
+fn what_is_forgotten_is_not_unfinished() {
+    let root = Root::new("forgotten");
+    let records = Records::lock(&root.0).unwrap();
+    records.prepare(&record("first")).unwrap().keep(&record("first")).unwrap();
+    std::mem::forget(records.prepare(&record("killed")).unwrap());
+    records.forget(Purpose::Crash).unwrap();
+    drop(records);
+    assert_eq!(unfinished(&root), None);
+    assert_eq!(root.names(), ["lock"]);
+}
+
+#[test]
+fn a_load_that_is_killed_while_its_record_is_written_leaves_the_earlier_one() {
+    let root = Root::new("half");
+    let records = Records::lock(&root.0).unwrap();
+    records.prepare(&record("first")).unwrap().keep(&record("first")).unwrap();
+    std::mem::forget(records.prepare(&record("second")).unwrap());
+    drop(records);
+    let place = |name: &str| root.0.join("run/physmem").join(name);
+    std::fs::write(place("kdump.new"), "{ \"schema\": 1, ").unwrap();
+    assert_eq!(unfinished(&root).as_deref(), Some("first"));
+    std::fs::remove_file(place("kdump.new")).unwrap();
+    assert_eq!(unfinished(&root).as_deref(), Some("first"));
 }
 
 #[test]

@@ -31,15 +31,19 @@ pub struct Schedule {
     heard: Option<(Duration, Duration)>,
     /// Whether one of them was a removal.
     is_removal: bool,
-    looked: Option<Duration>,
-    /// The next attempt after one that failed, or the second look after a removal.
+    /// The last look, or the beginning.
+    looked: Duration,
+    /// The second look after a removal.
+    second: Option<Duration>,
+    /// The next attempt after one that failed.
     again: Option<Duration>,
 }
 
 impl Schedule {
-    /// The first look is due at once.
-    pub const fn new(pace: Pace) -> Self {
-        Self { pace, heard: None, is_removal: false, looked: None, again: None }
+    /// The first look waits for quiet, too: a watcher that is started again may come into the middle of a storm, and
+    /// nothing tells it of what came before, which may have been a removal.
+    pub const fn new(pace: Pace, now: Duration) -> Self {
+        Self { pace, heard: Some((now, now)), is_removal: true, looked: now, second: None, again: None }
     }
 
     /// Events came. After a removal there are two looks: the kernel tells of it before the memory leaves /proc/iomem
@@ -47,32 +51,33 @@ impl Schedule {
     pub fn heard(&mut self, now: Duration, is_removal: bool) {
         let first = self.heard.map_or(now, |(first, _)| first);
         self.heard = Some((first, now));
-        self.is_removal |= is_removal;
+        // A second look that is still due waits for quiet with the others.
+        let is_left = self.second.take().is_some();
+        self.is_removal |= is_removal || is_left;
     }
 
     /// When the next look is due.
     pub fn due(&self) -> Duration {
-        let Some(looked) = self.looked else { return Duration::ZERO };
         let settled = self.heard.map(|(first, last)| {
             last.saturating_add(self.pace.settle).min(first.saturating_add(self.pace.longest))
         });
-        let idle = looked.saturating_add(self.pace.idle);
-        [settled, self.again].into_iter().flatten().fold(idle, Duration::min)
+        let idle = self.looked.saturating_add(self.pace.idle);
+        [settled, self.second, self.again].into_iter().flatten().fold(idle, Duration::min)
     }
 
     /// A look begins now.
     pub fn looks(&mut self, now: Duration) {
         let second = self.pace.settle.saturating_mul(2);
-        self.again = self.is_removal.then(|| now.saturating_add(second));
+        self.second = self.is_removal.then(|| now.saturating_add(second));
+        self.again = None;
         self.heard = None;
         self.is_removal = false;
-        self.looked = Some(now);
+        self.looked = now;
     }
 
-    /// What was wanted did not come about: look again after this long.
+    /// A load failed: look again after this long.
     pub fn again_after(&mut self, now: Duration, wait: Duration) {
-        let at = now.saturating_add(wait);
-        self.again = Some(self.again.map_or(at, |other| other.min(at)));
+        self.again = Some(now.saturating_add(wait));
     }
 }
 
@@ -91,10 +96,22 @@ mod tests {
     }
 
     fn looked_at_0() -> Schedule {
-        let mut schedule = Schedule::new(PACE);
-        assert_eq!(schedule.due(), Duration::ZERO);
+        let mut schedule = Schedule::new(PACE, at(0));
+        schedule.looks(at(0));
         schedule.looks(at(0));
         schedule
+    }
+
+    #[test]
+    fn the_first_look_waits_for_quiet_too_and_a_second_follows() {
+        let mut schedule = Schedule::new(PACE, at(500));
+        assert_eq!(schedule.due(), at(1500));
+        schedule.heard(at(1400), false);
+        assert_eq!(schedule.due(), at(2400));
+        schedule.heard(at(10_400), false);
+        assert_eq!(schedule.due(), at(10_500));
+        schedule.looks(at(10_500));
+        assert_eq!(schedule.due(), at(12_500));
     }
 
     #[test]
@@ -119,6 +136,19 @@ mod tests {
         assert_eq!(schedule.due(), at(4000));
         schedule.looks(at(4000));
         assert_eq!(schedule.due(), at(604_000));
+    }
+
+    #[test]
+    fn the_second_look_after_a_removal_waits_for_quiet_if_more_is_heard() {
+        let mut schedule = looked_at_0();
+        schedule.heard(at(1000), true);
+        schedule.looks(at(2000));
+        for (at_ms, is_removal) in [(3800, true), (3900, false)] {
+            schedule.heard(at(at_ms), is_removal);
+        }
+        assert_eq!(schedule.due(), at(4900));
+        schedule.looks(at(4900));
+        assert_eq!(schedule.due(), at(6900));
     }
 
     #[test]

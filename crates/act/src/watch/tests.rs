@@ -21,6 +21,8 @@ struct Machine {
     leaving: Vec<(Duration, u64)>,
     loads: Vec<u64>,
     told: Vec<Said>,
+    /// What is there when a load begins is in its header.
+    load_takes: Duration,
     /// How many of the next loads fail.
     failing: u32,
     /// Whether what is loaded always lists too much.
@@ -91,16 +93,16 @@ impl World for Machine {
         (self.now >= self.end).then_some("the end")
     }
 
-    fn look(&mut self, image: Image) -> State {
-        match image {
-            Image::Kexec => State::NotLoaded,
-            Image::Kdump if !self.is_loaded => State::NotLoaded,
-            Image::Kdump if self.header == self.blocks && !self.is_hopeless => State::Good,
-            Image::Kdump => State::Stale {
-                rule: "dump-header-stale".into(),
-                what: format!("lists {:#x}, there is {:#x}", self.header, self.blocks),
-            },
-        }
+    fn look(&mut self) -> [State; 2] {
+        let kdump = if !self.is_loaded {
+            State::NotLoaded
+        } else if self.header == self.blocks && !self.is_hopeless {
+            State::Good
+        } else {
+            let what = format!("lists {:#x}, there is {:#x}", self.header, self.blocks);
+            State::Stale { rule: "dump-header-stale".into(), what }
+        };
+        [State::NotLoaded, kdump]
     }
 
     fn rearm(&mut self, _: Image) -> Result<String, String> {
@@ -110,6 +112,7 @@ impl World for Machine {
         }
         self.header = self.blocks;
         self.loads.push(self.header);
+        self.pass_to(self.now + self.load_takes);
         Ok("loaded".into())
     }
 
@@ -164,6 +167,17 @@ fn a_storm_after_which_the_kernel_has_helped_itself_or_nothing_has_changed_is_fo
 }
 
 #[test]
+fn a_watcher_that_begins_in_the_middle_of_a_storm_loads_once_too() {
+    let storm = storm((8..64).map(|block| (MemoryEvent::Added, block)));
+    let begin = Duration::from_secs(1);
+    let mut machine = Machine { now: begin, script: storm, ..armed(0xff) };
+    // What it did not hear has made the header stale already.
+    machine.header = 0xf;
+    run(&mut machine, PACE, true).unwrap();
+    assert_eq!(machine.loads, [u64::MAX]);
+}
+
+#[test]
 fn memory_that_leaves_after_its_event_is_noticed_although_the_kernel_followed_its_going_offline() {
     let unplug = (4..8).map(|block| (MemoryEvent::Offline, block));
     let unplug = unplug.chain((4..8).map(|block| (MemoryEvent::Removed, block)));
@@ -171,6 +185,31 @@ fn memory_that_leaves_after_its_event_is_noticed_although_the_kernel_followed_it
     run(&mut machine, PACE, true).unwrap();
     // One load, with what was left at the end; none while it was half gone.
     assert_eq!(machine.loads, [0xf]);
+}
+
+#[test]
+fn a_long_storm_of_removals_is_followed_by_one_load_in_the_longest_delay() {
+    // One block each 0.9 s: it never settles in 54 s.
+    let at = |n: u64| Duration::from_millis(1000 + 900 * n);
+    let script =
+        (4..64).map(|block| (at(block - 4), Happening::Event(MemoryEvent::Removed, block))).collect();
+    let mut machine = Machine { script, ..armed(u64::MAX) };
+    let ended = run(&mut machine, PACE, true).unwrap();
+    assert_eq!(machine.loads.last(), Some(&0xf));
+    assert!((5..=7).contains(&machine.loads.len()), "{} loads", machine.loads.len());
+    assert!(!ended.is_stale());
+}
+
+#[test]
+fn memory_that_changes_during_a_load_is_waited_for_as_for_any_event() {
+    let at = |n: u64| Duration::from_millis(1000 + 50 * n);
+    let script =
+        (8..64).map(|block| (at(block - 8), Happening::Event(MemoryEvent::Removed, block))).collect();
+    let mut machine = Machine { script, load_takes: Duration::from_millis(100), ..armed(u64::MAX) };
+    let pace = Pace { longest: Duration::from_secs(2), ..PACE };
+    run(&mut machine, pace, true).unwrap();
+    assert_eq!(machine.loads.last(), Some(&0xff));
+    assert!(machine.loads.len() <= 3, "{} loads", machine.loads.len());
 }
 
 #[test]
@@ -189,8 +228,8 @@ fn a_load_that_fails_is_tried_again_later_and_later() {
     let ended = run(&mut machine, PACE, true).unwrap();
     assert_eq!(machine.loads, [1]);
     assert_eq!((ended.counters.failed, ended.counters.loaded), ([0, 3], [0, 1]));
-    // After 1, 2 and 4 seconds.
-    assert_eq!(ended.counters.loaded_at[1], Some(7));
+    // A second after it began, and then after 1, 2 and 4 seconds.
+    assert_eq!(ended.counters.loaded_at[1], Some(8));
 }
 
 #[test]

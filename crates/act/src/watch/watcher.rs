@@ -120,8 +120,8 @@ pub trait World {
     fn wait(&mut self, limit: Duration) -> Result<Heard, Error>;
     /// Why to stop, if so.
     fn stop(&self) -> Option<&'static str>;
-    /// Looks at one image.
-    fn look(&mut self, image: Image) -> State;
+    /// Looks at the machine once, for [`Image::ALL`].
+    fn look(&mut self) -> [State; 2];
     /// Loads it again, and says what was loaded, or why it was not.
     ///
     /// # Errors
@@ -159,7 +159,7 @@ impl Ended {
 /// When nothing can be heard any more.
 pub fn run(world: &mut impl World, pace: Pace, loads: bool) -> Result<Ended, Error> {
     let mut watcher = Watcher::new(world, loads);
-    let mut schedule = Schedule::new(pace);
+    let mut schedule = Schedule::new(pace, watcher.world.now());
     loop {
         let now = watcher.world.now();
         if let Some(stopped) = watcher.world.stop() {
@@ -167,8 +167,13 @@ pub fn run(world: &mut impl World, pace: Pace, loads: bool) -> Result<Ended, Err
         }
         if now >= schedule.due() {
             schedule.looks(now);
-            if let Some(wait) = watcher.look() {
-                schedule.again_after(watcher.world.now(), wait);
+            let left = watcher.look();
+            let now = watcher.world.now();
+            if let Some(wait) = left.failed {
+                schedule.again_after(now, wait);
+            }
+            if left.has_changed {
+                schedule.heard(now, true);
             }
             watcher.publish();
             continue;
@@ -188,6 +193,26 @@ pub fn once(world: &mut impl World, loads: bool) -> Ended {
     watcher.look();
     watcher.publish();
     Ended { counters: watcher.counters, stopped: None }
+}
+
+/// What a look left to be done.
+#[derive(Clone, Copy, Debug, Default)]
+struct Left {
+    /// A load failed: how long to wait before the next attempt.
+    failed: Option<Duration>,
+    /// Memory changed during a load.
+    has_changed: bool,
+}
+
+impl Left {
+    const NOTHING: Self = Self { failed: None, has_changed: false };
+
+    fn and(self, other: Self) -> Self {
+        Self {
+            failed: [self.failed, other.failed].into_iter().flatten().min(),
+            has_changed: self.has_changed || other.has_changed,
+        }
+    }
 }
 
 struct Watcher<'a, W> {
@@ -224,28 +249,28 @@ impl<'a, W: World> Watcher<'a, W> {
         self.world.publish(&self.counters);
     }
 
-    /// Looks at both images. How long to wait before the next attempt, if one failed.
-    fn look(&mut self) -> Option<Duration> {
+    /// Looks at both images.
+    fn look(&mut self) -> Left {
         self.counters.looks = self.counters.looks.saturating_add(1);
-        Image::ALL.into_iter().filter_map(|image| self.look_at(image)).min()
+        let seen = Image::ALL.into_iter().zip(self.world.look());
+        seen.map(|(image, state)| self.sees(image, &state)).fold(Left::NOTHING, Left::and)
     }
 
-    fn look_at(&mut self, image: Image) -> Option<Duration> {
-        let state = self.world.look(image);
-        let is_new = self.saw(image, &state);
-        let (rule, what) = match &state {
-            State::NotLoaded => return None,
+    fn sees(&mut self, image: Image, state: &State) -> Left {
+        let is_new = self.saw(image, state);
+        let (rule, what) = match state {
+            State::NotLoaded => return Left::NOTHING,
             State::Good => {
                 if is_new {
                     self.tell(Said::Good, image, "what is loaded describes the machine");
                 }
-                return None;
+                return Left::NOTHING;
             }
             State::CannotTell { why } => {
                 if is_new {
                     self.tell(Said::CannotTell, image, why);
                 }
-                return None;
+                return Left::NOTHING;
             }
             State::Stale { rule, what } => (rule, what),
         };
@@ -254,28 +279,28 @@ impl<'a, W: World> Watcher<'a, W> {
             if is_new {
                 self.tell(Said::Stale, image, &reason);
             }
-            return None;
+            return Left::NOTHING;
         }
-        if self.in_vain.get(image.index()).is_some_and(|vain| vain.as_ref() == Some(&state)) {
-            return None;
+        if self.in_vain.get(image.index()).is_some_and(|vain| vain.as_ref() == Some(state)) {
+            return Left::NOTHING;
         }
         self.tell(Said::Loads, image, &reason);
         match self.world.rearm(image) {
-            Ok(loaded) => self.loaded(image, &state, &loaded),
+            Ok(loaded) => self.loaded(image, state, &loaded),
             Err(why) => {
                 add(&mut self.counters.failed, image);
-                let wait = self.backoff.get_mut(image.index())?.failed();
+                let wait = self.backoff.get_mut(image.index()).map(Backoff::failed).unwrap_or_default();
                 self.tell(
                     Said::Failed,
                     image,
                     &format!("{why}; the next attempt is in {} s", wait.as_secs()),
                 );
-                Some(wait)
+                Left { failed: Some(wait), ..Left::NOTHING }
             }
         }
     }
 
-    fn loaded(&mut self, image: Image, before: &State, loaded: &str) -> Option<Duration> {
+    fn loaded(&mut self, image: Image, before: &State, loaded: &str) -> Left {
         add(&mut self.counters.loaded, image);
         let clock = self.world.clock();
         if let Some(at) = self.counters.loaded_at.get_mut(image.index()) {
@@ -284,7 +309,11 @@ impl<'a, W: World> Watcher<'a, W> {
         if let Some(backoff) = self.backoff.get_mut(image.index()) {
             backoff.worked();
         }
-        let after = self.world.look(image);
+        let [kexec, kdump] = self.world.look();
+        let after = match image {
+            Image::Kexec => kexec,
+            Image::Kdump => kdump,
+        };
         self.saw(image, &after);
         if after == *before {
             let reason = format!(
@@ -294,11 +323,11 @@ impl<'a, W: World> Watcher<'a, W> {
             if let Some(vain) = self.in_vain.get_mut(image.index()) {
                 *vain = Some(after);
             }
-            return None;
+            return Left::NOTHING;
         }
         self.tell(Said::Loaded, image, loaded);
-        // Memory may have changed during the load.
-        matches!(after, State::Stale { .. }).then_some(Duration::ZERO)
+        // Memory may have changed during the load. It may change further: that waits for quiet, as after an event.
+        Left { has_changed: matches!(after, State::Stale { .. }), ..Left::NOTHING }
     }
 
     /// Whether this is not what was seen last.

@@ -168,7 +168,11 @@ fn call(
     if let Err(errno) = result {
         let was_loaded = is_loaded(machine) == Some(true);
         let holds = after.as_ref().ok().and_then(is_loaded);
-        let earlier = if holds == Some(false) { Earlier::Lost } else { Earlier::Holds };
+        let earlier = match holds {
+            Some(false) if was_loaded => Earlier::Lost,
+            Some(false) => Earlier::Nothing,
+            Some(true) | None => Earlier::Holds,
+        };
         let mut notes = Vec::new();
         if let Some(pending) = pending {
             pending.give_up(earlier)?;
@@ -176,7 +180,7 @@ fn call(
         if was_loaded {
             notes.push(match earlier {
                 Earlier::Holds => "what was loaded before is still loaded".to_owned(),
-                Earlier::Lost => again(order, machine, records, kernel),
+                Earlier::Lost | Earlier::Nothing => again(order, machine, records, kernel),
             });
         }
         return Err(refused(machine, order, files, errno, notes));

@@ -22,6 +22,12 @@ pub(crate) fn run(
     let word = word(purpose);
     let was_loaded = is_loaded(&machine, purpose);
     if was_loaded == Some(false) {
+        if !arguments.dry_run
+            && let Ok(records) = Records::lock(Path::new("/"))
+        {
+            // Nor is a load to be made again that was killed, or that failed.
+            records.forget(purpose)?;
+        }
         writeln!(out, "{word}: nothing is loaded")?;
         return Ok(Done::Good);
     }

@@ -40,6 +40,11 @@ impl<W: Write> Live<'_, W> {
         }
     }
 
+    /// The command that loads it, if one does.
+    fn by_command(&self, image: Image) -> Option<&str> {
+        self.exec.filter(|_| image == Image::Kdump)
+    }
+
     fn say(&mut self, level: &str, text: &str) {
         let level = if self.is_journal { level } else { "" };
         // Whoever no longer reads it does not stop the watch.
@@ -75,18 +80,17 @@ impl<W: Write> World for Live<'_, W> {
         })
     }
 
-    fn look(&mut self, image: Image) -> State {
-        if !self.is_watched(image) {
-            return State::NotLoaded;
-        }
-        match machine() {
-            Ok(machine) => rearm::state(&machine, image),
-            Err(why) => State::CannotTell { why },
-        }
+    fn look(&mut self) -> [State; 2] {
+        let machine = machine();
+        Image::ALL.map(|image| match &machine {
+            _ if !self.is_watched(image) => State::NotLoaded,
+            Ok(machine) => rearm::state(machine, image, self.by_command(image).is_none()),
+            Err(why) => State::CannotTell { why: why.clone() },
+        })
     }
 
     fn rearm(&mut self, image: Image) -> Result<String, String> {
-        if let Some(command) = self.exec.filter(|_| image == Image::Kdump) {
+        if let Some(command) = self.by_command(image) {
             return rearm::by_command(command);
         }
         // Read again: another process may have loaded another kernel since the look.

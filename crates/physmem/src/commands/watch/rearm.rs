@@ -1,7 +1,9 @@
 //! Loads an image again.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 
+use act::kexec::Records;
 use act::watch::{Image, State};
 use evidence::Record;
 use kexec::Purpose;
@@ -20,25 +22,45 @@ pub(super) fn by_command(command: &str) -> Result<String, String> {
     }
 }
 
-/// Loads it as its record says.
+/// Loads it as its record says, or finishes a load that was not finished.
 pub(super) fn by_record(machine: &Machine, image: Image) -> Result<String, String> {
-    let record = record(machine, image)?;
+    let unfinished = unfinished(machine, image);
+    let record = match &unfinished {
+        Some(record) => record,
+        None => record(machine, image)?,
+    };
     let loaded = carry_out(&Order::of_record(record), HowArguments::default());
     loaded.map(|loaded| said(&loaded, record)).map_err(|failure| failure.to_string())
 }
 
-/// What the machine shows about the image.
-pub(super) fn state(machine: &Machine, image: Image) -> State {
-    let purpose = match image {
-        Image::Kexec => Purpose::Reboot,
-        Image::Kdump => Purpose::Crash,
-    };
-    match arm::state(machine, purpose) {
+/// What the machine shows about the image. `is_ours`: it is loaded by its record.
+pub(super) fn state(machine: &Machine, image: Image, is_ours: bool) -> State {
+    if is_ours && let Some(record) = unfinished(machine, image) {
+        // Whatever is loaded now: one more load makes that known.
+        let what = format!(
+            "a load of {} at {} was killed, or failed and cost the image before it",
+            record.kernel.path, record.time
+        );
+        return State::Stale { rule: "load-unfinished".to_owned(), what };
+    }
+    match arm::state(machine, purpose(image)) {
         arm::State::NotLoaded => State::NotLoaded,
         arm::State::Good => State::Good,
         arm::State::Stale { rule, what } => State::Stale { rule, what },
         arm::State::CannotTell { why } => State::CannotTell { why },
     }
+}
+
+const fn purpose(image: Image) -> Purpose {
+    match image {
+        Image::Kexec => Purpose::Reboot,
+        Image::Kdump => Purpose::Crash,
+    }
+}
+
+fn unfinished(machine: &Machine, image: Image) -> Option<Record> {
+    let boot = machine.evidence.boot_id.read()?;
+    Records::unfinished(Path::new("/"), purpose(image), boot)
 }
 
 /// What was loaded, and what is new about it.
