@@ -39,7 +39,7 @@ impl Files {
         let kernel = Opened::of("--kernel", &order.kernel, true)?;
         let image = KernelFile::of_bytes(&order.kernel, &kernel.bytes)?;
         let is_read = order.loader == Loader::KexecLoad;
-        let initrd = order.beside.initrd.as_deref();
+        let initrd = order.beside.with.initrd.as_deref();
         let initrd = initrd.map(|path| Opened::of("--initrd", path, is_read)).transpose()?;
         Ok(Self { kernel, initrd, image })
     }
