@@ -54,8 +54,8 @@
 //! # Not covered
 //! - Options of kexec-tools that change a load: `--mem-min`, `--mem-max`, `--pass-memmap-cmdline`, `--entry-32bit`,
 //!   `--real-mode`.
-//! - By physmem itself ([`Caller::Physmem`]): anything but a bzImage on x86_64. EFI's runtime services are not handed
-//!   on, and no digest is checked between the two kernels.
+//! - By physmem itself ([`Caller::Physmem`]): anything but a bzImage on x86_64 and an Image on arm64. On x86_64, EFI's
+//!   runtime services are not handed on; no digest is checked between the two kernels.
 //! - Images other than a bzImage, an x86 ELF kernel and an arm64 Image. [`images`] reads more formats; a
 //!   zboot image has to be unpacked first.
 //! - Signatures and security modules. The kernel may still refuse a load that is planned here; [`permitted`] knows

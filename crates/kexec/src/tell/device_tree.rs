@@ -113,7 +113,10 @@ fn edit(node: &mut DeviceTreeNode, chosen: &Chosen<'_>, cells: (u32, u32)) {
         node.add_property(DeviceTreeProperty::new_unchecked(name, value));
     };
     let pairs = |ranges: &[PhysRange]| -> Vec<u8> {
-        ranges.iter().flat_map(|range| [cell(cells.0, range.start()), cell(cells.1, range.size())].concat()).collect()
+        ranges
+            .iter()
+            .flat_map(|range| [cell(cells.0, range.start()), cell(cells.1, range.size())].concat())
+            .collect()
     };
     if let Some(initrd) = chosen.initrd {
         set("linux,initrd-start", initrd.start().to_be_bytes().to_vec());

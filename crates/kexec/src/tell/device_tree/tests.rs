@@ -39,7 +39,8 @@ fn value<'a>(tree: &'a [u8], name: &str) -> Option<&'a [u8]> {
 }
 
 fn with(edit: impl FnOnce(&mut FdtWriter)) -> Vec<u8> {
-    let reservations = [FdtReserveEntry::new(0x5000, 0x1000).unwrap(), FdtReserveEntry::new(0x9000, 8).unwrap()];
+    let reservations =
+        [FdtReserveEntry::new(0x5000, 0x1000).unwrap(), FdtReserveEntry::new(0x9000, 8).unwrap()];
     let mut writer = FdtWriter::new_with_mem_reserv(&reservations).unwrap();
     let root = writer.begin_node("").unwrap();
     edit(&mut writer);
@@ -97,7 +98,9 @@ fn what_was_told_to_this_boot_only_is_taken_out() {
 
 #[test]
 fn memory_that_is_reserved_stays_reserved_and_the_boots_initial_ramdisk_does_not() {
-    let of = |tree: &[u8]| -> Vec<PhysRange> { Fdt::new(tree).unwrap().memreserve().map(Result::unwrap).collect() };
+    let of = |tree: &[u8]| -> Vec<PhysRange> {
+        Fdt::new(tree).unwrap().memreserve().map(Result::unwrap).collect()
+    };
     let tree = with(|tree| {
         let chosen = tree.begin_node("chosen").unwrap();
         tree.property_u64("linux,initrd-start", 0x5000).unwrap();
