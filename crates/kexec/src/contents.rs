@@ -12,7 +12,6 @@ mod parameters;
 use std::borrow::Cow;
 
 use evidence::Running;
-use images::KernelImage;
 use images::elf::Machine as ElfMachine;
 use machine::Machine;
 use memblock::PhysRange;

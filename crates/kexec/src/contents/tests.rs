@@ -1,6 +1,8 @@
+mod arm64;
+
 use evidence::{KernelText, Purpose, RunningCrash};
 use firmware::e820::{BootParams, E820Type, Entry, Table};
-use images::{BzImage, CoreHeader, SetupHeader};
+use images::{BzImage, CoreHeader, KernelImage, SetupHeader};
 use machine::{EfiRuntime, KernelState};
 use proptest::prelude::*;
 use rules::{Loader, Rules};

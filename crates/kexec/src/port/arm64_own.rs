@@ -139,4 +139,4 @@ fn place_others(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
