@@ -136,6 +136,7 @@ fn tree(machine: &Machine, plan: &Plan, running: &Running) -> Result<Vec<u8>, Co
         initrd: said.initrd,
         elfcorehdr: said.elfcorehdr,
         usable_memory: &said.usable_memory,
+        reserved: &said.reserved,
         kaslr_seed: running.kaslr_seed,
         rng_seed: running.seed,
     };

@@ -4,7 +4,7 @@ use firmware::e820::{E820Type, Entry};
 use firmware::fdt::Fdt;
 use images::{Arm64Header, KernelImage};
 use machine::Machine;
-use memblock::PhysRange;
+use memblock::{PhysRange, ranges};
 use rules::{Loader, Rules};
 
 use crate::context::LoadContext;
@@ -87,7 +87,7 @@ pub(crate) fn complete(
         OWN => true,
     };
     let device_tree = match &tree {
-        Some(_) if writer == OWN => own_size(machine, request, &usable_memory, initrd)?,
+        Some(_) if writer == OWN => own_size(context, &usable_memory, initrd)?,
         Some(tree) => {
             let edits = Edits {
                 loader: request.loader,
@@ -109,28 +109,47 @@ pub(crate) fn complete(
         Writer::Kernel | TOOLS => loaded(&segments, header),
     };
     let initrd = loaded(&segments, SegmentKind::Initrd);
-    let reserved = initrd.into_iter().chain(elfcorehdr).filter(|_| writer == Writer::Kernel).collect();
+    let reserved = match writer {
+        Writer::Kernel => initrd.into_iter().chain(elfcorehdr).collect(),
+        TOOLS => Vec::new(),
+        OWN => own_reserved(context),
+    };
     let chosen = Some(NextChosen { initrd, elfcorehdr, usable_memory, reserved, seeds, memory });
     Ok(Layout { segments, chosen })
 }
 
+/// Tables that a GICv3 goes on writing to, whatever kernel runs. With EFI, they are reserved already, and the next kernel
+/// learns of them (drivers/irqchip/irq-gic-v3-its.c:gic_reserve_range, 6.12); without, it has to be told.
+pub(crate) fn interrupt_tables(machine: &Machine) -> Vec<PhysRange> {
+    let log = machine.evidence.log.read();
+    let tables = log.iter().flat_map(|log| &log.quotes.interrupt_tables);
+    let mut found: Vec<PhysRange> = tables.filter_map(|table| table.range()).collect();
+    found.sort_unstable();
+    ranges::merged(found.into_iter()).collect()
+}
+
+/// What physmem adds to the memory reservation block: a crash kernel uses no memory but its own.
+fn own_reserved(context: &LoadContext<'_>) -> Vec<PhysRange> {
+    if context.crash.is_some() { Vec::new() } else { interrupt_tables(context.machine) }
+}
+
 /// Bytes of the tree that physmem writes, which depend on no address in it.
 fn own_size(
-    machine: &Machine,
-    request: &Request<'_>,
+    context: &LoadContext<'_>,
     usable_memory: &[PhysRange],
     initrd: Option<u64>,
 ) -> Result<u64, PlanError> {
     let somewhere = PhysRange::from_size(0, 1).ok();
     let chosen = Chosen {
-        command_line: request.command_line,
+        command_line: context.request.command_line,
         initrd: initrd.and(somewhere),
         elfcorehdr: usable_memory.first().copied(),
         usable_memory,
+        reserved: &own_reserved(context),
         kaslr_seed: [0; 8],
         rng_seed: [0; 32],
     };
-    let tree = machine.state.device_tree.as_deref().unwrap_or_default();
+    let tree = context.machine.state.device_tree.as_deref().unwrap_or_default();
     Ok(u64::try_from(device_tree::write(tree, &chosen)?.len()).unwrap_or(u64::MAX))
 }
 

@@ -2,7 +2,7 @@
 //!
 //! It places by the rules of this program and of Documentation/arch/arm64/booting.rst, not as another is seen to do: for
 //! a reboot, in System RAM of exactly that name in which nothing is reserved, which the next kernel is told about, and
-//! which is not the crash kernel's. The kernel goes to the lowest place, as close to the start of RAM as it may want to
+//! which is neither the crash kernel's nor the interrupt controller's. The kernel goes to the lowest place, as close to the start of RAM as it may want to
 //! be; above it, the device tree within 512 MiB, as a kernel before 4.2 wants it, in a block of 2 MiB that is all RAM,
 //! for a kernel maps it with blocks of that size; the initial ramdisk in the kernel's window. If something finds no
 //! room, the kernel moves up, as with kexec_file_load.
@@ -23,8 +23,8 @@ use crate::place::allowed::allowed;
 use crate::place::ram::without_reserved;
 use crate::place::segments::{SegmentNeeds, SegmentPlacer};
 use crate::port::arm64_common::{
-    self, Failure, KIB_64, MIB_2, Parts, WINDOW, finished, kernel_needs, told_after_reboot, window,
-    with_lowest_kernel,
+    self, Failure, KIB_64, MIB_2, Parts, WINDOW, finished, interrupt_tables, kernel_needs, told_after_reboot,
+    window, with_lowest_kernel,
 };
 use crate::port::steps::{Begun, Layout, Port};
 use crate::request::Purgatory;
@@ -45,6 +45,8 @@ impl Port for Arm64Own {
         let named = tree.system_ram_not_driver_managed().filter_map(|resource| resource.range().ok());
         // The crash kernel's memory is not mapped while one is loaded, and kexec copies to mapped memory.
         let free = without_reserved(machine, named.collect(), &["reserved", "Crash kernel"])?;
+        let tables = interrupt_tables(machine);
+        let free: Vec<PhysRange> = ranges::difference(free.into_iter(), tables.into_iter()).collect();
         let allowed = allowed(machine, &free, &[], Use::KexecImage(Loader::KexecLoad), rules)?;
         let told = told_after_reboot(machine, rules)?;
         let told: RangeSet =

@@ -2,7 +2,7 @@
 //!
 //! What is written and removed is what kexec_file_load writes and removes (drivers/of/kexec.c, 6.12; dt-schema
 //! chosen.yaml), except entries in the memory reservation block: a kernel reserves its initial ramdisk and the header
-//! of a dump by itself. Nodes and properties keep their order; what nothing names is left out.
+//! of a dump by itself, and what the interrupt controller uses is added. Nodes and properties keep their order; what nothing names is left out.
 
 use dtoolkit::memreserve::MemoryReservation;
 use dtoolkit::model::{DeviceTree, DeviceTreeNode, DeviceTreeProperty};
@@ -40,6 +40,8 @@ pub(crate) struct Chosen<'a> {
     pub(crate) elfcorehdr: Option<PhysRange>,
     /// The crash kernel's areas; empty for a reboot.
     pub(crate) usable_memory: &'a [PhysRange],
+    /// Memory that is in use and that is added to the memory reservation block, unless it is there already.
+    pub(crate) reserved: &'a [PhysRange],
     /// Random bytes, from which the kernel chooses its addresses.
     pub(crate) kaslr_seed: [u8; 8],
     /// Random bytes.
@@ -65,11 +67,10 @@ pub(crate) fn write(tree: &[u8], chosen: &Chosen<'_>) -> Result<Vec<u8>, Arm64Er
     }
     let mut model = DeviceTree::new();
     model.root = node(&boot.root())?;
-    model.memory_reservations = kept_reservations(&boot, true)
-        .into_iter()
-        .flatten()
-        .map(|range| MemoryReservation::new(range.start(), range.size()))
-        .collect();
+    let kept: Vec<PhysRange> = kept_reservations(&boot, true).into_iter().flatten().collect();
+    let added = chosen.reserved.iter().filter(|range| !kept.iter().any(|kept| kept.encloses(**range)));
+    let entry = |range: &PhysRange| MemoryReservation::new(range.start(), range.size());
+    model.memory_reservations = kept.iter().chain(added).map(entry).collect();
     let cells = cells(&boot, chosen.usable_memory)?;
     edit(model.root.add_child_mut(DeviceTreeNode::new_unchecked("chosen")), chosen, cells);
     let mut bytes = model.to_dtb();

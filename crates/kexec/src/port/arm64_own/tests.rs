@@ -177,6 +177,28 @@ fn the_initial_ramdisk_lies_in_the_kernels_window_above_or_below() {
 }
 
 #[test]
+fn tables_that_the_interrupt_controller_goes_on_writing_to_are_avoided_and_the_next_kernel_reserves_them() {
+    // Without EFI nothing else reserves them: seen in a guest, whose next kernel was overwritten.
+    let log = "[    0.000000] Booting Linux on physical CPU 0x0000000000 [0x410fd083]\n\
+               [    0.000000] GICv3: using LPI property table @0x0000000040a00000\n\
+               [    0.075396] GICv3: CPU1: using allocated LPI pending table @0x0000000040a10000\n";
+    let snapshot = Snapshot {
+        architecture: Source::Read("aarch64".into()),
+        iomem: Source::Read(IOMEM.into()),
+        device_tree: Source::Read(Bytes(tree())),
+        kernel_log: Source::Read(log.into()),
+        ..Snapshot::default()
+    };
+    let machine = Machine::of(&snapshot).unwrap();
+    let tables = r(0x40a0_0000, 0x40a2_0000);
+    let found = plan(&machine, &REQUEST, &Rules::LINUX).unwrap();
+    assert!(found.segments.iter().all(|segment| !segment.range.overlaps(tables)), "{:?}", found.segments);
+    assert_eq!(found.chosen.unwrap().reserved, [tables]);
+    let crash = plan(&machine, &CRASH, &Rules::LINUX).unwrap();
+    assert_eq!(crash.chosen.unwrap().reserved, []);
+}
+
+#[test]
 fn an_offset_of_the_text_is_left_before_the_kernel() {
     let kernel = KernelImage::Arm64(Arm64Header { text_offset: 0x8_0000, ..KERNEL });
     let found = planned(IOMEM, &Request { kernel, ..REQUEST }).unwrap();

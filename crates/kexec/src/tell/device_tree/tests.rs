@@ -18,6 +18,7 @@ const REBOOT: Chosen<'_> = Chosen {
     initrd: None,
     elfcorehdr: None,
     usable_memory: &[],
+    reserved: &[],
     kaslr_seed: [1; 8],
     rng_seed: [2; 32],
 };
@@ -109,7 +110,9 @@ fn memory_that_is_reserved_stays_reserved_and_the_boots_initial_ramdisk_does_not
     });
     assert_eq!(of(&tree), [r(0x5000, 0x6000), r(0x9000, 0x9008)]);
     assert_eq!(of(&write(&tree, &REBOOT).unwrap()), [r(0x9000, 0x9008)]);
-    assert_eq!(of(&write(&with(|_| ()), &REBOOT).unwrap()), [r(0x5000, 0x6000), r(0x9000, 0x9008)]);
+    let chosen = Chosen { reserved: &[r(0x5800, 0x6000), r(0x5800, 0x6800)], ..REBOOT };
+    let expected = [r(0x5000, 0x6000), r(0x9000, 0x9008), r(0x5800, 0x6800)];
+    assert_eq!(of(&write(&with(|_| ()), &chosen).unwrap()), expected);
 }
 
 #[test]
