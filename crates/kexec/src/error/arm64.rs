@@ -36,7 +36,7 @@ pub enum Arm64Error {
     #[error("/sys/firmware/fdt: {0}")]
     DeviceTree(#[from] FdtError),
     /// The boot's device tree has a form that physmem cannot write again as it is.
-    #[error("/sys/firmware/fdt: {why}; load by kexec_file_load, which edits it in place")]
+    #[error("/sys/firmware/fdt: {why}: physmem cannot write such a tree again")]
     Unwritable {
         /// What it has, and what was expected.
         why: String,

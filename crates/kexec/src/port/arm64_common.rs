@@ -123,7 +123,7 @@ pub(crate) fn complete(
 pub(crate) fn interrupt_tables(machine: &Machine) -> Vec<PhysRange> {
     let log = machine.evidence.log.read();
     let tables = log.iter().flat_map(|log| &log.quotes.interrupt_tables);
-    let mut found: Vec<PhysRange> = tables.filter_map(|table| table.range()).collect();
+    let mut found: Vec<PhysRange> = tables.filter_map(evidence::log::InterruptTable::range).collect();
     found.sort_unstable();
     ranges::merged(found.into_iter()).collect()
 }

@@ -163,7 +163,7 @@ fn trees_that_would_be_lost_in_part_or_are_too_large_are_refused() {
     });
     let error = write(&twice, &REBOOT).unwrap_err();
     assert!(error.to_string().contains("have one name"), "{error}");
-    let large = with(|tree| tree.property("large", &[0; 2 << 20]).unwrap());
+    let large = with(|tree| tree.property("large", &vec![0; 2 << 20]).unwrap());
     assert!(matches!(write(&large, &REBOOT), Err(Arm64Error::TreeTooLarge { .. })));
     let line = "x".repeat(2 << 20);
     let with_line = write(TREE, &Chosen { command_line: &line, ..REBOOT });
