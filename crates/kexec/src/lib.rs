@@ -63,8 +63,8 @@
 //! - Control pages, which are not segments. Of a contiguous area (6.17) the kernel shows how many pages are
 //!   allocated, not which.
 //! - On arm64: the address of the boot device tree, whose own entry in the memory reservation block is
-//!   therefore recognized by size only; 16 and 64 KiB pages; the list of measurements (CONFIG_IMA_KEXEC),
-//!   which makes the device tree larger.
+//!   therefore recognized by size only; pages of 16 and 64 KiB, other than by physmem; the list of measurements
+//!   (CONFIG_IMA_KEXEC), which makes the device tree larger.
 //! - setup_data from a boot loader: the kernel splits the map around some of it, without changing its
 //!   meaning.
 #![forbid(unsafe_code)]
