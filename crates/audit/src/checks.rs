@@ -13,8 +13,8 @@ mod image_place;
 mod kdump_not_armed;
 mod kdump_onlines_dumped_memory;
 pub(crate) mod load_limit_spent;
+mod map_lists_removed_memory;
 mod next_kernel_map_overflow;
-mod next_kernel_told_of_removed_memory;
 pub(crate) mod registry;
 mod soft_reserved_not_carried;
 #[cfg(test)]

@@ -120,11 +120,11 @@ pub enum Code {
     /// CONFIG_CMA_ALIGNMENT at most, usually 1 MiB (kernel/kexec_file.c:kexec_alloc_contig, mm/cma.c:cma_alloc; a fault of
     /// 7.3.4, seen: the kernel moved up and overwrote its initial ramdisk).
     ImageInMisalignedCma,
-    /// `next-kernel-told-of-removed-memory`.
+    /// `map-lists-removed-memory`.
     ///
     /// The map is made at the load, and no unplug changes it. Seen in guests of Linux 6.12 and 7.3: told of a DIMM that was
     /// unplugged since, the next kernel puts page tables into it and dies.
-    NextKernelToldOfRemovedMemory,
+    MapListsRemovedMemory,
 }
 
 impl Code {
@@ -144,7 +144,7 @@ impl Code {
         Self::LoadLimitSpent,
         Self::ImageOverInterruptTables,
         Self::ImageInMisalignedCma,
-        Self::NextKernelToldOfRemovedMemory,
+        Self::MapListsRemovedMemory,
     ];
 
     /// The word for people and JSON; stable across releases.
@@ -174,7 +174,7 @@ impl Code {
             Self::LoadLimitSpent => ("load-limit-spent", "no image can be loaded any more until the next boot"),
             Self::ImageOverInterruptTables => ("image-over-interrupt-tables", "the image lies over tables that the interrupt controller keeps on writing to"),
             Self::ImageInMisalignedCma => ("image-in-misaligned-cma", "the kernel lies in a contiguous memory area below its alignment, and moves up over what lies behind it"),
-            Self::NextKernelToldOfRemovedMemory => ("next-kernel-told-of-removed-memory", "the next kernel is told of memory that is no longer there, and dies when it uses it"),
+            Self::MapListsRemovedMemory => ("map-lists-removed-memory", "the next kernel is told of memory that is no longer there, and dies when it uses it"),
         }
     }
 }

@@ -21,7 +21,7 @@ pub(crate) fn of(subject: &Subject<'_>) -> Vec<Unknown> {
             Purpose::Reboot,
             "what is loaded for a reboot",
             "image-in-removed-memory, image-in-removable-memory, image-in-untold-memory, \
-             image-over-interrupt-tables, image-in-misaligned-cma, next-kernel-told-of-removed-memory and \
+             image-over-interrupt-tables, image-in-misaligned-cma, map-lists-removed-memory and \
              soft-reserved-not-carried cannot be checked for it",
         ),
     ] {

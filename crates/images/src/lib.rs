@@ -19,6 +19,7 @@ pub mod kdump_compressed;
 mod loadable;
 mod look;
 mod setup_header;
+pub mod signature;
 mod wire;
 pub mod zboot;
 

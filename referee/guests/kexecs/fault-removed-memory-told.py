@@ -2,7 +2,7 @@
 
 from stage import DIMM, Loader
 
-CODE = "next-kernel-told-of-removed-memory"
+CODE = "map-lists-removed-memory"
 ADDED = [f"add dimm 512M at 0x140000000 node {DIMM} as d0"]
 # kexec-tools hands on what /sys/firmware/memmap shows, DIMMs included, also if the image itself is to lie below 4 GiB.
 TOOLS = Loader("kexec-tools", "load")

@@ -6,7 +6,7 @@ use crate::checks::{
     crashkernel_not_reserved, crashkernel_too_small, dump_header_stale, dump_misses_memory,
     image_in_misaligned_cma, image_in_removable_memory, image_in_removed_memory, image_in_untold_memory,
     image_over_interrupt_tables, kdump_not_armed, kdump_onlines_dumped_memory, load_limit_spent,
-    next_kernel_map_overflow, next_kernel_told_of_removed_memory, soft_reserved_not_carried,
+    map_lists_removed_memory, next_kernel_map_overflow, soft_reserved_not_carried,
 };
 use crate::finding::Code;
 use crate::image::Image;
@@ -74,8 +74,8 @@ pub(crate) static CHECKS: &[Check] = &[
         look: Look::Image(Purpose::Reboot, image_in_misaligned_cma::misaligned),
     },
     Check {
-        code: Code::NextKernelToldOfRemovedMemory,
-        look: Look::Image(Purpose::Reboot, next_kernel_told_of_removed_memory::told_of_removed_memory),
+        code: Code::MapListsRemovedMemory,
+        look: Look::Image(Purpose::Reboot, map_lists_removed_memory::told_of_removed_memory),
     },
     Check {
         code: Code::SoftReservedNotCarried,

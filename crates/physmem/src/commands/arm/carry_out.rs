@@ -81,6 +81,7 @@ fn carry_out_with(
         result => result,
     };
     expected(loading.permitted(order.loader))?;
+    expected(loading.signed(order.loader, &files.kernel.bytes))?;
     let image = files.image.image(&order.kernel)?;
     let mut assumed = Vec::new();
     match order.loader {
@@ -98,6 +99,8 @@ fn carry_out_with(
             notes.push(format!("where the kernel places the image is not known: {source}"));
             None
         }
+        // Without a plan, there is nothing to load by kexec_load.
+        Err(failure) if order.loader == Loader::KexecLoad => return Err(failure),
         Err(failure) => {
             expected(Err(failure))?;
             None
@@ -218,7 +221,7 @@ fn again(order: &Order, machine: &Machine, records: Option<&Records>, kernel: &d
     };
     let earlier = Order::of_record(record);
     if earlier.kernel == order.kernel && earlier.beside.initrd == order.beside.initrd {
-        return format!("{lost}, the same files: NO CRASH KERNEL IS LOADED NOW");
+        return format!("{lost}, which was of the same files: NO CRASH KERNEL IS LOADED NOW");
     }
     match load_once(&earlier, records, kernel) {
         Ok(()) => format!("{lost}; it was loaded again from its record: {}", record.kernel.path),

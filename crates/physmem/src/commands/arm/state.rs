@@ -23,7 +23,7 @@ pub(crate) enum State {
 /// The findings that a load again repairs.
 const fn repaired(purpose: Purpose) -> &'static [Code] {
     match purpose {
-        Purpose::Reboot => &[Code::ImageInRemovedMemory, Code::NextKernelToldOfRemovedMemory],
+        Purpose::Reboot => &[Code::ImageInRemovedMemory, Code::MapListsRemovedMemory],
         Purpose::Crash => &[Code::DumpHeaderStale, Code::DumpMissesMemory],
     }
 }

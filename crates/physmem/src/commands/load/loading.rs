@@ -1,6 +1,7 @@
 //! Planning one load, for `plan` and for both sides of `diff`.
 
-use kexec::{Caller, KernelImage, Plan, Purgatory, Purpose, Request, remedies};
+use evidence::settings::Lockdown;
+use kexec::{Caller, KernelImage, Plan, PlanError, Purgatory, Purpose, Request, remedies};
 use machine::command_line::edit;
 use machine::{Machine, Unknown};
 use rules::{Loader, Rules};
@@ -56,14 +57,26 @@ impl Loading<'_> {
 
     /// What this kernel refuses whatever is loaded.
     pub(crate) fn permitted(&self, loader: Loader) -> Result<(), Failure> {
-        kexec::permitted(self.machine, self.purpose, loader).map_err(|source| Failure::Plan {
-            code: None,
-            origin: self.machine.evidence.origin.clone(),
-            loader,
-            by: self.by,
-            remedies: Vec::new(),
-            source,
-        })
+        kexec::permitted(self.machine, self.purpose, loader).map_err(|source| self.refused(loader, source))
+    }
+
+    /// Whether a kernel that is locked down could take a file with these bytes.
+    pub(crate) fn signed(&self, loader: Loader, kernel: &[u8]) -> Result<(), Failure> {
+        let is_locked = matches!(
+            self.machine.evidence.kexec.lockdown.read(),
+            Some(Lockdown::Integrity | Lockdown::Confidentiality)
+        );
+        if !is_locked || loader == Loader::KexecLoad || images::signature::is_there(kernel) {
+            return Ok(());
+        }
+        let why = "the kernel is locked down (/sys/kernel/security/lockdown), and the file has no signature: only a policy of \
+                   IMA would let it in (--force asks the kernel)";
+        Err(self.refused(loader, PlanError::NotPermitted { why: why.to_owned() }))
+    }
+
+    fn refused(&self, loader: Loader, source: PlanError) -> Failure {
+        let origin = self.machine.evidence.origin.clone();
+        Failure::Plan { code: None, origin, loader, by: self.by, remedies: Vec::new(), source }
     }
 
     /// The plan, or the refusal and what would help.

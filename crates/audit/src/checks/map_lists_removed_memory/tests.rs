@@ -6,7 +6,7 @@ use machine::Snapshot;
 use super::*;
 use crate::testing::{DIMM, IOMEM, found, of_plan, plan, r, reboot_load, the, x86};
 
-const CODE: Code = Code::NextKernelToldOfRemovedMemory;
+const CODE: Code = Code::MapListsRemovedMemory;
 
 /// The machine with this RAM in /sys/firmware/memmap, and the log of a load that tells of RAM up to `told`.
 fn loaded(iomem: &str, ram: &[PhysRange], told: u64) -> Snapshot {

@@ -45,7 +45,7 @@ pub(crate) fn told_of_removed_memory(subject: &Subject<'_>, image: &Image<'_>) -
         Loader::KexecFileLoad => "load it by kexec_load, which tells of the memory that is there now",
     };
     Ok(Finding {
-        code: Code::NextKernelToldOfRemovedMemory,
+        code: Code::MapListsRemovedMemory,
         severity: Severity::Error,
         what: format!(
             "{} tells the next kernel of memory that was unplugged, which dies when it uses it",
