@@ -14,6 +14,8 @@ use crate::cli::WatchedImage;
 
 /// How long a wait lasts at most: a signal ends it early, but one that comes just before is noticed only after it.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// A storm has thousands of events in a second: they are published together.
+const BETWEEN_PUBLISHING: Duration = Duration::from_secs(1);
 
 /// The running machine.
 pub(super) struct Live<'a, W> {
@@ -26,8 +28,8 @@ pub(super) struct Live<'a, W> {
     /// Whether journald reads what is printed.
     pub(super) is_journal: bool,
     pub(super) out: &'a mut W,
-    /// What was published last, and whether the file of metrics could be written.
-    pub(super) published: Option<Counters>,
+    /// What was published last and when, and whether the file of metrics could be written.
+    pub(super) published: Option<(Duration, Counters)>,
     pub(super) metrics_failed: bool,
 }
 
@@ -102,16 +104,23 @@ impl<W: Write> World for Live<'_, W> {
     }
 
     fn publish(&mut self, counters: &Counters) {
-        // Outside systemd these do nothing.
-        let _ = sd_notify::notify(&[NotifyState::Watchdog]);
-        if self.published.as_ref() == Some(counters) {
+        let now = self.now();
+        let last = self.published.as_ref();
+        if last.is_some_and(|(at, last)| {
+            last.looks == counters.looks && now < at.saturating_add(BETWEEN_PUBLISHING)
+        }) {
             return;
         }
-        if self.published.is_none() {
+        // Outside systemd these do nothing.
+        let _ = sd_notify::notify(&[NotifyState::Watchdog]);
+        if last.is_some_and(|(_, last)| last == counters) {
+            return;
+        }
+        if last.is_none() {
             let _ = sd_notify::notify(&[NotifyState::Ready]);
         }
         let _ = sd_notify::notify(&[NotifyState::Status(&status(counters))]);
-        self.published = Some(counters.clone());
+        self.published = Some((now, counters.clone()));
         let Some(path) = self.metrics.clone() else { return };
         match metrics::write(&path, counters) {
             Ok(()) => self.metrics_failed = false,
@@ -143,4 +152,42 @@ fn status(counters: &Counters) -> String {
     let states: Vec<String> = Image::ALL.into_iter().filter_map(words).collect();
     let loads: u64 = counters.loaded.iter().fold(0, |sum, count| sum.saturating_add(*count));
     format!("{}; {} events, {loads} loads", states.join(", "), counters.events.all())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_storm_is_published_once_a_second_and_a_look_at_once() {
+        let path = std::env::temp_dir().join(format!("physmem-publish-{}.prom", std::process::id()));
+        let mut out = Vec::new();
+        let mut live = Live {
+            begun: Instant::now(),
+            listener: None,
+            stop: Stop::default(),
+            only: None,
+            exec: None,
+            metrics: Some(path.clone()),
+            is_journal: false,
+            out: &mut out,
+            published: None,
+            metrics_failed: false,
+        };
+        let mut counters = Counters::default();
+        let mut published = |counters: &Counters| {
+            live.publish(counters);
+            std::fs::read_to_string(&path).unwrap() == counters.open_metrics()
+        };
+        assert!(published(&counters));
+        counters.events.added = 1;
+        assert!(!published(&counters));
+        counters.looks = 1;
+        assert!(published(&counters));
+        counters.events.added = 2;
+        assert!(!published(&counters));
+        std::thread::sleep(BETWEEN_PUBLISHING);
+        assert!(published(&counters));
+        std::fs::remove_file(&path).unwrap();
+    }
 }
