@@ -3,6 +3,7 @@
 use evidence::Purpose;
 use evidence::settings::Lockdown;
 use evidence::{Source, Unknown};
+use firmware::fdt::Fdt;
 use images::KernelImage;
 use machine::releases::{
     CRASH_HEADER_IS_KEPT_CURRENT, KexecTools, SEGMENTS_IN_CMA, Target, are_loads_compared, checked,
@@ -28,6 +29,7 @@ pub fn of(machine: &Machine, request: &Request<'_>) -> Vec<Unknown> {
             add(no_efi(machine));
             add(own_rsdp(machine));
             add(room_to_grow(machine, request));
+            add(interrupt_tables(machine, request));
         }
         Loader::KexecLoad => {
             add(tools_version(machine, request));
@@ -110,6 +112,23 @@ fn device_tree(machine: &Machine, request: &Request<'_>) -> Option<Unknown> {
         "/sys/firmware/fdt, of which it is a copy, was not shown",
         &effect,
     ))
+}
+
+/// Only the log shows memory that an interrupt controller goes on writing to, unless EFI hands it on.
+fn interrupt_tables(machine: &Machine, request: &Request<'_>) -> Option<Unknown> {
+    let is_arm64 = matches!(request.kernel, KernelImage::Arm64(_));
+    let tree = machine.state.device_tree.as_deref().and_then(|tree| Fdt::new(tree).ok())?;
+    let chosen = tree.chosen().ok().flatten();
+    let is_efi = chosen.is_some_and(|chosen| !matches!(chosen.uefi_memory_map(), Ok(None)));
+    let log = machine.evidence.log.read();
+    let is_shown = log.is_some_and(|log| log.boot.has_beginning || !log.quotes.interrupt_tables.is_empty());
+    (is_arm64 && request.purpose == Purpose::Reboot && !is_efi && !is_shown).then(|| {
+        Unknown::new(
+            "where a GICv3 interrupt controller has its LPI tables, to which it goes on writing",
+            "the kernel log, which says it, was not shown from its beginning",
+            "assumed that there are none that are not reserved: the next kernel may lie over them, and be overwritten",
+        )
+    })
 }
 
 /// A load may take half of RAM, which is not known without the zones.

@@ -193,9 +193,16 @@ fn tables_that_the_interrupt_controller_goes_on_writing_to_are_avoided_and_the_n
     let tables = r(0x40a0_0000, 0x40a2_0000);
     let found = plan(&machine, &REQUEST, &Rules::LINUX).unwrap();
     assert!(found.segments.iter().all(|segment| !segment.range.overlaps(tables)), "{:?}", found.segments);
-    assert_eq!(found.chosen.unwrap().reserved, [tables]);
+    assert_eq!(found.chosen.as_ref().unwrap().reserved, [tables]);
     let crash = plan(&machine, &CRASH, &Rules::LINUX).unwrap();
     assert_eq!(crash.chosen.unwrap().reserved, []);
+    // Without a log from its beginning, a plan says that it does not know.
+    let unknown = |request| {
+        let assumed = planned(IOMEM, request).unwrap().assumed;
+        assumed.iter().any(|unknown| unknown.what.contains("LPI tables"))
+    };
+    assert!(unknown(&REQUEST) && !unknown(&CRASH));
+    assert!(!found.assumed.iter().any(|unknown| unknown.what.contains("LPI tables")));
 }
 
 #[test]
