@@ -21,6 +21,8 @@ pub struct Running {
     pub acpi_rsdp: Option<u64>,
     /// Random bytes for the next kernel. Never to be used twice.
     pub seed: [u8; 32],
+    /// Random bytes from which an arm64 kernel chooses its addresses. Never to be used twice.
+    pub kaslr_seed: [u8; 8],
     /// What the header of a dump needs; `None` if it is not for a crash kernel.
     pub crash: Option<RunningCrash>,
 }
@@ -104,16 +106,17 @@ const VMCOREINFO: &str = "/sys/kernel/vmcoreinfo";
 const KCORE: &str = "/proc/kcore";
 
 impl Running {
-    /// What the files say. `seed` are random bytes.
+    /// What the files say. `seed` and `kaslr_seed` are random bytes.
     ///
     /// # Errors
     ///
     /// [`RunningError`], only for what the header of a dump needs.
-    pub fn of(files: &RunningFiles, seed: [u8; 32]) -> Result<Self, RunningError> {
+    pub fn of(files: &RunningFiles, seed: [u8; 32], kaslr_seed: [u8; 8]) -> Result<Self, RunningError> {
         Ok(Self {
             zero_page: files.zero_page.read().map(|bytes| bytes.0.clone()),
             acpi_rsdp: files.efi_tables.read().and_then(|text| rsdp(text)),
             seed,
+            kaslr_seed,
             crash: files.crash.as_ref().map(RunningCrash::of).transpose()?,
         })
     }
@@ -127,9 +130,9 @@ impl RunningCrash {
             found: format!("{:02x?}", kcore.0.get(..20).unwrap_or(&kcore.0)),
             expected: "the header of a 64-bit ELF core file and its program headers",
         })?;
-        let ram = segments.iter().find(|segment| !segment.is_text());
+        let ram = segments.iter().find(|segment| !segment.is_text(&segments));
         let ram = ram.ok_or(RunningError::NoDirectMap)?;
-        let text = segments.iter().find(|segment| segment.is_text());
+        let text = segments.iter().find(|segment| segment.is_text(&segments));
         let notes = files.cpu_notes.iter().map(|[address, size]| note(address, size));
         let cpu_notes = notes.collect::<Result<Vec<_>, _>>()?;
         if cpu_notes.is_empty() {
@@ -138,7 +141,7 @@ impl RunningCrash {
         Ok(Self {
             cpu_notes,
             vmcoreinfo: vmcoreinfo(required(VMCOREINFO, &files.vmcoreinfo)?)?,
-            page_offset: ram.virtual_address.wrapping_sub(ram.memory.start()),
+            page_offset: ram.offset(),
             text: text.map(|text| KernelText { memory: text.memory, virtual_address: text.virtual_address }),
         })
     }

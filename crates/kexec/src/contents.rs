@@ -5,14 +5,14 @@
 
 mod core_header;
 mod error;
+mod kernel;
 pub(crate) mod layout;
 mod parameters;
 
 use std::borrow::Cow;
 
 use evidence::Running;
-use images::bz_image::Paging;
-use images::{BzImage, KernelImage, SetupHeader};
+use images::elf::Machine as ElfMachine;
 use machine::Machine;
 use memblock::PhysRange;
 
@@ -21,10 +21,8 @@ pub use error::ContentsError;
 use crate::plan::Plan;
 use crate::request::Request;
 use crate::segment::{Segment, SegmentKind};
-use crate::trampoline::trampoline;
-
-/// Bytes from the start of the kernel to its 64-bit entry (Documentation/arch/x86/boot.rst, "64-bit BOOT PROTOCOL").
-const ENTRY: u64 = 0x200;
+use crate::tell::device_tree;
+use crate::trampoline;
 
 /// The files of a load, whole.
 #[derive(Clone, Copy, Debug)]
@@ -77,11 +75,10 @@ impl<'a> Contents<'a> {
         files: &Files<'a>,
         running: &Running,
     ) -> Result<Self, ContentsError> {
-        let KernelImage::BzImage(header) = request.kernel else { return Err(ContentsError::NotOurs) };
         if !request.is_by_physmem() || plan.loader != request.loader || plan.purpose != request.purpose {
             return Err(ContentsError::NotOurs);
         }
-        let kernel = kernel(machine, &header, files.kernel)?;
+        let kernel = kernel::of(machine, &request.kernel, files.kernel)?;
         let planned = request.initrd.filter(|&size| size > 0);
         let initrd = files.initrd.filter(|bytes| !bytes.is_empty());
         if initrd.map(<[u8]>::len).map(u64::try_from) != planned.map(Ok) {
@@ -92,22 +89,30 @@ impl<'a> Contents<'a> {
         let fill = |segment: &Segment| -> Result<Filled<'a>, ContentsError> {
             let bytes = match segment.kind {
                 SegmentKind::Purgatory => {
-                    let entry = place(SegmentKind::Kernel)?.range.start().saturating_add(ENTRY);
-                    let zero_page = place(SegmentKind::BootParameters)?.range.start();
-                    own(trampoline(segment.range.start(), entry, zero_page).to_vec())
+                    let entry = place(SegmentKind::Kernel)?.range.start().saturating_add(kernel.entry);
+                    own(match kernel.machine {
+                        ElfMachine::X86_64 => {
+                            let zero_page = place(SegmentKind::BootParameters)?.range.start();
+                            trampoline::trampoline(segment.range.start(), entry, zero_page).to_vec()
+                        }
+                        ElfMachine::Aarch64 => {
+                            let tree = place(SegmentKind::DeviceTree)?.range.start();
+                            trampoline::arm64::trampoline(entry, tree).to_vec()
+                        }
+                    })
                 }
                 SegmentKind::BootParameters => {
                     let initrd = plan.segment(SegmentKind::Initrd).zip(planned);
                     let initrd = initrd.map(|(segment, size)| (segment.range.start(), size));
                     own(parameters::of(machine, plan, segment, files.kernel, initrd, running)?)
                 }
-                SegmentKind::Kernel => Cow::Borrowed(kernel),
+                SegmentKind::Kernel => Cow::Borrowed(kernel.loaded),
                 SegmentKind::Initrd => Cow::Borrowed(initrd.unwrap_or_default()),
-                SegmentKind::ElfCoreHeader => own(core_header::of(plan, running)?),
-                SegmentKind::DeviceTree
-                | SegmentKind::Backup
-                | SegmentKind::Handover
-                | SegmentKind::SetupData => return Err(ContentsError::NotOurs),
+                SegmentKind::ElfCoreHeader => own(core_header::of(plan, kernel.machine, running)?),
+                SegmentKind::DeviceTree => own(tree(machine, plan, running)?),
+                SegmentKind::Backup | SegmentKind::Handover | SegmentKind::SetupData => {
+                    return Err(ContentsError::NotOurs);
+                }
             };
             let (kind, range) = (segment.kind, segment.range);
             let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
@@ -122,20 +127,20 @@ impl<'a> Contents<'a> {
     }
 }
 
-/// The part of the kernel's file that is loaded, if it is the planned one and can be entered.
-fn kernel<'a>(machine: &Machine, planned: &SetupHeader, file: &'a [u8]) -> Result<&'a [u8], ContentsError> {
-    let image = BzImage::new(file)?;
-    if SetupHeader::of(&image) != Some(*planned) {
-        return Err(ContentsError::OtherFile { what: "the kernel" });
-    }
-    let paging = match machine.state.page_table_levels {
-        Some(5) => Paging::FiveLevel,
-        _ => Paging::FourLevel,
+/// The next kernel's device tree.
+fn tree(machine: &Machine, plan: &Plan, running: &Running) -> Result<Vec<u8>, ContentsError> {
+    let boot = machine.state.device_tree.as_deref().ok_or(ContentsError::NoDeviceTree)?;
+    let said = plan.chosen.as_ref().ok_or(ContentsError::NotOurs)?;
+    let chosen = device_tree::Chosen {
+        command_line: &plan.command_line,
+        initrd: said.initrd,
+        elfcorehdr: said.elfcorehdr,
+        usable_memory: &said.usable_memory,
+        reserved: &said.reserved,
+        kaslr_seed: running.kaslr_seed,
+        rng_seed: running.seed,
     };
-    image.check_64_bit_entry(paging)?;
-    let setup_code = usize::try_from(planned.setup_code()).unwrap_or(usize::MAX);
-    let kernel = file.get(setup_code..).filter(|kernel| !kernel.is_empty());
-    kernel.ok_or(ContentsError::OtherFile { what: "the kernel" })
+    Ok(device_tree::write(boot, &chosen)?)
 }
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ pub enum PlanError {
         kernel: &'static str,
     },
     /// physmem itself loads fewer kinds of kernels than kexec-tools.
-    #[error("physmem itself loads a bzImage by kexec_load, on x86_64, and nothing else")]
+    #[error("physmem itself loads by kexec_load only a bzImage on x86_64 and an Image on arm64")]
     NotByPhysmem,
     /// Removable memory is to be avoided, and the kernel itself places.
     #[error(

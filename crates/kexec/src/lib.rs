@@ -54,8 +54,8 @@
 //! # Not covered
 //! - Options of kexec-tools that change a load: `--mem-min`, `--mem-max`, `--pass-memmap-cmdline`, `--entry-32bit`,
 //!   `--real-mode`.
-//! - By physmem itself ([`Caller::Physmem`]): anything but a bzImage on x86_64. EFI's runtime services are not handed
-//!   on, and no digest is checked between the two kernels.
+//! - By physmem itself ([`Caller::Physmem`]): anything but a bzImage on x86_64 and an Image on arm64. On x86_64, EFI's
+//!   runtime services are not handed on; no digest is checked between the two kernels.
 //! - Images other than a bzImage, an x86 ELF kernel and an arm64 Image. [`images`] reads more formats; a
 //!   zboot image has to be unpacked first.
 //! - Signatures and security modules. The kernel may still refuse a load that is planned here; [`permitted`] knows
@@ -63,8 +63,8 @@
 //! - Control pages, which are not segments. Of a contiguous area (6.17) the kernel shows how many pages are
 //!   allocated, not which.
 //! - On arm64: the address of the boot device tree, whose own entry in the memory reservation block is
-//!   therefore recognized by size only; 16 and 64 KiB pages; the list of measurements (CONFIG_IMA_KEXEC),
-//!   which makes the device tree larger.
+//!   therefore recognized by size only; pages of 16 and 64 KiB, other than by physmem; the list of measurements
+//!   (CONFIG_IMA_KEXEC), which makes the device tree larger.
 //! - setup_data from a boot loader: the kernel splits the map around some of it, without changing its
 //!   meaning.
 #![forbid(unsafe_code)]

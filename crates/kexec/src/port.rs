@@ -2,6 +2,7 @@
 
 pub(crate) mod arm64_common;
 pub(crate) mod arm64_kernel;
+pub(crate) mod arm64_own;
 pub(crate) mod arm64_tools;
 pub(crate) mod registry;
 pub(crate) mod steps;

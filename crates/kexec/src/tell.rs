@@ -2,6 +2,7 @@
 
 pub(crate) mod by_rules;
 pub(crate) mod chosen;
+pub(crate) mod device_tree;
 pub(crate) mod e820;
 pub(crate) mod tree_size;
 

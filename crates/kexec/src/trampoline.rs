@@ -8,6 +8,8 @@
 //!
 //! It is kept as bytes, so that no assembler is needed to build physmem; a test holds them against a disassembler.
 
+pub mod arm64;
+
 use crate::request::Purgatory;
 
 /// Bytes of the trampoline's segment: a page, whose end is its stack.
@@ -63,10 +65,7 @@ const DESCRIPTORS: [u64; 4] = [
 /// addresses. Everything after its bytes is stack, up to the page's end.
 pub fn trampoline(at: u64, entry: u64, zero_page: u64) -> [u8; SIZE] {
     let mut bytes = [0; SIZE];
-    let mut put = |offset: usize, part: &[u8]| {
-        let room = bytes.iter_mut().skip(offset);
-        room.zip(part).for_each(|(byte, value)| *byte = *value);
-    };
+    let mut put = |offset: usize, part: &[u8]| put(&mut bytes, offset, part);
     put(0, &CODE);
     for (descriptor, offset) in DESCRIPTORS.iter().zip((GDT..GDTR).step_by(8)) {
         put(offset, &descriptor.to_le_bytes());
@@ -78,6 +77,12 @@ pub fn trampoline(at: u64, entry: u64, zero_page: u64) -> [u8; SIZE] {
     put(ZERO_PAGE, &zero_page.to_le_bytes());
     put(ENTRY, &entry.to_le_bytes());
     bytes
+}
+
+/// Writes `part` at `offset`; what has no room there is left out.
+fn put(bytes: &mut [u8], offset: usize, part: &[u8]) {
+    let room = bytes.iter_mut().skip(offset);
+    room.zip(part).for_each(|(byte, value)| *byte = *value);
 }
 
 #[cfg(test)]

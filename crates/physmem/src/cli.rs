@@ -27,7 +27,7 @@ pub(crate) use self::input::{InputArguments, MachineArguments};
 pub(crate) use self::load::{
     BesideArguments, DiffArguments, ExecArguments, HowArguments, KdumpCommand, KexecCommand,
     KexecLoadArguments, LoadArguments, PlanArguments, RangesArguments, StatusArguments, UnloadArguments,
-    VerifyArguments,
+    VerifyArguments, WithArguments,
 };
 pub(crate) use self::online::{BlocksArguments, OnlineArguments};
 pub(crate) use self::show::ShowArguments;

@@ -274,9 +274,12 @@ fn plan_remedy(error: &PlanError) -> &'static str {
         }
         PlanError::KernelPlaces => "use --loader load",
         PlanError::NotByPhysmem => {
-            "use --kernel with a bzImage (/boot/vmlinuz) on x86_64; --by kexec-tools plans what kexec-tools does"
+            "use --kernel with a bzImage (/boot/vmlinuz); --by kexec-tools plans what kexec-tools does"
         }
-        PlanError::Arm64(Arm64Error::SeedNotWiped) => "use --loader file",
+        PlanError::Arm64(Arm64Error::SeedNotWiped | Arm64Error::Unwritable { .. }) => "use --loader file",
+        PlanError::Arm64(Arm64Error::TreeTooLarge { .. }) => {
+            "use a shorter command line with --append; if the boot's own tree is that large, no kernel takes it"
+        }
         PlanError::Elf(ElfError::NoFileLoad) => {
             "use --loader load, or --kernel with the bzImage (/boot/vmlinuz)"
         }

@@ -6,7 +6,9 @@
 use std::os::fd::AsRawFd;
 
 use evidence::Purpose;
-use nix::libc::{SYS_kexec_file_load, SYS_kexec_load, c_char, c_long, c_ulong, c_void, syscall};
+// libc does not have the numbers of both for every architecture.
+use linux_raw_sys::general::{__NR_kexec_file_load, __NR_kexec_load};
+use nix::libc::{c_char, c_long, c_ulong, c_void, syscall};
 use rustix::io::Errno;
 use rustix::system::RebootCommand;
 
@@ -20,6 +22,9 @@ const FILE_UNLOAD: c_ulong = 1;
 const FILE_ON_CRASH: c_ulong = 2;
 const FILE_NO_INITRAMFS: c_ulong = 4;
 const FILE_NO_CMA: c_ulong = 0x10;
+
+const FILE_LOAD: c_long = __NR_kexec_file_load as c_long;
+const LOAD: c_long = __NR_kexec_load as c_long;
 
 /// `struct kexec_segment`.
 #[repr(C)]
@@ -47,7 +52,7 @@ impl Kernel for Linux {
                 // it has, and lives for the call; the kernel keeps copies of all.
                 let result = unsafe {
                     syscall(
-                        SYS_kexec_file_load,
+                        FILE_LOAD,
                         c_long::from(kernel.as_raw_fd()),
                         c_long::from(initrd),
                         line.len() as c_ulong,
@@ -71,7 +76,7 @@ impl Kernel for Linux {
         // SAFETY: (3) with KEXEC_FILE_UNLOAD the kernel looks at neither the files nor the line.
         let result = unsafe {
             syscall(
-                SYS_kexec_file_load,
+                FILE_LOAD,
                 c_long::from(-1),
                 c_long::from(-1),
                 0 as c_ulong,
@@ -115,8 +120,7 @@ fn load_segments(entry: u64, segments: &[Segment], flags: c_ulong) -> Result<(),
     // SAFETY: (4) the kernel reads as many segments as it is told of, and of each `bufsz` bytes at `buf`; both come from
     // slices that are borrowed for the call. (5) It copies them. (6) What it overwrites at `mem` later, when the image is
     // started, ends this program with all others.
-    let result =
-        unsafe { syscall(SYS_kexec_load, entry, segments.len() as c_ulong, segments.as_ptr(), flags) };
+    let result = unsafe { syscall(LOAD, entry, segments.len() as c_ulong, segments.as_ptr(), flags) };
     outcome(result)
 }
 

@@ -12,11 +12,6 @@ use crate::image::Image;
 use crate::outcome::{Answer, not_found, unread};
 use crate::subject::{Subject, sized};
 
-/// Bytes of a table: Linux uses 2^16 interrupts, with one byte each for properties and one bit each for
-/// pending ones, in units of 64 KiB (drivers/irqchip/irq-gic-v3-its.c:LPI_PROPBASE_SZ and LPI_PENDBASE_SZ,
-/// 6.12).
-const TABLE: u64 = 64 << 10;
-
 /// Segments, loaded or planned, over such tables.
 pub(crate) fn under(subject: &Subject<'_>, image: &Image<'_>) -> Answer {
     let tables = tables(subject);
@@ -86,8 +81,7 @@ fn tables(subject: &Subject<'_>) -> Vec<(String, PhysRange)> {
         return Vec::new();
     }
     let tables = subject.machine.evidence.log.read().map(|log| log.quotes.interrupt_tables.as_slice());
-    let range =
-        |table: &InterruptTable| Some((table.line.clone(), PhysRange::from_size(table.start, TABLE).ok()?));
+    let range = |table: &InterruptTable| Some((table.line.clone(), table.range()?));
     tables.unwrap_or_default().iter().filter_map(range).collect()
 }
 

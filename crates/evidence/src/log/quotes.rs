@@ -1,5 +1,7 @@
 //! Lines that findings quote verbatim.
 
+use memblock::PhysRange;
+
 /// Log lines that findings quote, each kind in log order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Quotes {
@@ -17,6 +19,17 @@ pub struct InterruptTable {
     pub line: String,
     /// Its first byte.
     pub start: u64,
+}
+
+/// Bytes of a table: Linux uses 2^16 interrupts, with one byte each for properties and one bit each for pending ones, in
+/// units of 64 KiB (drivers/irqchip/irq-gic-v3-its.c:LPI_PROPBASE_SZ and LPI_PENDBASE_SZ, 6.12).
+const TABLE: u64 = 64 << 10;
+
+impl InterruptTable {
+    /// Its memory; `None` if it would wrap.
+    pub fn range(&self) -> Option<PhysRange> {
+        PhysRange::from_size(self.start, TABLE).ok()
+    }
 }
 
 const CRASHKERNEL: [&str; 3] = ["crashkernel reserv", "allocate crashkernel", "crashkernel: "];

@@ -14,10 +14,17 @@ pub(super) struct Segment {
 }
 
 impl Segment {
-    /// Whether it is the kernel's text, which x86_64 maps in the last 2 GiB of addresses (Documentation/arch/x86/x86_64/
-    /// mm.rst). Below, all memory is mapped.
-    pub(super) const fn is_text(&self) -> bool {
+    /// What is added to its physical addresses.
+    pub(super) const fn offset(&self) -> u64 {
+        self.virtual_address.wrapping_sub(self.memory.start())
+    }
+
+    /// Whether it is the kernel's text, which is mapped a second time: by x86_64 in the last 2 GiB of addresses
+    /// (Documentation/arch/x86/x86_64/mm.rst), elsewhere at another distance than the memory that it lies in.
+    pub(super) fn is_text(&self, all: &[Self]) -> bool {
+        let is_around = |other: &Self| other.memory.encloses(self.memory) && other.memory != self.memory;
         self.virtual_address >= 0xffff_ffff_8000_0000
+            || all.iter().any(|other| is_around(other) && other.offset() != self.offset())
     }
 }
 
@@ -37,12 +44,15 @@ pub(super) fn segments(bytes: &[u8]) -> Option<Vec<Segment>> {
     let end = headers_size(bytes)?;
     let start = usize::try_from(number(bytes, 0x20, 8)?).ok()?;
     let headers = bytes.get(start..end)?.chunks_exact(PROGRAM_HEADER);
+    let loads: Vec<&[u8]> = headers.filter(|header| number(header, 0, 4) == Some(PT_LOAD)).collect();
+    if loads.iter().all(|header| number(header, 0x18, 8) == Some(0)) {
+        return Some(Vec::new());
+    }
     let segment = |header: &[u8]| {
-        let physical = number(header, 0x18, 8).filter(|&physical| physical != 0)?;
-        let memory = PhysRange::from_size(physical, number(header, 0x28, 8)?).ok()?;
+        let memory = PhysRange::from_size(number(header, 0x18, 8)?, number(header, 0x28, 8)?).ok()?;
         Some(Segment { memory, virtual_address: number(header, 0x10, 8)? })
     };
-    Some(headers.filter(|header| number(header, 0, 4) == Some(PT_LOAD)).filter_map(segment).collect())
+    Some(loads.into_iter().filter_map(segment).collect())
 }
 
 /// A little-endian number.

@@ -45,7 +45,7 @@ fn files() -> CrashFiles {
 
 fn of(crash: CrashFiles) -> Result<RunningCrash, RunningError> {
     let files = RunningFiles { crash: Some(crash), ..RunningFiles::default() };
-    Running::of(&files, [1; 32]).map(|running| running.crash.unwrap())
+    Running::of(&files, [1; 32], [1; 8]).map(|running| running.crash.unwrap())
 }
 
 fn with_kcore(bytes: Vec<u8>) -> Result<RunningCrash, RunningError> {
@@ -74,6 +74,25 @@ fn the_program_headers_of_kcore_show_where_memory_and_text_are_mapped() {
     assert_eq!(with_kcore(hidden).unwrap().text, None);
     let old = kcore(&[(0xffff_ffff_8100_0000, 0, 0x1000), (0xffff_8880_0010_0000, 0, 0x1000)]);
     assert_eq!(with_kcore(old), Err(RunningError::NoDirectMap));
+}
+
+#[test]
+fn text_that_is_mapped_at_another_distance_than_the_memory_around_it_is_text_wherever_it_is() {
+    // As on arm64, where the direct map begins with the RAM at 0x40000000, at the lowest of the kernel's addresses.
+    let text = (0xffff_b0b6_a4c0_0000, 0x4260_0000, 0x2a0_0000);
+    let ram =
+        [(0xffff_0000_0000_0000, 0x4000_0000, 0x3c00_0000), (0xffff_0000_3e00_0000, 0x7e00_0000, 0x200_0000)];
+    let nowhere = (0xffff_8000_8000_0000, NOWHERE, 0x1000);
+    let crash = with_kcore(kcore(&[text, nowhere, ram[0], ram[1]])).unwrap();
+    assert_eq!(crash.page_offset, 0xfffe_ffff_c000_0000);
+    let text = KernelText { memory: r(0x4260_0000, 0x2a0_0000), virtual_address: text.0 };
+    assert_eq!(crash.text, Some(text));
+    assert_eq!(with_kcore(kcore(&ram)).unwrap().text, None);
+    // RAM may begin at 0, and is not text for that.
+    let (text, ram) =
+        ((0xffff_8000_0801_0000, 0x21_0000, 0x100_0000), (0xffff_0000_0000_0000, 0, 0x3b40_0000));
+    let crash = with_kcore(kcore(&[text, ram])).unwrap();
+    assert_eq!((crash.page_offset, crash.text.unwrap().virtual_address), (ram.0, text.0));
 }
 
 #[test]
@@ -106,7 +125,7 @@ fn what_is_not_there_or_damaged_is_named() {
 fn the_root_pointer_is_the_newer_one_of_efis_tables() {
     let of = |tables: &str| {
         let files = RunningFiles { efi_tables: text(tables), ..RunningFiles::default() };
-        Running::of(&files, [0; 32]).unwrap().acpi_rsdp
+        Running::of(&files, [0; 32], [0; 8]).unwrap().acpi_rsdp
     };
     assert_eq!(of("ACPI20=0x7fb7e014\nACPI=0x7fb7e000\nSMBIOS=0x7f9d2000\n"), Some(0x7fb7_e014));
     assert_eq!(of("ACPI=0x7fb7e000\n"), Some(0x7fb7_e000));
@@ -115,6 +134,6 @@ fn the_root_pointer_is_the_newer_one_of_efis_tables() {
 
 #[test]
 fn a_load_for_a_reboot_needs_nothing_of_a_dump() {
-    let running = Running::of(&RunningFiles::default(), [3; 32]).unwrap();
-    assert_eq!(running, Running { seed: [3; 32], ..Running::default() });
+    let running = Running::of(&RunningFiles::default(), [3; 32], [4; 8]).unwrap();
+    assert_eq!(running, Running { seed: [3; 32], kaslr_seed: [4; 8], ..Running::default() });
 }

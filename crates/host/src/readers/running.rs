@@ -48,9 +48,11 @@ pub fn running(purpose: Purpose) -> Result<Running, RunningReadError> {
     let tree = Directory::live().map_err(|source| ReadError::Open { path: path.to_owned(), source })?;
     let kcore = || File::open(KCORE).and_then(kcore_headers);
     let files = files_of(&tree, purpose, kcore);
-    let mut seed = [0; 32];
-    File::open(RANDOM).and_then(|mut file| file.read_exact(&mut seed)).map_err(RunningReadError::Random)?;
-    Ok(Running::of(&files, seed)?)
+    let (mut seed, mut kaslr_seed) = ([0; 32], [0; 8]);
+    File::open(RANDOM)
+        .and_then(|mut file| file.read_exact(&mut seed).and_then(|()| file.read_exact(&mut kaslr_seed)))
+        .map_err(RunningReadError::Random)?;
+    Ok(Running::of(&files, seed, kaslr_seed)?)
 }
 
 fn files_of(tree: &dyn Tree, purpose: Purpose, kcore: impl FnOnce() -> io::Result<Vec<u8>>) -> RunningFiles {
@@ -126,7 +128,7 @@ mod tests {
     #[test]
     fn notes_are_read_by_the_number_of_the_cpu() {
         let files = files_of(&tree(), Purpose::Crash, || Ok(kcore()));
-        let running = Running::of(&files, [0; 32]).unwrap();
+        let running = Running::of(&files, [0; 32], [0; 8]).unwrap();
         let crash = running.crash.unwrap();
         let starts: Vec<u64> = crash.cpu_notes.iter().map(|note| note.start()).collect();
         assert_eq!(starts, [0x2000, 0x3000]);
@@ -152,7 +154,7 @@ mod tests {
     fn a_kernel_that_refuses_kcore_is_quoted() {
         let refused = || Err(io::Error::from(io::ErrorKind::PermissionDenied));
         let files = files_of(&tree(), Purpose::Crash, refused);
-        let error = Running::of(&files, [0; 32]).unwrap_err().to_string();
+        let error = Running::of(&files, [0; 32], [0; 8]).unwrap_err().to_string();
         assert!(error.contains("/proc/kcore") && error.contains("root"), "{error}");
     }
 }

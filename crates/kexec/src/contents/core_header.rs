@@ -12,7 +12,7 @@ use super::ContentsError;
 use crate::plan::Plan;
 
 /// The header, without what fills it up to its segment.
-pub(super) fn of(plan: &Plan, running: &Running) -> Result<Vec<u8>, ContentsError> {
+pub(super) fn of(plan: &Plan, machine: Machine, running: &Running) -> Result<Vec<u8>, ContentsError> {
     let crash = running.crash.as_ref().ok_or(ContentsError::NoNotes)?;
     let note = |range: &PhysRange| CoreNote { offset: range.start(), size: range.size() };
     let load =
@@ -21,7 +21,7 @@ pub(super) fn of(plan: &Plan, running: &Running) -> Result<Vec<u8>, ContentsErro
     // The kernel's addresses wrap at the top.
     let mapped = |memory: &PhysRange| load(*memory, crash.page_offset.wrapping_add(memory.start()));
     let header = CoreHeader {
-        machine: Machine::X86_64,
+        machine,
         notes: crash.cpu_notes.iter().chain([&crash.vmcoreinfo]).map(note).collect(),
         loads: text.chain(plan.vmcore.iter().map(mapped)).collect(),
     };

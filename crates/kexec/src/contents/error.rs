@@ -3,6 +3,7 @@
 use images::ImageError;
 use images::bz_image::Unloadable;
 
+use crate::error::Arm64Error;
 use crate::segment::SegmentKind;
 
 /// Why the segments of a plan cannot be filled.
@@ -10,7 +11,7 @@ use crate::segment::SegmentKind;
 #[non_exhaustive]
 pub enum ContentsError {
     /// Another program, or the kernel, fills them.
-    #[error("this is no plan of a bzImage that physmem loads itself by kexec_load on x86_64")]
+    #[error("this is no plan of a bzImage or an arm64 Image that physmem loads itself by kexec_load")]
     NotOurs,
     /// A plan without one of the segments that every load has.
     #[error("the plan has no segment for {kind}, which every load has")]
@@ -47,6 +48,14 @@ pub enum ContentsError {
         "nothing shows where this kernel leaves its notes for a dump (crash_notes, vmcoreinfo): load as root"
     )]
     NoNotes,
+    /// The next kernel's device tree is a copy of this boot's, which was not shown.
+    #[error(
+        "nothing shows the device tree of this boot, of which the next kernel gets a copy: read /sys/firmware/fdt as root"
+    )]
+    NoDeviceTree,
+    /// This boot's device tree cannot be read or written again.
+    #[error(transparent)]
+    DeviceTree(#[from] Arm64Error),
     /// A machine that booted with EFI, which alone shows where ACPI's tables lie.
     #[error(
         "nothing shows where ACPI's root pointer lies, without which the next kernel finds neither CPUs nor devices: read \

@@ -1,6 +1,8 @@
+mod arm64;
+
 use evidence::{KernelText, Purpose, RunningCrash};
 use firmware::e820::{BootParams, E820Type, Entry, Table};
-use images::CoreHeader;
+use images::{BzImage, CoreHeader, KernelImage, SetupHeader};
 use machine::{EfiRuntime, KernelState};
 use proptest::prelude::*;
 use rules::{Loader, Rules};
@@ -57,7 +59,13 @@ fn crash() -> RunningCrash {
 }
 
 fn running() -> Running {
-    Running { zero_page: Some(zero_page()), acpi_rsdp: None, seed: [7; 32], crash: Some(crash()) }
+    Running {
+        zero_page: Some(zero_page()),
+        acpi_rsdp: None,
+        seed: [7; 32],
+        kaslr_seed: [8; 8],
+        crash: Some(crash()),
+    }
 }
 
 /// A load, and what it is planned with.

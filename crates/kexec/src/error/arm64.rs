@@ -35,6 +35,20 @@ pub enum Arm64Error {
     /// The boot's device tree cannot be read.
     #[error("/sys/firmware/fdt: {0}")]
     DeviceTree(#[from] FdtError),
+    /// The boot's device tree has a form that physmem cannot write again as it is.
+    #[error("/sys/firmware/fdt: {why}: physmem cannot write such a tree again")]
+    Unwritable {
+        /// What it has, and what was expected.
+        why: String,
+    },
+    /// The next kernel's device tree is too large (Documentation/arch/arm64/booting.rst, "Setup the device tree").
+    #[error("the next kernel's device tree has {size:#x} bytes: the maximum is {most:#x}")]
+    TreeTooLarge {
+        /// Its bytes.
+        size: u64,
+        /// The most that an arm64 kernel takes.
+        most: u64,
+    },
     /// The root's `#address-cells` or `#size-cells` are too small for an address or a size of the crash
     /// kernel.
     #[error(
@@ -58,7 +72,7 @@ impl Arm64Error {
             Self::NoImageSize | Self::ImageSize { .. } | Self::DeviceTree(_) | Self::Cells { .. } => {
                 Some("EINVAL")
             }
-            Self::SeedNotWiped => None,
+            Self::SeedNotWiped | Self::Unwritable { .. } | Self::TreeTooLarge { .. } => None,
         }
     }
 }

@@ -16,16 +16,12 @@ use crate::error::PlanError;
 use crate::kho;
 use crate::place::kernel_search;
 use crate::place::segments::{SegmentNeeds, SegmentPlacer};
-use crate::port::arm64_common::{self, MIB_2, Parts, begin_with_text, kernel_needs};
+use crate::port::arm64_common::{
+    self, Failure, KIB_64, MIB_2, Parts, WINDOW, finished, kernel_needs, window, with_lowest_kernel,
+};
 use crate::port::steps::{Begun, Layout, Port};
 use crate::request::Purgatory;
 use crate::segment::{Segment, SegmentKind};
-
-/// The alignment of the header of a dump.
-const KIB_64: u64 = 0x1_0000;
-/// The initial ramdisk and the kernel lie in one window of 32 GiB that begins at a multiple of 1 GiB.
-const GIB: u64 = 1 << 30;
-const WINDOW: u64 = 32 * GIB;
 
 /// kexec_file_load on arm64.
 #[derive(Debug)]
@@ -69,47 +65,15 @@ impl Port for Arm64Kernel {
 }
 
 /// Finds the segments' places.
-///
-/// Each place of the kernel costs one search of the candidates for each segment. There are at most as many
-/// places as kernels that fit into memory, and more than a few only if memory is nearly full.
 fn place(space: &SearchSpace, header: Option<u64>, parts: &Parts) -> Result<Vec<Segment>, PlanError> {
     let kernel = kernel_needs(&parts.kernel, space.page)?;
-    let mut lowest: Option<(PhysRange, PlanError)> = None;
-    let (mut min, mut tries) = (0, 0_u64);
-    loop {
-        let mut placer = SegmentPlacer::new(space);
-        if let Some(areas) = space.scratch_list {
-            kho::place(&mut placer, areas)?;
-        }
-        let at = match placer.place(SegmentNeeds { min, ..kernel }) {
-            Ok(at) => at,
-            Err(error) => return Err(lowest.map_or(error, |lowest| no_location(lowest, tries))),
-        };
-        tries = tries.saturating_add(1);
-        let Err(Failure { source, is_final }) = place_others(&mut placer, at, header, parts) else {
-            return Ok(finished(placer.segments(), parts.kernel.text_offset, tries));
-        };
-        if !matches!(source, PlanError::NoHole { .. }) {
-            return Err(source);
-        }
-        // The first failure says most: the lowest place leaves the most room above it.
-        let failed = lowest.unwrap_or((at, source));
-        if is_final {
-            return Err(no_location(failed, tries));
-        }
-        lowest = Some(failed);
-        min = at.end();
+    let mut placer = SegmentPlacer::new(space);
+    if let Some(areas) = space.scratch_list {
+        kho::place(&mut placer, areas)?;
     }
-}
-
-fn no_location((kernel, source): (PhysRange, PlanError), tries: u64) -> PlanError {
-    PlanError::NoKernelLocation { kernel, tries, source: Box::new(source) }
-}
-
-/// What found no room, and whether moving the kernel up cannot help.
-struct Failure {
-    source: PlanError,
-    is_final: bool,
+    let place = |placer: &mut SegmentPlacer<'_>, at| place_others(placer, at, header, parts);
+    let (segments, tries) = with_lowest_kernel(&placer, kernel, place)?;
+    Ok(finished(segments, parts.kernel.text_offset, tries))
 }
 
 /// Places what lies above the kernel, in order.
@@ -126,8 +90,7 @@ fn place_others(
         placer.place(header).map_err(|source| Failure { source, is_final: true })?;
     }
     if let Some(size) = parts.initrd {
-        let window = kernel.start() - kernel.start() % GIB;
-        let limit = window.saturating_add(WINDOW);
+        let (_, limit) = window(kernel);
         let initrd = above(SegmentNeeds::lowest(SegmentKind::Initrd, size, size), 0);
         if let Err(source) = placer.place(SegmentNeeds { limit, ..initrd }) {
             // A higher kernel has another window. Only a ramdisk that is too large for any window, or finds
@@ -141,14 +104,6 @@ fn place_others(
     let size = parts.device_tree;
     let tree = above(SegmentNeeds::highest(SegmentKind::DeviceTree, size, size), MIB_2);
     placer.place(tree).map(drop).map_err(|source| Failure { source, is_final: false })
-}
-
-fn finished(segments: Vec<Segment>, text_offset: u64, tries: u64) -> Vec<Segment> {
-    let mut segments = begin_with_text(segments, text_offset);
-    if let (Some(kernel), Some(lower @ 1..)) = (segments.first_mut(), tries.checked_sub(1)) {
-        kernel.reason = format!("{}; {lower} lower places leave no room for the rest", kernel.reason);
-    }
-    segments
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use rules::{Loader, MapHandedOn, Rules};
 
 use crate::error::PlanError;
 use crate::port::arm64_kernel::Arm64Kernel;
+use crate::port::arm64_own::Arm64Own;
 use crate::port::arm64_tools::Arm64Tools;
 use crate::port::steps::Port;
 #[cfg(test)]
@@ -66,6 +67,7 @@ static ROWS: &[Row] = &[
     row(Architecture::X86_64, OWN,    is_bz_image,    &X86Own),
     row(Architecture::Arm64,  KERNEL, is_arm64_image, &Arm64Kernel),
     row(Architecture::Arm64,  TOOLS,  is_arm64_image, &Arm64Tools),
+    row(Architecture::Arm64,  OWN,    is_arm64_image, &Arm64Own),
     #[cfg(test)]
     row(Architecture::Riscv64, KERNEL, is_elf, &TestPort),
 ];

@@ -19,7 +19,7 @@ pub struct NextChosen {
     /// `linux,usable-memory-range`: the crash kernel's area, then the one below 4 GiB; empty for a reboot.
     pub usable_memory: Vec<PhysRange>,
     /// Entries added to the memory reservation block: the initial ramdisk and the header of the dump; none
-    /// with kexec-tools.
+    /// with kexec-tools; by physmem, in a reboot, tables that the interrupt controller goes on writing to.
     pub reserved: Vec<PhysRange>,
     /// Whether there is a `kaslr-seed`, and with kexec_file_load an `rng-seed`: not if the kernel has no
     /// random numbers yet, or kexec-tools finds no seed to renew.

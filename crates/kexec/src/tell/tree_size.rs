@@ -77,9 +77,9 @@ pub(crate) fn size(tree: &Fdt<'_>, edits: &Edits<'_>) -> Result<u64, Arm64Error>
 
     let reservations = if is_by_kernel {
         let added = u64::from(edits.has_initrd).saturating_add(u64::from(is_crash));
-        kept_reservations(tree, true).saturating_add(added)
+        length(&kept_reservations(tree, true)).saturating_add(added)
     } else {
-        kept_reservations(tree, false)
+        length(&kept_reservations(tree, false))
     };
     // A last, empty entry ends the block.
     let reservations = reservations.saturating_add(1);
@@ -98,8 +98,8 @@ pub(crate) fn chosen<'a>(tree: &Fdt<'a>) -> Option<Node<'a>> {
 
 /// Entries of the memory reservation block that are kept: all except the boot's initial ramdisk and the tree
 /// itself, which a boot loader may have listed. The tree's address is not shown, so an entry of exactly its
-/// size is assumed to be the tree. kexec-tools keeps all entries.
-fn kept_reservations(tree: &Fdt<'_>, takes_own_out: bool) -> u64 {
+/// size is assumed to be the tree. kexec-tools keeps all entries. `None` is an entry that wraps.
+pub(crate) fn kept_reservations(tree: &Fdt<'_>, takes_own_out: bool) -> Vec<Option<PhysRange>> {
     let initrd = tree.chosen().ok().flatten().and_then(|chosen| chosen.initrd().ok().flatten());
     let own_size = u64::try_from(tree.total_size()).unwrap_or(u64::MAX);
     let entries = tree.memreserve().take_while(|entry| match entry {
@@ -107,20 +107,26 @@ fn kept_reservations(tree: &Fdt<'_>, takes_own_out: bool) -> u64 {
         Err(fault) => matches!(fault, firmware::fdt::FdtError::Range { .. }) && !fault.is_empty_range(),
         Ok(_) => true,
     });
-    let (mut has_own, mut has_initrd, mut kept) = (!takes_own_out, !takes_own_out, 0_u64);
+    let (mut has_own, mut has_initrd, mut kept) = (!takes_own_out, !takes_own_out, Vec::new());
     for entry in entries {
         match entry {
             Ok(range) if !has_own && range.size() == own_size => has_own = true,
             Ok(range) if !has_initrd && initrd == Some(range) => has_initrd = true,
-            _ => kept = kept.saturating_add(1),
+            entry => kept.push(entry.ok()),
         }
     }
     kept
 }
 
-/// Bytes of an address and a size in the root's cells; libfdt assumes 2 and 1 if these properties are
-/// missing.
+/// Bytes of an address and a size in the root's cells.
 fn pair_of_cells(tree: &Fdt<'_>, areas: &[PhysRange]) -> Result<u64, Arm64Error> {
+    let (address, size) = cells(tree, areas)?;
+    Ok(u64::from(address).saturating_add(u64::from(size)).saturating_mul(CELL))
+}
+
+/// How many cells an address and a size have in the root, one or two, in which the areas can be written; libfdt assumes
+/// 2 and 1 if these properties are missing.
+pub(crate) fn cells(tree: &Fdt<'_>, areas: &[PhysRange]) -> Result<(u32, u32), Arm64Error> {
     let cells = |name: &[u8], default| match tree.root().property(name) {
         Some(property) => property.cell().unwrap_or(0),
         None => default,
@@ -136,7 +142,7 @@ fn pair_of_cells(tree: &Fdt<'_>, areas: &[PhysRange]) -> Result<u64, Arm64Error>
     };
     match areas.iter().find(|range| !fits(range)) {
         Some(&range) => Err(Arm64Error::Cells { address, size, range }),
-        None => Ok(u64::from(address).saturating_add(u64::from(size)).saturating_mul(CELL)),
+        None => Ok((address, size)),
     }
 }
 

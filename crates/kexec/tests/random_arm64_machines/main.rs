@@ -7,6 +7,7 @@
 mod brute_force;
 mod device_tree;
 mod machines;
+mod own;
 mod search;
 
 use kexec::{Arm64Header, Caller, KernelImage, Plan, PlanError, Purpose, Request, SegmentKind};

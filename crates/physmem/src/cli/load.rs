@@ -98,26 +98,15 @@ pub(crate) enum KdumpCommand {
 /// What to load, and how.
 #[derive(Args, Debug)]
 pub(crate) struct LoadArguments {
-    /// The kernel to load: an x86 bzImage, an x86 ELF vmlinux (with --loader load), or an arm64 Image; recognized by
-    /// content, not by name
+    /// The kernel to load: an x86 bzImage or an arm64 Image; recognized by content, not by name
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) kernel: PathBuf,
-    /// Its initial ramdisk
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) initrd: Option<PathBuf>,
-    /// Its command line; empty if neither this nor --reuse-cmdline is given
-    #[arg(long, value_name = "STR", allow_hyphen_values = true, conflicts_with = "reuse_cmdline")]
-    pub(crate) append: Option<String>,
-    /// Use the running kernel's command line, without BOOT_IMAGE= and, for kdump, without crashkernel=
-    #[arg(long)]
-    pub(crate) reuse_cmdline: bool,
+    #[command(flatten)]
+    pub(crate) with: WithArguments,
     /// The system call: `file` is kexec_file_load, which places the image itself; `load` is kexec_load, with places that
     /// physmem chooses
     #[arg(long, value_name = "LOADER", default_value = "file", value_parser = loader())]
     pub(crate) loader: Loader,
-    /// Keep kexec_file_load out of contiguous memory areas (KEXEC_FILE_NO_CMA, Linux 6.17)
-    #[arg(long)]
-    pub(crate) no_cma: bool,
     #[command(flatten)]
     pub(crate) how: HowArguments,
     /// Print JSON; schema/load.schema.json describes it
@@ -235,9 +224,9 @@ pub(crate) struct ImageArguments {
 }
 
 /// What to load along with the kernel.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct BesideArguments {
-    /// Its initial ramdisk; only the file size matters
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct WithArguments {
+    /// Its initial ramdisk; of a plan, only the file size matters
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) initrd: Option<PathBuf>,
     /// Its command line; empty if neither this nor --reuse-cmdline is given
@@ -246,6 +235,17 @@ pub(crate) struct BesideArguments {
     /// Use the running kernel's command line, without BOOT_IMAGE= and, for kdump, without crashkernel=
     #[arg(long)]
     pub(crate) reuse_cmdline: bool,
+    /// Keep kexec_file_load out of contiguous memory areas, as kexec-tools does with this option (KEXEC_FILE_NO_CMA, Linux
+    /// 6.17)
+    #[arg(long)]
+    pub(crate) no_cma: bool,
+}
+
+/// What to plan along with the kernel.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct BesideArguments {
+    #[command(flatten)]
+    pub(crate) with: WithArguments,
     /// Size of purgatory in memory, which no file shows. Default: on x86 0x5000 for Linux 6.12 and 0x9000 for kexec-tools
     /// 2.0.25; on arm64 0x3558 for kexec-tools, and none for Linux
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
@@ -254,10 +254,6 @@ pub(crate) struct BesideArguments {
     /// with
     #[arg(long, value_name = "VERSION")]
     pub(crate) kexec_tools: Option<KexecTools>,
-    /// Keep kexec_file_load out of contiguous memory areas, as kexec-tools does with this option (KEXEC_FILE_NO_CMA, Linux
-    /// 6.17)
-    #[arg(long)]
-    pub(crate) no_cma: bool,
 }
 
 #[derive(Args, Debug)]

@@ -141,7 +141,7 @@ impl What<'_> {
         let purpose = self.order.purpose;
         let Some(contents) = self.contents else {
             let initrd = self.files.initrd.as_ref().map(Opened::descriptor);
-            let (file, no_cma) = (self.files.kernel.descriptor(), self.order.beside.no_cma);
+            let (file, no_cma) = (self.files.kernel.descriptor(), self.order.beside.with.no_cma);
             return kernel.load(purpose, Image::Files { kernel: file, initrd, command_line: line, no_cma });
         };
         let pieces =
@@ -220,7 +220,7 @@ fn again(order: &Order, machine: &Machine, records: Option<&Records>, kernel: &d
         }
     };
     let earlier = Order::of_record(record);
-    if earlier.kernel == order.kernel && earlier.beside.initrd == order.beside.initrd {
+    if earlier.kernel == order.kernel && earlier.beside.with.initrd == order.beside.with.initrd {
         return format!("{lost}, which was of the same files: NO CRASH KERNEL IS LOADED NOW");
     }
     match load_once(&earlier, records, kernel) {

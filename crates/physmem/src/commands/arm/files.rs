@@ -19,6 +19,8 @@ const CHUNK: usize = 1 << 20;
 pub(super) struct Files {
     pub(super) kernel: Opened,
     pub(super) initrd: Option<Opened>,
+    /// The kernel that is packed into its file, if it is.
+    unpacked: Option<Vec<u8>>,
     /// What the kernel's file is.
     pub(super) image: KernelFile,
 }
@@ -37,17 +39,18 @@ pub(super) struct Opened {
 impl Files {
     pub(super) fn open(order: &Order) -> Result<Self, Failure> {
         let kernel = Opened::of("--kernel", &order.kernel, true)?;
-        let image = KernelFile::of_bytes(&order.kernel, &kernel.bytes)?;
+        let unpacked = KernelFile::unpacked(&order.kernel, &kernel.bytes)?;
+        let image = KernelFile::of_bytes(&order.kernel, unpacked.as_deref().unwrap_or(&kernel.bytes))?;
         let is_read = order.loader == Loader::KexecLoad;
-        let initrd = order.beside.initrd.as_deref();
+        let initrd = order.beside.with.initrd.as_deref();
         let initrd = initrd.map(|path| Opened::of("--initrd", path, is_read)).transpose()?;
-        Ok(Self { kernel, initrd, image })
+        Ok(Self { kernel, initrd, unpacked, image })
     }
 
-    /// What is in them.
+    /// What is in them, with the kernel as it is loaded.
     pub(super) fn bytes(&self) -> kexec::Files<'_> {
         kexec::Files {
-            kernel: &self.kernel.bytes,
+            kernel: self.unpacked.as_deref().unwrap_or(&self.kernel.bytes),
             initrd: self.initrd.as_ref().map(|file| file.bytes.as_slice()),
         }
     }

@@ -6,7 +6,7 @@ use evidence::record::RecordedLoader;
 use evidence::{Purpose, Record};
 use rules::Loader;
 
-use crate::cli::{BesideArguments, LoadArguments};
+use crate::cli::{BesideArguments, LoadArguments, WithArguments};
 
 /// What to load.
 #[derive(Clone, Debug)]
@@ -25,14 +25,7 @@ impl Order {
             purpose,
             loader: arguments.loader,
             kernel: arguments.kernel.clone(),
-            beside: BesideArguments {
-                initrd: arguments.initrd.clone(),
-                append: arguments.append.clone(),
-                reuse_cmdline: arguments.reuse_cmdline,
-                no_cma: arguments.no_cma,
-                purgatory_size: None,
-                kexec_tools: None,
-            },
+            beside: BesideArguments { with: arguments.with.clone(), ..BesideArguments::default() },
             avoid_removable,
         }
     }
@@ -47,12 +40,13 @@ impl Order {
             },
             kernel: PathBuf::from(&record.kernel.path),
             beside: BesideArguments {
-                initrd: record.initrd.as_ref().map(|initrd| PathBuf::from(&initrd.path)),
-                append: Some(record.command_line.clone()),
-                reuse_cmdline: false,
-                no_cma: record.no_cma,
-                purgatory_size: None,
-                kexec_tools: None,
+                with: WithArguments {
+                    initrd: record.initrd.as_ref().map(|initrd| PathBuf::from(&initrd.path)),
+                    append: Some(record.command_line.clone()),
+                    reuse_cmdline: false,
+                    no_cma: record.no_cma,
+                },
+                ..BesideArguments::default()
             },
             avoid_removable: record.avoid_removable,
         }

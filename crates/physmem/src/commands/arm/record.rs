@@ -27,7 +27,7 @@ pub(super) fn of(order: &Order, files: &Files, machine: &Machine, line: &str, pl
         command_line: line.to_owned(),
         passed_command_line: plan.map_or(line, |plan| &plan.command_line).to_owned(),
         avoid_removable: order.avoid_removable,
-        no_cma: order.beside.no_cma,
+        no_cma: order.beside.with.no_cma,
         is_placed: order.loader == Loader::KexecLoad,
         segments: plan.map(|plan| plan.segments.iter().map(segment).collect()).unwrap_or_default(),
         map: plan.map(|plan| plan.next_kernel.iter().map(entry).collect()).unwrap_or_default(),

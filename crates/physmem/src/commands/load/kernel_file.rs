@@ -40,15 +40,18 @@ impl KernelFile {
     /// The same from the file's contents.
     pub(crate) fn of_bytes(path: &Path, bytes: &[u8]) -> Result<Self, Failure> {
         let failure = |source| Failure::Image { path: path.to_owned(), source };
-        match Image::new(bytes).map_err(failure)? {
-            Image::Zboot(zboot) => {
-                let unpacked = zboot
-                    .unpack(LARGEST_KERNEL)
-                    .map_err(|source| Failure::Packed { path: path.to_owned(), why: source.to_string() })?;
-                Self::of(path, &Image::new(&unpacked).map_err(failure)?)
-            }
-            image => Self::of(path, &image),
-        }
+        let unpacked = Self::unpacked(path, bytes)?;
+        Self::of(path, &Image::new(unpacked.as_deref().unwrap_or(bytes)).map_err(failure)?)
+    }
+
+    /// The kernel inside, where the file is a kernel packed into an EFI program, which unpacks itself only for EFI.
+    pub(crate) fn unpacked(path: &Path, bytes: &[u8]) -> Result<Option<Vec<u8>>, Failure> {
+        let failure = |source| Failure::Image { path: path.to_owned(), source };
+        let Image::Zboot(packed) = Image::new(bytes).map_err(failure)? else { return Ok(None) };
+        let unpacked = packed.unpack(LARGEST_KERNEL);
+        unpacked
+            .map(Some)
+            .map_err(|source| Failure::Packed { path: path.to_owned(), why: source.to_string() })
     }
 
     fn of(path: &Path, image: &Image<'_>) -> Result<Self, Failure> {

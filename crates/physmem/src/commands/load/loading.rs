@@ -19,9 +19,9 @@ pub(crate) struct Beside<'a> {
 impl<'a> Beside<'a> {
     pub(crate) fn of(arguments: &'a BesideArguments) -> Result<Self, Failure> {
         const OPTION: &str = "--initrd";
-        let initrd = arguments.initrd.as_deref().map(|path| size_of(OPTION, path)).transpose()?;
+        let initrd = arguments.with.initrd.as_deref().map(|path| size_of(OPTION, path)).transpose()?;
         // Observed: Linux 6.12.117 fails with EINVAL, and kexec-tools 2.0.25 says that it cannot read the file.
-        if let (Some(0), Some(path)) = (initrd, &arguments.initrd) {
+        if let (Some(0), Some(path)) = (initrd, &arguments.with.initrd) {
             return Err(Failure::EmptyFile { option: OPTION, path: path.clone() });
         }
         Ok(Self { arguments, initrd })
@@ -47,7 +47,7 @@ impl Loading<'_> {
             initrd: None,
             command_line: "",
             avoid_removable: false,
-            without_cma: self.beside.no_cma,
+            without_cma: self.beside.with.no_cma,
             purgatory: None,
             tools: self.beside.kexec_tools,
             caller: self.by,
@@ -111,7 +111,7 @@ impl Loading<'_> {
             initrd: beside.initrd,
             command_line,
             avoid_removable,
-            without_cma: self.beside.no_cma,
+            without_cma: self.beside.with.no_cma,
             purgatory,
             tools: self.beside.kexec_tools,
             caller: self.by,
@@ -134,8 +134,8 @@ impl Loading<'_> {
 
     /// The command line from the user; for kdump, the plan adds the dump header's address.
     pub(crate) fn command_line(&self, arguments: &BesideArguments) -> Result<String, Failure> {
-        if !arguments.reuse_cmdline {
-            return Ok(arguments.append.clone().unwrap_or_default());
+        if !arguments.with.reuse_cmdline {
+            return Ok(arguments.with.append.clone().unwrap_or_default());
         }
         let line = self.machine.evidence.command_line.read();
         let line =

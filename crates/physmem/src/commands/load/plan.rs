@@ -55,7 +55,7 @@ pub(crate) fn run(
     let load = Load {
         origin: machine.evidence.origin.clone(),
         kernel: arguments.image.kernel.clone(),
-        initrd: arguments.image.beside.initrd.clone(),
+        initrd: arguments.image.beside.with.initrd.clone(),
         machine,
         plan,
         by: arguments.by,
