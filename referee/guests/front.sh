@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154,SC2034
-# What run.sh and life.sh have in common; both source it, with `here` set to this directory.
+# What run.sh, life.sh and kexec.sh have in common; all source it, with `here` set to this directory.
 #
 # Environment: PHYSMEM, GUESTS_CACHE and GUESTS_MIRROR, as run.sh --help says.
 root="$(cd "$here/../.." && pwd)"
@@ -80,4 +80,19 @@ find_physmem() {
     mkdir -p "$1"
     inside="$1/physmem"
     strip -o "$inside" "$PHYSMEM" 2>/dev/null || cp "$PHYSMEM" "$inside"
+}
+
+# find_files WHAT DIRECTORY ENDING [NAME...]: sets `files`: those of the directory with these names, or all; a name may be a
+# path. What they tell of needs the kernel's modules.
+find_files() {
+    local what="$1" directory="$here/$2" ending="$3" name file
+    shift 3
+    [ -n "$modules" ] || usage "the kernel's modules are not known; give --modules DIR, or a release of Debian's such as 7.3"
+    files=()
+    [ $# != 0 ] || set -- "$directory"/*."$ending"
+    for name in "$@"; do
+        case "$name" in */* | *."$ending") file="$name" ;; *) file="$directory/$name.$ending" ;; esac
+        [ -r "$file" ] || usage "there is no $what $name; $me --list names them"
+        files+=("$file")
+    done
 }

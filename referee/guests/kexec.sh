@@ -52,16 +52,7 @@ case "$program" in physmem | kexec-tools) ;; *) usage "--with $program; expected
 need_qemu
 find_kernel "${1:-}"
 shift "$took"
-[ -n "$modules" ] || usage "the kernel's modules are not known; give --modules DIR, or a release of Debian's such as 7.3"
-
-files=()
-[ $# != 0 ] || set -- "$here"/kexecs/*.py
-for name in "$@"; do
-    case "$name" in */* | *.py) file="$name" ;; *) file="$here/kexecs/$name.py" ;; esac
-    [ -r "$file" ] || usage "there is no story $name; kexec.sh --list names them"
-    files+=("$file")
-done
-
+find_files story kexecs py "$@"
 find_busybox
 out="$GUESTS_CACHE/kexecs/$release"
 find_physmem "$out"

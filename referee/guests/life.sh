@@ -54,16 +54,7 @@ done
 need_qemu
 find_kernel "${1:-}"
 shift "$took"
-[ -n "$modules" ] || usage "the kernel's modules are not known; give --modules DIR, or a release of Debian's such as 7.3"
-
-files=()
-[ $# != 0 ] || set -- "$here"/lives/*.toml
-for name in "$@"; do
-    case "$name" in */* | *.toml) file="$name" ;; *) file="$here/lives/$name.toml" ;; esac
-    [ -r "$file" ] || usage "there is no life $name; life.sh --list names them"
-    files+=("$file")
-done
-
+find_files life lives toml "$@"
 find_busybox
 out="$GUESTS_CACHE/lives/$release"
 find_physmem "$out"
