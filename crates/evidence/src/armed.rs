@@ -1,11 +1,11 @@
 //! What lies armed in the crash kernel's memory, whoever loaded it.
 //!
-//! No file of the kernel shows what is loaded for a crash. On x86 the crash kernel's memory stays readable through
-//! `/proc/kcore` (root; no lockdown for confidentiality), and holds all that the crash kernel will be told: the dump's
-//! header, which says what is dumped, the zero page with its memory map, and its command line. arm64 takes that memory
-//! out of its page tables, and reads give zeros.
+//! No file of the kernel shows what is loaded for a crash. The crash kernel's memory stays readable through `/proc/kcore`
+//! (root; no lockdown for confidentiality), and holds all that the crash kernel will be told: the dump's header, which says
+//! what is dumped, and on x86 the zero page with its memory map, and its command line. A kernel that takes that memory out
+//! of its page tables, as arm64 may, shows zeros.
 //!
-//! Seen with kexec_file_load and with kexec-tools on Linux 6.12 and 7.3 (x86_64).
+//! Seen with kexec_file_load, kexec-tools and physmem on Linux 6.12 and 7.3 (x86_64), and with physmem on 6.12 (arm64).
 
 mod find;
 

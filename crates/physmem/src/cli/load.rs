@@ -88,7 +88,7 @@ pub(crate) enum KdumpCommand {
     Unload(UnloadArguments),
     /// Say which crash kernel is loaded, by whom if known, and whether it still describes the machine
     ///
-    /// On x86 this reads what lies in the crash kernel's memory, whoever loaded it (/proc/kcore).
+    /// Reads what lies in the crash kernel's memory, whoever loaded it (/proc/kcore, as root).
     ///
     /// Exit status: 0 what is loaded is good, 1 failure, 2 usage, 3 something is wrong with it, or memory is reserved and
     /// nothing loaded, 4 it cannot be told.
