@@ -269,16 +269,25 @@ fn no_location((kernel, source): (PhysRange, PlanError), tries: u64) -> PlanErro
     PlanError::NoKernelLocation { kernel, tries, source: Box::new(source) }
 }
 
-/// The window in which the kernel at `kernel` reaches its initial ramdisk: from the multiple of 1 GiB at or below it on,
-/// 32 GiB (Documentation/arch/arm64/booting.rst, "Call the kernel image").
-pub(crate) const fn window(kernel: PhysRange) -> (u64, u64) {
+/// Places the initial ramdisk where the kernel at `kernel` reaches it: from the multiple of 1 GiB at or below it on, 32 GiB
+/// (Documentation/arch/arm64/booting.rst, "Call the kernel image").
+///
+/// A higher kernel has another window. Only a ramdisk that is too large for any window, or finds no room even without
+/// one, never fits.
+pub(crate) fn place_initrd(
+    placer: &mut SegmentPlacer<'_>,
+    kernel: PhysRange,
+    needs: SegmentNeeds,
+) -> Result<(), Failure> {
     const GIB: u64 = 1 << 30;
+    const WINDOW: u64 = 32 << 30;
     let start = kernel.start() - kernel.start() % GIB;
-    (start, start.saturating_add(WINDOW))
+    let within = SegmentNeeds { min: needs.min.max(start), limit: start.saturating_add(WINDOW), ..needs };
+    let Err(source) = placer.place(within) else { return Ok(()) };
+    let fits_a_window = needs.size <= WINDOW.saturating_sub(kernel.size());
+    let is_final = !fits_a_window || placer.clone().place(needs).is_err();
+    Err(Failure { source, is_final })
 }
-
-/// Bytes of that window.
-pub(crate) const WINDOW: u64 = 32 << 30;
 
 /// Says in the kernel's segment how many lower places were tried.
 pub(crate) fn finished(segments: Vec<Segment>, text_offset: u64, tries: u64) -> Vec<Segment> {

@@ -10,14 +10,14 @@ use memblock::PhysRange;
 use rules::Rules;
 
 use crate::context::{LoadContext, SearchSpace};
-use crate::dump::header::{CrashKernel, HeaderSize};
+use crate::dump::header::CrashKernel;
 use crate::dump::ranges::dumped_of_memblock;
 use crate::error::PlanError;
 use crate::kho;
 use crate::place::kernel_search;
 use crate::place::segments::{SegmentNeeds, SegmentPlacer};
 use crate::port::arm64_common::{
-    self, Failure, KIB_64, MIB_2, Parts, WINDOW, finished, kernel_needs, window, with_lowest_kernel,
+    self, Failure, KIB_64, MIB_2, Parts, finished, kernel_needs, place_initrd, with_lowest_kernel,
 };
 use crate::port::steps::{Begun, Layout, Port};
 use crate::request::Purgatory;
@@ -39,10 +39,6 @@ impl Port for Arm64Kernel {
         rules: &Rules,
     ) -> Result<Vec<PhysRange>, PlanError> {
         dumped_of_memblock(machine, crash_kernel, rules)
-    }
-
-    fn header_size(&self, machine: &Machine, ranges: u64) -> Result<HeaderSize, PlanError> {
-        HeaderSize::of(&machine.state, ranges)
     }
 
     fn purgatory(&self) -> Option<Purgatory> {
@@ -90,15 +86,7 @@ fn place_others(
         placer.place(header).map_err(|source| Failure { source, is_final: true })?;
     }
     if let Some(size) = parts.initrd {
-        let (_, limit) = window(kernel);
-        let initrd = above(SegmentNeeds::lowest(SegmentKind::Initrd, size, size), 0);
-        if let Err(source) = placer.place(SegmentNeeds { limit, ..initrd }) {
-            // A higher kernel has another window. Only a ramdisk that is too large for any window, or finds
-            // no room even without one, never fits.
-            let fits_a_window = size <= WINDOW.saturating_sub(kernel.size());
-            let is_final = !fits_a_window || placer.clone().place(initrd).is_err();
-            return Err(Failure { source, is_final });
-        }
+        place_initrd(placer, kernel, above(SegmentNeeds::lowest(SegmentKind::Initrd, size, size), 0))?;
     }
     // A higher kernel may push the initial ramdisk out of the way.
     let size = parts.device_tree;

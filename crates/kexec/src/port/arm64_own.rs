@@ -2,10 +2,10 @@
 //!
 //! It places by the rules of this program and of Documentation/arch/arm64/booting.rst, not as another is seen to do: for
 //! a reboot, in System RAM of exactly that name in which nothing is reserved, which the next kernel is told about, and
-//! which is neither the crash kernel's nor the interrupt controller's. The kernel goes to the lowest place, as close to the start of RAM as it may want to
-//! be; above it, the device tree within 512 MiB, as a kernel before 4.2 wants it, in a block of 2 MiB that is all RAM,
-//! for a kernel maps it with blocks of that size; the initial ramdisk in the kernel's window. If something finds no
-//! room, the kernel moves up, as with kexec_file_load.
+//! which is neither the crash kernel's nor the interrupt controller's. The kernel goes to the lowest place, as close to
+//! the start of RAM as it may want to be; above it, the device tree, in a block of 2 MiB that is all RAM, for a kernel
+//! maps it with blocks of that size; the initial ramdisk in the kernel's window. If something finds no room, the kernel
+//! moves up, as with kexec_file_load.
 //!
 //! The dump contains what it contains with kexec_file_load. Its header lies highest.
 
@@ -16,15 +16,14 @@ use memblock::{PhysRange, ranges};
 use rules::{Loader, Rules, Use};
 
 use crate::context::{LoadContext, SearchSpace};
-use crate::dump::header::{CrashKernel, HeaderSize};
-use crate::dump::ranges::dumped;
+use crate::dump::header::HeaderSize;
 use crate::error::PlanError;
 use crate::place::allowed::allowed;
 use crate::place::ram::without_reserved;
 use crate::place::segments::{SegmentNeeds, SegmentPlacer};
 use crate::port::arm64_common::{
-    self, Failure, KIB_64, MIB_2, Parts, WINDOW, finished, interrupt_tables, kernel_needs, told_after_reboot,
-    window, with_lowest_kernel,
+    self, Failure, KIB_64, MIB_2, Parts, finished, interrupt_tables, kernel_needs, place_initrd,
+    told_after_reboot, with_lowest_kernel,
 };
 use crate::port::steps::{Begun, Layout, Port};
 use crate::request::Purgatory;
@@ -52,19 +51,6 @@ impl Port for Arm64Own {
         let told: RangeSet =
             told.iter().filter(|entry| entry.kind == E820Type::Ram).map(|entry| entry.range).collect();
         Ok(ranges::intersection(allowed.into_iter(), told.iter()).collect())
-    }
-
-    fn dumped(
-        &self,
-        machine: &Machine,
-        crash_kernel: &CrashKernel,
-        rules: &Rules,
-    ) -> Result<Vec<PhysRange>, PlanError> {
-        dumped(machine, crash_kernel, Loader::KexecFileLoad, rules)
-    }
-
-    fn header_size(&self, machine: &Machine, ranges: u64) -> Result<HeaderSize, PlanError> {
-        HeaderSize::of(&machine.state, ranges)
     }
 
     fn purgatory(&self) -> Option<Purgatory> {
@@ -127,15 +113,7 @@ fn place_others(
         .place(SegmentNeeds::lowest(SegmentKind::Purgatory, SEGMENT.loaded, SEGMENT.size))
         .map_err(error)?;
     if let Some(size) = parts.initrd {
-        let (min, limit) = window(kernel);
-        let initrd = SegmentNeeds::lowest(SegmentKind::Initrd, size, size);
-        if let Err(source) = placer.place(SegmentNeeds { min, limit, ..initrd }) {
-            // A higher kernel has another window. Only a ramdisk that is too large for any never fits, or one that
-            // finds no room even without one.
-            let fits_a_window = size <= WINDOW.saturating_sub(kernel.size());
-            let is_final = !fits_a_window || placer.clone().place(initrd).is_err();
-            return Err(Failure { source, is_final });
-        }
+        place_initrd(placer, kernel, SegmentNeeds::lowest(SegmentKind::Initrd, size, size))?;
     }
     Ok(())
 }

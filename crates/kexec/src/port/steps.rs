@@ -2,10 +2,11 @@
 
 use machine::Machine;
 use memblock::PhysRange;
-use rules::Rules;
+use rules::{Loader, Rules};
 
 use crate::context::LoadContext;
 use crate::dump::header::{CrashKernel, HeaderSize};
+use crate::dump::ranges::dumped;
 use crate::error::PlanError;
 use crate::place::segments::SegmentPlacer;
 use crate::request::Purgatory;
@@ -22,16 +23,21 @@ pub(crate) trait Port: Sync {
     /// The ranges searched in a load for a reboot, ascending; ranges that touch are not joined.
     fn search_ranges(&self, machine: &Machine, rules: &Rules) -> Result<Vec<PhysRange>, PlanError>;
 
-    /// What a crash dump contains, ascending: one range for each PT_LOAD except the kernel's text.
+    /// What a crash dump contains, ascending: one range for each PT_LOAD except the kernel's text. What kexec_file_load
+    /// dumps by the rules, unless the port says otherwise.
     fn dumped(
         &self,
         machine: &Machine,
         crash_kernel: &CrashKernel,
         rules: &Rules,
-    ) -> Result<Vec<PhysRange>, PlanError>;
+    ) -> Result<Vec<PhysRange>, PlanError> {
+        dumped(machine, crash_kernel, Loader::KexecFileLoad, rules)
+    }
 
-    /// The size of the header for a dump of this many ranges.
-    fn header_size(&self, machine: &Machine, ranges: u64) -> Result<HeaderSize, PlanError>;
+    /// The size of the header for a dump of this many ranges; the kernel's, unless the port says otherwise.
+    fn header_size(&self, machine: &Machine, ranges: u64) -> Result<HeaderSize, PlanError> {
+        HeaderSize::of(&machine.state, ranges)
+    }
 
     /// The usual size of purgatory, if it loads one.
     fn purgatory(&self) -> Option<Purgatory>;

@@ -10,8 +10,7 @@ use memblock::PhysRange;
 use rules::{Loader, Rules};
 
 use crate::context::LoadContext;
-use crate::dump::header::{CrashKernel, HeaderSize};
-use crate::dump::ranges::dumped;
+use crate::dump::header::HeaderSize;
 use crate::error::{ElfError, PlanError};
 use crate::kho;
 use crate::place::kernel_search;
@@ -38,19 +37,6 @@ pub(crate) struct X86Kernel;
 impl Port for X86Kernel {
     fn search_ranges(&self, machine: &Machine, rules: &Rules) -> Result<Vec<PhysRange>, PlanError> {
         kernel_search::search_ranges(machine, rules)
-    }
-
-    fn dumped(
-        &self,
-        machine: &Machine,
-        crash_kernel: &CrashKernel,
-        rules: &Rules,
-    ) -> Result<Vec<PhysRange>, PlanError> {
-        dumped(machine, crash_kernel, Loader::KexecFileLoad, rules)
-    }
-
-    fn header_size(&self, machine: &Machine, ranges: u64) -> Result<HeaderSize, PlanError> {
-        HeaderSize::of(&machine.state, ranges)
     }
 
     fn purgatory(&self) -> Option<Purgatory> {

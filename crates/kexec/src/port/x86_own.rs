@@ -8,7 +8,8 @@
 //! The next kernel is told about the firmware's map as it is now, with memory added since, and with the types that
 //! kexec-tools has no names for; where memory that can be unplugged is to be avoided, without it: told of memory that is
 //! gone when it starts, a kernel uses it and dies, and what stays, its driver adds again. A crash kernel is told about
-//! what kexec_file_load tells it. What the zero page has no room for is handed on as setup_data, so that nothing is lost.
+//! what kexec_file_load tells it, and its dump contains the same. What the zero page has no room for is handed on as
+//! setup_data, so that nothing is lost.
 
 use firmware::e820::{E820Type, Entry};
 use images::{KernelImage, SetupHeader};
@@ -19,8 +20,7 @@ use rules::{Loader, Rules, Use};
 
 use crate::contents::layout::Layout as Parameters;
 use crate::context::LoadContext;
-use crate::dump::header::{CrashKernel, HeaderSize};
-use crate::dump::ranges::dumped;
+use crate::dump::header::HeaderSize;
 use crate::error::PlanError;
 use crate::place::allowed::allowed;
 use crate::place::removable::removable;
@@ -55,20 +55,6 @@ impl Port for X86Own {
         let (ram, others) = (of(true), of(false));
         let told = ranges::difference(ram.iter(), others.iter());
         Ok(ranges::intersection(allowed.into_iter(), told).collect())
-    }
-
-    fn dumped(
-        &self,
-        machine: &Machine,
-        crash_kernel: &CrashKernel,
-        rules: &Rules,
-    ) -> Result<Vec<PhysRange>, PlanError> {
-        // As with kexec_file_load, the first MiB is left out: it is reserved while the kernel runs, so nothing is there.
-        dumped(machine, crash_kernel, Loader::KexecFileLoad, rules)
-    }
-
-    fn header_size(&self, machine: &Machine, ranges: u64) -> Result<HeaderSize, PlanError> {
-        HeaderSize::of(&machine.state, ranges)
     }
 
     fn purgatory(&self) -> Option<Purgatory> {
