@@ -1,16 +1,14 @@
 //! What a running kernel hands on to the next one when a program calls kexec_load: addresses in it that no plan needs,
 //! and that hold only for this boot.
 
-mod kcore;
 #[cfg(test)]
 mod tests;
 
 use memblock::PhysRange;
 
+use crate::kcore;
 use crate::snapshot::Bytes;
 use crate::source::Source;
-
-pub use kcore::headers_size as kcore_headers_size;
 
 /// What the running kernel hands on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

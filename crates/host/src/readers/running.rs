@@ -5,12 +5,12 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use evidence::running::{CrashFiles, RunningError, RunningFiles, kcore_headers_size};
+use evidence::running::{CrashFiles, RunningError, RunningFiles};
 use evidence::snapshot::Bytes;
 use evidence::{Purpose, Running, Source};
 
 use crate::error::ReadError;
-use crate::readers::{settings, text};
+use crate::readers::{kcore, settings, text};
 use crate::root::directory::Directory;
 use crate::root::files;
 use crate::root::source::nonsense;
@@ -46,7 +46,7 @@ pub enum RunningReadError {
 pub fn running(purpose: Purpose) -> Result<Running, RunningReadError> {
     let path = Path::new("/");
     let tree = Directory::live().map_err(|source| ReadError::Open { path: path.to_owned(), source })?;
-    let kcore = || File::open(KCORE).and_then(kcore_headers);
+    let kcore = || File::open(KCORE).and_then(kcore::headers);
     let files = files_of(&tree, purpose, kcore);
     let (mut seed, mut kaslr_seed) = ([0; 32], [0; 8]);
     File::open(RANDOM)
@@ -81,18 +81,6 @@ fn cpu_notes(tree: &dyn Tree) -> Vec<[Source<String>; 2]> {
     cpus.sort_unstable();
     let file = |cpu: u32, name: &str| text::value(tree, &format!("{CPUS}/cpu{cpu}/{name}"));
     cpus.into_iter().map(|cpu| [file(cpu, "crash_notes"), file(cpu, "crash_notes_size")]).collect()
-}
-
-/// The headers at the start, and no byte of memory behind them.
-fn kcore_headers(mut file: impl Read) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; 64];
-    file.read_exact(&mut bytes)?;
-    // At most 64 Ki program headers; whoever reads them says what is wrong with a size that is none.
-    let size = kcore_headers_size(&bytes).unwrap_or(bytes.len()).min(8 << 20);
-    let mut rest = vec![0; size.saturating_sub(bytes.len())];
-    file.read_exact(&mut rest)?;
-    bytes.extend(rest);
-    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -140,14 +128,6 @@ mod tests {
         let files = files_of(&tree(), Purpose::Reboot, || panic!("it was opened"));
         assert_eq!(files.crash, None);
         assert_eq!(files.efi_tables, Source::Read("ACPI20=0x7fb7e014\n".into()));
-    }
-
-    #[test]
-    fn only_the_headers_of_kcore_are_read() {
-        let whole = [kcore(), b"memory".to_vec()].concat();
-        assert_eq!(kcore_headers(&whole[..]).unwrap(), kcore());
-        assert!(kcore_headers(&whole[..100]).is_err());
-        assert_eq!(kcore_headers(&[0; 70][..]).unwrap().len(), 64);
     }
 
     #[test]

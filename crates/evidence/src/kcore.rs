@@ -8,20 +8,24 @@ const PT_LOAD: u64 = 1;
 
 /// Memory that a kernel maps, and whose place it shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Segment {
-    pub(super) memory: PhysRange,
-    pub(super) virtual_address: u64,
+pub struct Segment {
+    /// Physical addresses.
+    pub memory: PhysRange,
+    /// The virtual address of the first byte.
+    pub virtual_address: u64,
+    /// Where the file has the first byte.
+    pub file_offset: u64,
 }
 
 impl Segment {
     /// What is added to its physical addresses.
-    pub(super) const fn offset(&self) -> u64 {
+    pub(crate) const fn offset(&self) -> u64 {
         self.virtual_address.wrapping_sub(self.memory.start())
     }
 
     /// Whether it is the kernel's text, which is mapped a second time: by x86_64 in the last 2 GiB of addresses
     /// (Documentation/arch/x86/x86_64/mm.rst), elsewhere at another distance than the memory that it lies in.
-    pub(super) fn is_text(&self, all: &[Self]) -> bool {
+    pub(crate) fn is_text(&self, all: &[Self]) -> bool {
         let is_around = |other: &Self| other.memory.encloses(self.memory) && other.memory != self.memory;
         self.virtual_address >= 0xffff_ffff_8000_0000
             || all.iter().any(|other| is_around(other) && other.offset() != self.offset())
@@ -38,9 +42,10 @@ pub fn headers_size(bytes: &[u8]) -> Option<usize> {
     Some(end.max(FILE_HEADER)).filter(|_| is_core && is_usual)
 }
 
-/// The PT_LOADs with a physical address. The kernel gives none to memory that it maps piece by piece, such as modules:
+/// The PT_LOADs with a physical address, by the headers at the start of `bytes`; `None` if they are none or cut off.
+/// The kernel gives none to memory that it maps piece by piece, such as modules:
 /// all ones (fs/proc/kcore.c:read_kcore_iter, 6.12), and old kernels give 0 to all.
-pub(super) fn segments(bytes: &[u8]) -> Option<Vec<Segment>> {
+pub fn segments(bytes: &[u8]) -> Option<Vec<Segment>> {
     let end = headers_size(bytes)?;
     let start = usize::try_from(number(bytes, 0x20, 8)?).ok()?;
     let headers = bytes.get(start..end)?.chunks_exact(PROGRAM_HEADER);
@@ -50,7 +55,11 @@ pub(super) fn segments(bytes: &[u8]) -> Option<Vec<Segment>> {
     }
     let segment = |header: &[u8]| {
         let memory = PhysRange::from_size(number(header, 0x18, 8)?, number(header, 0x28, 8)?).ok()?;
-        Some(Segment { memory, virtual_address: number(header, 0x10, 8)? })
+        Some(Segment {
+            memory,
+            virtual_address: number(header, 0x10, 8)?,
+            file_offset: number(header, 0x08, 8)?,
+        })
     };
     Some(loads.into_iter().filter_map(segment).collect())
 }
