@@ -5,21 +5,23 @@
 //! `/run` is noticed while the earlier image is still armed.
 //!
 //! ```text
-//! Records::lock -> Records::prepare -> Kernel::load -> Pending::keep       (loaded)
-//!                                                   -> Pending::give_up    (refused: the earlier record, if that still holds)
+//! Records::lock -> Records::prepare -> load -> Pending::keep       (loaded)
+//!                                           -> Pending::give_up    (refused: the earlier record, if that still holds)
 //! ```
 //!
 //! Both system calls free a loaded crash kernel before they make the new one (kernel/kexec.c:do_kexec_load,
 //! kernel/kexec_file.c, 6.12). Whatever can be checked is therefore checked before the call.
 
 mod calls;
-mod kernel;
+mod image;
 mod records;
 mod refusal;
+mod start;
 #[cfg(test)]
 mod tests;
 
-pub use calls::Linux;
-pub use kernel::{Image, Kernel, Piece, Start, may_boot, start};
+pub use calls::{load, unload};
+pub use image::{Image, Piece};
 pub use records::{Earlier, Pending, RecordError, Records};
 pub use refusal::{LoadRefusal, Tried};
+pub use start::{Start, may_boot, start};

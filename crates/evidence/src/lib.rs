@@ -24,7 +24,6 @@ mod bytes;
 mod configuration;
 mod cpu_list;
 mod evidence;
-pub mod kcore;
 mod kernel_version;
 pub mod log;
 pub mod memblock_text;

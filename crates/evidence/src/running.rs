@@ -1,12 +1,12 @@
 //! What a running kernel hands on to the next one when a program calls kexec_load: addresses in it that no plan needs,
 //! and that hold only for this boot.
 
+pub mod kcore;
 #[cfg(test)]
 mod tests;
 
 use memblock::PhysRange;
 
-use crate::kcore;
 use crate::snapshot::Bytes;
 use crate::source::Source;
 

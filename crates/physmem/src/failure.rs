@@ -84,7 +84,7 @@ pub(crate) enum Failure {
     #[error("{}", load_refused(*.purpose, *.loader, refusal, notes))]
     Load { purpose: Purpose, loader: Loader, refusal: act::kexec::LoadRefusal, notes: Vec<String> },
     #[error("nothing was unloaded: {}: {} ({})", refusal.rule, refusal.reason, refusal.errno)]
-    Unload { purpose: Purpose, refusal: act::kexec::LoadRefusal },
+    Unload { refusal: act::kexec::LoadRefusal },
     #[error(transparent)]
     Record(#[from] act::kexec::RecordError),
     #[error("the image is loaded, but {0}")]

@@ -12,7 +12,7 @@ use nix::libc::{c_char, c_long, c_ulong, c_void, syscall};
 use rustix::io::Errno;
 use rustix::system::RebootCommand;
 
-use super::kernel::{Image, Kernel, Piece};
+use super::image::{Image, Piece};
 
 /// KEXEC_ON_CRASH. The upper half, the architecture, stays 0: that of the running kernel.
 const ON_CRASH: c_ulong = 1;
@@ -35,66 +35,69 @@ struct Segment {
     memsz: usize,
 }
 
-/// The kernel that runs this process.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Linux;
-
-impl Kernel for Linux {
-    fn load(&self, purpose: Purpose, image: Image<'_>) -> Result<(), Errno> {
-        match image {
-            Image::Files { kernel, initrd, command_line, no_cma } => {
-                let flags = on_crash(purpose, FILE_ON_CRASH)
-                    | if initrd.is_none() { FILE_NO_INITRAMFS } else { 0 }
-                    | if no_cma { FILE_NO_CMA } else { 0 };
-                let initrd = initrd.map_or(-1, |file| file.as_raw_fd());
-                let line = command_line.to_bytes_with_nul();
-                // SAFETY: (1) both descriptors are borrowed for the call, or -1; (2) `line` is read only, as many bytes as
-                // it has, and lives for the call; the kernel keeps copies of all.
-                let result = unsafe {
-                    syscall(
-                        FILE_LOAD,
-                        c_long::from(kernel.as_raw_fd()),
-                        c_long::from(initrd),
-                        line.len() as c_ulong,
-                        line.as_ptr().cast::<c_char>(),
-                        flags,
-                    )
-                };
-                outcome(result)
-            }
-            Image::Pieces { entry, pieces, header_may_change } => {
-                let segments = pieces.iter().map(segment).collect::<Result<Vec<_>, _>>()?;
-                let flags = on_crash(purpose, ON_CRASH)
-                    | if header_may_change { on_crash(purpose, UPDATE_ELFCOREHDR) } else { 0 };
-                load_segments(entry, &segments, flags)
-            }
+/// Loads an image. One that was loaded before for the same purpose is forgotten: for a crash even if this fails.
+///
+/// # Errors
+/// The call's error.
+pub fn load(purpose: Purpose, image: Image<'_>) -> Result<(), Errno> {
+    match image {
+        Image::Files { kernel, initrd, command_line, no_cma } => {
+            let flags = on_crash(purpose, FILE_ON_CRASH)
+                | if initrd.is_none() { FILE_NO_INITRAMFS } else { 0 }
+                | if no_cma { FILE_NO_CMA } else { 0 };
+            let initrd = initrd.map_or(-1, |file| file.as_raw_fd());
+            let line = command_line.to_bytes_with_nul();
+            // SAFETY: (1) both descriptors are borrowed for the call, or -1; (2) `line` is read only, as many bytes as
+            // it has, and lives for the call; the kernel keeps copies of all.
+            let result = unsafe {
+                syscall(
+                    FILE_LOAD,
+                    c_long::from(kernel.as_raw_fd()),
+                    c_long::from(initrd),
+                    line.len() as c_ulong,
+                    line.as_ptr().cast::<c_char>(),
+                    flags,
+                )
+            };
+            outcome(result)
+        }
+        Image::Pieces { entry, pieces, header_may_change } => {
+            let segments = pieces.iter().map(segment).collect::<Result<Vec<_>, _>>()?;
+            let flags = on_crash(purpose, ON_CRASH)
+                | if header_may_change { on_crash(purpose, UPDATE_ELFCOREHDR) } else { 0 };
+            load_segments(entry, &segments, flags)
         }
     }
+}
 
-    fn unload(&self, purpose: Purpose) -> Result<(), Errno> {
-        let flags = FILE_UNLOAD | on_crash(purpose, FILE_ON_CRASH);
-        // SAFETY: (3) with KEXEC_FILE_UNLOAD the kernel looks at neither the files nor the line.
-        let result = unsafe {
-            syscall(
-                FILE_LOAD,
-                c_long::from(-1),
-                c_long::from(-1),
-                0 as c_ulong,
-                std::ptr::null::<c_char>(),
-                flags,
-            )
-        };
-        match outcome(result) {
-            // A kernel without kexec_file_load. The other call unloads when it gets no segment, whoever loaded.
-            Err(Errno::NOSYS) => load_segments(0, &[], on_crash(purpose, ON_CRASH)),
-            outcome => outcome,
-        }
+/// Forgets the image; that none is loaded is no error.
+///
+/// # Errors
+/// The call's error.
+pub fn unload(purpose: Purpose) -> Result<(), Errno> {
+    let flags = FILE_UNLOAD | on_crash(purpose, FILE_ON_CRASH);
+    // SAFETY: (3) with KEXEC_FILE_UNLOAD the kernel looks at neither the files nor the line.
+    let result = unsafe {
+        syscall(
+            FILE_LOAD,
+            c_long::from(-1),
+            c_long::from(-1),
+            0 as c_ulong,
+            std::ptr::null::<c_char>(),
+            flags,
+        )
+    };
+    match outcome(result) {
+        // A kernel without kexec_file_load. The other call unloads when it gets no segment, whoever loaded.
+        Err(Errno::NOSYS) => load_segments(0, &[], on_crash(purpose, ON_CRASH)),
+        outcome => outcome,
     }
+}
 
-    fn reboot(&self) -> Result<(), Errno> {
-        rustix::fs::sync();
-        rustix::system::reboot(RebootCommand::Kexec)
-    }
+/// Writes back what is cached for files, then starts the image that is loaded for a reboot, at once.
+pub(super) fn reboot() -> Result<(), Errno> {
+    rustix::fs::sync();
+    rustix::system::reboot(RebootCommand::Kexec)
 }
 
 const fn on_crash(purpose: Purpose, flag: c_ulong) -> c_ulong {

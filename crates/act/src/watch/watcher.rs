@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use evidence::Purpose;
+
 use super::backoff::Backoff;
 use super::counters::Counters;
 use super::listener::Heard;
@@ -21,6 +23,14 @@ pub enum Image {
 impl Image {
     /// Both.
     pub const ALL: [Self; 2] = [Self::Kexec, Self::Kdump];
+
+    /// What it is for.
+    pub const fn purpose(self) -> Purpose {
+        match self {
+            Self::Kexec => Purpose::Reboot,
+            Self::Kdump => Purpose::Crash,
+        }
+    }
 
     /// Its place in [`ALL`](Self::ALL).
     pub const fn index(self) -> usize {

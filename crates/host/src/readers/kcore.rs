@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use evidence::armed::Memory;
-use evidence::kcore::{Segment, headers_size, segments};
+use evidence::running::kcore::{Segment, headers_size, segments};
 use memblock::PhysRange;
 
 /// The open file and where it shows physical memory.

@@ -10,6 +10,6 @@ mod state;
 pub(crate) mod status;
 pub(crate) mod unload;
 
-pub(crate) use carry_out::{Loaded, carry_out};
+pub(crate) use carry_out::{Loaded, carry_out, live};
 pub(crate) use order::Order;
-pub(crate) use state::{State, state};
+pub(crate) use state::state_of;

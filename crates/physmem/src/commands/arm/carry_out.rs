@@ -3,7 +3,7 @@
 use std::ffi::{CStr, CString};
 use std::path::Path;
 
-use act::kexec::{Earlier, Image, Kernel, Linux, LoadRefusal, Piece, Records, Tried};
+use act::kexec::{Earlier, Image, LoadRefusal, Piece, Records, Tried};
 use audit::Finding;
 use evidence::record::RecordedRange;
 use evidence::settings::KexecSettings;
@@ -55,15 +55,10 @@ pub(crate) fn carry_out(order: &Order, how: HowArguments) -> Result<Loaded, Fail
         });
     }
     let records = if how.dry_run || how.no_record { None } else { Some(Records::lock(Path::new("/"))?) };
-    carry_out_with(order, how, records.as_ref(), &Linux)
+    carry_out_with(order, how, records.as_ref())
 }
 
-fn carry_out_with(
-    order: &Order,
-    how: HowArguments,
-    records: Option<&Records>,
-    kernel: &dyn Kernel,
-) -> Result<Loaded, Failure> {
+fn carry_out_with(order: &Order, how: HowArguments, records: Option<&Records>) -> Result<Loaded, Failure> {
     if order.avoid_removable && order.loader == Loader::KexecFileLoad {
         return Err(Failure::KernelPlaces);
     }
@@ -120,7 +115,7 @@ fn carry_out_with(
     let record = record::of(order, &files, &machine, &line, plan.as_ref());
     let mut loaded = Loaded { record, plan, findings, assumed, notes, armed: None };
     if !how.dry_run {
-        call(what, records, kernel, &mut loaded)?;
+        call(what, records, &mut loaded)?;
     }
     Ok(loaded)
 }
@@ -137,35 +132,30 @@ struct What<'a> {
 }
 
 impl What<'_> {
-    fn load(self, kernel: &dyn Kernel, line: &CStr) -> Result<(), act::Errno> {
+    fn load(self, line: &CStr) -> Result<(), act::Errno> {
         let purpose = self.order.purpose;
         let Some(contents) = self.contents else {
             let initrd = self.files.initrd.as_ref().map(Opened::descriptor);
-            let (file, no_cma) = (self.files.kernel.descriptor(), self.order.beside.with.no_cma);
-            return kernel.load(purpose, Image::Files { kernel: file, initrd, command_line: line, no_cma });
+            let (kernel, no_cma) = (self.files.kernel.descriptor(), self.order.beside.with.no_cma);
+            return act::kexec::load(purpose, Image::Files { kernel, initrd, command_line: line, no_cma });
         };
         let pieces =
             contents.segments.iter().map(|segment| Piece { range: segment.range, bytes: &segment.bytes });
         let pieces: Vec<Piece<'_>> = pieces.collect();
         let header_may_change = self.machine.evidence.kexec.crash_elfcorehdr_size.read().is_some();
-        kernel.load(purpose, Image::Pieces { entry: contents.entry, pieces: &pieces, header_may_change })
+        act::kexec::load(purpose, Image::Pieces { entry: contents.entry, pieces: &pieces, header_may_change })
     }
 }
 
 /// Makes the call, and keeps the record.
-fn call(
-    what: What<'_>,
-    records: Option<&Records>,
-    kernel: &dyn Kernel,
-    loaded: &mut Loaded,
-) -> Result<(), Failure> {
+fn call(what: What<'_>, records: Option<&Records>, loaded: &mut Loaded) -> Result<(), Failure> {
     let What { order, files, machine, line, .. } = what;
     let line = CString::new(line).map_err(|_| Failure::NulInCommandLine)?;
     // From here to the end of this function, a signal must not end the process: it would leave an image without its
     // record.
     act::Stop::default().at_signals()?;
     let pending = records.map(|records| records.prepare(&loaded.record)).transpose()?;
-    let result = what.load(kernel, &line);
+    let result = what.load(&line);
     let after = live();
     let is_loaded = |machine: &Machine| is_loaded(machine, order.purpose);
     if let Err(errno) = result {
@@ -183,7 +173,7 @@ fn call(
         if was_loaded {
             notes.push(match earlier {
                 Earlier::Holds => "what was loaded before is still loaded".to_owned(),
-                Earlier::Lost | Earlier::Nothing => again(order, machine, records, kernel),
+                Earlier::Lost | Earlier::Nothing => again(order, machine, records),
             });
         }
         return Err(refused(machine, order, files, errno, notes));
@@ -209,7 +199,7 @@ fn call(
 }
 
 /// Loads the earlier crash kernel again, which the call has freed. Says how that went.
-fn again(order: &Order, machine: &Machine, records: Option<&Records>, kernel: &dyn Kernel) -> String {
+fn again(order: &Order, machine: &Machine, records: Option<&Records>) -> String {
     let lost = "the call has freed the crash kernel that was loaded before";
     let record = match &machine.evidence.kdump_record {
         Source::Read(record) if machine.evidence.boot_id.read() == Some(&record.boot_id) => record,
@@ -223,16 +213,12 @@ fn again(order: &Order, machine: &Machine, records: Option<&Records>, kernel: &d
     if earlier.kernel == order.kernel && earlier.beside.with.initrd == order.beside.with.initrd {
         return format!("{lost}, which was of the same files: NO CRASH KERNEL IS LOADED NOW");
     }
-    match load_once(&earlier, records, kernel) {
-        Ok(()) => format!("{lost}; it was loaded again from its record: {}", record.kernel.path),
+    match carry_out_with(&earlier, HowArguments::default(), records) {
+        Ok(_) => format!("{lost}; it was loaded again from its record: {}", record.kernel.path),
         Err(failure) => {
             format!("{lost}, and it cannot be loaded again ({failure}): NO CRASH KERNEL IS LOADED NOW")
         }
     }
-}
-
-fn load_once(order: &Order, records: Option<&Records>, kernel: &dyn Kernel) -> Result<(), Failure> {
-    carry_out_with(order, HowArguments::default(), records, kernel).map(drop)
 }
 
 fn refused(
@@ -259,7 +245,7 @@ fn refused(
 }
 
 /// This machine, as it is now.
-pub(super) fn live() -> Result<Machine, Failure> {
+pub(crate) fn live() -> Result<Machine, Failure> {
     let snapshot = host::read_live()?;
     let origin = snapshot.origin.clone();
     Machine::of(snapshot).map_err(|source| Failure::Machine { origin, source })

@@ -3,11 +3,12 @@
 use std::io::Write;
 use std::path::Path;
 
-use act::kexec::{Linux, Start, start};
+use act::kexec::{Start, start};
+use act::watch::State;
 use kexec::Purpose;
 
 use super::carry_out::{is_loaded, live};
-use super::state::{State, state};
+use super::state::state;
 use crate::cli::ExecArguments;
 use crate::done::Done;
 use crate::failure::Failure;
@@ -50,7 +51,7 @@ pub(crate) fn run(arguments: &ExecArguments, out: &mut impl Write) -> Result<Don
     writeln!(out, "kexec: {would} the loaded kernel {word}: {what}")?;
     out.flush()?;
     if !arguments.dry_run {
-        start(&Linux, how).map_err(Failure::Exec)?;
+        start(how).map_err(Failure::Exec)?;
     }
     Ok(Done::Good)
 }

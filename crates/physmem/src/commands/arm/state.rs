@@ -1,24 +1,12 @@
 //! Whether what is loaded still describes the machine.
 
+use act::watch::State;
 use audit::{Checked, Code, Finding, Outcome};
 use kexec::Purpose;
 use machine::Machine;
 use rules::Rules;
 
 use super::carry_out::is_loaded;
-
-/// What the machine shows about a loaded image.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum State {
-    /// Nothing is loaded.
-    NotLoaded,
-    /// It describes the machine.
-    Good,
-    /// It does not, and loading it again makes that good.
-    Stale { rule: String, what: String },
-    /// It cannot be told.
-    CannotTell { why: String },
-}
 
 /// The findings that a load again repairs.
 const fn repaired(purpose: Purpose) -> &'static [Code] {

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use act::watch::State;
 use audit::Finding;
 use evidence::record::RecordedLoader;
 use evidence::{Record, Source};
@@ -11,7 +12,7 @@ use rules::Rules;
 use serde::Serialize;
 
 use super::order::word;
-use super::state::{self, State};
+use super::state;
 use crate::cli::StatusArguments;
 use crate::done::Done;
 use crate::failure::Failure;

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use act::kexec::{Kernel, Linux, LoadRefusal, Records, Tried};
+use act::kexec::{LoadRefusal, Records, Tried, unload};
 use evidence::record::RecordedLoader;
 use kexec::Purpose;
 
@@ -37,12 +37,12 @@ pub(crate) fn run(
     }
     // One that cannot be written to has no record to remove either; what is loaded can be forgotten all the same.
     let records = Records::lock(Path::new("/")).ok();
-    Linux.unload(purpose).map_err(|errno| {
+    unload(purpose).map_err(|errno| {
         let loader = RecordedLoader::KexecFileLoad;
         let may_boot = act::kexec::may_boot();
         let settings = &machine.evidence.kexec;
         let tried = Tried { loader, purpose, settings, handover: false, size: 0, may_boot };
-        Failure::Unload { purpose, refusal: LoadRefusal::of(errno, &tried) }
+        Failure::Unload { refusal: LoadRefusal::of(errno, &tried) }
     })?;
     if let Some(records) = records {
         records.forget(purpose)?;

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use act::watch::{Counters, Heard, Image, Listener, State, Told, World};
 use act::{Error, Stop};
-use machine::Machine;
+use rules::Rules;
 use sd_notify::NotifyState;
 
 use super::{clock, line, metrics, rearm};
 use crate::cli::WatchedImage;
+use crate::commands::arm;
 
 /// How long a wait lasts at most: a signal ends it early, but one that comes just before is noticed only after it.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
@@ -60,11 +61,6 @@ impl<W: Write> Live<'_, W> {
     }
 }
 
-fn machine() -> Result<Machine, String> {
-    let snapshot = host::read_live().map_err(|error| error.to_string())?;
-    Machine::of(snapshot).map_err(|error| error.to_string())
-}
-
 impl<W: Write> World for Live<'_, W> {
     fn now(&self) -> Duration {
         self.begun.elapsed()
@@ -83,11 +79,14 @@ impl<W: Write> World for Live<'_, W> {
     }
 
     fn look(&mut self) -> [State; 2] {
-        let machine = machine();
-        Image::ALL.map(|image| match &machine {
+        let seen = arm::live().map(|machine| {
+            let checked = audit::checked(&machine, &Rules::LINUX);
+            (machine, checked)
+        });
+        Image::ALL.map(|image| match &seen {
             _ if !self.is_watched(image) => State::NotLoaded,
-            Ok(machine) => rearm::state(machine, image, self.by_command(image).is_none()),
-            Err(why) => State::CannotTell { why: why.clone() },
+            Ok((machine, checked)) => rearm::state(machine, checked, image, self.by_command(image).is_none()),
+            Err(why) => State::CannotTell { why: why.to_string() },
         })
     }
 
@@ -96,7 +95,7 @@ impl<W: Write> World for Live<'_, W> {
             return rearm::by_command(command);
         }
         // Read again: another process may have loaded another kernel since the look.
-        rearm::by_record(&machine()?, image)
+        rearm::by_record(&arm::live().map_err(|why| why.to_string())?, image)
     }
 
     fn tell(&mut self, told: &Told<'_>) {

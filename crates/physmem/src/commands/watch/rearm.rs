@@ -5,8 +5,8 @@ use std::process::{Command, Stdio};
 
 use act::kexec::Records;
 use act::watch::{Image, State};
+use audit::Checked;
 use evidence::Record;
-use kexec::Purpose;
 use machine::Machine;
 
 use crate::cli::HowArguments;
@@ -34,7 +34,7 @@ pub(super) fn by_record(machine: &Machine, image: Image) -> Result<String, Strin
 }
 
 /// What the machine shows about the image. `is_ours`: it is loaded by its record.
-pub(super) fn state(machine: &Machine, image: Image, is_ours: bool) -> State {
+pub(super) fn state(machine: &Machine, checked: &[Checked], image: Image, is_ours: bool) -> State {
     if is_ours && let Some(record) = unfinished(machine, image) {
         // Whatever is loaded now: one more load makes that known.
         let what = format!(
@@ -43,24 +43,12 @@ pub(super) fn state(machine: &Machine, image: Image, is_ours: bool) -> State {
         );
         return State::Stale { rule: "load-unfinished".to_owned(), what };
     }
-    match arm::state(machine, purpose(image)) {
-        arm::State::NotLoaded => State::NotLoaded,
-        arm::State::Good => State::Good,
-        arm::State::Stale { rule, what } => State::Stale { rule, what },
-        arm::State::CannotTell { why } => State::CannotTell { why },
-    }
-}
-
-const fn purpose(image: Image) -> Purpose {
-    match image {
-        Image::Kexec => Purpose::Reboot,
-        Image::Kdump => Purpose::Crash,
-    }
+    arm::state_of(machine, image.purpose(), checked)
 }
 
 fn unfinished(machine: &Machine, image: Image) -> Option<Record> {
     let boot = machine.evidence.boot_id.read()?;
-    Records::unfinished(Path::new("/"), purpose(image), boot)
+    Records::unfinished(Path::new("/"), image.purpose(), boot)
 }
 
 /// What was loaded, and what is new about it.
